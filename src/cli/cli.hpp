@@ -1,0 +1,46 @@
+#pragma once
+// What every subcommand shares. One file per subcommand: parse, call, print, exit code.
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/json.hpp"
+
+namespace scalelaw::cli {
+
+/// Global options (DESIGN 5).
+struct Globals {
+  bool quiet = false;
+  bool verbose = false;
+  std::string color = "auto";  ///< auto | always | never
+  std::string json;            ///< file, or "-" for standard output; empty = none
+  int threads = 1;
+
+  /// Standard output belongs to the JSON text.
+  [[nodiscard]] bool json_only() const { return json == "-"; }
+};
+
+/// The action of the subcommand given; returns the exit code.
+using Action = std::function<ExitCode()>;
+
+/// Text for a person on standard output; nothing with --json - or --quiet.
+void print(const Globals& globals, const std::string& text);
+/// The machine-readable result: to the file of --json, or to standard output with "-"; nothing without --json.
+void emit_json(const Globals& globals, const Json& value);
+
+// Each adds its subcommand to app and sets action when it is the one called.
+void add_fit(CLI::App& app, const Globals& globals, Action& action);
+void add_laws(CLI::App& app, const Globals& globals, Action& action);
+void add_allocate(CLI::App& app, const Globals& globals, Action& action);
+void add_predict(CLI::App& app, const Globals& globals, Action& action);
+void add_compare(CLI::App& app, const Globals& globals, Action& action);
+void add_corpus(CLI::App& app, const Globals& globals, Action& action);
+void add_plan(CLI::App& app, const Globals& globals, Action& action);
+void add_study(CLI::App& app, const Globals& globals, Action& action);  // study, run, simulate
+void add_status(CLI::App& app, const Globals& globals, Action& action);
+void add_report(CLI::App& app, const Globals& globals, Action& action);  // report, plot
+void add_doctor(CLI::App& app, const Globals& globals, Action& action);
+
+}  // namespace scalelaw::cli

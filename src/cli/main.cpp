@@ -1,0 +1,75 @@
+// scalelaw SUBCOMMAND: dispatch, global options, and the one place where errors become exit codes.
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "cli/cli.hpp"
+#include "core/build_info.hpp"
+#include "core/files.hpp"
+
+namespace scalelaw::cli {
+
+void print(const Globals& globals, const std::string& text) {
+  if (globals.quiet || globals.json_only()) return;
+  fmt::print("{}", text);
+  std::fflush(stdout);
+}
+
+void emit_json(const Globals& globals, const Json& value) {
+  if (globals.json.empty()) return;
+  if (globals.json_only()) {
+    fmt::print("{}\n", value.dump(1));
+  } else {
+    write_json_file(globals.json, value);
+  }
+}
+
+namespace {
+
+ExitCode run(int argc, char** argv) {
+  CLI::App app("scalelaw: a scaling-law laboratory. Trains families of tiny transformers, or simulates them, fits scaling "
+               "laws to the losses and says how to spend a compute budget.");
+  app.set_version_flag("--version", [] {
+    const BuildInfo info = build_info();
+    return fmt::format("scalelaw {} ({}, {}, {})", info.version, info.git.empty() ? "no git" : info.git, info.compiler,
+                       info.type);
+  });
+  app.require_subcommand(1);
+  app.fallthrough();
+  Globals globals;
+  globals.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  app.add_flag("--quiet", globals.quiet, "print results of --json and errors only");
+  app.add_flag("--verbose", globals.verbose, "print more about what is done");
+  app.add_option("--color", globals.color, "colours on a terminal")->check(CLI::IsMember({"auto", "always", "never"}));
+  app.add_option("--json", globals.json, "write the result as JSON to this file, or to standard output with -");
+  app.add_option("--threads", globals.threads, "threads for fits and bootstraps")->check(CLI::Range(1, 1024));
+
+  Action action;
+  // commands
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e), ExitCode::ok;  // --help, --version
+    fmt::print(stderr, "error: {}; 'scalelaw --help' lists the subcommands, 'scalelaw SUBCOMMAND --help' their options\n",
+               e.what());
+    return ExitCode::usage;
+  }
+  return action ? action() : ExitCode::usage;
+}
+
+}  // namespace
+}  // namespace scalelaw::cli
+
+int main(int argc, char** argv) {
+  try {
+    return static_cast<int>(scalelaw::cli::run(argc, argv));
+  } catch (const scalelaw::Error& e) {
+    fmt::print(stderr, "error: {}\n", e.what());
+    return static_cast<int>(e.code());
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "error: internal: {}; this is a bug of scalelaw, please report the command that shows it\n", e.what());
+    return static_cast<int>(scalelaw::ExitCode::device);
+  }
+}

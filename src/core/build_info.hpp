@@ -1,0 +1,15 @@
+#pragma once
+#include <string>
+
+namespace scalelaw {
+
+/// What was built: set by CMake.
+struct BuildInfo {
+  std::string version;   ///< "0.1.0"
+  std::string git;       ///< commit, "-dirty" if the tree had changes; empty outside a repository
+  std::string compiler;  ///< "GNU 12.2.0"
+  std::string type;      ///< "Release"
+};
+[[nodiscard]] BuildInfo build_info();
+
+}  // namespace scalelaw

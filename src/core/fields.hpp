@@ -1,0 +1,194 @@
+#pragma once
+// One list of fields per struct, used for reading, defaults, validation, JSON and TOML alike.
+//
+// A struct S takes part by a function next to it:
+//     template <class Visit, FieldsOf<S> T> void fields(Visit&& visit, T& s) {
+//       visit("d_model", s.d_model, at_least(1), "width of the residual stream");
+//     }
+// Field types: bool, std::int64_t, double, std::string, std::optional<double>, std::vector of these, std::map<std::string,
+// double>, and structs that have such a function themselves (also in vectors).
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/json.hpp"
+
+namespace scalelaw {
+
+template <class T, class S>
+concept FieldsOf = std::same_as<std::remove_const_t<T>, S>;
+
+/// What a value must satisfy. For a vector it applies to each item; for a string only `choices` matters.
+struct Rule {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool low_open = false;                     ///< low itself is not allowed
+  bool high_open = false;                    ///< high itself is not allowed
+  std::vector<std::string_view> choices = {};  ///< if not empty: the strings allowed
+};
+inline Rule any() { return {}; }
+inline Rule at_least(double low) { return {.low = low}; }
+inline Rule positive() { return {.low = 0.0, .low_open = true}; }
+inline Rule between(double low, double high) { return {.low = low, .high = high}; }
+inline Rule one_of(std::initializer_list<std::string_view> choices) { return {.choices = choices}; }
+
+/// "> 0", "0 .. 1", "a | b": how an error message and docs/CONFIG.md show a rule; empty if anything goes.
+[[nodiscard]] std::string describe(const Rule& rule);
+
+/// Where the values being read come from, for error messages.
+struct Source {
+  std::string name;                            ///< file, or "--set"
+  std::map<std::string, std::string> origin;   ///< dotted key -> "file:line" or "--set key=value"; may be empty
+  ExitCode code = ExitCode::usage;             ///< usage for configs, data for records
+
+  /// "file:line" of a dotted key, or of its nearest parent that is known.
+  [[nodiscard]] std::string where(std::string key) const;
+  [[noreturn]] void fail(const std::string& key, const std::string& problem) const;
+};
+
+namespace detail {
+
+template <class T>
+struct IsVector : std::false_type {};
+template <class T>
+struct IsVector<std::vector<T>> : std::true_type {};
+
+void check_rule(double value, const Rule& rule, const std::string& key, const Source& source);
+void check_rule(const std::string& value, const Rule& rule, const std::string& key, const Source& source);
+[[nodiscard]] std::string join_key(const std::string& parent, std::string_view key);
+[[noreturn]] void fail_type(const Json& value, const char* wanted, const std::string& key, const Source& source);
+[[noreturn]] void fail_unknown(const std::string& key, const std::vector<std::string>& known, const Source& source);
+[[nodiscard]] std::int64_t integer_from(const Json& value, const std::string& key, const Source& source);
+
+template <class T>
+void read_value(const Json& value, T& out, const Rule& rule, const std::string& key, const Source& source);
+
+/// Visitor that sets a struct's fields from a JSON object, remembering which keys it knows.
+struct Reader {
+  const Json& object;
+  const std::string& parent;
+  const Source& source;
+  std::vector<std::string> known = {};
+
+  template <class T>
+  void operator()(const char* key, T& out, const Rule& rule, const char* /*help*/) {
+    known.emplace_back(key);
+    const auto it = object.find(key);
+    if (it != object.end()) read_value(*it, out, rule, join_key(parent, key), source);
+  }
+  void check_unknown() const {
+    for (const auto& [key, value] : object.items()) {
+      bool found = false;
+      for (const auto& k : known) found = found || k == key;
+      if (!found) fail_unknown(join_key(parent, key), known, source);
+    }
+  }
+};
+
+template <class T>
+void read_value(const Json& value, T& out, const Rule& rule, const std::string& key, const Source& source) {
+  if constexpr (std::is_same_v<T, bool>) {
+    if (!value.is_boolean()) fail_type(value, "true or false", key, source);
+    out = value.get<bool>();
+  } else if constexpr (std::is_same_v<T, std::int64_t>) {
+    out = integer_from(value, key, source);
+    check_rule(static_cast<double>(out), rule, key, source);
+  } else if constexpr (std::is_same_v<T, double>) {
+    if (!value.is_number()) fail_type(value, "a number", key, source);
+    out = value.get<double>();
+    check_rule(out, rule, key, source);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    if (!value.is_string()) fail_type(value, "a string", key, source);
+    out = value.get<std::string>();
+    check_rule(out, rule, key, source);
+  } else if constexpr (std::is_same_v<T, std::optional<double>>) {
+    if (value.is_null()) {
+      out.reset();
+    } else {
+      double x = 0;
+      read_value(value, x, rule, key, source);
+      out = x;
+    }
+  } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
+    if (!value.is_object()) fail_type(value, "a table of numbers", key, source);
+    out.clear();
+    for (const auto& [name, item] : value.items()) read_value(item, out[name], rule, join_key(key, name), source);
+  } else if constexpr (IsVector<T>::value) {
+    if (!value.is_array()) fail_type(value, "an array", key, source);
+    out.clear();
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      typename T::value_type item{};
+      read_value(value[i], item, rule, fmt::format("{}[{}]", key, i), source);
+      out.push_back(std::move(item));
+    }
+  } else {
+    if (!value.is_object()) fail_type(value, "a table", key, source);
+    Reader reader{value, key, source};
+    fields(reader, out);
+    reader.check_unknown();
+  }
+}
+
+template <class T>
+[[nodiscard]] Json value_to_json(const T& value);
+
+struct Writer {
+  Json& object;
+  template <class T>
+  void operator()(const char* key, const T& value, const Rule&, const char*) {
+    object[key] = value_to_json(value);
+  }
+};
+
+template <class T>
+Json value_to_json(const T& value) {
+  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::string>) {
+    return value;
+  } else if constexpr (std::is_same_v<T, double>) {
+    return finite_or_null(value);
+  } else if constexpr (std::is_same_v<T, std::optional<double>>) {
+    return value ? finite_or_null(*value) : Json(nullptr);
+  } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
+    Json object = Json::object();
+    for (const auto& [name, item] : value) object[name] = finite_or_null(item);
+    return object;
+  } else if constexpr (IsVector<T>::value) {
+    Json array = Json::array();
+    for (const auto& item : value) array.push_back(value_to_json(item));
+    return array;
+  } else {
+    Json object = Json::object();
+    Writer writer{object};
+    fields(writer, value);
+    return object;
+  }
+}
+
+}  // namespace detail
+
+/// Sets the fields of out from a JSON object; fields not named keep their value.
+/// Errors (exit code source.code): unknown key (with the key meant, for a near miss), wrong type, out of range; each names
+/// the place and what is allowed.
+template <class T>
+void read_fields(const Json& object, T& out, const Source& source, const std::string& parent = "") {
+  detail::read_value(object, out, {}, parent, source);
+}
+
+/// The struct as a JSON object with every field.
+template <class T>
+[[nodiscard]] Json to_json_fields(const T& value) {
+  return detail::value_to_json(value);
+}
+
+/// The candidate nearest to word by edit distance, if it is at most 2 (or a third of the length) away; else empty.
+[[nodiscard]] std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace scalelaw

@@ -1,0 +1,68 @@
+#pragma once
+// What a fit sees of a run: one point (N, D, C, loss) under a stated convention.
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/records.hpp"
+
+namespace scalelaw {
+
+/// A point of a loss surface. Never two bare doubles.
+struct Scale {
+  double params = 0;
+  double tokens = 0;
+};
+
+/// N convention and C convention (docs/METHODS.md, "What counts as N and C").
+struct Convention {
+  std::string params = "total";  ///< total | non_embedding | effective
+  std::string flops = "6nd";     ///< 6nd (with the same N) | exact
+};
+template <class Visit, FieldsOf<Convention> T>
+void fields(Visit&& visit, T& c) {
+  visit("params", c.params, one_of({"total", "non_embedding", "effective"}), "what counts as N");
+  visit("flops", c.flops, one_of({"6nd", "exact"}), "what counts as C");
+}
+
+struct Observation {
+  double params = 0;                ///< N
+  double tokens = 0;                ///< D
+  double flops = 0;                 ///< C
+  double loss_nats = 0;             ///< > 0
+  std::optional<double> loss_stderr;
+  double weight = 1;                ///< >= 0, multiplies the point's share of the objective
+  std::string group;                ///< runs that are not independent share it (a trunk); empty = on its own
+  std::optional<double> unique_tokens;
+  std::optional<double> lr;
+  std::optional<double> seed;
+  std::string run;                  ///< id or name
+  std::string shape;                ///< "d32 L2": runs of one model shape share it; empty if unknown
+  double budget = 0;                ///< isoFLOP budget the run was planned for; 0 if unknown
+
+  [[nodiscard]] Scale scale() const { return {params, tokens}; }
+};
+
+/// N and C of a record under a convention.
+[[nodiscard]] double params_of(const RunRecord& record, const Convention& convention);
+[[nodiscard]] double flops_of(const RunRecord& record, const Convention& convention);
+/// A completed record as an observation; none where it has no loss.
+[[nodiscard]] std::optional<Observation> observe(const RunRecord& record, const Convention& convention);
+/// "d32 L2"
+[[nodiscard]] std::string shape_name(const ModelSpec& model);
+
+/// Reads observations: a header row, then params,tokens,flops,loss with any two of the first three (the third follows from
+/// C = 6 N D); optional run, loss_stderr, weight, group, unique_tokens, lr, seed, shape, budget; other columns are ignored.
+/// @param columns renames: our name -> the file's ("params" -> "N").
+/// Errors (data): missing column (with the columns present and the --columns to give), a cell that is not a number, a
+/// params/tokens/flops/loss that is not positive and finite; each names file and row.
+[[nodiscard]] std::vector<Observation> read_observations(const std::filesystem::path& path,
+                                                         const std::map<std::string, std::string>& columns = {});
+/// CSV text that read_observations reads back to the same values.
+[[nodiscard]] std::string observations_csv(const std::vector<Observation>& points);
+
+}  // namespace scalelaw

@@ -1,0 +1,68 @@
+#include "core/stats.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/error.hpp"
+
+namespace scalelaw {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+double mean(std::span<const double> x) {
+  if (x.empty()) return kNan;
+  double sum = 0;
+  for (const double v : x) sum += v;
+  return sum / static_cast<double>(x.size());
+}
+
+double standard_deviation(std::span<const double> x) {
+  if (x.size() < 2) return kNan;
+  const double m = mean(x);
+  double sum = 0;
+  for (const double v : x) sum += (v - m) * (v - m);
+  return std::sqrt(sum / static_cast<double>(x.size() - 1));
+}
+
+double quantile(std::vector<double> x, double q) {
+  if (x.empty()) return kNan;
+  std::ranges::sort(x);
+  const double position = q * static_cast<double>(x.size() - 1);
+  const auto below = static_cast<std::size_t>(position);
+  const std::size_t above = std::min(below + 1, x.size() - 1);
+  return x[below] + (position - static_cast<double>(below)) * (x[above] - x[below]);
+}
+
+std::pair<double, double> central_interval(const std::vector<double>& x, double level) {
+  return {quantile(x, (1 - level) / 2), quantile(x, (1 + level) / 2)};
+}
+
+Line fit_line(std::span<const double> x, std::span<const double> y, std::span<const double> weights) {
+  SCALELAW_CHECK(x.size() == y.size() && (weights.empty() || weights.size() == x.size()), "lengths differ");
+  double sw = 0, sx = 0, sy = 0;
+  const auto weight = [&](std::size_t i) { return weights.empty() ? 1.0 : weights[i]; };
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    sw += weight(i);
+    sx += weight(i) * x[i];
+    sy += weight(i) * y[i];
+  }
+  const double mx = sx / sw, my = sy / sw;
+  double sxx = 0, sxy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    sxx += weight(i) * (x[i] - mx) * (x[i] - mx);
+    sxy += weight(i) * (x[i] - mx) * (y[i] - my);
+  }
+  Line line;
+  line.slope = sxx > 0 ? sxy / sxx : kNan;
+  line.intercept = my - line.slope * mx;
+  double residual = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double r = y[i] - line.intercept - line.slope * x[i];
+    residual += weight(i) * r * r;
+  }
+  line.slope_se = x.size() > 2 ? std::sqrt(residual / static_cast<double>(x.size() - 2) / sxx) : kNan;
+  return line;
+}
+
+}  // namespace scalelaw

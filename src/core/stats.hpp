@@ -1,0 +1,28 @@
+#pragma once
+// Sample statistics in double precision.
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace scalelaw {
+
+/// NaN for an empty sample.
+[[nodiscard]] double mean(std::span<const double> x);
+/// Standard deviation with n - 1; NaN for fewer than two values.
+[[nodiscard]] double standard_deviation(std::span<const double> x);
+/// Quantile by linear interpolation between order statistics (type 7 of Hyndman and Fan 1996); NaN for an empty sample.
+/// @param q in 0 .. 1
+[[nodiscard]] double quantile(std::vector<double> x, double q);
+/// Central interval that holds `level` of the sample: quantiles (1 - level) / 2 and (1 + level) / 2.
+[[nodiscard]] std::pair<double, double> central_interval(const std::vector<double>& x, double level);
+
+/// Straight line y = intercept + slope x by weighted least squares.
+struct Line {
+  double intercept = 0;
+  double slope = 0;
+  double slope_se = 0;  ///< from the residuals; NaN for two points
+};
+/// @param weights empty = all 1. Needs two different x values, else slope is NaN.
+[[nodiscard]] Line fit_line(std::span<const double> x, std::span<const double> y, std::span<const double> weights = {});
+
+}  // namespace scalelaw

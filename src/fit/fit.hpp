@@ -1,0 +1,110 @@
+#pragma once
+// Observations -> FitResult. One entry point for every law and method; JSON "scalelaw.fit/1".
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/observation.hpp"
+#include "law/laws.hpp"
+
+namespace scalelaw {
+
+/// Least squares on what: log_huber = sum of weight * Huber_delta(ln predicted - ln observed) (Hoffmann et al. 2022, eq. 3).
+enum class ObjectiveKind { log_huber, log_mse, mse };
+struct Objective {
+  ObjectiveKind kind = ObjectiveKind::log_huber;
+  double delta = 1e-3;
+};
+
+struct BootstrapOptions {
+  std::int64_t replicates = 0;    ///< 0 = none
+  std::string resample = "runs";  ///< runs | groups | parametric
+  std::uint64_t seed = 1;
+};
+
+struct FitOptions {
+  LawKind law = LawKind::chinchilla;
+  std::string method = "parametric";  ///< parametric | isoflop | envelope
+  Objective objective;
+  Convention convention;              ///< recorded in the result; the observations already follow it
+  std::int64_t drop_highest = 0;      ///< leave out the K highest losses before fitting
+  std::map<std::string, double> fixed = {};  ///< parameters held at a value
+  BootstrapOptions bootstrap;
+  int threads = 1;
+};
+
+struct Interval {
+  double low = 0;
+  double high = 0;
+};
+
+struct Convergence {
+  std::string status = "too_few_points";  ///< converged | stalled | at_bound | diverged | too_few_points
+  double gradient_norm = 0;               ///< scaled: in units of the objective per relative change of a parameter
+  std::int64_t starts = 0;
+  std::int64_t starts_at_best = 0;        ///< starts that ended within 1e-6 relative of the best objective
+  double condition = 0;                   ///< condition number of the scaled Gauss-Newton matrix
+};
+
+struct Identifiability {
+  Interval profile_ci95;
+  bool identified = false;
+};
+
+struct BootstrapResult {
+  std::string resample = "runs";
+  std::int64_t replicates = 0;
+  std::int64_t failed = 0;
+  std::uint64_t seed = 1;
+  std::map<std::string, double> se;
+  std::map<std::string, Interval> ci95, ci80;
+  std::map<std::string, double> derived_se;             ///< a, b
+  std::map<std::string, Interval> derived_ci95, derived_ci80;
+  std::vector<std::vector<double>> draws;               ///< converged refits, values in the law's order
+};
+
+/// One isoFLOP budget of approach 2.
+struct IsoflopBudget {
+  double flops = 0;
+  std::int64_t points = 0;
+  std::string status;  ///< "interior" or why it was rejected: "edge_low", "edge_high", "not_convex", "too_few_points"
+  double params = 0;   ///< N at the minimum of the parabola in ln N (if interior)
+  double tokens = 0;
+  double loss_nats = 0;
+  double curvature = 0, linear = 0, constant = 0;  ///< loss = constant + linear x + curvature x^2, x = ln N
+};
+
+struct FitResult {
+  LawKind law = LawKind::chinchilla;
+  std::string method = "parametric";
+  std::int64_t n = 0;
+  std::int64_t dropped = 0;
+  Convention convention;
+  Objective objective;
+  double objective_value = 0;  ///< sum over observations
+  Law fitted;                  ///< the constants, for predict_loss; empty values where nothing was fitted
+  std::map<std::string, double> derived;  ///< a, b; for isoflop also the prefactors
+  Convergence convergence;
+  std::map<std::string, Identifiability> identifiability;
+  BootstrapResult bootstrap;
+  std::vector<IsoflopBudget> budgets;  ///< method isoflop
+  Interval params_range, tokens_range, flops_range;  ///< of the observations used
+  std::string message;                 ///< one line for people where the status is not converged
+
+  [[nodiscard]] bool converged() const { return convergence.status == "converged"; }
+};
+
+/// Fits. Too few points, a stalled solver or a bound are statuses of the result; errors (data, config) are unusable input:
+/// an unknown fixed parameter, a law that the method cannot fit.
+[[nodiscard]] FitResult fit(const std::vector<Observation>& points, const FitOptions& options);
+
+/// "scalelaw.fit/1" and back.
+[[nodiscard]] Json to_json(const FitResult& result);
+[[nodiscard]] FitResult fit_from_json(const Json& value, const std::string& name);
+
+/// "converged" results print plainly, others carry their status: text for a terminal, ends with a newline.
+[[nodiscard]] std::string describe(const FitResult& result);
+
+}  // namespace scalelaw

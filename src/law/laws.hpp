@@ -1,0 +1,73 @@
+#pragma once
+// Loss laws, their gradients, published constants and closed-form optima. Formulas and sources: docs/METHODS.md.
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/observation.hpp"
+
+namespace scalelaw {
+
+enum class LawKind { chinchilla, kaplan, power_n, power_d, power_c, kaplan_steps, data_constrained, overtraining, optimal };
+
+/// What a law may look at. Units: parameters, tokens, FLOPs, optimizer steps.
+struct LawPoint {
+  double params = 0;
+  double tokens = 0;
+  double flops = 0;          ///< 6 N D unless stated
+  double unique_tokens = 0;  ///< 0 = all tokens are unique
+  double steps = 0;
+};
+[[nodiscard]] LawPoint law_point(const Scale& scale);
+
+/// Names of a law and of its constants, in the order in which vectors hold them.
+struct LawInfo {
+  LawKind kind;
+  std::string name;                     ///< "chinchilla", as --law takes it
+  std::string formula;                  ///< for people: "E + A/N^alpha + B/D^beta"
+  std::vector<std::string> parameters;  ///< {"E", "A", "B", "alpha", "beta"}
+};
+[[nodiscard]] const LawInfo& law_info(LawKind kind);
+/// Errors (config): unknown name, with the near miss.
+[[nodiscard]] LawKind law_kind(std::string_view name);
+
+/// A law with its constants: published, given or fitted.
+struct Law {
+  LawKind kind = LawKind::chinchilla;
+  std::vector<double> values;  ///< in the order of law_info(kind).parameters
+  std::string name;            ///< "besiroglu2024", "fit"
+  std::string source;          ///< paper, table or equation
+  Convention convention;       ///< what N and C mean for these constants
+  [[nodiscard]] double value(std::string_view parameter) const;  ///< throws std::logic_error if the law has no such constant
+};
+
+/// Predicted loss, nats per token.
+[[nodiscard]] double predict_loss(const Law& law, const LawPoint& point);
+[[nodiscard]] inline double predict_loss(const Law& law, const Scale& scale) { return predict_loss(law, law_point(scale)); }
+/// d loss / d values[i], written to gradient (same length as law.values).
+void loss_gradient(const Law& law, const LawPoint& point, std::span<double> gradient);
+
+/// Every published set, in the order `scalelaw laws` lists them.
+[[nodiscard]] const std::vector<Law>& published_laws();
+/// Errors (config): unknown name, with the near miss and the list.
+[[nodiscard]] const Law& published_law(std::string_view name);
+
+/// Exponents of N*(C) ~ C^a and D*(C) ~ C^b. For chinchilla a = beta/(alpha+beta), b = alpha/(alpha+beta) (Hoffmann et al.
+/// 2022, eq. 4). None where the law has no optimum over N and D.
+struct AllocationExponents {
+  double a = 0;
+  double b = 0;
+};
+[[nodiscard]] std::optional<AllocationExponents> allocation_exponents(const Law& law);
+
+/// Compute-optimal N and D for C = 6 N D. Errors (config): a law without an optimum (power-n, power-d, ...).
+struct Optimum {
+  Scale scale;
+  double flops = 0;
+  double loss_nats = 0;
+};
+[[nodiscard]] Optimum compute_optimal(const Law& law, double flops);
+
+}  // namespace scalelaw
