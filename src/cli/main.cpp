@@ -47,6 +47,8 @@ ExitCode run(int argc, char** argv) {
 
   Action action;
   // commands
+  add_fit(app, globals, action);
+  add_laws(app, globals, action);
 
   try {
     app.parse(argc, argv);
