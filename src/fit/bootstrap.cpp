@@ -12,9 +12,9 @@
 namespace scalelaw {
 namespace {
 
-Interval interval(const std::vector<double>& draws, double level, std::size_t units, std::size_t fitted) {
+Interval interval(const std::vector<double>& draws, double level, bool expand, std::size_t units, std::size_t fitted) {
   double tail = (1 - level) / 2;
-  if (units > fitted) {
+  if (expand && units > fitted) {
     const auto m = static_cast<double>(units), freedom = static_cast<double>(units - fitted);
     const double t = boost::math::quantile(boost::math::students_t(freedom), 1 - tail);
     tail = boost::math::cdf(boost::math::normal(), -t * std::sqrt(m / freedom));
@@ -106,15 +106,16 @@ BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads, cons
     result.draws.push_back(r.values);
   }
   if (result.draws.size() < 2) return result;
+  const bool expand = options.resample == "parametric";
   for (const auto& [name, draws] : values) {
     result.se[name] = standard_deviation(draws);
-    result.ci95[name] = interval(draws, 0.95, units, fitted);
-    result.ci80[name] = interval(draws, 0.80, units, fitted);
+    result.ci95[name] = interval(draws, 0.95, expand, units, fitted);
+    result.ci80[name] = interval(draws, 0.80, expand, units, fitted);
   }
   for (const auto& [name, draws] : derived) {
     result.derived_se[name] = standard_deviation(draws);
-    result.derived_ci95[name] = interval(draws, 0.95, units, fitted);
-    result.derived_ci80[name] = interval(draws, 0.80, units, fitted);
+    result.derived_ci95[name] = interval(draws, 0.95, expand, units, fitted);
+    result.derived_ci80[name] = interval(draws, 0.80, expand, units, fitted);
   }
   return result;
 }
