@@ -47,6 +47,8 @@ ExitCode run(int argc, char** argv) {
 
   Action action;
   // commands
+  add_allocate(app, globals, action);
+  add_predict(app, globals, action);
 
   try {
     app.parse(argc, argv);
