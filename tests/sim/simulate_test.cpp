@@ -127,10 +127,10 @@ TEST(SimulatePoints, KeepsPointsAndDependsOnSeedAndIndexAlone) {
     points[i].group = "trunk";
   }
   const Law& law = published_law("besiroglu2024");
-  const auto first = simulate_points(points, law, 0.01, 7, 0);
-  const auto again = simulate_points(points, law, 0.01, 7, 0);
-  const auto other = simulate_points(points, law, 0.01, 7, 1);
-  const auto exact = simulate_points(points, law, 0, 7, 0);
+  const auto first = simulate_points(points, law, {.sd = 0.01}, 7, 0);
+  const auto again = simulate_points(points, law, {.sd = 0.01}, 7, 0);
+  const auto other = simulate_points(points, law, {.sd = 0.01}, 7, 1);
+  const auto exact = simulate_points(points, law, {}, 7, 0);
   for (std::size_t i = 0; i < points.size(); ++i) {
     EXPECT_EQ(first[i].loss_nats, again[i].loss_nats);
     EXPECT_NE(first[i].loss_nats, other[i].loss_nats);
@@ -138,6 +138,30 @@ TEST(SimulatePoints, KeepsPointsAndDependsOnSeedAndIndexAlone) {
     EXPECT_EQ(first[i].weight, 2);
     EXPECT_EQ(first[i].group, "trunk");
   }
+}
+
+TEST(SimulatePoints, PointsOfAGroupShareTheirPartOfTheNoise) {
+  std::vector<Observation> points(4);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    points[i].params = 1e4;
+    points[i].tokens = 1e6;
+    points[i].group = std::string(1, i < 2 ? 'a' : 'b');
+  }
+  const Law& law = published_law("besiroglu2024");
+  const double expected = predict_loss(law, points[0].scale());
+  double same = 0, other = 0, square = 0;
+  constexpr int kStudies = 4000;
+  for (std::uint64_t index = 0; index < kStudies; ++index) {
+    const auto study = simulate_points(points, law, {.sd = 0.01, .group_share = 0.6}, 1, index);
+    std::vector<double> z;
+    for (const Observation& point : study) z.push_back(std::log(point.loss_nats / expected) / 0.01);
+    same += z[0] * z[1] / kStudies;
+    other += z[0] * z[2] / kStudies;
+    square += z[0] * z[0] / kStudies;
+  }
+  EXPECT_NEAR(square, 1, 0.1);
+  EXPECT_NEAR(same, 0.6, 0.08);
+  EXPECT_NEAR(other, 0, 0.08);
 }
 
 }  // namespace
