@@ -49,6 +49,7 @@ ExitCode run(int argc, char** argv) {
   // commands
   add_allocate(app, globals, action);
   add_predict(app, globals, action);
+  add_compare(app, globals, action);
   add_corpus(app, globals, action);
 
   try {
