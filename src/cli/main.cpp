@@ -47,6 +47,7 @@ ExitCode run(int argc, char** argv) {
 
   Action action;
   // commands
+  add_report(app, globals, action);
 
   try {
     app.parse(argc, argv);

@@ -39,8 +39,8 @@ struct Surface {
   std::vector<double> x, y;
   std::vector<std::vector<double>> z;
   std::string title;                 ///< of z, with the unit
-  std::vector<double> point_x, point_y, point_z;  ///< points drawn on it with the colours of the same scale
-  std::vector<std::string> hover;
+  std::vector<double> point_x = {}, point_y = {}, point_z = {};  ///< points drawn on it with the colours of the same scale
+  std::vector<std::string> hover = {};
   double low = 0, high = 1;          ///< ends of the colour scale
 };
 
