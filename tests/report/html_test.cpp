@@ -134,8 +134,8 @@ TEST(ReportPage, SaysSimulatedInTheTitleOfASimulatedStudy) {
   Analysis analysis = test::toy_analysis();
   EXPECT_THAT(page_of(analysis), HasSubstr("<title>toy: trained study</title>"));
   analysis.records = test::toy_records("simulated");
-  EXPECT_THAT(page_of(analysis), HasSubstr("<title>toy: simulated (no model was trained) study</title>"));
-  EXPECT_THAT(page_of(analysis), HasSubstr("<h1>toy: simulated (no model was trained) study</h1>"));
+  EXPECT_THAT(page_of(analysis), HasSubstr("<title>toy: simulated study (no model was trained)</title>"));
+  EXPECT_THAT(page_of(analysis), HasSubstr("<h1>toy: simulated study (no model was trained)</h1>"));
 }
 
 TEST(ReportPage, NamesWhatWasLeftOutAndWhy) {
