@@ -47,6 +47,8 @@ ExitCode run(int argc, char** argv) {
 
   Action action;
   // commands
+  add_report(app, globals, action);
+  add_corpus(app, globals, action);
 
   try {
     app.parse(argc, argv);

@@ -34,4 +34,12 @@ std::string Sha256::hex() const {
   return hex;
 }
 
+std::uint64_t sha256_prefix(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  check(EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1);
+  std::uint64_t prefix = 0;
+  for (std::size_t i = 0; i < 8; ++i) prefix = prefix << 8U | digest[i];
+  return prefix;
+}
+
 }  // namespace scalelaw

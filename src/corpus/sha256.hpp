@@ -1,5 +1,6 @@
 #pragma once
 // SHA-256 of a stream of bytes.
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,5 +22,8 @@ class Sha256 {
   };
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
+
+/// First 64 bits (big endian) of the bytes' SHA-256: a hash of one document that is the same on every machine.
+[[nodiscard]] std::uint64_t sha256_prefix(std::string_view bytes);
 
 }  // namespace scalelaw
