@@ -48,6 +48,8 @@ ExitCode run(int argc, char** argv) {
   Action action;
   // commands
   add_report(app, globals, action);
+  add_allocate(app, globals, action);
+  add_predict(app, globals, action);
   add_corpus(app, globals, action);
 
   try {

@@ -10,7 +10,7 @@ namespace scalelaw {
 
 std::uint64_t permuted_index(std::uint64_t index, std::uint64_t size, std::uint64_t key) {
   if (size <= 1) return 0;
-  const int half = (std::bit_width(size - 1) + 1) / 2;
+  const int half = (static_cast<int>(std::bit_width(size - 1)) + 1) / 2;
   const std::uint64_t mask = (std::uint64_t{1} << half) - 1;
   constexpr std::uint64_t kRounds = 6;
   do {
