@@ -50,6 +50,7 @@ ExitCode run(int argc, char** argv) {
   add_report(app, globals, action);
   add_allocate(app, globals, action);
   add_predict(app, globals, action);
+  add_compare(app, globals, action);
   add_corpus(app, globals, action);
 
   try {
