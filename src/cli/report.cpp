@@ -18,23 +18,9 @@ struct ReportArgs {
   std::string format = "svg";
 };
 
-/// "runs/quick/" and "runs/quick" are both the study "quick".
-std::string study_name(const fs::path& folder) {
-  const fs::path absolute = fs::absolute(folder).lexically_normal();
-  return absolute.has_filename() ? absolute.filename().string() : absolute.parent_path().filename().string();
-}
-
-Analysis analysis_of(const fs::path& folder, const Globals& globals) {
-  AnalysisOptions options;
-  options.threads = globals.threads;
-  Analysis analysis = analyze(study_name(folder), read_study_records(folder), options);
-  load_curves(analysis, folder);
-  return analysis;
-}
-
 ExitCode report(const ReportArgs& args, const Globals& globals) {
   const fs::path folder = args.study;
-  const Analysis analysis = analysis_of(folder, globals);
+  const Analysis analysis = analyze_study(folder, globals.threads);
   const std::string warning = write_analysis(folder, analysis);
   print(globals, summary_text(analysis, folder));
   if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
@@ -48,7 +34,7 @@ ExitCode report(const ReportArgs& args, const Globals& globals) {
 
 ExitCode plot(const ReportArgs& args, const Globals& globals) {
   const fs::path folder = args.study;
-  const Analysis analysis = analysis_of(folder, globals);
+  const Analysis analysis = analyze_study(folder, globals.threads);
   Json written = Json::array();
   for (const auto& figure : make_figures(analysis)) {
     if (args.kind != "all" && figure.kind != args.kind) continue;

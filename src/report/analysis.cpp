@@ -1,33 +1,11 @@
 #include "report/analysis.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <set>
 
 #include "report/text.hpp"
 
 namespace scalelaw {
 namespace {
-
-constexpr double kBudgetTolerance = 0.1;         // relative: rounding D to whole batches moves C by less
-constexpr std::size_t kMinBudgetPoints = 3;      // a parabola has three constants
-constexpr std::size_t kMinPointsPerConstant = 1;
-
-std::vector<double> budgets_of_points(const std::vector<Observation>& points) {
-  std::vector<double> flops;
-  for (const auto& p : points) flops.push_back(p.flops);
-  std::ranges::sort(flops);
-  std::vector<double> budgets;
-  for (std::size_t i = 0; i < flops.size();) {
-    std::size_t end = i;
-    double sum = 0;
-    while (end < flops.size() && flops[end] <= flops[i] * (1 + kBudgetTolerance)) sum += std::log(flops[end++]);
-    const std::size_t count = end - i;
-    if (count >= kMinBudgetPoints) budgets.push_back(std::exp(sum / static_cast<double>(count)));
-    i = end;
-  }
-  return budgets;
-}
 
 FitOptions fit_options(const AnalysisOptions& options, const Convention& convention, const std::string& method,
                        std::int64_t replicates) {
@@ -89,7 +67,11 @@ void add_allocations(Analysis& analysis) {
     return;
   }
   std::vector<double> budgets = analysis.options.allocation_flops;
-  if (budgets.empty()) budgets = {fit.flops_range.high, 10 * fit.flops_range.high, 100 * fit.flops_range.high};
+  if (budgets.empty()) {
+    const auto& planned = analysis.options.planned_budgets;
+    const double largest = planned.empty() ? fit.flops_range.high : *std::ranges::max_element(planned);
+    budgets = {largest, 10 * largest, 100 * largest};
+  }
   for (const double flops : budgets) {
     AllocationRequest request;
     request.flops = flops;
@@ -119,7 +101,7 @@ void add_comparison(Analysis& analysis) {
   compare.fit = fit_options(options, options.convention, "parametric", options.bootstrap);
   compare.margin = options.margin;
   compare.studies = options.studies;
-  compare.seed = options.seed;
+  compare.seed = options.compare_seed;
   analysis.comparison = compare_with_law(analysis.study, analysis.selection.observations, law, *noise, compare);
 }
 
@@ -140,36 +122,6 @@ void add_warnings(Analysis& analysis) {
 
 }  // namespace
 
-void assign_budgets(std::vector<Observation>& points, const std::vector<double>& planned_budgets) {
-  const std::vector<double> budgets = planned_budgets.empty() ? budgets_of_points(points) : planned_budgets;
-  for (auto& point : points) {
-    point.budget = 0;
-    double nearest = std::log1p(kBudgetTolerance);
-    for (const double budget : budgets) {
-      const double distance = std::abs(std::log(point.flops / budget));
-      if (distance <= nearest) {
-        nearest = distance;
-        point.budget = budget;
-      }
-    }
-  }
-}
-
-std::optional<double> residual_sd(const FitResult& fit, const std::vector<Observation>& points) {
-  const std::size_t constants = fit.fitted.values.size();
-  if (constants == 0 || points.size() < constants + kMinPointsPerConstant) return std::nullopt;
-  double sum = 0;
-  for (const auto& p : points) {
-    const double predicted =
-        predict_loss(fit.fitted, LawPoint{.params = p.params, .tokens = p.tokens, .flops = p.flops,
-                                          .unique_tokens = p.unique_tokens.value_or(0)});
-    const double residual = std::log(p.loss_nats / predicted);
-    sum += residual * residual;
-  }
-  const double sd = std::sqrt(sum / static_cast<double>(points.size() - constants));
-  return std::isfinite(sd) ? std::optional(sd) : std::nullopt;
-}
-
 Analysis analyze(const std::string& study, std::vector<RunRecord> records, const AnalysisOptions& options) {
   Analysis analysis;
   analysis.study = study;
@@ -177,7 +129,13 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
   analysis.records = std::move(records);
   analysis.selection = select_for(analysis.records, options, options.convention);
   std::vector<Observation>& points = analysis.selection.observations;
-  assign_budgets(points, options.planned_budgets);
+  if (same(options.convention, options.planned_convention)) {
+    assign_budgets(points, options.planned_budgets);
+  } else {
+    std::vector<Observation> planned = select_for(analysis.records, options, options.planned_convention).observations;
+    assign_budgets(planned, options.planned_budgets);
+    copy_budgets(planned, points);
+  }
   analysis.parametric = fit(points, fit_options(options, options.convention, "parametric", options.bootstrap));
   analysis.isoflop = fit(points, fit_options(options, options.convention, "isoflop", options.bootstrap));
   add_warnings(analysis);
@@ -185,20 +143,6 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
   add_comparison(analysis);
   analysis.conventions = fit_conventions(analysis);
   return analysis;
-}
-
-std::string source_text(const std::vector<RunRecord>& records) {
-  const std::set<std::string> sources = [&] {
-    std::set<std::string> out;
-    for (const auto& r : records) out.insert(r.source);
-    return out;
-  }();
-  std::string text;
-  // Trained first: the order in which a reader asks.
-  for (const char* source : {"trained", "imported", "simulated"}) {
-    if (sources.contains(source)) text += (text.empty() ? "" : " and ") + std::string(source);
-  }
-  return text.empty() ? "no records" : text;
 }
 
 }  // namespace scalelaw

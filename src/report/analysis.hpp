@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "alloc/allocate.hpp"
+#include "design/config.hpp"
 #include "fit/fit.hpp"
 #include "fit/select.hpp"
 #include "inference/compare.hpp"
@@ -27,10 +28,12 @@ struct AnalysisOptions {
   std::int64_t min_steps = 150;              ///< runs with fewer optimizer steps are left out
   bool keep_edge = true;                     ///< see SelectionOptions
   std::vector<double> planned_budgets = {};  ///< isoFLOP budgets of the design, FLOPs; empty = found from the points
-  std::vector<double> allocation_flops = {};  ///< empty = 1, 10 and 100 times the largest compute of the points
+  Convention planned_convention = {};        ///< of the FLOPs in planned_budgets
+  std::vector<double> allocation_flops = {};  ///< empty = 1, 10 and 100 times the largest planned budget, or C of a point
   std::string compare_law = "besiroglu2024";  ///< published law simulated at the same points; empty = no comparison
   double margin = 0.05;                      ///< equivalence margin of exponents
   std::int64_t studies = 200;                ///< simulated studies
+  std::uint64_t compare_seed = 1;            ///< of the simulated studies
   std::optional<double> noise = std::nullopt;  ///< sd of ln loss in them; none = that of the fit's residuals
 };
 
@@ -79,12 +82,17 @@ void assign_budgets(std::vector<Observation>& points, const std::vector<double>&
 /// warning. Errors: only unusable options (an unknown law).
 [[nodiscard]] Analysis analyze(const std::string& study, std::vector<RunRecord> records, const AnalysisOptions& options);
 
+/// [analysis], [compare] and the budgets of a study's config. Errors (config): an unknown law.
+[[nodiscard]] AnalysisOptions analysis_options(const StudyConfig& config, int threads);
+
+/// The analysis of a study folder: its records (unreadable ones are named in the warnings), its config where there is a
+/// study.toml, else the defaults, and the points that the plan left out.
+/// Errors (data): the folder has no runs/, or no readable record in it.
+[[nodiscard]] Analysis analyze_study(const std::filesystem::path& study_folder, int threads);
+
 /// Reads the loss curves that the figures show; runs without a curve file (simulated ones) are left out. At most
 /// `max_points` points a curve, spaced evenly in ln tokens.
 void load_curves(Analysis& analysis, const std::filesystem::path& study_folder, std::size_t max_points = 300);
-
-/// Every record in STUDY/runs/*.json, by id. Errors (data): no such folder, no record, a broken record (named).
-[[nodiscard]] std::vector<RunRecord> read_study_records(const std::filesystem::path& study_folder);
 
 /// Writes what is derived, each file atomically: records.csv, fits/parametric.json, fits/isoflop.json, allocation.json,
 /// comparison.json (where there is one), report.html, and plots/*.svg. Where gnuplot is missing the plots are left out and

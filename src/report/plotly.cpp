@@ -97,7 +97,7 @@ Json series_trace(const Series& series) {
   }
   trace["name"] = html_escape(series.name);
   trace["showlegend"] = series.legend;
-  if (!series.group.empty()) trace["legendgroup"] = series.group;
+  if (!series.group.empty()) trace["legendgroup"] = html_escape(series.group);
   return trace;
 }
 

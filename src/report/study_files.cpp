@@ -4,10 +4,13 @@
 
 #include "core/csv.hpp"
 #include "core/files.hpp"
+#include "core/format.hpp"
+#include "design/plan.hpp"
 #include "report/analysis.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
 #include "report/html.hpp"
+#include "study/store.hpp"
 
 namespace scalelaw {
 namespace {
@@ -46,24 +49,66 @@ void read_curve(const fs::path& path, std::size_t max_points, LossCurve& curve) 
   }
 }
 
+/// "runs/quick/" and "runs/quick" are both the study "quick".
+std::string folder_name(const fs::path& folder) {
+  const fs::path absolute = fs::absolute(folder).lexically_normal();
+  return absolute.has_filename() ? absolute.filename().string() : absolute.parent_path().filename().string();
+}
+
 }  // namespace
 
-std::vector<RunRecord> read_study_records(const fs::path& study_folder) {
-  const fs::path runs = study_folder / "runs";
-  if (!fs::is_directory(runs)) {
+AnalysisOptions analysis_options(const StudyConfig& config, int threads) {
+  AnalysisOptions out;
+  out.law = law_kind(config.analysis.law);
+  out.convention = config.analysis.convention;
+  out.resample = config.analysis.resample;
+  out.bootstrap = config.analysis.bootstrap;
+  out.seed = static_cast<std::uint64_t>(config.analysis.seed);
+  out.threads = threads;
+  out.min_steps = config.analysis.min_steps;
+  if (config.design.kind == "isoflop") out.planned_budgets = config.design.budgets;
+  out.planned_convention = config.design.convention;
+  out.allocation_flops = config.analysis.budgets;
+  out.compare_law = config.compare.law;
+  out.margin = config.compare.margin;
+  out.studies = config.compare.studies;
+  out.compare_seed = static_cast<std::uint64_t>(config.compare.seed);
+  return out;
+}
+
+Analysis analyze_study(const fs::path& study_folder, int threads) {
+  if (!fs::is_directory(study_folder / "runs")) {
     fail_data("{}: no such folder, so this is not a study; give the folder that holds runs/ (scalelaw study writes it)",
-              runs.string());
+              (study_folder / "runs").string());
   }
-  std::vector<fs::path> paths;
-  for (const auto& entry : fs::directory_iterator(runs)) {
-    if (entry.path().extension() == ".json") paths.push_back(entry.path());
+  RecordSet set = read_records(study_folder);
+  if (set.records.empty()) {
+    fail_data("{}: no readable record; run scalelaw study or scalelaw run first{}", (study_folder / "runs").string(),
+              set.bad.empty() ? "" : " (" + set.bad.front().reason + ")");
   }
-  std::ranges::sort(paths);
-  if (paths.empty()) fail_data("{}: no records; run scalelaw study or scalelaw run first", runs.string());
   std::vector<RunRecord> records;
-  records.reserve(paths.size());
-  for (const auto& path : paths) records.push_back(record_from_json(read_json_file(path), path.string()));
-  return records;
+  records.reserve(set.records.size());
+  for (auto& [id, record] : set.records) records.push_back(std::move(record));
+
+  AnalysisOptions options;
+  options.threads = threads;
+  std::string name = folder_name(study_folder);
+  std::vector<Exclusion> not_planned;
+  if (fs::exists(config_path(study_folder))) {
+    const StudyConfig config = load_study_config(study_folder);
+    options = analysis_options(config, threads);
+    if (!config.name.empty()) name = config.name;
+    for (const auto& left : make_plan(config, nullptr).left_out) {
+      not_planned.push_back({fmt::format("{} at D {}", left.shape, short_count(static_cast<double>(left.tokens))),
+                             "not planned: " + left.reason});
+    }
+  }
+  Analysis analysis = analyze(name, std::move(records), options);
+  auto& excluded = analysis.selection.excluded;
+  excluded.insert(excluded.end(), not_planned.begin(), not_planned.end());
+  for (const auto& bad : set.bad) analysis.warnings.push_back("a record was left out: " + bad.reason);
+  load_curves(analysis, study_folder);
+  return analysis;
 }
 
 void load_curves(Analysis& analysis, const fs::path& study_folder, std::size_t max_points) {
