@@ -36,9 +36,14 @@ std::vector<Rung> buildable_shapes(const StudyConfig& config, double largest) {
   return rungs;
 }
 
-/// Nearest in ratio; of equally near ones the first (narrower).
-const Rung& nearest(const std::vector<Rung>& rungs, double params) {
-  return *std::ranges::min_element(rungs, {}, [&](const Rung& r) { return std::abs(std::log(r.params / params)); });
+/// Of the shapes within `tolerance` in ln params the one nearest to the middle aspect ratio, so that the aspect does not
+/// jump from rung to rung; where none is that near, the one nearest in params.
+const Rung& nearest(const std::vector<Rung>& rungs, double params, double tolerance, double middle_aspect) {
+  return *std::ranges::min_element(rungs, {}, [&](const Rung& r) {
+    const double distance = std::abs(std::log(r.params / params));
+    const double aspect = static_cast<double>(r.shape.d_model) / static_cast<double>(r.shape.n_layer);
+    return distance <= tolerance ? std::pair(0, std::abs(std::log(aspect / middle_aspect))) : std::pair(1, distance);
+  });
 }
 
 }  // namespace
@@ -59,6 +64,7 @@ std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config) 
                 "aspect_min .. aspect_max",
                 config.model.d_head, design.min_width, design.aspect_min, design.aspect_max);
   }
+  const double middle_aspect = std::sqrt(design.aspect_min * design.aspect_max);
   std::vector<std::vector<ShapeConfig>> ladder;
   for (const double budget : design.budgets) {
     const double position = std::log(expected_optimum(design, budget) / smallest_optimum) / step;
@@ -66,7 +72,7 @@ std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config) 
     std::vector<ShapeConfig> sizes;
     double last_params = 0;
     for (double i = 0; i < count; ++i) {
-      const Rung& rung = nearest(shapes, smallest_optimum * std::exp(step * (first + i)));
+      const Rung& rung = nearest(shapes, smallest_optimum * std::exp(step * (first + i)), step / 8, middle_aspect);
       if (rung.params <= last_params) continue;  // rungs below the smallest shape collapse onto it
       last_params = rung.params;
       sizes.push_back(rung.shape);
