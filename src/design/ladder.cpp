@@ -58,7 +58,7 @@ std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config) 
   const double largest_optimum = expected_optimum(design, *std::ranges::max_element(design.budgets));
   const double step = std::log(design.size_factor);
   const auto count = static_cast<double>(design.sizes_per_budget);
-  const std::vector<Rung> shapes = buildable_shapes(config, largest_optimum * std::exp(step * (count + 1)));
+  const std::vector<Rung> shapes = buildable_shapes(config, largest_optimum * std::exp(step * (count + 6)));
   if (shapes.empty()) {
     fail_config("design: no shape has d_model a multiple of {}, at least {}, and d_model / n_layer in {} .. {}; widen "
                 "aspect_min .. aspect_max",
@@ -69,15 +69,18 @@ std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config) 
   for (const double budget : design.budgets) {
     const double position = std::log(expected_optimum(design, budget) / smallest_optimum) / step;
     const double first = std::round(position - (count - 1) / 2);
-    std::vector<ShapeConfig> sizes;
-    double last_params = 0;
-    for (double i = 0; i < count; ++i) {
-      const Rung& rung = nearest(shapes, smallest_optimum * std::exp(step * (first + i)), step / 8, middle_aspect);
-      if (rung.params <= last_params) continue;  // rungs below the smallest shape collapse onto it
-      last_params = rung.params;
-      sizes.push_back(rung.shape);
-    }
-    ladder.push_back(std::move(sizes));
+    const double optimum = expected_optimum(design, budget);
+    std::vector<Rung> sizes;
+    const auto add = [&](double index) {
+      const Rung& rung = nearest(shapes, smallest_optimum * std::exp(step * index), step / 8, middle_aspect);
+      const auto at = std::ranges::lower_bound(sizes, rung.params, {}, &Rung::params);
+      if (at == sizes.end() || at->params != rung.params) sizes.insert(at, rung);  // coarse shapes can collapse
+    };
+    for (double i = 0; i < count; ++i) add(first + i);
+    for (double i = 1; i <= 4 && sizes.back().params <= optimum; ++i) add(first + count - 1 + i);
+    for (double i = 1; i <= 4 && sizes.front().params >= optimum; ++i) add(first - i);
+    ladder.emplace_back();
+    for (const Rung& rung : sizes) ladder.back().push_back(rung.shape);
   }
   return ladder;
 }

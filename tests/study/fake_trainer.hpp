@@ -67,7 +67,7 @@ inline int fake_trainer(const FakeTrainerArguments& a) {
   for (const RunSpec& run : job.runs) {
     ++done;
     const std::string id = run_id(run);
-    if (has_finished_record(a.out, id)) continue;
+    if (std::filesystem::exists(record_path(a.out, id))) continue;  // as scalelaw-trainer: a file there is a run done
     for (int step = 0; step < 4; ++step) {
       std::this_thread::sleep_for(std::chrono::milliseconds(a.step_ms));
       std::cout << fmt::format(R"({{"event":"progress","tokens":{},"tokens_total":{},"loss":2.5,"tokens_per_s":1000}})",
@@ -92,7 +92,7 @@ inline int fake_trainer(const FakeTrainerArguments& a) {
     }
     write_record(a.out, record);
     trace(a, "trained " + id);
-    std::cout << R"({"event":"record","id":")" << id << R"(","loss":)" << record.loss.nats.value_or(0) << "}\n" << std::flush;
+    std::cout << R"({"event":"record","run":")" << id << R"(","loss":)" << record.loss.nats.value_or(0) << "}\n" << std::flush;
   }
   std::cout << R"({"event":"done"})" << "\n" << std::flush;
   return 0;
