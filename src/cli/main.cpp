@@ -51,6 +51,10 @@ ExitCode run(int argc, char** argv) {
   add_study(app, globals, action);
   add_status(app, globals, action);
   add_doctor(app, globals, action);
+  add_report(app, globals, action);
+  add_allocate(app, globals, action);
+  add_predict(app, globals, action);
+  add_compare(app, globals, action);
   add_corpus(app, globals, action);
 
   try {

@@ -1,0 +1,40 @@
+// Script of the report page: draws the figures that stand as JSON in the page.
+#include "report/html.hpp"
+
+namespace scalelaw {
+
+std::string_view page_script() {
+  return R"js(
+(function () {
+  'use strict';
+  window.scalelawDrawn = false;
+  const figures = JSON.parse(document.getElementById('figures').textContent);
+  const font = { family: 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif', size: 14, color: '#1b1f24' };
+  const axis = {
+    showline: true, linecolor: '#8c959f', linewidth: 1, ticks: 'outside', ticklen: 4, tickcolor: '#8c959f',
+    gridcolor: '#e6eaee', zeroline: false, automargin: true, minexponent: 3
+  };
+  function layoutOf(figure) {
+    const layout = Object.assign({
+      font: font, paper_bgcolor: '#ffffff', plot_bgcolor: '#ffffff', hovermode: 'closest', height: figure.height,
+      margin: { l: 70, r: 20, t: 34, b: 60 }, hoverlabel: { font: { size: 14 }, align: 'left' }
+    }, figure.layout);
+    for (const key of Object.keys(layout)) {
+      if (/^[xy]axis/.test(key)) layout[key] = Object.assign({}, axis, layout[key]);
+    }
+    return layout;
+  }
+  function draw(figure) {
+    const place = document.getElementById('plot_' + figure.id);
+    place.style.height = figure.height + 'px';
+    return Plotly.newPlot(place, figure.data, layoutOf(figure), {
+      responsive: true, displaylogo: false, modeBarButtonsToRemove: ['select2d', 'lasso2d'],
+      toImageButtonOptions: { format: 'svg', filename: figure.id }
+    });
+  }
+  Promise.all(figures.map(draw)).then(function () { window.scalelawDrawn = true; });
+})();
+)js";
+}
+
+}  // namespace scalelaw
