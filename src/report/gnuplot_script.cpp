@@ -1,10 +1,9 @@
 // Figures as gnuplot scripts.
-#include <algorithm>
-#include <cmath>
+#include <fmt/format.h>
 
-#include "core/format.hpp"
+#include <algorithm>
+
 #include "report/gnuplot.hpp"
-#include "report/text.hpp"
 
 namespace scalelaw {
 namespace {
@@ -20,53 +19,15 @@ std::string gnuplot_string(std::string_view text) {
   return out + "'";
 }
 
-struct Range {
-  double low = INFINITY, high = -INFINITY;
-  void add(double x) {
-    if (!std::isfinite(x)) return;
-    low = std::min(low, x);
-    high = std::max(high, x);
+std::string axis_text(char letter, const Axis& axis, const Span& span) {
+  std::string out =
+      fmt::format("set {0}label {1}\nset {0}range [{2}:{3}]\n", letter, gnuplot_string(axis.title), span.low, span.high);
+  if (axis.scaling == Scaling::linear) return out + fmt::format("unset logscale {0}\nset {0}tics autofreq\n", letter);
+  std::string ticks;
+  for (const auto& tick : log_ticks(span, axis.scaling)) {
+    ticks += fmt::format("{}{} {}", ticks.empty() ? "" : ", ", gnuplot_string(tick.label), tick.at);
   }
-};
-
-/// All that the axis must show, with 4 % of room on either side (of the logarithm on log axes).
-Range padded(Range range, bool log) {
-  if (!(range.low <= range.high)) return {1, 10};
-  if (log) {
-    const double room = std::max(0.04 * std::log(range.high / range.low), 0.02);
-    return {range.low * std::exp(-room), range.high * std::exp(room)};
-  }
-  const double room = range.high > range.low ? 0.04 * (range.high - range.low) : std::max(0.1 * std::abs(range.low), 0.1);
-  return {range.low - room, range.high + room};
-}
-
-std::string tick_text(double x, Scaling scaling) { return scaling == Scaling::log_powers ? power_text(x) : short_count(x); }
-
-/// Ticks of a log axis: decades over long ranges, 1-2-5 over short ones, more over the shortest.
-std::string log_ticks(const Range& range, Scaling scaling) {
-  const double decades = std::log10(range.high / range.low);
-  std::vector<double> steps = {1};
-  if (decades < 0.7) steps = {1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9};
-  else if (decades < 2.5) steps = {1, 2, 5};
-  const int every = std::max(1, static_cast<int>(std::ceil(decades / 8)));
-  std::string out;
-  for (int k = static_cast<int>(std::floor(std::log10(range.low))); k <= std::log10(range.high); ++k) {
-    if (steps.size() == 1 && k % every != 0) continue;
-    for (const double step : steps) {
-      const double x = step * std::pow(10.0, k);
-      if (x < range.low || x > range.high) continue;
-      out += fmt::format("{}{} {}", out.empty() ? "" : ", ", gnuplot_string(tick_text(x, scaling)), x);
-    }
-  }
-  return out;
-}
-
-std::string axis_text(char letter, const Axis& axis, const Range& data) {
-  const bool log = axis.scaling != Scaling::linear;
-  const Range range = padded(data, log);
-  std::string out = fmt::format("set {0}label {1}\nset {0}range [{2}:{3}]\n", letter, gnuplot_string(axis.title), range.low, range.high);
-  if (log) return out + fmt::format("set logscale {0}\nset {0}tics ({1})\n", letter, log_ticks(range, axis.scaling));
-  return out + fmt::format("unset logscale {0}\nset {0}tics autofreq\n", letter);
+  return out + fmt::format("set logscale {0}\nset {0}tics ({1})\n", letter, ticks);
 }
 
 /// Data as a named block; the columns of a row are separated by blanks.
@@ -119,19 +80,8 @@ std::string surface_text(const Surface& s, const std::string& name) {
 
 std::string panel_text(const Panel& panel, std::size_t index) {
   const std::string prefix = fmt::format("p{}", index);
-  Range x, y;
-  for (const auto& s : panel.series) {
-    for (const double v : s.x) x.add(v);
-    for (const auto* values : {&s.y, &s.low, &s.high}) {
-      for (const double v : *values) y.add(v);
-    }
-  }
-  if (panel.surface) {
-    for (const double v : panel.surface->x) x.add(v);
-    for (const double v : panel.surface->y) y.add(v);
-  }
   std::string out = fmt::format("set title {}\n", gnuplot_string(panel.title));
-  out += axis_text('x', panel.x, x) + axis_text('y', panel.y, y);
+  out += axis_text('x', panel.x, x_span(panel)) + axis_text('y', panel.y, y_span(panel));
   if (panel.surface) return out + surface_text(*panel.surface, prefix);
   std::string plot;
   bool legend = false;
