@@ -71,28 +71,55 @@ std::string surface_text(const Surface& s, const std::string& name) {
   }
   // White discs below the coloured ones make the rim that sets a point off from the map.
   return out + fmt::format(
-                   "END\nset view map\nset cbrange [{0}:{1}]\nset cblabel {2}\nset palette defined (0 '#440154', 1 '#3B528B', "
+                   "END\nset view map\nunset grid\nset ylabel offset -3,0\nset cbrange [{0}:{1}]\nset cblabel {2}\nset palette defined (0 '#440154', 1 '#3B528B', "
                    "2 '#21918C', 3 '#5EC962', 4 '#FDE725')\nset pm3d explicit\nunset key\n"
                    "splot ${3}grid with pm3d notitle, ${3}points using 1:2:(0) with points pt 7 ps 1.7 lc rgb '#FFFFFF' notitle, "
                    "${3}points using 1:2:3 with points pt 7 ps 1.3 lc palette notitle\n",
                    s.low, s.high, gnuplot_string(s.title), name);
 }
 
-std::string panel_text(const Panel& panel, std::size_t index) {
+bool has_legend(const Panel& panel) { return std::ranges::any_of(panel.series, &Series::legend); }
+
+/// Left and right end of the axes of every column, and the whole width, in pixels: columns are equally wide, legends beside.
+struct Columns {
+  std::vector<double> left, right;
+  double width = 0;
+};
+
+Columns columns_of(const Figure& figure) {
+  constexpr double kLeft = 85, kRight = 25, kLegend = 235, kColorBar = 140;
+  const auto count = static_cast<std::size_t>(figure.columns);
+  const double axes = figure.columns == 1 ? 620 : figure.columns == 2 ? 450 : 330;
+  Columns out;
+  for (std::size_t c = 0; c < count; ++c) {
+    double before = kLeft, beside = kRight;
+    for (std::size_t i = c; i < figure.panels.size(); i += count) {
+      if (has_legend(figure.panels[i])) beside = kLegend;
+      if (!figure.panels[i].surface) continue;
+      before = kLeft + 35;  // a map keeps its label further away
+      beside = kColorBar;
+    }
+    out.left.push_back(out.width + before);
+    out.right.push_back(out.left.back() + axes);
+    out.width = out.right.back() + beside;
+  }
+  return out;
+}
+
+std::string panel_text(const Panel& panel, std::size_t index, double legend_at) {
   const std::string prefix = fmt::format("p{}", index);
   std::string out = fmt::format("set title {}\n", gnuplot_string(panel.title));
   out += axis_text('x', panel.x, x_span(panel)) + axis_text('y', panel.y, y_span(panel));
   if (panel.surface) return out + surface_text(*panel.surface, prefix);
   std::string plot;
-  bool legend = false;
   for (std::size_t i = 0; i < panel.series.size(); ++i) {
     if (panel.series[i].x.empty()) continue;
     const std::string name = fmt::format("{}s{}", prefix, i);
     out += data_block(name, panel.series[i]);
     plot += fmt::format("{}{}", plot.empty() ? "plot " : ", \\\n  ", plot_element(name, panel.series[i]));
-    legend = legend || panel.series[i].legend;
   }
-  out += legend ? "set key below width 1 samplen 2\n" : "unset key\n";
+  out += has_legend(panel) ? fmt::format("set key at screen {:.5f}, graph 1 left top Left reverse samplen 2\n", legend_at)
+                           : std::string("unset key\n");
   return out + plot + "\n";
 }
 
@@ -113,17 +140,20 @@ std::string terminal_text(const std::string& format, int width, int height) {
 std::string gnuplot_script(const Figure& figure, const std::string& output, const std::string& format) {
   const auto columns = static_cast<std::size_t>(figure.columns);
   const std::size_t rows = (figure.panels.size() + columns - 1) / columns;
-  const int panel_width = figure.columns == 1 ? 860 : figure.columns == 2 ? 620 : 440;
+  const Columns places = columns_of(figure);
   const int panel_height = std::max(figure.panel_height, figure.columns == 3 ? 340 : 480);
   std::string out = "set encoding utf8\n";
-  out += terminal_text(format, figure.columns * panel_width, static_cast<int>(rows) * panel_height);
+  out += terminal_text(format, static_cast<int>(places.width), static_cast<int>(rows) * panel_height);
   out += "set output " + gnuplot_string(output) + "\n";
   out += "set border 3\nset tics nomirror out\nset grid lc rgb '#E6EAEE' lt 1\nset style fill noborder\n";
   if (figure.panels.size() > 1) out += fmt::format("set multiplot layout {},{}\n", rows, columns);
   for (std::size_t i = 0; i < figure.panels.size(); ++i) {
     Panel panel = figure.panels[i];
     if (panel.title.empty()) panel.title = figure.title;
-    out += panel_text(panel, i);
+    const double right = places.right[i % columns];
+    out += fmt::format("set lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\n", places.left[i % columns] / places.width,
+                       right / places.width);
+    out += panel_text(panel, i, (right + 12) / places.width);
   }
   if (figure.panels.size() > 1) out += "unset multiplot\n";
   return out + "unset output\n";

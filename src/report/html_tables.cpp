@@ -236,8 +236,10 @@ std::string sweeps_section(const Analysis& analysis) {
     rows.push_back({e(s.shape), short_count(s.tokens), number_text(s.best_lr), chip("bad", sweep_words(s.status))});
   }
   std::string list;
-  for (const auto& [status, count] : counts) list += fmt::format("{}{}: {}", list.empty() ? "" : "; ", e(sweep_words(status)), count);
-  std::string out = fmt::format("<p>{} sweeps. {}.</p>\n", sweeps.size(), list);
+  for (const auto& [status, count] : counts) {
+    list += fmt::format("{}{} ({})", list.empty() ? "" : ", ", e(sweep_words(status)), count);
+  }
+  std::string out = fmt::format("<p>{} sweeps: {}.</p>\n", sweeps.size(), list);
   if (rows.empty()) return out;
   return out + "<h3>Points whose learning rate was not bracketed</h3>\n" +
          table("", {"shape", "D (tokens)", "best lr tried", "status"}, rows);
