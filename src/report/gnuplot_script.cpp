@@ -80,6 +80,15 @@ std::string surface_text(const Surface& s, const std::string& name) {
 
 bool has_legend(const Panel& panel) { return std::ranges::any_of(panel.series, &Series::legend); }
 
+/// Pixels that the legend beside a panel takes.
+double legend_width(const Panel& panel) {
+  std::size_t longest = 0;
+  for (const auto& s : panel.series) {
+    if (s.legend) longest = std::max(longest, s.name.size());
+  }
+  return longest == 0 ? 0 : 70 + 8.5 * static_cast<double>(longest);
+}
+
 /// Left and right end of the axes of every column, and the whole width, in pixels: columns are equally wide, legends beside.
 struct Columns {
   std::vector<double> left, right;
@@ -87,14 +96,14 @@ struct Columns {
 };
 
 Columns columns_of(const Figure& figure) {
-  constexpr double kLeft = 85, kRight = 25, kLegend = 235, kColorBar = 140;
+  constexpr double kLeft = 85, kRight = 25, kColorBar = 140;
   const auto count = static_cast<std::size_t>(figure.columns);
   const double axes = figure.columns == 1 ? 620 : figure.columns == 2 ? 450 : 330;
   Columns out;
   for (std::size_t c = 0; c < count; ++c) {
     double before = kLeft, beside = kRight;
     for (std::size_t i = c; i < figure.panels.size(); i += count) {
-      if (has_legend(figure.panels[i])) beside = kLegend;
+      beside = std::max(beside, legend_width(figure.panels[i]));
       if (!figure.panels[i].surface) continue;
       before = kLeft + 35;  // a map keeps its label further away
       beside = kColorBar;

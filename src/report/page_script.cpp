@@ -27,24 +27,26 @@ std::string_view page_script() {
     }
     return layout;
   }
-  // Written ticks suit the whole range; a zoom needs Plotly's own, and a double click gives the written ones back.
-  function choose(place, change) {
+  // The written ticks suit the whole range; a zoom needs Plotly's own, and a double click gives the written ones back.
+  function chooseTicks(place, whole) {
     const update = {};
-    for (const key of Object.keys(change)) {
-      const zoom = /^([xy]axis\d*)\.range\[0\]$/.exec(key);
-      const reset = /^([xy]axis\d*)\.autorange$/.exec(key);
-      if (zoom) update[zoom[1] + '.tickmode'] = 'auto';
-      if (reset && place.layout[reset[1]].tickvals) update[reset[1] + '.tickmode'] = 'array';
+    for (const key of Object.keys(whole)) {
+      if (!whole[key].tickvals) continue;
+      const now = place.layout[key].range;
+      const same = whole[key].range.every(function (end, i) { return Math.abs(end - now[i]) < 1e-9; });
+      const mode = same ? 'array' : 'auto';
+      if (place.layout[key].tickmode !== mode) update[key + '.tickmode'] = mode;
     }
     if (Object.keys(update).length) Plotly.relayout(place, update);
   }
   function draw(figure) {
     const place = document.getElementById('plot_' + figure.id);
+    const whole = JSON.parse(JSON.stringify(figure.layout));  // Plotly changes what it is given
     place.style.height = figure.height + 'px';
     return Plotly.newPlot(place, figure.data, layoutOf(figure), {
       responsive: true, displaylogo: false, modeBarButtonsToRemove: ['select2d', 'lasso2d'],
       toImageButtonOptions: { format: 'svg', filename: figure.id }
-    }).then(function () { place.on('plotly_relayout', function (change) { choose(place, change); }); });
+    }).then(function () { place.on('plotly_relayout', function () { chooseTicks(place, whole); }); });
   }
   Promise.all(figures.map(draw)).then(function () { window.scalelawDrawn = true; });
 })();
