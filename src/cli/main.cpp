@@ -49,6 +49,8 @@ ExitCode run(int argc, char** argv) {
   // commands
   add_report(app, globals, action);
   add_corpus(app, globals, action);
+  add_fit(app, globals, action);
+  add_laws(app, globals, action);
 
   try {
     app.parse(argc, argv);
