@@ -13,8 +13,6 @@ namespace {
 constexpr double kSmallestFlops = 1e-6;
 constexpr double kLargestFlops = 1e60;
 
-bool unconstrained(const LifetimeConstraint& c) { return c.inference_tokens <= 0 && c.unique_tokens <= 0; }
-
 double quantity_of(const Optimum& optimum, OptimumQuantity quantity) {
   switch (quantity) {
     case OptimumQuantity::params:
@@ -51,8 +49,8 @@ Law with_repetition(const Law& law) {
 }
 
 Optimum constrained_optimal(const Law& law, double flops, const LifetimeConstraint& constraint) {
-  if (unconstrained(constraint)) return compute_optimal(law, flops);
   const double inference = constraint.inference_tokens;
+  if (inference <= 0) return compute_optimal(law, flops, constraint.unique_tokens);
   const auto tokens_at = [&](double params) { return (flops / params - 2 * inference) / 6; };
   const auto loss_at = [&](double log_params) {
     const double params = std::exp(log_params);
@@ -62,12 +60,23 @@ Optimum constrained_optimal(const Law& law, double flops, const LifetimeConstrai
                                       .unique_tokens = constraint.unique_tokens,
                                       .steps = 0});
   };
-  // D falls to a millionth of its share of the budget at one end and N to 1 at the other. At the upper end a budget
-  // that use alone would eat up leaves no tokens.
-  const double upper = std::log(flops / (2 * inference + 6e-3)) - 1e-6;
-  const double lower = std::min(0.0, upper - 1);
+  // At the upper end use alone eats up nearly the whole budget. The optimum without use is larger than the one with it,
+  // and four decades below both ends training is all but free.
+  const double upper = std::log(flops / (2 * inference)) - 1e-9;
+  double low = std::min(upper, std::log(compute_optimal(law, flops).scale.params)) - std::log(1e4);
+  double high = upper;
+  if (constraint.unique_tokens > 0) {  // repeats can make a second minimum: refine between the neighbours of the best
+    constexpr int kScan = 200;
+    const double step = (high - low) / kScan;
+    int best = 1;
+    for (int i = 2; i < kScan; ++i) {
+      if (loss_at(low + i * step) < loss_at(low + best * step)) best = i;
+    }
+    high = low + (best + 1) * step;
+    low += (best - 1) * step;
+  }
   std::uintmax_t iterations = 500;
-  const auto [log_params, loss] = boost::math::tools::brent_find_minima(loss_at, lower, upper, 52, iterations);
+  const auto [log_params, loss] = boost::math::tools::brent_find_minima(loss_at, low, high, 52, iterations);
   Optimum optimum;
   optimum.scale.params = std::exp(log_params);
   optimum.scale.tokens = tokens_at(optimum.scale.params);

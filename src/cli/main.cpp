@@ -48,6 +48,9 @@ ExitCode run(int argc, char** argv) {
   Action action;
   // commands
   add_report(app, globals, action);
+  add_allocate(app, globals, action);
+  add_predict(app, globals, action);
+  add_compare(app, globals, action);
   add_corpus(app, globals, action);
   add_fit(app, globals, action);
   add_laws(app, globals, action);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "core/build_info.hpp"
 #include "core/rng.hpp"
@@ -125,16 +126,23 @@ RunSpec as_simulated(RunSpec spec, const SimulationSpec& simulation) {
   return spec;
 }
 
-std::vector<Observation> simulate_points(const std::vector<Observation>& points, const Law& law, double noise,
-                                         std::uint64_t seed, std::uint64_t index) {
-  Rng rng = make_rng(seed, "simulate points", index);
+std::vector<Observation> simulate_points(const std::vector<Observation>& points, const Law& law,
+                                         const PointNoise& noise, std::uint64_t seed, std::uint64_t index) {
+  Rng own = make_rng(seed, "simulate points", index);
+  Rng shared = make_rng(seed, "simulate groups", index);
+  const double shared_sd = noise.sd * std::sqrt(noise.group_share);
+  const double own_sd = noise.sd * std::sqrt(1 - noise.group_share);
+  std::map<std::string, double> groups;
   std::vector<Observation> simulated = points;
   for (Observation& point : simulated) {
+    double z_group = standard_normal(shared);
+    if (!point.group.empty()) z_group = groups.try_emplace(point.group, z_group).first->second;
     const LawPoint at{.params = point.params,
                       .tokens = point.tokens,
                       .flops = point.flops,
-                      .unique_tokens = point.unique_tokens.value_or(0)};
-    point.loss_nats = predict_loss(law, at) * std::exp(noise * standard_normal(rng));
+                      .unique_tokens = point.unique_tokens.value_or(0),
+                      .steps = 0};
+    point.loss_nats = predict_loss(law, at) * std::exp(shared_sd * z_group + own_sd * standard_normal(own));
     point.loss_stderr.reset();
   }
   return simulated;

@@ -25,10 +25,17 @@ namespace scalelaw {
 /// The same spec as a simulated run.
 [[nodiscard]] RunSpec as_simulated(RunSpec spec, const SimulationSpec& simulation);
 
-/// The loss that `law` gives at every point, times exp(noise * z) with z standard normal: a study at the same (N, D)
-/// points, with the same weights and groups. Bit-identical for the same seed and index.
-/// @param noise standard deviation of ln loss, >= 0
+/// Noise of ln loss at a set of points.
+struct PointNoise {
+  double sd = 0;           ///< standard deviation of ln loss, >= 0
+  double group_share = 0;  ///< share of the variance that points of one group (a trunk) have in common, 0 .. 1
+};
+
+/// The loss that `law` gives at every point, times exp(sd (sqrt(share) z_group + sqrt(1 - share) z)) with standard
+/// normal z: a study at the same (N, D) points, with the same weights and groups. Bit-identical for the same seed and
+/// index.
 [[nodiscard]] std::vector<Observation> simulate_points(const std::vector<Observation>& points, const Law& law,
-                                                       double noise, std::uint64_t seed, std::uint64_t index);
+                                                       const PointNoise& noise, std::uint64_t seed,
+                                                       std::uint64_t index);
 
 }  // namespace scalelaw
