@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/study_common.hpp"
+#include "report/analysis.hpp"
 #include "study/run.hpp"
 
 namespace scalelaw::cli {
@@ -64,8 +65,18 @@ ExitCode study_action(const RunOptions& options, const Globals& globals) {
     emit_json(globals, to_json(done.summary));
     return ExitCode::interrupted;
   }
-  // The analysis of the records (fit, allocation, comparison, report) is called here, with done.folder and done.config.
-  emit_json(globals, to_json(done.summary));
+  const Analysis analysis = analyze_study(done.folder, globals.threads);
+  const std::string warning = write_analysis(done.folder, analysis);
+  print(globals, "\n" + summary_text(analysis, done.folder));
+  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  Json result = to_json(done.summary);
+  result["fit"] = to_json(analysis.parametric);
+  result["isoflop"] = to_json(analysis.isoflop);
+  result["allocations"] = Json::array();
+  for (const Allocation& allocation : analysis.allocations) result["allocations"].push_back(to_json(allocation));
+  if (analysis.comparison) result["comparison"] = to_json(*analysis.comparison);
+  result["report"] = (done.folder / "report.html").string();
+  emit_json(globals, result);
   return done.summary.exit_code();
 }
 
