@@ -45,7 +45,8 @@ double enough_validation(const CorpusWriter& writer) {
 
 void check_size(const CorpusWriter& writer, const BuildOptions& options) {
   const std::int64_t train = writer.tokens(Split::train), validation = writer.tokens(Split::validation);
-  if (train + validation == 0) fail_data("{}: the input holds no text; check --input", options.inputs.front());
+  if (train + validation == 0)
+    fail_data("{}: the input holds no text; check --input", input_name(options.inputs.front()));
   if (train < kMinTrainTokens) {
     fail_data(
         "the input gives {} training tokens, at least {} are needed (1 MB of text is a sensible minimum); add more "
@@ -92,7 +93,7 @@ Manifest build_corpus(const BuildOptions& options) {
   std::int64_t bytes_before = 0;
   for (const auto& path : files) {
     TextReader reader(path);
-    DocumentCutter cutter({.kind = manifest.documents.kind, .field = options.field}, path, keep);
+    DocumentCutter cutter({.kind = manifest.documents.kind, .field = options.field}, input_name(path), keep);
     for (std::string_view text = reader.next(); !text.empty(); text = reader.next()) {
       cutter.feed(text);
       if (options.progress) options.progress(bytes_before + reader.bytes());
