@@ -10,7 +10,17 @@
 
 namespace scalelaw {
 
-enum class LawKind { chinchilla, kaplan, power_n, power_d, power_c, kaplan_steps, data_constrained, overtraining, optimal };
+enum class LawKind {
+  chinchilla,
+  kaplan,
+  power_n,
+  power_d,
+  power_c,
+  kaplan_steps,
+  data_constrained,
+  overtraining,
+  optimal
+};
 
 /// What a law may look at. Units: parameters, tokens, FLOPs, optimizer steps.
 struct LawPoint {
@@ -18,9 +28,12 @@ struct LawPoint {
   double tokens = 0;
   double flops = 0;          ///< 6 N D unless stated
   double unique_tokens = 0;  ///< 0 = all tokens are unique
-  double steps = 0;
+  double steps = 0;          ///< S_min: steps at a batch far above the critical one
 };
+/// The point (N, D) with C = 6 N D and nothing else known.
 [[nodiscard]] LawPoint law_point(const Scale& scale);
+/// What an observation tells a law.
+[[nodiscard]] LawPoint law_point(const Observation& observation);
 
 /// Names of a law and of its constants, in the order in which vectors hold them.
 struct LawInfo {
@@ -40,12 +53,16 @@ struct Law {
   std::string name;            ///< "besiroglu2024", "fit"
   std::string source;          ///< paper, table or equation
   Convention convention;       ///< what N and C mean for these constants
-  [[nodiscard]] double value(std::string_view parameter) const;  ///< throws std::logic_error if the law has no such constant
+  [[nodiscard]] double value(
+      std::string_view parameter) const;  ///< throws std::logic_error if the law has no such constant
 };
 
-/// Predicted loss, nats per token.
+/// Predicted loss, nats per token; for the kind `optimal`, N*(C) in parameters instead. NaN where the law needs a
+/// quantity that the point lacks (steps for kaplan-steps).
 [[nodiscard]] double predict_loss(const Law& law, const LawPoint& point);
-[[nodiscard]] inline double predict_loss(const Law& law, const Scale& scale) { return predict_loss(law, law_point(scale)); }
+[[nodiscard]] inline double predict_loss(const Law& law, const Scale& scale) {
+  return predict_loss(law, law_point(scale));
+}
 /// d loss / d values[i], written to gradient (same length as law.values).
 void loss_gradient(const Law& law, const LawPoint& point, std::span<double> gradient);
 
@@ -54,8 +71,8 @@ void loss_gradient(const Law& law, const LawPoint& point, std::span<double> grad
 /// Errors (config): unknown name, with the near miss and the list.
 [[nodiscard]] const Law& published_law(std::string_view name);
 
-/// Exponents of N*(C) ~ C^a and D*(C) ~ C^b. For chinchilla a = beta/(alpha+beta), b = alpha/(alpha+beta) (Hoffmann et al.
-/// 2022, eq. 4). None where the law has no optimum over N and D.
+/// Exponents of N*(C) ~ C^a and D*(C) ~ C^b. For chinchilla a = beta/(alpha+beta), b = alpha/(alpha+beta) (Hoffmann et
+/// al. 2022, eq. 4). None where the law has no optimum over N and D.
 struct AllocationExponents {
   double a = 0;
   double b = 0;
@@ -66,8 +83,18 @@ struct AllocationExponents {
 struct Optimum {
   Scale scale;
   double flops = 0;
-  double loss_nats = 0;
+  double loss_nats = 0;  ///< NaN for the kind `optimal`, which knows no loss
 };
 [[nodiscard]] Optimum compute_optimal(const Law& law, double flops);
+/// The same with at most `unique_tokens` different tokens (0 = no limit), so that more tokens mean repetition: only
+/// data-constrained knows a price for it, found numerically over N. Errors (config): another law with a limit below its
+/// D*.
+[[nodiscard]] Optimum compute_optimal(const Law& law, double flops, double unique_tokens);
+
+/// Critical batch B_crit(L) = coefficient / L^(1/alpha_b), tokens (Kaplan et al. 2020, eq. 5.3 and Table 5).
+[[nodiscard]] double critical_batch_tokens(double loss_nats, double coefficient_tokens = 2.1e8, double alpha_b = 0.21);
+/// S_min = S / (1 + B_crit / B): steps that a batch far above the critical one would need (Kaplan et al. 2020,
+/// eq. 5.4).
+[[nodiscard]] double minimum_steps(double steps, double batch_tokens, double critical_batch_tokens);
 
 }  // namespace scalelaw
