@@ -20,8 +20,8 @@ TEST_P(LargeCorpus, IsBuiltInLittleMemory) {
     GTEST_SKIP() << "sanitizers reserve terabytes of address space";
   const TempFolder folder;
   if (std::filesystem::space(folder.path()).available < std::uintmax_t{4} << 30U) GTEST_SKIP() << "needs 4 GB of disk";
-  constexpr std::int64_t kInput = 1'000'000'000;
-  constexpr int kLimitKib = 160 * 1024;  // of address space, libraries included: less than a sixth of the input
+  constexpr std::int64_t kInput = 500'000'000;
+  constexpr int kLimitKib = 160 * 1024;  // of address space, libraries included: less than a third of the input
   const std::string command = fmt::format("ulimit -v {} && {} | '{}' --quiet corpus build --input - --out '{}'",
                                           kLimitKib, GetParam(), program, (folder / "c").string());
   const int status = std::system(command.c_str());
@@ -35,8 +35,8 @@ TEST_P(LargeCorpus, IsBuiltInLittleMemory) {
 INSTANTIATE_TEST_SUITE_P(
     Streams, LargeCorpus,
     testing::Values(
-        "seq -f 'document number %.0f, with some text of its own\n' 21000000 | head -c 1000000000",  // many documents
-        "seq 1000000000 | tr '\\n' ' ' | head -c 1000000000"));  // one without an end
+        "seq -f 'document number %.0f, with some text of its own\n' 11000000 | head -c 500000000",  // many documents
+        "seq 1000000000 | tr '\\n' ' ' | head -c 500000000"));  // one without an end
 
 }  // namespace
 }  // namespace scalelaw
