@@ -56,6 +56,8 @@ ExitCode run(int argc, char** argv) {
   add_predict(app, globals, action);
   add_compare(app, globals, action);
   add_corpus(app, globals, action);
+  add_fit(app, globals, action);
+  add_laws(app, globals, action);
 
   try {
     app.parse(argc, argv);

@@ -2,6 +2,7 @@
 // Observations -> FitResult. One entry point for every law and method; JSON "scalelaw.fit/1".
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,7 +12,8 @@
 
 namespace scalelaw {
 
-/// Least squares on what: log_huber = sum of weight * Huber_delta(ln predicted - ln observed) (Hoffmann et al. 2022, eq. 3).
+/// Least squares on what: log_huber = sum of weight * Huber_delta(ln predicted - ln observed) (Hoffmann et al. 2022,
+/// eq. 3).
 enum class ObjectiveKind { log_huber, log_mse, mse };
 struct Objective {
   ObjectiveKind kind = ObjectiveKind::log_huber;
@@ -28,9 +30,15 @@ struct FitOptions {
   LawKind law = LawKind::chinchilla;
   std::string method = "parametric";  ///< parametric | isoflop | envelope
   Objective objective;
-  Convention convention;              ///< recorded in the result; the observations already follow it
-  std::int64_t drop_highest = 0;      ///< leave out the K highest losses before fitting
+  Convention convention;                     ///< recorded in the result; the observations already follow it
+  std::int64_t drop_highest = 0;             ///< leave out the K highest losses before fitting
   std::map<std::string, double> fixed = {};  ///< parameters held at a value
+  bool offset = false;                       ///< power laws: fit the offset E (else it is 0)
+  std::string starts =
+      "projection";  ///< projection | grid (4,500 of Hoffmann et al.) | name of a published law as only start
+  std::int64_t max_evaluations = 400;   ///< of the objective per start; a solver that needs more is reported as stalled
+  bool profile = true;                  ///< profile-likelihood intervals (method parametric)
+  std::optional<double> holdout_above;  ///< FLOPs: fit the runs up to it, predict the others
   BootstrapOptions bootstrap;
   int threads = 1;
 };
@@ -44,8 +52,8 @@ struct Convergence {
   std::string status = "too_few_points";  ///< converged | stalled | at_bound | diverged | too_few_points
   double gradient_norm = 0;               ///< scaled: in units of the objective per relative change of a parameter
   std::int64_t starts = 0;
-  std::int64_t starts_at_best = 0;        ///< starts that ended within 1e-6 relative of the best objective
-  double condition = 0;                   ///< condition number of the scaled Gauss-Newton matrix
+  std::int64_t starts_at_best = 0;  ///< starts that ended within 1e-6 relative of the best objective
+  double condition = 0;             ///< condition number of the scaled Gauss-Newton matrix
 };
 
 struct Identifiability {
@@ -56,13 +64,14 @@ struct Identifiability {
 struct BootstrapResult {
   std::string resample = "runs";
   std::int64_t replicates = 0;
-  std::int64_t failed = 0;
+  std::int64_t failed = 0;    ///< refits that did not converge; they are left out
+  std::int64_t at_bound = 0;  ///< refits whose minimum lies at a bound; they are kept
   std::uint64_t seed = 1;
   std::map<std::string, double> se;
   std::map<std::string, Interval> ci95, ci80;
-  std::map<std::string, double> derived_se;             ///< a, b
+  std::map<std::string, double> derived_se;  ///< a, b
   std::map<std::string, Interval> derived_ci95, derived_ci80;
-  std::vector<std::vector<double>> draws;               ///< converged refits, values in the law's order
+  std::vector<std::vector<double>> draws;  ///< converged refits, values in the law's order
 };
 
 /// One isoFLOP budget of approach 2.
@@ -76,6 +85,20 @@ struct IsoflopBudget {
   double curvature = 0, linear = 0, constant = 0;  ///< loss = constant + linear x + curvature x^2, x = ln N
 };
 
+/// How a fit to the smaller runs predicts the larger ones.
+struct Holdout {
+  double above_flops = 0;
+  std::int64_t n = 0;                 ///< points predicted; 0 = no check was asked for
+  double rms_log_error = 0;           ///< root mean square of ln predicted - ln observed
+  double mean_log_error = 0;          ///< its mean: bias
+  double baseline_rms_log_error = 0;  ///< of a straight line in ln C through ln loss of the same points
+  std::optional<double> noise;        ///< sd of ln loss from seed replicates, where the data have any
+  struct Point {
+    double params = 0, tokens = 0, flops = 0, loss_nats = 0, predicted_nats = 0;
+  };
+  std::vector<Point> points;
+};
+
 struct FitResult {
   LawKind law = LawKind::chinchilla;
   std::string method = "parametric";
@@ -83,22 +106,27 @@ struct FitResult {
   std::int64_t dropped = 0;
   Convention convention;
   Objective objective;
-  double objective_value = 0;  ///< sum over observations
-  Law fitted;                  ///< the constants, for predict_loss; empty values where nothing was fitted
+  double objective_value = 0;             ///< sum over observations
+  Law fitted;                             ///< the constants, for predict_loss; empty values where nothing was fitted
   std::map<std::string, double> derived;  ///< a, b; for isoflop also the prefactors
   Convergence convergence;
   std::map<std::string, Identifiability> identifiability;
   BootstrapResult bootstrap;
   std::vector<IsoflopBudget> budgets;  ///< method isoflop
+  Holdout holdout;
   Interval params_range, tokens_range, flops_range;  ///< of the observations used
-  std::string message;                 ///< one line for people where the status is not converged
+  std::string message;                               ///< one line for people where the status is not converged
 
   [[nodiscard]] bool converged() const { return convergence.status == "converged"; }
 };
 
-/// Fits. Too few points, a stalled solver or a bound are statuses of the result; errors (data, config) are unusable input:
-/// an unknown fixed parameter, a law that the method cannot fit.
+/// Fits. Too few points, a stalled solver or a bound are statuses of the result; errors (data, config) are unusable
+/// input: an unknown fixed parameter, a law that the method cannot fit.
 [[nodiscard]] FitResult fit(const std::vector<Observation>& points, const FitOptions& options);
+
+/// Standard deviation of ln loss between runs that differ in nothing but their seed (same N, D and learning rate),
+/// pooled; none with fewer than 3 degrees of freedom.
+[[nodiscard]] std::optional<double> replicate_noise(const std::vector<Observation>& points);
 
 /// "scalelaw.fit/1" and back.
 [[nodiscard]] Json to_json(const FitResult& result);

@@ -15,18 +15,18 @@ struct LrSweep {
   double budget = 0;
   struct Point {
     double lr = 0;
-    double loss_nats = 0;          ///< mean over seeds
+    double loss_nats = 0;  ///< mean over seeds
     std::int64_t seeds = 0;
   };
-  std::vector<Point> points;       ///< by rising lr
-  double best_lr = 0;              ///< vertex of a parabola in ln lr through the best point and its neighbours
-  double best_loss_nats = 0;       ///< loss at that vertex
-  std::string status;              ///< "interior" | "edge_low" | "edge_high" | "single" | "not_convex"
+  std::vector<Point> points;  ///< by rising lr
+  double best_lr = 0;         ///< vertex of a parabola in ln lr through the best point and its neighbours
+  double best_loss_nats = 0;  ///< loss at that vertex
+  std::string status;         ///< "interior" | "edge_low" | "edge_high" | "single" | "not_convex"
 };
 
 struct Exclusion {
-  std::string run;                 ///< id or "shape at D"
-  std::string reason;              ///< for people
+  std::string run;     ///< id or "shape at D"
+  std::string reason;  ///< for people
 };
 
 struct Selection {
@@ -37,8 +37,8 @@ struct Selection {
 
 struct SelectionOptions {
   Convention convention;
-  std::int64_t min_steps = 150;    ///< runs with fewer optimizer steps are left out
-  bool keep_edge = true;           ///< keep points whose best lr lies on the edge of the sweep (flagged in the sweep)
+  std::int64_t min_steps = 150;  ///< runs with fewer optimizer steps are left out
+  bool keep_edge = true;         ///< keep points whose best lr lies on the edge of the sweep (flagged in the sweep)
 };
 
 /// Groups completed records by (shape, tokens), interpolates the best learning rate, and names everything left out.

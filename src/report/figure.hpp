@@ -14,7 +14,7 @@ inline constexpr std::array<const char*, 6> kPalette = {"#0072B2", "#D55E00", "#
 /// Colour i of n: the palette where it suffices, else a dark to light scale for ordered things (viridis without its yellow).
 [[nodiscard]] std::string series_color(std::size_t i, std::size_t n);
 
-enum class Scaling { linear, log_counts, log_powers };  ///< log axes: ticks as 20k, 1M or as 10¹¹
+enum class Scaling { linear, log_counts, log_powers, log_plain };  ///< log axes: ticks as 20k, as 10¹¹, as 0.002
 
 struct Axis {
   std::string title;  ///< with the unit
@@ -60,5 +60,19 @@ struct Figure {
   int columns = 1;
   int panel_height = 430;  ///< pixels
 };
+
+/// What an axis has to show: everything drawn, with 4 % of room (of the logarithm on log axes; none around a surface).
+struct Span {
+  double low = 0, high = 0;
+};
+[[nodiscard]] Span x_span(const Panel& panel);
+[[nodiscard]] Span y_span(const Panel& panel);
+
+/// Ticks of a log axis with their labels: decades over long ranges, 1-2-5 over short ones, more over the shortest.
+struct Tick {
+  double at = 0;
+  std::string label;
+};
+[[nodiscard]] std::vector<Tick> log_ticks(const Span& span, Scaling scaling);
 
 }  // namespace scalelaw

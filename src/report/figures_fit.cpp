@@ -29,8 +29,8 @@ double optimum_of(const Law& law, double flops, bool params) {
 /// Adds the fitted N*(C) or D*(C) with its 95 % bootstrap band.
 void add_fitted(Panel& panel, const FitResult& fit, const std::vector<double>& budgets, bool params) {
   if (!fit.converged() || !allocation_exponents(fit.fitted)) return;
-  Series band{.name = "95 % of the bootstrap", .mark = Mark::band, .color = kFitColor, .legend = params, .group = "fit"};
-  Series line{.name = method_text(fit), .mark = Mark::line, .color = kFitColor, .legend = params, .group = "fit"};
+  Series band{.name = "95 % of the bootstrap", .mark = Mark::band, .color = kFitColor, .legend = !params, .group = "fit"};
+  Series line{.name = method_text(fit), .mark = Mark::line, .color = kFitColor, .legend = !params, .group = "fit"};
   for (const double flops : budgets) {
     line.x.push_back(flops);
     line.y.push_back(optimum_of(fit.fitted, flops, params));
@@ -53,7 +53,7 @@ void add_fitted(Panel& panel, const FitResult& fit, const std::vector<double>& b
 
 /// Adds the minima of approach 2 and the power law through them.
 void add_isoflop(Panel& panel, const FitResult& fit, const std::vector<double>& budgets, bool params) {
-  Series points{.name = method_text(fit) + " minima", .mark = Mark::star, .color = kIsoflopColor, .legend = params,
+  Series points{.name = method_text(fit) + " minima", .mark = Mark::star, .color = kIsoflopColor, .legend = !params,
                 .group = "isoflop"};
   std::vector<double> ln_c, ln_y;
   for (const auto& b : fit.budgets) {
@@ -68,7 +68,7 @@ void add_isoflop(Panel& panel, const FitResult& fit, const std::vector<double>& 
   if (points.x.empty()) return;
   if (points.x.size() >= 2) {
     const Line fitted = fit_line(ln_c, ln_y);
-    Series line{.name = "power law through the minima", .mark = Mark::dashed, .color = kIsoflopColor, .legend = params,
+    Series line{.name = "power law through the minima", .mark = Mark::dashed, .color = kIsoflopColor, .legend = !params,
                 .group = "isoflop"};
     for (const double flops : budgets) {
       line.x.push_back(flops);
@@ -88,7 +88,7 @@ void add_published(Panel& panel, const std::vector<double>& budgets, bool params
                                     Published{"kaplan2020-joint", "#E69F00"}}) {
     const Law& law = published_law(name);
     if (!allocation_exponents(law)) continue;
-    Series line{.name = law.name, .mark = Mark::dotted, .color = color, .legend = params, .group = law.name};
+    Series line{.name = law.name, .mark = Mark::dotted, .color = color, .legend = !params, .group = law.name};
     for (const double flops : budgets) {
       line.x.push_back(flops);
       line.y.push_back(optimum_of(law, flops, params));
@@ -165,7 +165,8 @@ Figure residual_figure(const Analysis& analysis) {
 Figure allocation_figure(const Analysis& analysis) {
   Figure figure{.id = "allocation", .kind = "allocation", .title = "How to spend a compute budget",
                 .caption = "Compute-optimal N and D against C = 6ND. Published laws were measured at 10⁵ to 10¹² times this "
-                           "compute with other tokenizers: their slopes may be compared, their heights hardly.",
+                           "compute with other tokenizers (kaplan2020-joint counts N without embeddings): their slopes may be "
+                           "compared, their heights hardly.",
                 .columns = 2};
   const auto& points = analysis.selection.observations;
   if (points.empty()) return figure;
@@ -181,7 +182,7 @@ Figure allocation_figure(const Analysis& analysis) {
     add_fitted(panel, analysis.parametric, budgets, params);
     add_published(panel, budgets, params);
     add_isoflop(panel, analysis.isoflop, budgets, params);
-    Series asked{.name = "budgets asked for", .mark = Mark::open_points, .color = kFitColor, .legend = params, .group = "asked"};
+    Series asked{.name = "budgets asked for", .mark = Mark::open_points, .color = kFitColor, .legend = !params, .group = "asked"};
     for (const auto& a : analysis.allocations) {
       const Interval* interval = find_interval(a.ci95, params ? "params" : "tokens");
       asked.x.push_back(a.flops);

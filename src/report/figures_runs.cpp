@@ -97,11 +97,10 @@ Panel loss_panel(const Analysis& analysis, bool against_params) {
 
 std::string budget_remark(const IsoflopBudget& budget) {
   if (budget.status == "interior") return "";
-  if (budget.status == "edge_low") return ", no minimum: falls towards the smallest N";
-  if (budget.status == "edge_high") return ", no minimum: falls towards the largest N";
-  if (budget.status == "not_convex") return ", no minimum: not convex";
-  if (budget.status == "too_few_points") return ", too few points";
-  return ", " + budget.status;
+  if (budget.status.starts_with("edge")) return " (no minimum inside)";
+  if (budget.status == "not_convex") return " (not convex)";
+  if (budget.status == "too_few_points") return " (too few points)";
+  return " (" + budget.status + ")";
 }
 
 }  // namespace
@@ -235,7 +234,7 @@ Figure sweeps_figure(const Analysis& analysis) {
     }
     std::ranges::sort(sweeps, {}, &LrSweep::tokens);
     Panel panel{.title = fmt::format("{} (N {})", shape.second, short_count(shape.first)),
-                .x = {"peak learning rate", Scaling::log_powers},
+                .x = {"peak learning rate", Scaling::log_plain},
                 .y = {"loss (nats/token)", Scaling::linear}};
     for (const auto& sweep : sweeps) {
       const double t = most > least ? std::log(sweep.tokens / least) / std::log(most / least) : 0;

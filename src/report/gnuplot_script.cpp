@@ -1,10 +1,9 @@
 // Figures as gnuplot scripts.
-#include <algorithm>
-#include <cmath>
+#include <fmt/format.h>
 
-#include "core/format.hpp"
+#include <algorithm>
+
 #include "report/gnuplot.hpp"
-#include "report/text.hpp"
 
 namespace scalelaw {
 namespace {
@@ -20,53 +19,15 @@ std::string gnuplot_string(std::string_view text) {
   return out + "'";
 }
 
-struct Range {
-  double low = INFINITY, high = -INFINITY;
-  void add(double x) {
-    if (!std::isfinite(x)) return;
-    low = std::min(low, x);
-    high = std::max(high, x);
+std::string axis_text(char letter, const Axis& axis, const Span& span) {
+  std::string out =
+      fmt::format("set {0}label {1}\nset {0}range [{2}:{3}]\n", letter, gnuplot_string(axis.title), span.low, span.high);
+  if (axis.scaling == Scaling::linear) return out + fmt::format("unset logscale {0}\nset {0}tics autofreq\n", letter);
+  std::string ticks;
+  for (const auto& tick : log_ticks(span, axis.scaling)) {
+    ticks += fmt::format("{}{} {}", ticks.empty() ? "" : ", ", gnuplot_string(tick.label), tick.at);
   }
-};
-
-/// All that the axis must show, with 4 % of room on either side (of the logarithm on log axes).
-Range padded(Range range, bool log) {
-  if (!(range.low <= range.high)) return {1, 10};
-  if (log) {
-    const double room = std::max(0.04 * std::log(range.high / range.low), 0.02);
-    return {range.low * std::exp(-room), range.high * std::exp(room)};
-  }
-  const double room = range.high > range.low ? 0.04 * (range.high - range.low) : std::max(0.1 * std::abs(range.low), 0.1);
-  return {range.low - room, range.high + room};
-}
-
-std::string tick_text(double x, Scaling scaling) { return scaling == Scaling::log_powers ? power_text(x) : short_count(x); }
-
-/// Ticks of a log axis: decades over long ranges, 1-2-5 over short ones, more over the shortest.
-std::string log_ticks(const Range& range, Scaling scaling) {
-  const double decades = std::log10(range.high / range.low);
-  std::vector<double> steps = {1};
-  if (decades < 0.7) steps = {1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9};
-  else if (decades < 2.5) steps = {1, 2, 5};
-  const int every = std::max(1, static_cast<int>(std::ceil(decades / 8)));
-  std::string out;
-  for (int k = static_cast<int>(std::floor(std::log10(range.low))); k <= std::log10(range.high); ++k) {
-    if (steps.size() == 1 && k % every != 0) continue;
-    for (const double step : steps) {
-      const double x = step * std::pow(10.0, k);
-      if (x < range.low || x > range.high) continue;
-      out += fmt::format("{}{} {}", out.empty() ? "" : ", ", gnuplot_string(tick_text(x, scaling)), x);
-    }
-  }
-  return out;
-}
-
-std::string axis_text(char letter, const Axis& axis, const Range& data) {
-  const bool log = axis.scaling != Scaling::linear;
-  const Range range = padded(data, log);
-  std::string out = fmt::format("set {0}label {1}\nset {0}range [{2}:{3}]\n", letter, gnuplot_string(axis.title), range.low, range.high);
-  if (log) return out + fmt::format("set logscale {0}\nset {0}tics ({1})\n", letter, log_ticks(range, axis.scaling));
-  return out + fmt::format("unset logscale {0}\nset {0}tics autofreq\n", letter);
+  return out + fmt::format("set logscale {0}\nset {0}tics ({1})\n", letter, ticks);
 }
 
 /// Data as a named block; the columns of a row are separated by blanks.
@@ -110,39 +71,64 @@ std::string surface_text(const Surface& s, const std::string& name) {
   }
   // White discs below the coloured ones make the rim that sets a point off from the map.
   return out + fmt::format(
-                   "END\nset view map\nset cbrange [{0}:{1}]\nset cblabel {2}\nset palette defined (0 '#440154', 1 '#3B528B', "
+                   "END\nset view map\nunset grid\nset ylabel offset -3,0\nset cbrange [{0}:{1}]\nset cblabel {2}\nset palette defined (0 '#440154', 1 '#3B528B', "
                    "2 '#21918C', 3 '#5EC962', 4 '#FDE725')\nset pm3d explicit\nunset key\n"
                    "splot ${3}grid with pm3d notitle, ${3}points using 1:2:(0) with points pt 7 ps 1.7 lc rgb '#FFFFFF' notitle, "
                    "${3}points using 1:2:3 with points pt 7 ps 1.3 lc palette notitle\n",
                    s.low, s.high, gnuplot_string(s.title), name);
 }
 
-std::string panel_text(const Panel& panel, std::size_t index) {
-  const std::string prefix = fmt::format("p{}", index);
-  Range x, y;
+bool has_legend(const Panel& panel) { return std::ranges::any_of(panel.series, &Series::legend); }
+
+/// Pixels that the legend beside a panel takes.
+double legend_width(const Panel& panel) {
+  std::size_t longest = 0;
   for (const auto& s : panel.series) {
-    for (const double v : s.x) x.add(v);
-    for (const auto* values : {&s.y, &s.low, &s.high}) {
-      for (const double v : *values) y.add(v);
+    if (s.legend) longest = std::max(longest, s.name.size());
+  }
+  return longest == 0 ? 0 : 70 + 8.5 * static_cast<double>(longest);
+}
+
+/// Left and right end of the axes of every column, and the whole width, in pixels: columns are equally wide, legends beside.
+struct Columns {
+  std::vector<double> left, right;
+  double width = 0;
+};
+
+Columns columns_of(const Figure& figure) {
+  constexpr double kLeft = 85, kRight = 25, kColorBar = 140;
+  const auto count = static_cast<std::size_t>(figure.columns);
+  const double axes = figure.columns == 1 ? 620 : figure.columns == 2 ? 450 : 330;
+  Columns out;
+  for (std::size_t c = 0; c < count; ++c) {
+    double before = kLeft, beside = kRight;
+    for (std::size_t i = c; i < figure.panels.size(); i += count) {
+      beside = std::max(beside, legend_width(figure.panels[i]));
+      if (!figure.panels[i].surface) continue;
+      before = kLeft + 35;  // a map keeps its label further away
+      beside = kColorBar;
     }
+    out.left.push_back(out.width + before);
+    out.right.push_back(out.left.back() + axes);
+    out.width = out.right.back() + beside;
   }
-  if (panel.surface) {
-    for (const double v : panel.surface->x) x.add(v);
-    for (const double v : panel.surface->y) y.add(v);
-  }
+  return out;
+}
+
+std::string panel_text(const Panel& panel, std::size_t index, double legend_at) {
+  const std::string prefix = fmt::format("p{}", index);
   std::string out = fmt::format("set title {}\n", gnuplot_string(panel.title));
-  out += axis_text('x', panel.x, x) + axis_text('y', panel.y, y);
+  out += axis_text('x', panel.x, x_span(panel)) + axis_text('y', panel.y, y_span(panel));
   if (panel.surface) return out + surface_text(*panel.surface, prefix);
   std::string plot;
-  bool legend = false;
   for (std::size_t i = 0; i < panel.series.size(); ++i) {
     if (panel.series[i].x.empty()) continue;
     const std::string name = fmt::format("{}s{}", prefix, i);
     out += data_block(name, panel.series[i]);
     plot += fmt::format("{}{}", plot.empty() ? "plot " : ", \\\n  ", plot_element(name, panel.series[i]));
-    legend = legend || panel.series[i].legend;
   }
-  out += legend ? "set key below width 1 samplen 2\n" : "unset key\n";
+  out += has_legend(panel) ? fmt::format("set key at screen {:.5f}, graph 1 left top Left reverse samplen 2\n", legend_at)
+                           : std::string("unset key\n");
   return out + plot + "\n";
 }
 
@@ -163,17 +149,20 @@ std::string terminal_text(const std::string& format, int width, int height) {
 std::string gnuplot_script(const Figure& figure, const std::string& output, const std::string& format) {
   const auto columns = static_cast<std::size_t>(figure.columns);
   const std::size_t rows = (figure.panels.size() + columns - 1) / columns;
-  const int panel_width = figure.columns == 1 ? 860 : figure.columns == 2 ? 620 : 440;
+  const Columns places = columns_of(figure);
   const int panel_height = std::max(figure.panel_height, figure.columns == 3 ? 340 : 480);
   std::string out = "set encoding utf8\n";
-  out += terminal_text(format, figure.columns * panel_width, static_cast<int>(rows) * panel_height);
+  out += terminal_text(format, static_cast<int>(places.width), static_cast<int>(rows) * panel_height);
   out += "set output " + gnuplot_string(output) + "\n";
   out += "set border 3\nset tics nomirror out\nset grid lc rgb '#E6EAEE' lt 1\nset style fill noborder\n";
   if (figure.panels.size() > 1) out += fmt::format("set multiplot layout {},{}\n", rows, columns);
   for (std::size_t i = 0; i < figure.panels.size(); ++i) {
     Panel panel = figure.panels[i];
     if (panel.title.empty()) panel.title = figure.title;
-    out += panel_text(panel, i);
+    const double right = places.right[i % columns];
+    out += fmt::format("set lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\n", places.left[i % columns] / places.width,
+                       right / places.width);
+    out += panel_text(panel, i, (right + 12) / places.width);
   }
   if (figure.panels.size() > 1) out += "unset multiplot\n";
   return out + "unset output\n";

@@ -165,6 +165,15 @@ std::string verdict_chip(const std::string& verdict) {
   return chip("open", verdict);
 }
 
+std::string sweep_words(const std::string& status) {
+  if (status == "interior") return "best rate bracketed";
+  if (status == "edge_low") return "best rate is the lowest tried";
+  if (status == "edge_high") return "best rate is the highest tried";
+  if (status == "single") return "one rate only";
+  if (status == "not_convex") return "no clear optimum";
+  return status;
+}
+
 std::string difference_cell(const ExponentComparison& c) {
   return fmt::format("{:+.3f}<span class=\"ci\">[{:+.3f}, {:+.3f}]</span>", c.difference, c.difference_ci95.low,
                      c.difference_ci95.high);
@@ -224,11 +233,13 @@ std::string sweeps_section(const Analysis& analysis) {
   for (const auto& s : sweeps) {
     ++counts[s.status];
     if (s.status == "interior" || rows.size() >= kMaxRows) continue;
-    rows.push_back({e(s.shape), short_count(s.tokens), number_text(s.best_lr), chip("bad", s.status)});
+    rows.push_back({e(s.shape), short_count(s.tokens), number_text(s.best_lr), chip("bad", sweep_words(s.status))});
   }
-  std::string out = "<p>";
-  for (const auto& [status, count] : counts) out += fmt::format("{} {}: {}. ", "Sweeps", e(status), count);
-  out += "</p>\n";
+  std::string list;
+  for (const auto& [status, count] : counts) {
+    list += fmt::format("{}{} ({})", list.empty() ? "" : ", ", e(sweep_words(status)), count);
+  }
+  std::string out = fmt::format("<p>{} sweeps: {}.</p>\n", sweeps.size(), list);
   if (rows.empty()) return out;
   return out + "<h3>Points whose learning rate was not bracketed</h3>\n" +
          table("", {"shape", "D (tokens)", "best lr tried", "status"}, rows);

@@ -12,7 +12,7 @@ body { margin: 0; color: var(--ink); background: var(--paper); line-height: 1.5;
 main { max-width: 1120px; margin: 0 auto; padding: 32px 28px 64px; }
 header h1 { font-size: 30px; line-height: 1.2; margin: 0 0 4px; }
 header p { color: var(--soft); margin: 0 0 16px; }
-h2 { font-size: 22px; margin: 48px 0 8px; padding-top: 16px; border-top: 1px solid var(--rule); }
+h2 { font-size: 22px; margin: 40px 0 8px; padding-top: 14px; border-top: 1px solid var(--rule); }
 h3 { font-size: 17px; margin: 28px 0 6px; }
 p { max-width: 78ch; margin: 6px 0 12px; }
 .caption { color: var(--soft); font-size: 15px; }
@@ -21,12 +21,13 @@ nav a { color: var(--blue); margin-right: 16px; white-space: nowrap; }
 .answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 16px; margin: 16px 0; }
 .answer { background: var(--tint); border: 1px solid var(--rule); border-radius: 8px; padding: 14px 18px; }
 .answer .label { color: var(--soft); font-size: 14px; }
-.answer .value { font-size: 24px; font-weight: 600; line-height: 1.3; }
+.answer .value { font-size: 21px; font-weight: 600; line-height: 1.4; }
+sup { line-height: 0; font-size: 72%; }
 .answer .note { color: var(--soft); font-size: 14px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 15px; margin: 8px 0 16px; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); padding-bottom: 4px; }
-th, td { padding: 5px 14px 5px 0; text-align: right; vertical-align: top; border-bottom: 1px solid var(--rule); }
+th, td { padding: 5px 20px 5px 0; text-align: right; vertical-align: top; border-bottom: 1px solid var(--rule); }
 th:first-child, td:first-child { text-align: left; }
 table.text th, table.text td { text-align: left; }
 thead th { border-bottom: 2px solid var(--ink); font-weight: 600; }

@@ -12,27 +12,55 @@ struct Box {
   double left, right, bottom, top;
 };
 
-/// Place of panel i in units of the plot area, first row on top.
-Box panel_box(std::size_t i, std::size_t count, int columns, double height) {
-  const auto wide = static_cast<std::size_t>(columns);
-  const std::size_t rows = (count + wide - 1) / wide;
-  const double gap_x = columns > 2 ? 0.075 : 0.10;
-  const double gap_y = rows > 1 ? std::min(90.0 / height, 0.9 / static_cast<double>(rows)) : 0;
-  const double width = (1 - gap_x * static_cast<double>(wide - 1)) / static_cast<double>(wide);
-  const double tall = (1 - gap_y * static_cast<double>(rows - 1)) / static_cast<double>(rows);
-  const auto column = static_cast<double>(i % wide);
-  const auto row = static_cast<double>(i / wide);
-  const double top = 1 - row * (tall + gap_y);
-  return {column * (width + gap_x), column * (width + gap_x) + width, std::max(0.0, top - tall), top};
+/// How panels and legends share the plot: one legend stands at the right of a single panel and below several; where several
+/// panels have their own, each stands at the right of its panel.
+struct Grid {
+  std::size_t columns = 1, rows = 1;
+  double gap_x = 0.09, gap_y = 0;
+  bool legend_below = false;
+  bool legend_each = false;
+};
+
+Grid grid_of(const Figure& figure) {
+  Grid grid;
+  grid.columns = static_cast<std::size_t>(figure.columns);
+  grid.rows = (figure.panels.size() + grid.columns - 1) / grid.columns;
+  const auto legends = std::ranges::count_if(
+      figure.panels, [](const Panel& p) { return std::ranges::any_of(p.series, &Series::legend); });
+  grid.legend_each = legends > 1;
+  grid.legend_below = legends == 1 && figure.panels.size() > 1;
+  if (grid.legend_each) grid.gap_x = 0.21;
+  if (grid.rows > 1) {
+    constexpr double kBetweenRows = 105;  // pixels: axis labels of one row, titles of the next
+    grid.gap_y = kBetweenRows / static_cast<double>(static_cast<int>(grid.rows) * figure.panel_height);
+  }
+  return grid;
 }
 
-Json axis_json(const Axis& axis, double low, double high, const std::string& anchor) {
-  Json out = {{"title", {{"text", html_escape(axis.title)}, {"standoff", 8}}},
-              {"domain", {low, high}},
-              {"anchor", anchor}};
-  if (axis.scaling != Scaling::linear) {
-    out["type"] = "log";
-    out["exponentformat"] = axis.scaling == Scaling::log_powers ? "power" : "SI";
+/// Place of panel i in units of the plot area, first row on top.
+Box panel_box(std::size_t i, const Grid& grid) {
+  const auto columns = static_cast<double>(grid.columns);
+  const auto rows = static_cast<double>(grid.rows);
+  const double width = (1 - grid.gap_x * (columns - 1)) / columns;
+  const double height = (1 - grid.gap_y * (rows - 1)) / rows;
+  const double left = static_cast<double>(i % grid.columns) * (width + grid.gap_x);
+  const double top = 1 - static_cast<double>(i / grid.columns) * (height + grid.gap_y);
+  return {left, std::min(1.0, left + width), std::max(0.0, top - height), top};
+}
+
+Json axis_json(const Axis& axis, const Span& span, double low, double high, const std::string& anchor) {
+  Json out = {{"title", {{"text", html_escape(axis.title)}, {"standoff", 8}}}, {"domain", {low, high}}, {"anchor", anchor}};
+  if (axis.scaling == Scaling::linear) return out;
+  out["type"] = "log";
+  out["range"] = {std::log10(span.low), std::log10(span.high)};
+  out["exponentformat"] = axis.scaling == Scaling::log_counts ? "SI" : "power";
+  // Plotly's own ticks between decades are bare digits; the page's script returns to them after a zoom.
+  out["tickmode"] = "array";
+  out["tickvals"] = Json::array();
+  out["ticktext"] = Json::array();
+  for (const auto& tick : log_ticks(span, axis.scaling)) {
+    out["tickvals"].push_back(tick.at);
+    out["ticktext"].push_back(tick.label);
   }
   return out;
 }
@@ -119,19 +147,16 @@ void add_surface(const Surface& surface, Json& data) {
 }  // namespace
 
 Json plotly_figure(const Figure& figure) {
-  const std::size_t count = figure.panels.size();
-  const auto columns = static_cast<std::size_t>(figure.columns);
-  const std::size_t rows = (count + columns - 1) / columns;
-  const double height = static_cast<double>(rows) * figure.panel_height;
+  const Grid grid = grid_of(figure);
   Json data = Json::array();
   Json layout = {{"annotations", Json::array()}};
   bool legend = false;
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < figure.panels.size(); ++i) {
     const Panel& panel = figure.panels[i];
     const std::string number = i == 0 ? "" : std::to_string(i + 1);
-    const Box box = panel_box(i, count, figure.columns, height);
-    layout["xaxis" + number] = axis_json(panel.x, box.left, box.right, "y" + number);
-    layout["yaxis" + number] = axis_json(panel.y, box.bottom, box.top, "x" + number);
+    const Box box = panel_box(i, grid);
+    layout["xaxis" + number] = axis_json(panel.x, x_span(panel), box.left, box.right, "y" + number);
+    layout["yaxis" + number] = axis_json(panel.y, y_span(panel), box.bottom, box.top, "x" + number);
     if (!panel.title.empty()) {
       layout["annotations"].push_back({{"text", "<b>" + html_escape(panel.title) + "</b>"}, {"showarrow", false},
                                        {"xref", "paper"}, {"yref", "paper"}, {"x", (box.left + box.right) / 2},
@@ -146,10 +171,17 @@ Json plotly_figure(const Figure& figure) {
     for (std::size_t t = first; t < data.size(); ++t) {
       data[t]["xaxis"] = "x" + number;
       data[t]["yaxis"] = "y" + number;
+      if (grid.legend_each) data[t]["legend"] = "legend" + number;
     }
+    if (grid.legend_each) layout["legend" + number] = {{"x", box.right + 0.01}, {"y", box.top}, {"xanchor", "left"}};
   }
   layout["showlegend"] = legend;
-  return {{"id", figure.id}, {"height", height + 60}, {"data", data}, {"layout", layout}};
+  if (grid.legend_below) layout["legend"] = {{"orientation", "h"}, {"x", 0}, {"y", -0.22}, {"yanchor", "top"}};
+  const int below = grid.legend_below ? 90 : 0;
+  return {{"id", figure.id},
+          {"height", static_cast<int>(grid.rows) * figure.panel_height + 60 + below},
+          {"data", data},
+          {"layout", layout}};
 }
 
 }  // namespace scalelaw

@@ -1,0 +1,182 @@
+#include "fit/bootstrap.hpp"
+
+#include <algorithm>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+
+#include "core/rng.hpp"
+#include "core/stats.hpp"
+#include "fit/parallel.hpp"
+
+namespace scalelaw {
+namespace {
+
+Interval interval(const std::vector<double>& draws, double level, std::size_t units, std::size_t fitted) {
+  double tail = (1 - level) / 2;
+  if (units > fitted) {
+    const auto m = static_cast<double>(units), freedom = static_cast<double>(units - fitted);
+    const double t = boost::math::quantile(boost::math::students_t(freedom), 1 - tail);
+    tail = boost::math::cdf(boost::math::normal(), -t * std::sqrt(m / freedom));
+  }
+  return {quantile(draws, tail), quantile(draws, 1 - tail)};
+}
+
+// Noise of ln loss for the parametric bootstrap: that between seeds, or else the fit's residuals (scaled median,
+// widened for the parameters fitted).
+double noise_of_log_loss(const Problem& p, const std::vector<Observation>& points, const Solution& solution) {
+  if (const auto noise = replicate_noise(points)) return *noise;
+  std::vector<double> size;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const Law law{
+        .kind = p.law, .values = natural_values(p, solution.theta), .name = "", .source = "", .convention = {}};
+    size.push_back(std::abs(std::log(predict_loss(law, p.points[i]) / p.observed[i])));
+  }
+  const auto n = static_cast<double>(size.size()), m = static_cast<double>(p.free.size());
+  return 1.4826 * quantile(size, 0.5) * std::sqrt(n / std::max(n - m, 1.0));
+}
+
+Refit finished(const Problem& p, std::span<const double> weights, const Solution& s) {
+  Refit out;
+  if (s.status == NewtonStatus::stalled || s.status == NewtonStatus::diverged) return out;
+  out.status = s.status == NewtonStatus::converged ? RefitStatus::ok : RefitStatus::at_bound;
+  out.values = natural_values(p, s.theta);
+  out.derived = derived_quantities(p, weights, out.values);
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::size_t> resampling_units(const std::vector<Observation>& points, const std::string& resample) {
+  std::map<std::string, std::size_t> known;
+  std::vector<std::size_t> units;
+  std::size_t next = 0;
+  for (const Observation& o : points) {
+    if (resample == "groups" && !o.group.empty()) {
+      const auto [it, fresh] = known.emplace(o.group, next);
+      units.push_back(it->second);
+      if (!fresh) continue;
+    } else {
+      units.push_back(next);
+    }
+    ++next;
+  }
+  return units;
+}
+
+std::vector<double> multiplicities(const std::vector<std::size_t>& units, const std::vector<std::size_t>& strata,
+                                   std::uint64_t seed, std::int64_t replicate) {
+  Rng rng = make_rng(seed, "bootstrap", static_cast<std::uint64_t>(replicate));
+  const std::size_t count = units.empty() ? 0 : *std::ranges::max_element(units) + 1;
+  std::vector<double> drawn(count, 0.0);
+  if (strata.empty()) {
+    for (std::size_t i = 0; i < count; ++i) drawn[uniform_below(rng, count)] += 1;
+  } else {
+    std::map<std::size_t, std::vector<std::size_t>> members;
+    for (std::size_t i = 0; i < units.size(); ++i) {
+      auto& list = members[strata[i]];
+      if (std::ranges::find(list, units[i]) == list.end()) list.push_back(units[i]);
+    }
+    for (const auto& [stratum, list] : members) {
+      for (std::size_t i = 0; i < list.size(); ++i) drawn[list[uniform_below(rng, list.size())]] += 1;
+    }
+  }
+  std::vector<double> out;
+  for (const std::size_t u : units) out.push_back(drawn[u]);
+  return out;
+}
+
+BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads, const std::vector<std::string>& names,
+                              std::size_t units, std::size_t fitted, const std::function<Refit(std::int64_t)>& refit) {
+  BootstrapResult result;
+  result.resample = options.resample;
+  result.replicates = options.replicates;
+  result.seed = options.seed;
+  std::vector<Refit> refits(static_cast<std::size_t>(options.replicates));
+  parallel_for(refits.size(), threads, [&](std::size_t i) { refits[i] = refit(static_cast<std::int64_t>(i)); });
+  std::map<std::string, std::vector<double>> values, derived;
+  for (const Refit& r : refits) {
+    if (r.status == RefitStatus::failed) {
+      ++result.failed;
+      continue;
+    }
+    if (r.status == RefitStatus::at_bound) ++result.at_bound;
+    for (std::size_t k = 0; k < names.size(); ++k) values[names[k]].push_back(r.values[k]);
+    for (const auto& [name, x] : r.derived) derived[name].push_back(x);
+    result.draws.push_back(r.values);
+  }
+  if (result.draws.size() < 2) return result;
+  for (const auto& [name, draws] : values) {
+    result.se[name] = standard_deviation(draws);
+    result.ci95[name] = interval(draws, 0.95, units, fitted);
+    result.ci80[name] = interval(draws, 0.80, units, fitted);
+  }
+  for (const auto& [name, draws] : derived) {
+    result.derived_se[name] = standard_deviation(draws);
+    result.derived_ci95[name] = interval(draws, 0.95, units, fitted);
+    result.derived_ci80[name] = interval(draws, 0.80, units, fitted);
+  }
+  return result;
+}
+
+BootstrapResult bootstrap_parametric(const Problem& problem, const std::vector<Observation>& points,
+                                     const Solution& solution, const BootstrapOptions& options, int threads) {
+  const std::vector<std::size_t> units = resampling_units(points, options.resample);
+  const std::size_t count = *std::ranges::max_element(units) + 1;
+  const auto& names = law_info(problem.law).parameters;
+  // A refit that does not converge from the full fit is tried once more with the continuation in delta.
+  const auto converge = [&](const Problem& p, std::span<const double> weights) {
+    const Solution warm = solve(p, weights, solution.theta, {.warm = true, .polish = false});
+    if (warm.status == NewtonStatus::converged) return finished(p, weights, warm);
+    const Solution cold = solve(p, weights, solution.theta, {.warm = false, .polish = false, .max_evaluations = 2000});
+    const bool better = cold.status == NewtonStatus::converged || warm.status == NewtonStatus::stalled;
+    return finished(p, weights, better ? cold : warm);
+  };
+  if (options.resample != "parametric") {
+    return run_bootstrap(options, threads, names, count, problem.free.size(), [&](std::int64_t i) {
+      std::vector<double> weights = multiplicities(units, {}, options.seed, i);
+      for (std::size_t k = 0; k < weights.size(); ++k) weights[k] *= problem.weights[k];
+      weights.resize(problem.weights.size(), 0.0);
+      return converge(problem, weights);
+    });
+  }
+  const double noise = noise_of_log_loss(problem, points, solution);
+  const Law law{.kind = problem.law,
+                .values = natural_values(problem, solution.theta),
+                .name = "",
+                .source = "",
+                .convention = {}};
+  return run_bootstrap(options, threads, names, count, problem.free.size(), [&](std::int64_t i) {
+    Rng rng = make_rng(options.seed, "bootstrap", static_cast<std::uint64_t>(i));
+    Problem drawn = problem;
+    for (std::size_t k = 0; k < drawn.size(); ++k) {
+      drawn.observed[k] = predict_loss(law, drawn.points[k]) * std::exp(noise * standard_normal(rng));
+      if (drawn.surface.loss.empty()) continue;
+      drawn.surface.loss[k] = drawn.observed[k];
+      drawn.surface.inverse_loss[k] = 1 / drawn.observed[k];
+    }
+    return converge(drawn, drawn.weights);
+  });
+}
+
+std::map<std::string, double> derived_quantities(const Problem& p, std::span<const double> weights,
+                                                 const std::vector<double>& values) {
+  const Law law{.kind = p.law, .values = values, .name = "", .source = "", .convention = {}};
+  std::map<std::string, double> derived;
+  if (p.law == LawKind::optimal) {
+    std::vector<double> log_flops, log_tokens;
+    for (const LawPoint& point : p.points) {
+      log_flops.push_back(std::log(point.flops));
+      log_tokens.push_back(std::log(point.tokens));
+    }
+    const Line line = fit_line(log_flops, log_tokens, weights.first(p.size()));
+    return {{"a", values[1]},
+            {"b", line.slope},
+            {"params_coefficient", values[0]},
+            {"tokens_coefficient", std::exp(line.intercept)}};
+  }
+  if (const auto exponents = allocation_exponents(law)) derived = {{"a", exponents->a}, {"b", exponents->b}};
+  return derived;
+}
+
+}  // namespace scalelaw

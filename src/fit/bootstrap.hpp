@@ -1,0 +1,50 @@
+#pragma once
+// Resampling: how far the estimates would move with other data.
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fit/fit.hpp"
+#include "fit/problem.hpp"
+
+namespace scalelaw {
+
+enum class RefitStatus { ok, at_bound, failed };
+
+/// One refit: values of the law's parameters and derived quantities.
+struct Refit {
+  RefitStatus status = RefitStatus::failed;
+  std::vector<double> values;
+  std::map<std::string, double> derived;
+};
+
+/// Points that are resampled together: each run alone, or runs with the same non-empty group.
+/// Returns the unit of each point, numbered from 0 in order of appearance.
+[[nodiscard]] std::vector<std::size_t> resampling_units(const std::vector<Observation>& points,
+                                                        const std::string& resample);
+
+/// How often each point is drawn in replicate i: as many units as there are, with replacement. Depends on seed and i
+/// alone.
+/// @param strata units are drawn within each stratum; empty = one stratum
+[[nodiscard]] std::vector<double> multiplicities(const std::vector<std::size_t>& units,
+                                                 const std::vector<std::size_t>& strata, std::uint64_t seed,
+                                                 std::int64_t replicate);
+
+/// Runs `refit` for each replicate and summarises. Intervals are expanded percentiles (Hesterberg 2015, The American
+/// Statistician 69(4)): quantiles at levels Phi(-sqrt(m / (m - p)) t), t the quantile of Student's t with m - p degrees
+/// of freedom, m units and p parameters fitted, because plain percentiles of a small sample are too narrow.
+[[nodiscard]] BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads,
+                                            const std::vector<std::string>& names, std::size_t units,
+                                            std::size_t fitted, const std::function<Refit(std::int64_t)>& refit);
+
+/// Bootstrap of a parametric fit, each refit started from the full fit and run to convergence.
+[[nodiscard]] BootstrapResult bootstrap_parametric(const Problem& problem, const std::vector<Observation>& points,
+                                                   const Solution& solution, const BootstrapOptions& options,
+                                                   int threads);
+
+/// a and b, and for the law optimal the prefactors, of constants fitted to weighted points.
+[[nodiscard]] std::map<std::string, double> derived_quantities(const Problem& problem, std::span<const double> weights,
+                                                               const std::vector<double>& values);
+
+}  // namespace scalelaw

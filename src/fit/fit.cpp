@@ -1,0 +1,266 @@
+#include "fit/fit.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include <fmt/ranges.h>
+
+#include "core/stats.hpp"
+#include "fit/bootstrap.hpp"
+#include "fit/isoflop.hpp"
+#include "fit/parallel.hpp"
+#include "fit/problem.hpp"
+#include "fit/profile.hpp"
+#include "fit/starts.hpp"
+
+namespace scalelaw {
+namespace {
+
+constexpr double kSameObjective = 1e-6;
+// Beyond this the scaled design is singular in double precision: a minimum along a line, not at a point.
+constexpr double kSingular = 1e14;
+
+std::vector<Observation> without_highest(std::vector<Observation> points, std::int64_t k) {
+  if (k < 0 || k > static_cast<std::int64_t>(points.size())) {
+    fail_config("--drop-highest {}: must be between 0 and the number of points, {}", k, points.size());
+  }
+  std::vector<std::size_t> order(points.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::stable_sort(order,
+                           [&](std::size_t a, std::size_t b) { return points[a].loss_nats > points[b].loss_nats; });
+  std::vector<bool> drop(points.size(), false);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(k); ++i) drop[order[i]] = true;
+  std::vector<Observation> kept;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (!drop[i]) kept.push_back(std::move(points[i]));
+  }
+  return kept;
+}
+
+// What the law itself demands, joined with what the caller holds.
+std::map<std::string, double> fixed_parameters(const FitOptions& options) {
+  std::map<std::string, double> fixed = options.fixed;
+  const bool power =
+      options.law == LawKind::power_n || options.law == LawKind::power_d || options.law == LawKind::power_c;
+  if (power && !options.offset) fixed.try_emplace("E", 0.0);
+  return fixed;
+}
+
+std::vector<StartValues> starts_of(const Problem& p, const FitOptions& options) {
+  if (options.starts == "projection") return projection_starts(p);
+  if (options.starts == "grid") return hoffmann_grid_starts(p);
+  const Law& law = published_law(options.starts);
+  if (law.kind != p.law) {
+    fail_config("--starts {}: is a set of constants of {}, not of {}", options.starts, law_info(law.kind).name,
+                law_info(p.law).name);
+  }
+  return {law.values};
+}
+
+const char* status_name(NewtonStatus status) {
+  switch (status) {
+    case NewtonStatus::converged:
+      return "converged";
+    case NewtonStatus::at_bound:
+      return "at_bound";
+    case NewtonStatus::diverged:
+      return "diverged";
+    case NewtonStatus::stalled:
+      return "stalled";
+  }
+  return "stalled";
+}
+
+bool finished(const Solution& s) { return s.status == NewtonStatus::converged || s.status == NewtonStatus::at_bound; }
+
+// The least objective; among solutions that agree on it, one that ended at a proven minimum.
+const Solution* best_of(const std::vector<Solution>& solutions) {
+  const Solution* best = nullptr;
+  for (const Solution& s : solutions) {
+    if (s.status == NewtonStatus::diverged) continue;
+    if (!best) {
+      best = &s;
+      continue;
+    }
+    const double same = kSameObjective * 1e-4 * best->value;
+    if (s.value < best->value - same || (s.value <= best->value + same && finished(s) && !finished(*best))) best = &s;
+  }
+  return best;
+}
+
+std::string message_of(const Problem& p, const Solution& s, double condition) {
+  if (s.status == NewtonStatus::at_bound) {
+    return fmt::format("{} ended at the bound of its range: the data do not need it, or cannot tell it from the others",
+                       fmt::join(s.at_bound, ", "));
+  }
+  if (condition > kSingular) {
+    return fmt::format(
+        "the points do not tell the {} parameters apart (condition number {:.1e}); vary N and D separately, "
+        "or hold parameters with --fix",
+        p.free.size(), condition);
+  }
+  if (s.status == NewtonStatus::stalled) {
+    return fmt::format(
+        "the solver stopped after {} evaluations before it could prove a minimum (scaled gradient {:.1e})",
+        s.evaluations, s.gradient_norm);
+  }
+  return "";
+}
+
+FitResult fit_parametric(const std::vector<Observation>& points, const FitOptions& options) {
+  FitResult result;
+  result.law = options.law;
+  result.objective = options.objective;
+  // N*(C) is a straight line in logarithms, fitted by least squares.
+  if (options.law == LawKind::optimal) result.objective.kind = ObjectiveKind::log_mse;
+  const std::map<std::string, double> fixed = fixed_parameters(options);
+  const Problem problem = make_problem(points, options.law, result.objective, fixed);
+  const std::size_t needed = problem.free.size() + 2;
+  const auto used =
+      static_cast<std::size_t>(std::ranges::count_if(points, [](const Observation& o) { return o.weight > 0; }));
+  if (used < needed) {
+    result.message = fmt::format(
+        "{} points are too few for {} parameters: a fit of the law {} needs at least {}; add runs, "
+        "or hold parameters with --fix",
+        used, problem.free.size(), law_info(options.law).name, needed);
+    return result;
+  }
+  const std::vector<StartValues> starts = starts_of(problem, options);
+  std::vector<Solution> solutions(starts.size());
+  parallel_for(starts.size(), options.threads, [&](std::size_t i) {
+    solutions[i] = solve(problem, problem.weights, start_from(problem, starts[i]),
+                         {.max_evaluations = static_cast<int>(options.max_evaluations)});
+  });
+  const Solution* best = best_of(solutions);
+  result.convergence.starts = static_cast<std::int64_t>(starts.size());
+  if (!best) {
+    result.convergence.status = "diverged";
+    result.message = starts.empty() ? fmt::format("no start has a finite objective: the points do not fit the law {}",
+                                                  law_info(options.law).name)
+                                    : "the objective is not finite from any start";
+    return result;
+  }
+  result.convergence.starts_at_best = std::ranges::count_if(solutions, [&](const Solution& s) {
+    return s.status != NewtonStatus::diverged && s.value <= best->value * (1 + kSameObjective) + 1e-300;
+  });
+  result.convergence.gradient_norm = best->gradient_norm;
+  result.convergence.condition = design_condition(problem, best->theta);
+  result.convergence.status = status_name(best->status);
+  if (best->status == NewtonStatus::converged && !(result.convergence.condition < kSingular)) {
+    result.convergence.status = "stalled";
+  }
+  result.message = message_of(problem, *best, result.convergence.condition);
+  // Huber's function is half a square near 0; plain squares are reported as such.
+  result.objective_value = best->value * (result.objective.kind == ObjectiveKind::log_huber ? 1 : 2);
+  result.fitted = {.kind = options.law,
+                   .values = natural_values(problem, best->theta),
+                   .name = "fit",
+                   .source = "",
+                   .convention = options.convention};
+  result.derived = derived_quantities(problem, problem.weights, result.fitted.values);
+  if (options.profile && result.converged() && problem.free.size() > 1) {
+    std::vector<Identifiability> profiles(problem.free.size());
+    parallel_for(profiles.size(), options.threads, [&](std::size_t k) {
+      profiles[k] = profile_interval(points, problem, *best, fixed, problem.free[k]);
+    });
+    for (std::size_t k = 0; k < profiles.size(); ++k) {
+      result.identifiability[law_info(options.law).parameters[problem.free[k]]] = profiles[k];
+    }
+  }
+  if (options.bootstrap.replicates > 0 && finished(*best)) {
+    result.bootstrap = bootstrap_parametric(problem, points, *best, options.bootstrap, options.threads);
+  }
+  return result;
+}
+
+Interval range_of(const std::vector<Observation>& points, double Observation::*member) {
+  if (points.empty()) return {};
+  const auto [low, high] = std::ranges::minmax_element(points, {}, member);
+  return {(*low).*member, (*high).*member};
+}
+
+Holdout predict_held_out(const FitResult& result, const std::vector<Observation>& below,
+                         const std::vector<Observation>& above, double limit) {
+  Holdout out;
+  out.above_flops = limit;
+  out.noise = replicate_noise(above);
+  if (!out.noise) out.noise = replicate_noise(below);
+  if (result.fitted.values.empty() || result.fitted.kind == LawKind::optimal) return out;
+  std::vector<double> log_flops, log_loss;
+  for (const Observation& o : below) {
+    log_flops.push_back(std::log(o.flops));
+    log_loss.push_back(std::log(o.loss_nats));
+  }
+  const Line baseline = fit_line(log_flops, log_loss);
+  double squares = 0, sum = 0, baseline_squares = 0;
+  for (const Observation& o : above) {
+    const double predicted = predict_loss(result.fitted, law_point(o));
+    const double error = std::log(predicted / o.loss_nats);
+    const double plain = baseline.intercept + baseline.slope * std::log(o.flops) - std::log(o.loss_nats);
+    squares += error * error;
+    sum += error;
+    baseline_squares += plain * plain;
+    out.points.push_back({o.params, o.tokens, o.flops, o.loss_nats, predicted});
+  }
+  const auto n = static_cast<double>(above.size());
+  out.n = static_cast<std::int64_t>(above.size());
+  out.rms_log_error = std::sqrt(squares / n);
+  out.mean_log_error = sum / n;
+  out.baseline_rms_log_error = std::sqrt(baseline_squares / n);
+  return out;
+}
+
+}  // namespace
+
+FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
+  if (options.bootstrap.resample != "runs" && options.bootstrap.resample != "groups" &&
+      options.bootstrap.resample != "parametric") {
+    fail_config("--resample {}: must be runs, groups or parametric", options.bootstrap.resample);
+  }
+  if (!(options.objective.delta > 0)) fail_config("--delta {}: must be positive", options.objective.delta);
+  std::vector<Observation> points = without_highest(all, options.drop_highest), above;
+  if (options.holdout_above) {
+    std::ranges::copy_if(points, std::back_inserter(above),
+                         [&](const Observation& o) { return o.flops > *options.holdout_above; });
+    std::erase_if(points, [&](const Observation& o) { return o.flops > *options.holdout_above; });
+    if (above.empty()) fail_config("--holdout-above {}: no run has more FLOPs", *options.holdout_above);
+  }
+  FitResult result;
+  if (options.method == "parametric") {
+    result = fit_parametric(points, options);
+  } else if (options.method == "isoflop" || options.method == "envelope") {
+    (void)make_problem(points, LawKind::power_c, options.objective, {});  // refuses unusable points
+    result = options.method == "isoflop" ? fit_isoflop(points, options) : fit_envelope(points, options);
+  } else {
+    fail_config("--method {}: must be parametric, isoflop or envelope", options.method);
+  }
+  result.n = static_cast<std::int64_t>(points.size());
+  result.dropped = options.drop_highest;
+  result.convention = options.convention;
+  result.params_range = range_of(points, &Observation::params);
+  result.tokens_range = range_of(points, &Observation::tokens);
+  result.flops_range = range_of(points, &Observation::flops);
+  if (!result.fitted.values.empty()) result.fitted.source = fmt::format("fit to {} observations", result.n);
+  if (options.holdout_above) result.holdout = predict_held_out(result, points, above, *options.holdout_above);
+  return result;
+}
+
+std::optional<double> replicate_noise(const std::vector<Observation>& points) {
+  std::map<std::tuple<double, double, double>, std::vector<double>> same;
+  for (const Observation& o : points) {
+    if (o.seed) same[{o.params, o.tokens, o.lr.value_or(0)}].push_back(std::log(o.loss_nats));
+  }
+  double squares = 0, freedom = 0;
+  for (const auto& [where, losses] : same) {
+    if (losses.size() < 2) continue;
+    const double sd = standard_deviation(losses);
+    squares += sd * sd * static_cast<double>(losses.size() - 1);
+    freedom += static_cast<double>(losses.size() - 1);
+  }
+  if (freedom < 3) return std::nullopt;
+  return std::sqrt(squares / freedom);
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,378 @@
+// "scalelaw.fit/1" and the text of a fit.
+#include <algorithm>
+#include <cmath>
+
+#include "core/format.hpp"
+#include "fit/fit.hpp"
+
+namespace scalelaw {
+namespace {
+
+const char* objective_name(ObjectiveKind kind) {
+  switch (kind) {
+    case ObjectiveKind::log_huber:
+      return "log-huber";
+    case ObjectiveKind::log_mse:
+      return "log-mse";
+    case ObjectiveKind::mse:
+      return "mse";
+  }
+  return "";
+}
+
+Json pair_of(const Interval& i) { return Json::array({finite_or_null(i.low), finite_or_null(i.high)}); }
+
+Json numbers(const std::map<std::string, double>& values) {
+  Json out = Json::object();
+  for (const auto& [name, x] : values) out[name] = finite_or_null(x);
+  return out;
+}
+
+Json intervals(const std::map<std::string, Interval>& values) {
+  Json out = Json::object();
+  for (const auto& [name, x] : values) out[name] = pair_of(x);
+  return out;
+}
+
+bool shown(const Law& law, std::size_t k) {
+  return !(law_info(law.kind).parameters[k] == "E" && law.values[k] == 0);  // a power law without offset
+}
+
+Json params_json(const Law& law) {
+  Json out = Json::object();
+  for (std::size_t k = 0; k < law.values.size(); ++k) {
+    if (shown(law, k)) out[law_info(law.kind).parameters[k]] = finite_or_null(law.values[k]);
+  }
+  return out;
+}
+
+Json bootstrap_json(const BootstrapResult& b) {
+  Json derived = Json::object();
+  for (const auto& [name, se] : b.derived_se) {
+    derived[name] = {{"se", finite_or_null(se)},
+                     {"ci95", pair_of(b.derived_ci95.at(name))},
+                     {"ci80", pair_of(b.derived_ci80.at(name))}};
+  }
+  Json draws = Json::array();
+  for (const auto& draw : b.draws) {
+    Json row = Json::array();
+    for (const double x : draw) row.push_back(finite_or_null(x));
+    draws.push_back(std::move(row));
+  }
+  return {{"resample", b.resample},
+          {"replicates", b.replicates},
+          {"failed", b.failed},
+          {"at_bound", b.at_bound},
+          {"seed", b.seed},
+          {"se", numbers(b.se)},
+          {"ci95", intervals(b.ci95)},
+          {"ci80", intervals(b.ci80)},
+          {"derived", derived},
+          {"draws", draws}};
+}
+
+Json budgets_json(const std::vector<IsoflopBudget>& budgets) {
+  Json out = Json::array();
+  for (const IsoflopBudget& b : budgets) {
+    Json item = {{"flops", b.flops}, {"points", b.points}, {"status", b.status}};
+    item["parabola"] = Json::array({finite_or_null(b.constant), finite_or_null(b.linear), finite_or_null(b.curvature)});
+    if (b.status == "interior") {
+      item["params"] = b.params;
+      item["tokens"] = b.tokens;
+      item["loss"] = b.loss_nats;
+    }
+    out.push_back(item);
+  }
+  return out;
+}
+
+Json holdout_json(const Holdout& h) {
+  Json points = Json::array();
+  for (const auto& p : h.points) {
+    points.push_back({{"params", p.params},
+                      {"tokens", p.tokens},
+                      {"flops", p.flops},
+                      {"loss", p.loss_nats},
+                      {"predicted", finite_or_null(p.predicted_nats)}});
+  }
+  return {{"above_flops", h.above_flops},
+          {"n", h.n},
+          {"rms_log_error", finite_or_null(h.rms_log_error)},
+          {"mean_log_error", finite_or_null(h.mean_log_error)},
+          {"baseline_rms_log_error", finite_or_null(h.baseline_rms_log_error)},
+          {"noise", h.noise ? finite_or_null(*h.noise) : Json(nullptr)},
+          {"points", points}};
+}
+
+// Reading: every place names file and key.
+struct Reader {
+  const std::string& name;
+
+  [[noreturn]] void fail(const std::string& key, const char* problem) const {
+    fail_data("{}: '{}' {}; is this a fit file of scalelaw (schema scalelaw.fit/1)?", name, key, problem);
+  }
+  [[nodiscard]] const Json& at(const Json& object, const char* key) const {
+    if (!object.is_object() || !object.contains(key)) fail(key, "is missing");
+    return object.at(key);
+  }
+  [[nodiscard]] std::string text(const Json& object, const char* key) const {
+    const Json& value = at(object, key);
+    if (!value.is_string()) fail(key, "is not a string");
+    return value.get<std::string>();
+  }
+  [[nodiscard]] static double number(const Json& value) {
+    return value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
+  }
+  [[nodiscard]] std::int64_t integer(const Json& object, const char* key) const {
+    const Json& value = at(object, key);
+    if (!value.is_number_integer()) fail(key, "is not an integer");
+    return value.get<std::int64_t>();
+  }
+  [[nodiscard]] Interval interval(const Json& value, const char* key) const {
+    if (!value.is_array() || value.size() != 2) fail(key, "is not a pair");
+    return {number(value[0]), number(value[1])};
+  }
+  [[nodiscard]] std::map<std::string, double> numbers(const Json& object) const {
+    std::map<std::string, double> out;
+    if (!object.is_object()) fail("se", "is not an object");
+    for (const auto& [key, value] : object.items()) out[key] = number(value);
+    return out;
+  }
+  [[nodiscard]] std::map<std::string, Interval> intervals(const Json& object, const char* key) const {
+    std::map<std::string, Interval> out;
+    if (!object.is_object()) fail(key, "is not an object");
+    for (const auto& [item, value] : object.items()) out[item] = interval(value, key);
+    return out;
+  }
+};
+
+BootstrapResult bootstrap_from(const Json& json, const Reader& read) {
+  BootstrapResult b;
+  b.resample = read.text(json, "resample");
+  b.replicates = read.integer(json, "replicates");
+  b.failed = read.integer(json, "failed");
+  b.at_bound = json.contains("at_bound") ? read.integer(json, "at_bound") : 0;
+  b.seed = read.at(json, "seed").get<std::uint64_t>();
+  b.se = read.numbers(read.at(json, "se"));
+  b.ci95 = read.intervals(read.at(json, "ci95"), "ci95");
+  if (json.contains("ci80")) b.ci80 = read.intervals(json.at("ci80"), "ci80");
+  for (const auto& [name, item] : read.at(json, "derived").items()) {
+    b.derived_se[name] = number_or_nan(item, "se");
+    b.derived_ci95[name] = read.interval(read.at(item, "ci95"), "ci95");
+    if (item.contains("ci80")) b.derived_ci80[name] = read.interval(item.at("ci80"), "ci80");
+  }
+  if (json.contains("draws")) {
+    for (const Json& row : json.at("draws")) {
+      std::vector<double> draw;
+      for (const Json& x : row) draw.push_back(Reader::number(x));
+      b.draws.push_back(std::move(draw));
+    }
+  }
+  return b;
+}
+
+std::vector<IsoflopBudget> budgets_from(const Json& json, const Reader& read) {
+  std::vector<IsoflopBudget> out;
+  for (const Json& item : json) {
+    IsoflopBudget b;
+    b.flops = number_or_nan(item, "flops");
+    b.points = read.integer(item, "points");
+    b.status = read.text(item, "status");
+    const Json& parabola = read.at(item, "parabola");
+    if (parabola.size() != 3) read.fail("parabola", "does not have three numbers");
+    b.constant = Reader::number(parabola[0]);
+    b.linear = Reader::number(parabola[1]);
+    b.curvature = Reader::number(parabola[2]);
+    if (b.status == "interior") {
+      b.params = number_or_nan(item, "params");
+      b.tokens = number_or_nan(item, "tokens");
+      b.loss_nats = number_or_nan(item, "loss");
+    }
+    out.push_back(b);
+  }
+  return out;
+}
+
+Holdout holdout_from(const Json& json, const Reader& read) {
+  Holdout h;
+  h.above_flops = number_or_nan(json, "above_flops");
+  h.n = read.integer(json, "n");
+  h.rms_log_error = number_or_nan(json, "rms_log_error");
+  h.mean_log_error = number_or_nan(json, "mean_log_error");
+  h.baseline_rms_log_error = number_or_nan(json, "baseline_rms_log_error");
+  if (json.contains("noise") && json.at("noise").is_number()) h.noise = json.at("noise").get<double>();
+  for (const Json& p : read.at(json, "points")) {
+    h.points.push_back({number_or_nan(p, "params"), number_or_nan(p, "tokens"), number_or_nan(p, "flops"),
+                        number_or_nan(p, "loss"), number_or_nan(p, "predicted")});
+  }
+  return h;
+}
+
+FitResult read_fit(const Json& value, const Reader& read) {
+  if (read.text(value, "schema") != "scalelaw.fit/1") read.fail("schema", "is not scalelaw.fit/1");
+  FitResult r;
+  r.law = law_kind(read.text(value, "law"));
+  r.method = read.text(value, "method");
+  r.n = read.integer(value, "n");
+  r.dropped = read.integer(value, "dropped");
+  read_fields(read.at(value, "convention"), r.convention,
+              Source{.name = read.name, .origin = {}, .code = ExitCode::data}, "convention");
+  const Json& objective = read.at(value, "objective");
+  const std::string kind = read.text(objective, "kind");
+  r.objective.kind = kind == "mse"       ? ObjectiveKind::mse
+                     : kind == "log-mse" ? ObjectiveKind::log_mse
+                                         : ObjectiveKind::log_huber;
+  r.objective.delta = number_or_nan(objective, "delta");
+  r.objective_value = number_or_nan(objective, "value");
+  const Json& params = read.at(value, "params");
+  if (!params.empty()) {
+    r.fitted = {.kind = r.law,
+                .values = {},
+                .name = "fit",
+                .source = fmt::format("fit to {} observations", r.n),
+                .convention = r.convention};
+    for (const std::string& name : law_info(r.law).parameters) {
+      if (!params.contains(name) && name != "E") read.fail("params." + name, "is missing");
+      r.fitted.values.push_back(params.contains(name) ? Reader::number(params.at(name)) : 0.0);
+    }
+  }
+  r.derived = read.numbers(read.at(value, "derived"));
+  const Json& convergence = read.at(value, "convergence");
+  r.convergence = {.status = read.text(convergence, "status"),
+                   .gradient_norm = number_or_nan(convergence, "gradient_norm"),
+                   .starts = read.integer(convergence, "starts"),
+                   .starts_at_best = read.integer(convergence, "starts_at_best"),
+                   .condition = number_or_nan(convergence, "condition")};
+  if (value.contains("message")) r.message = read.text(value, "message");
+  if (value.contains("identifiability")) {
+    for (const auto& [name, item] : value.at("identifiability").items()) {
+      r.identifiability[name] = {.profile_ci95 = read.interval(read.at(item, "profile_ci95"), "profile_ci95"),
+                                 .identified = read.at(item, "identified").get<bool>()};
+    }
+  }
+  if (value.contains("bootstrap")) r.bootstrap = bootstrap_from(value.at("bootstrap"), read);
+  if (value.contains("budgets")) r.budgets = budgets_from(value.at("budgets"), read);
+  if (value.contains("holdout")) r.holdout = holdout_from(value.at("holdout"), read);
+  if (value.contains("range")) {
+    const Json& range = value.at("range");
+    r.params_range = read.interval(read.at(range, "params"), "params");
+    r.tokens_range = read.interval(read.at(range, "tokens"), "tokens");
+    r.flops_range = read.interval(read.at(range, "flops"), "flops");
+  }
+  return r;
+}
+
+std::string number_text(double x) { return fmt::format("{:.6g}", x); }
+std::string interval_text(const Interval& i) { return fmt::format("[{:.5g}, {:.5g}]", i.low, i.high); }
+
+}  // namespace
+
+Json to_json(const FitResult& r) {
+  Json out = {{"schema", "scalelaw.fit/1"},
+              {"law", law_info(r.law).name},
+              {"method", r.method},
+              {"n", r.n},
+              {"dropped", r.dropped}};
+  out["convention"] = to_json_fields(r.convention);
+  out["objective"] = {{"kind", objective_name(r.objective.kind)},
+                      {"delta", r.objective.delta},
+                      {"value", finite_or_null(r.objective_value)}};
+  out["params"] = r.fitted.values.empty() ? Json::object() : params_json(r.fitted);
+  out["derived"] = numbers(r.derived);
+  out["convergence"] = {{"status", r.convergence.status},
+                        {"gradient_norm", finite_or_null(r.convergence.gradient_norm)},
+                        {"starts", r.convergence.starts},
+                        {"starts_at_best", r.convergence.starts_at_best},
+                        {"condition", finite_or_null(r.convergence.condition)}};
+  out["message"] = r.message;
+  if (!r.identifiability.empty()) {
+    for (const auto& [name, i] : r.identifiability) {
+      out["identifiability"][name] = {{"profile_ci95", pair_of(i.profile_ci95)}, {"identified", i.identified}};
+    }
+  }
+  if (r.bootstrap.replicates > 0) out["bootstrap"] = bootstrap_json(r.bootstrap);
+  if (!r.budgets.empty()) out["budgets"] = budgets_json(r.budgets);
+  if (r.holdout.above_flops > 0) out["holdout"] = holdout_json(r.holdout);
+  out["range"] = {
+      {"params", pair_of(r.params_range)}, {"tokens", pair_of(r.tokens_range)}, {"flops", pair_of(r.flops_range)}};
+  return out;
+}
+
+FitResult fit_from_json(const Json& value, const std::string& name) {
+  try {
+    return read_fit(value, Reader{name});
+  } catch (const Json::exception& e) {
+    fail_data("{}: not a fit file of scalelaw (schema scalelaw.fit/1): {}", name, e.what());
+  }
+}
+
+std::string describe(const FitResult& r) {
+  const LawInfo& info = law_info(r.law);
+  std::string text = fmt::format("{} fit of {}: {}\n{} observations", r.method, info.name, info.formula, r.n);
+  if (r.dropped > 0) text += fmt::format(" ({} highest losses dropped)", r.dropped);
+  text += fmt::format(", N {}, C {}\n", r.convention.params, r.convention.flops);
+  if (r.converged()) {
+    text += "status: converged";
+  } else {
+    text += fmt::format("status: NOT CONVERGED ({}): {}", r.convergence.status, r.message);
+  }
+  if (r.method == "parametric" && r.convergence.starts > 0) {
+    text += fmt::format("\n{} objective {:.12g}, {} of {} starts at the best, scaled gradient {:.1e}, condition {:.1e}",
+                        objective_name(r.objective.kind), r.objective_value, r.convergence.starts_at_best,
+                        r.convergence.starts, r.convergence.gradient_norm, r.convergence.condition);
+  }
+  text += "\n";
+  if (!r.fitted.values.empty()) {
+    const bool boot = !r.bootstrap.se.empty(), profile = !r.identifiability.empty();
+    std::vector<std::string> header = {"", "value"};
+    if (boot) header.insert(header.end(), {"std. error", "95 % interval"});
+    if (profile) header.emplace_back("95 % profile");
+    std::vector<std::vector<std::string>> rows;
+    const auto add = [&](const std::string& name, double x, const std::map<std::string, double>& se,
+                         const std::map<std::string, Interval>& ci95) {
+      std::vector<std::string> row = {name, number_text(x)};
+      if (boot) {
+        row.push_back(se.contains(name) ? fmt::format("{:.3g}", se.at(name)) : "");
+        row.push_back(ci95.contains(name) ? interval_text(ci95.at(name)) : "");
+      }
+      if (profile) {
+        const auto it = r.identifiability.find(name);
+        row.push_back(it == r.identifiability.end() ? ""
+                      : it->second.identified       ? interval_text(it->second.profile_ci95)
+                                                    : "not identified");
+      }
+      rows.push_back(row);
+    };
+    for (std::size_t k = 0; k < r.fitted.values.size(); ++k) {
+      if (shown(r.fitted, k)) add(info.parameters[k], r.fitted.values[k], r.bootstrap.se, r.bootstrap.ci95);
+    }
+    for (const auto& [name, x] : r.derived) add(name, x, r.bootstrap.derived_se, r.bootstrap.derived_ci95);
+    text += text_table(header, rows);
+  }
+  if (r.bootstrap.replicates > 0) {
+    text += fmt::format("bootstrap: {} replicates by {}, {} failed, {} at a bound, seed {}\n", r.bootstrap.replicates,
+                        r.bootstrap.resample, r.bootstrap.failed, r.bootstrap.at_bound, r.bootstrap.seed);
+  }
+  if (!r.budgets.empty()) {
+    std::vector<std::vector<std::string>> rows;
+    for (const IsoflopBudget& b : r.budgets) {
+      const bool in = b.status == "interior";
+      rows.push_back({fmt::format("{:.3g}", b.flops), std::to_string(b.points), b.status,
+                      in ? short_count(b.params) : "", in ? short_count(b.tokens) : "",
+                      in ? fmt::format("{:.4f}", b.loss_nats) : ""});
+    }
+    text += text_table({"budget", "points", "minimum", "N*", "D*", "loss"}, rows);
+  }
+  if (r.holdout.n > 0) {
+    text += fmt::format(
+        "held out above {:.3g} FLOPs: {} points, rms error of ln loss {:.4f} (mean {:+.4f}); straight line in "
+        "ln C {:.4f}",
+        r.holdout.above_flops, r.holdout.n, r.holdout.rms_log_error, r.holdout.mean_log_error,
+        r.holdout.baseline_rms_log_error);
+    if (r.holdout.noise) text += fmt::format("; seed noise {:.4f}", *r.holdout.noise);
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,341 @@
+#include "fit/problem.hpp"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/ranges.h>
+
+namespace scalelaw {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+bool fast(const Problem& p) { return p.law == LawKind::chinchilla; }
+
+void check_point(const Observation& o, std::size_t i) {
+  const std::string where = o.run.empty() ? fmt::format("observation {}", i + 1) : fmt::format("run {}", o.run);
+  const auto positive = [&](double x, const char* what) {
+    if (!(x > 0) || !std::isfinite(x))
+      fail_data("{}: {} is {}; a fit needs positive finite numbers, remove the point", where, what, x);
+  };
+  positive(o.params, "params");
+  positive(o.tokens, "tokens");
+  positive(o.flops, "flops");
+  positive(o.loss_nats, "loss");
+  if (!(o.weight >= 0) || !std::isfinite(o.weight))
+    fail_data("{}: weight is {}; it must be 0 or more", where, o.weight);
+}
+
+void set_fixed(Problem& p, const std::map<std::string, double>& fixed) {
+  const LawInfo& info = law_info(p.law);
+  p.values.assign(info.parameters.size(), 1.0);
+  p.fixed.assign(info.parameters.size(), false);
+  for (const auto& [name, value] : fixed) {
+    const auto it = std::ranges::find(info.parameters, name);
+    if (it == info.parameters.end()) {
+      const std::string near = nearest_word(name, info.parameters);
+      fail_config("--fix {}: the law {} has no such parameter{}; it has {}", name, info.name,
+                  near.empty() ? "" : fmt::format(" (did you mean {}?)", near), fmt::join(info.parameters, ", "));
+    }
+    if (!std::isfinite(value) || value < 0 || (value == 0 && name != "E")) {
+      fail_config("--fix {}={}: must be positive and finite{}", name, value, name == "E" ? " (or 0)" : "");
+    }
+    const auto k = static_cast<std::size_t>(it - info.parameters.begin());
+    p.values[k] = value;
+    p.fixed[k] = true;
+  }
+  for (std::size_t k = 0; k < p.fixed.size(); ++k) {
+    if (!p.fixed[k]) p.free.push_back(k);
+  }
+  if (p.free.empty()) fail_config("--fix leaves no parameter of the law {} to fit", info.name);
+}
+
+void set_surface(Problem& p) {
+  const std::size_t n = p.size(), padded = (n + 3) / 4 * 4;
+  double x = 0, y = 0;
+  for (const LawPoint& point : p.points) {
+    x += std::log(point.params) / static_cast<double>(n);
+    y += std::log(point.tokens) / static_cast<double>(n);
+  }
+  p.log_params_center = p.fixed[1] ? 0 : x;
+  p.log_tokens_center = p.fixed[2] ? 0 : y;
+  p.surface.log_params.assign(padded, x - p.log_params_center);
+  p.surface.log_tokens.assign(padded, y - p.log_tokens_center);
+  p.surface.loss.assign(padded, p.observed.front());
+  for (std::size_t i = 0; i < n; ++i) {
+    p.surface.log_params[i] = std::log(p.points[i].params) - p.log_params_center;
+    p.surface.log_tokens[i] = std::log(p.points[i].tokens) - p.log_tokens_center;
+    p.surface.loss[i] = p.observed[i];
+  }
+  p.surface.inverse_loss.resize(padded);
+  for (std::size_t i = 0; i < padded; ++i) p.surface.inverse_loss[i] = 1 / p.surface.loss[i];
+}
+
+// Amplitudes may fall to e^-12 of the smallest loss before they count as vanished; exponents lie in 0 .. 5.
+void set_bounds(Problem& p) {
+  const auto [least, most] = std::ranges::minmax(p.observed);
+  for (std::size_t i = 0; i < p.free.size(); ++i) {
+    const std::string& name = law_info(p.law).parameters[p.free[i]];
+    const bool amplitude = fast(p) && (name == "A" || name == "B");
+    if (!is_log_parameter(name)) {
+      p.lower[i] = fast(p) ? 0 : 1e-4;
+      p.upper[i] = 5;
+      p.max_step[i] = 0.5;
+    } else if (name == "E" || amplitude) {
+      p.lower[i] = std::log(least) - 12;
+      p.upper[i] = std::log(most) + (amplitude ? 6 : 0);
+      p.max_step[i] = 2;
+    } else {
+      const bool decay = name == "R_D" || name == "R_N";
+      p.lower[i] = decay ? std::log(1e-3) : -200;
+      p.upper[i] = decay ? std::log(1e6) : 400;
+      p.max_step[i] = decay ? 1 : 4;
+    }
+  }
+}
+
+// Jacobian of the residuals in working coordinates, row per point, and the residuals themselves.
+struct Linearised {
+  std::vector<double> residual;
+  std::vector<double> jacobian;
+};
+
+Linearised linearise(const Problem& p, std::span<const double> theta, bool with_jacobian = true) {
+  const std::size_t m = p.free.size();
+  const auto& names = law_info(p.law).parameters;
+  const Law law{.kind = p.law, .values = natural_values(p, theta), .name = "", .source = "", .convention = {}};
+  const bool logs = p.objective.kind != ObjectiveKind::mse;
+  Linearised out;
+  out.residual.resize(p.size());
+  out.jacobian.resize(with_jacobian ? p.size() * m : 0);
+  std::vector<double> gradient(law.values.size());
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double predicted = predict_loss(law, p.points[i]);
+    out.residual[i] = logs ? std::log(predicted / p.observed[i]) : predicted - p.observed[i];
+    if (!with_jacobian) continue;
+    loss_gradient(law, p.points[i], gradient);
+    for (std::size_t k = 0; k < m; ++k) {
+      const std::size_t j = p.free[k];
+      double d = gradient[j] * (is_log_parameter(names[j]) ? law.values[j] : 1.0);
+      // The amplitude at the centre stays while the exponent moves, so A moves with it.
+      if (fast(p) && j == 3 && !p.fixed[1]) d += gradient[1] * law.values[1] * p.log_params_center;
+      if (fast(p) && j == 4 && !p.fixed[2]) d += gradient[2] * law.values[2] * p.log_tokens_center;
+      out.jacobian[i * m + k] = logs ? d / predicted : d;
+    }
+  }
+  return out;
+}
+
+void evaluate_fast(const Problem& p, std::span<const double> weights, double delta, bool second_order,
+                   std::span<const double> theta, LocalModel& at) {
+  SurfaceTheta full{};
+  for (std::size_t j = 0; j < 5; ++j) {
+    full[j] = p.fixed[j] ? (is_log_parameter(law_info(p.law).parameters[j]) ? std::log(p.values[j]) : p.values[j]) : 0;
+  }
+  for (std::size_t k = 0; k < p.free.size(); ++k) full[p.free[k]] = theta[k];
+  SurfaceSums sums;
+  const bool logs = p.objective.kind != ObjectiveKind::mse;
+  surface_sums(p.surface, weights, full, logs, delta, second_order, sums);
+  at.value = sums.value;
+  for (std::size_t k = 0; k < p.free.size(); ++k) {
+    at.gradient[k] = sums.gradient[p.free[k]];
+    for (std::size_t l = 0; l < p.free.size(); ++l) at.hessian[k][l] = sums.hessian[p.free[k]][p.free[l]];
+  }
+}
+
+// Any law: Gauss-Newton part from the analytic gradient, second-order part sum psi * d2 r from central differences of
+// it.
+void evaluate_any(const Problem& p, std::span<const double> weights, double delta, bool second_order,
+                  std::span<const double> theta, LocalModel& at) {
+  const std::size_t m = p.free.size();
+  const Linearised l = linearise(p, theta);
+  const bool logs = p.objective.kind != ObjectiveKind::mse;
+  at = LocalModel{};
+  std::vector<double> psi(p.size());
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double r = l.residual[i], clipped = logs ? std::clamp(r, -delta, delta) : r;
+    psi[i] = weights[i] * clipped;
+    at.value += psi[i] * (r - 0.5 * clipped);
+    const double curved = clipped == r ? weights[i] : 0.0;
+    for (std::size_t k = 0; k < m; ++k) {
+      at.gradient[k] += psi[i] * l.jacobian[i * m + k];
+      for (std::size_t j = 0; j < m; ++j) at.hessian[k][j] += curved * l.jacobian[i * m + k] * l.jacobian[i * m + j];
+    }
+  }
+  if (!second_order || !std::isfinite(at.value)) return;
+  std::vector<double> moved(theta.begin(), theta.end());
+  std::array<Vector, kMaxFree> second{};
+  for (std::size_t k = 0; k < m; ++k) {
+    const double h = 1e-5 * std::max(std::abs(theta[k]), 0.01);
+    for (const double sign : {1.0, -1.0}) {
+      moved[k] = theta[k] + sign * h;
+      const Linearised side = linearise(p, moved);
+      for (std::size_t i = 0; i < p.size(); ++i) {
+        for (std::size_t j = 0; j < m; ++j) second[k][j] += sign * psi[i] * side.jacobian[i * m + j] / (2 * h);
+      }
+    }
+    moved[k] = theta[k];
+  }
+  for (std::size_t k = 0; k < m; ++k) {
+    for (std::size_t j = 0; j < m; ++j) at.hessian[k][j] += 0.5 * (second[k][j] + second[j][k]);
+  }
+}
+
+double median_residual(const Problem& p, std::span<const double> weights, const Vector& theta) {
+  std::vector<double> size;
+  const std::vector<double> r = residuals(p, theta);
+  for (std::size_t i = 0; i < r.size(); ++i) {
+    if (weights[i] > 0 && std::isfinite(r[i])) size.push_back(std::abs(r[i]));
+  }
+  if (size.empty()) return 0;
+  const auto middle = size.begin() + static_cast<std::ptrdiff_t>(size.size() / 2);
+  std::ranges::nth_element(size, middle);
+  return *middle;
+}
+
+}  // namespace
+
+bool is_log_parameter(const std::string& name) {
+  return !(name.starts_with("alpha") || name == "beta" || name == "eta" || name == "exponent");
+}
+
+Problem make_problem(const std::vector<Observation>& observations, LawKind law, const Objective& objective,
+                     const std::map<std::string, double>& fixed) {
+  Problem p;
+  p.law = law;
+  p.objective = objective;
+  set_fixed(p, fixed);
+  for (std::size_t i = 0; i < observations.size(); ++i) {
+    const Observation& o = observations[i];
+    check_point(o, i);
+    p.points.push_back(law_point(o));
+    p.observed.push_back(law == LawKind::optimal ? o.params : o.loss_nats);
+    p.weights.push_back(o.weight);
+  }
+  if (p.observed.empty()) return p;
+  p.weights.resize((p.size() + 3) / 4 * 4, 0.0);
+  if (fast(p)) set_surface(p);
+  set_bounds(p);
+  return p;
+}
+
+Vector start_from(const Problem& p, const std::vector<double>& values) {
+  Vector theta{};
+  const auto& names = law_info(p.law).parameters;
+  for (std::size_t k = 0; k < p.free.size(); ++k) {
+    const std::size_t j = p.free[k];
+    theta[k] = is_log_parameter(names[j]) ? std::log(std::max(values[j], 1e-300)) : values[j];
+    double lower = p.lower[k];
+    if (fast(p) && (j == 1 || j == 2)) {
+      const double exponent = p.fixed[j + 2] ? p.values[j + 2] : values[j + 2];
+      theta[k] -= exponent * (j == 1 ? p.log_params_center : p.log_tokens_center);
+    }
+    if (names[j] == "E" || (fast(p) && j < 3)) lower += 8;  // e^-4 of the smallest loss
+    if (fast(p) && j > 2) lower = 0.02;
+    theta[k] = std::clamp(theta[k], lower, p.upper[k]);
+  }
+  return theta;
+}
+
+std::vector<double> natural_values(const Problem& p, std::span<const double> theta) {
+  const auto& names = law_info(p.law).parameters;
+  std::vector<double> values = p.values;
+  for (std::size_t k = 0; k < p.free.size(); ++k) {
+    const std::size_t j = p.free[k];
+    values[j] = is_log_parameter(names[j]) ? std::exp(theta[k]) : theta[k];
+  }
+  if (fast(p)) {
+    if (!p.fixed[1]) values[1] *= std::exp(values[3] * p.log_params_center);
+    if (!p.fixed[2]) values[2] *= std::exp(values[4] * p.log_tokens_center);
+  }
+  return values;
+}
+
+void evaluate(const Problem& p, std::span<const double> weights, double delta, bool second_order,
+              std::span<const double> theta, LocalModel& at) {
+  if (fast(p)) {
+    evaluate_fast(p, weights, delta, second_order, theta, at);
+  } else {
+    evaluate_any(p, weights, delta, second_order, theta, at);
+  }
+}
+
+std::vector<double> residuals(const Problem& p, std::span<const double> theta) {
+  return linearise(p, theta.first(p.free.size()), false).residual;
+}
+
+double design_condition(const Problem& p, std::span<const double> theta) {
+  const auto m = static_cast<Eigen::Index>(p.free.size());
+  const Linearised l = linearise(p, theta.first(p.free.size()));
+  Eigen::MatrixXd scaled(static_cast<Eigen::Index>(p.size()), m);
+  for (Eigen::Index i = 0; i < scaled.rows(); ++i) {
+    for (Eigen::Index k = 0; k < m; ++k) {
+      scaled(i, k) =
+          std::sqrt(p.weights[static_cast<std::size_t>(i)]) * l.jacobian[static_cast<std::size_t>(i * m + k)];
+    }
+  }
+  for (Eigen::Index k = 0; k < m; ++k) {
+    const double norm = scaled.col(k).norm();
+    if (!(norm > 0)) return kInfinity;
+    scaled.col(k) /= norm;
+  }
+  const Eigen::VectorXd singular = scaled.jacobiSvd().singularValues();
+  const double ratio = singular(0) / singular(m - 1);
+  return singular(m - 1) > 0 ? ratio * ratio : kInfinity;
+}
+
+Solution solve(const Problem& p, std::span<const double> weights, const Vector& start, const SolveOptions& options) {
+  const bool huber = p.objective.kind == ObjectiveKind::log_huber;
+  double delta = huber ? p.objective.delta : kInfinity;
+  NewtonProblem newton{
+      .size = p.free.size(), .evaluate = {}, .lower = p.lower, .upper = p.upper, .max_step = p.max_step};
+  bool second_order = true;
+  newton.evaluate = [&](std::span<const double> theta, LocalModel& at) {
+    evaluate(p, weights, delta, second_order, theta, at);
+  };
+  double total_weight = 0;
+  for (const double w : weights) total_weight += w;
+  const double scale = p.objective.kind == ObjectiveKind::mse ? std::ranges::max(p.observed) : 1.0;
+  newton.value_floor = 1e-30 * total_weight * scale * scale;
+
+  Vector theta = start;
+  int evaluations = 0;
+  if (!options.warm && huber) {
+    double level = kInfinity;
+    while (level > p.objective.delta) {
+      delta = level;
+      second_order = !std::isinf(level);
+      const NewtonOptions rough_options{.max_evaluations = 100, .tolerance = 1e-4, .polish = false};
+      const NewtonResult rough = minimise(newton, theta, rough_options);
+      evaluations += rough.evaluations;
+      if (rough.status == NewtonStatus::diverged) break;
+      theta = rough.theta;
+      const double middle = median_residual(p, weights, theta);
+      level = std::isinf(level) ? middle : std::min(level / 4, middle);
+    }
+    second_order = true;
+    delta = p.objective.delta;
+  }
+  const NewtonResult found = minimise(
+      newton, theta, {.max_evaluations = options.max_evaluations, .tolerance = 1e-13, .polish = options.polish});
+  Solution s{.theta = found.theta,
+             .value = found.at.value,
+             .status = found.status,
+             .at_bound = {},
+             .evaluations = evaluations + found.evaluations};
+  const auto& names = law_info(p.law).parameters;
+  for (std::size_t k = 0; k < p.free.size(); ++k) {
+    const std::string& name = names[p.free[k]];
+    if (found.bound[k]) {
+      s.at_bound.push_back(name);
+    } else {
+      const double relative = is_log_parameter(name) ? 1.0 : std::abs(found.theta[k]);
+      s.gradient_norm = std::max(s.gradient_norm, std::abs(found.at.gradient[k]) * relative);
+    }
+  }
+  return s;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,77 @@
+#pragma once
+// A fit as a smooth problem in working coordinates: logarithms of amplitudes and offsets, exponents as they are.
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fit/fit.hpp"
+#include "fit/newton.hpp"
+#include "fit/surface.hpp"
+
+namespace scalelaw {
+
+/// For chinchilla the amplitudes are those at the geometric means of N and D (unless one is fixed while its exponent is
+/// free), which takes the correlation between A and alpha out of the problem.
+struct Problem {
+  LawKind law = LawKind::chinchilla;
+  Objective objective;
+  std::vector<LawPoint> points;
+  std::vector<double> observed;  ///< losses; N* for the law `optimal`
+  std::vector<double> weights;   ///< padded for the kernel
+  std::vector<double> values;    ///< natural units; only those of fixed parameters count
+  std::vector<bool> fixed;       ///< per parameter of the law
+  std::vector<std::size_t> free;
+  SurfacePoints surface;  ///< chinchilla only
+  double log_params_center = 0, log_tokens_center = 0;
+  Vector lower{}, upper{}, max_step{};  ///< of the free parameters
+
+  [[nodiscard]] std::size_t size() const { return observed.size(); }
+};
+
+/// True for parameters whose working coordinate is their logarithm (all but exponents).
+[[nodiscard]] bool is_log_parameter(const std::string& name);
+
+/// Errors (config): a fixed parameter that the law does not have or that is not positive; nothing left to fit.
+/// Errors (data): a loss, N, D or C that is not positive and finite, a weight that is negative.
+[[nodiscard]] Problem make_problem(const std::vector<Observation>& observations, LawKind law,
+                                   const Objective& objective, const std::map<std::string, double>& fixed);
+
+/// Natural values -> working coordinates of the free parameters, moved into a box in which every term of the law
+/// matters.
+[[nodiscard]] Vector start_from(const Problem& problem, const std::vector<double>& values);
+/// Working coordinates -> all values in natural units.
+[[nodiscard]] std::vector<double> natural_values(const Problem& problem, std::span<const double> theta);
+
+/// Objective with Huber's delta replaced, its gradient and Hessian (or the Gauss-Newton part of it) at theta.
+void evaluate(const Problem& problem, std::span<const double> weights, double delta, bool second_order,
+              std::span<const double> theta, LocalModel& at);
+
+/// Residuals at theta: ln predicted - ln observed, or predicted - observed for the objective mse.
+[[nodiscard]] std::vector<double> residuals(const Problem& problem, std::span<const double> theta);
+
+/// Condition number of sum w J J' scaled to a unit diagonal: how well the points tell the parameters apart.
+[[nodiscard]] double design_condition(const Problem& problem, std::span<const double> theta);
+
+struct Solution {
+  Vector theta{};
+  double value = 0;
+  double gradient_norm = 0;  ///< largest |dF/d ln parameter| over free parameters that are not at a bound
+  NewtonStatus status = NewtonStatus::stalled;
+  std::vector<std::string> at_bound;  ///< names
+  int evaluations = 0;
+};
+
+struct SolveOptions {
+  bool warm = false;  ///< start is near the minimum: no continuation in delta
+  bool polish = true;
+  int max_evaluations = 400;
+};
+
+/// Minimises from a start. From far away Huber's delta falls in steps from the size of the residuals to its value: with
+/// delta = 1e-3 almost every residual lies in the linear part, and a Newton step knows little until the few points that
+/// carry the curvature are found.
+[[nodiscard]] Solution solve(const Problem& problem, std::span<const double> weights, const Vector& start,
+                             const SolveOptions& options);
+
+}  // namespace scalelaw

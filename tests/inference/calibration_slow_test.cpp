@@ -1,0 +1,72 @@
+// Error rates of compare_with_law over many studies whose truth is known.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "fit/parallel.hpp"
+#include "inference/compare.hpp"
+#include "inference/surface.hpp"
+
+namespace scalelaw {
+namespace {
+
+constexpr double kNoise = 0.005;
+
+CompareOptions slow_options() {
+  CompareOptions options;
+  options.studies = 100;
+  options.fit.threads = 1;
+  return options;
+}
+
+/// Share of `count` studies of `truth` that find each exponent significantly different from that of `law`.
+std::map<std::string, double> found(const Law& truth, const Law& law, std::size_t count, std::uint64_t seed) {
+  std::vector<Comparison> comparisons(count);
+  parallel_for(count, 2, [&](std::size_t i) {
+    const auto points = simulate_points(tiny_points(), truth, {.sd = kNoise}, seed, i);
+    CompareOptions options = slow_options();
+    options.seed = seed + 1000 + i;
+    comparisons[i] = compare_with_law("study", points, law, 0, options);
+  });
+  std::map<std::string, double> share;
+  for (const Comparison& c : comparisons) {
+    for (const ExponentComparison& e : c.exponents) {
+      EXPECT_NE(e.verdict, "not_converged");
+      share[e.name] += (e.significant ? 1.0 : 0.0) / static_cast<double>(count);
+    }
+  }
+  return share;
+}
+
+TEST(CompareCalibration, UnderTheNullFivePercentAreFound) {
+  constexpr std::size_t kCount = 1000;  // standard error of a rate of 5 %: 0.7 %
+  const auto share = found(tiny_law(), tiny_law(), kCount, 1);
+  for (const auto& [name, rate] : share) {
+    RecordProperty(name, std::to_string(rate));
+    EXPECT_GE(rate, 0.03) << name;
+    EXPECT_LE(rate, 0.07) << name;
+  }
+}
+
+TEST(CompareCalibration, ADifferenceOfThreeStandardErrorsIsFound) {
+  // The standard error of beta in this design, from simulated studies.
+  const auto points = simulate_points(tiny_points(), tiny_law(), {.sd = kNoise}, 5, 0);
+  CompareOptions options = slow_options();
+  options.studies = 400;
+  const Comparison c = compare_with_law("study", points, tiny_law(), kNoise, options);
+  double se = 0, detectable = 0;
+  for (const ExponentComparison& e : c.exponents) {
+    if (e.name == "beta") {
+      se = (e.second_ci95.high - e.second_ci95.low) / (2 * 1.96);
+      detectable = e.detectable;
+    }
+  }
+  ASSERT_GT(se, 0);
+  const auto three = found(tiny_law(0.35, 0.30 + 3 * se), tiny_law(), 200, 2);
+  EXPECT_GE(three.at("beta"), 0.8);
+  const auto stated = found(tiny_law(0.35, 0.30 + detectable), tiny_law(), 200, 3);
+  EXPECT_NEAR(stated.at("beta"), 0.8, 0.1);
+}
+
+}  // namespace
+}  // namespace scalelaw
