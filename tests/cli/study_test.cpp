@@ -1,6 +1,8 @@
 // plan, study, run, simulate, status and doctor as programs: output, exit codes, what they leave behind.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
