@@ -35,7 +35,7 @@ struct FitOptions {
   std::map<std::string, double> fixed = {};  ///< parameters held at a value
   bool offset = false;                       ///< power laws: fit the offset E (else it is 0)
   std::string starts =
-      "projection";  ///< projection | grid (4,500 of Hoffmann et al.) | name of a published law as only start
+      "projection";  ///< projection | grid (4,500 of Hoffmann et al.) | a published law: the minimum nearest to it
   std::int64_t max_evaluations = 400;   ///< of the objective per start; a solver that needs more is reported as stalled
   bool profile = true;                  ///< profile-likelihood intervals (method parametric)
   std::optional<double> holdout_above;  ///< FLOPs: fit the runs up to it, predict the others

@@ -146,7 +146,7 @@ class Pool {
       if (event.is_object() && event.contains("event")) {
         handle_event(r, event);
       } else if (!line.empty()) {
-        append_line(r.worker.log, line);
+        append_line(r.worker.log, kFromOutput + line);
       }
     }
   }
