@@ -44,8 +44,8 @@ ExitCode plot(const ReportArgs& args, const Globals& globals) {
     written.push_back(path.string());
   }
   if (written.empty()) {
-    fail_data("{}: nothing to draw of kind {}; scalelaw report {} says what was left out and why", folder.string(), args.kind,
-              folder.string());
+    fail_data("{}: nothing to draw of kind {}; scalelaw report {} says what was left out and why", folder.string(),
+              args.kind, folder.string());
   }
   emit_json(globals, {{"plots", written}});
   return ExitCode::ok;
@@ -55,8 +55,8 @@ ExitCode plot(const ReportArgs& args, const Globals& globals) {
 
 void add_report(CLI::App& app, const Globals& globals, Action& action) {
   const auto args = std::make_shared<ReportArgs>();
-  CLI::App* report_command =
-      app.add_subcommand("report", "rebuild fits, allocation, comparison, plots and report.html from a study's records");
+  CLI::App* report_command = app.add_subcommand(
+      "report", "rebuild fits, allocation, comparison, plots and report.html from a study's records");
   report_command->add_option("study", args->study, "folder of a study")->required();
   report_command->callback([args, &globals, &action] { action = [args, &globals] { return report(*args, globals); }; });
 

@@ -1,6 +1,7 @@
 #include "report/analysis.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "report/text.hpp"
 
@@ -20,7 +21,8 @@ FitOptions fit_options(const AnalysisOptions& options, const Convention& convent
   return out;
 }
 
-Selection select_for(const std::vector<RunRecord>& records, const AnalysisOptions& options, const Convention& convention) {
+Selection select_for(const std::vector<RunRecord>& records, const AnalysisOptions& options,
+                     const Convention& convention) {
   return select_observations(
       records, {.convention = convention, .min_steps = options.min_steps, .keep_edge = options.keep_edge});
 }
@@ -32,6 +34,15 @@ void copy_budgets(const std::vector<Observation>& from, std::vector<Observation>
         from, [&](const Observation& o) { return o.shape == point.shape && o.tokens == point.tokens; });
     if (same != from.end()) point.budget = same->budget;
   }
+}
+
+/// Approach 2. Points outside every budget belong to no valley; where there are no budgets, the fit says so itself.
+FitResult fit_budgets(const std::vector<Observation>& points, FitOptions options) {
+  std::vector<Observation> inside;
+  std::ranges::copy_if(points, std::back_inserter(inside), [](const Observation& o) { return o.budget > 0; });
+  // There is no law of the loss to draw residuals around.
+  if (options.bootstrap.resample == "parametric") options.bootstrap.resample = "runs";
+  return fit(inside.empty() ? points : inside, options);
 }
 
 bool same(const Convention& a, const Convention& b) { return a.params == b.params && a.flops == b.flops; }
@@ -49,7 +60,7 @@ std::vector<ConventionFit> fit_conventions(const Analysis& analysis) {
     copy_budgets(analysis.selection.observations, points);
     const std::int64_t replicates = std::min(analysis.options.bootstrap, analysis.options.convention_bootstrap);
     out.push_back({convention, fit(points, fit_options(analysis.options, convention, "parametric", replicates)),
-                   fit(points, fit_options(analysis.options, convention, "isoflop", replicates))});
+                   fit_budgets(points, fit_options(analysis.options, convention, "isoflop", replicates))});
   }
   return out;
 }
@@ -57,8 +68,7 @@ std::vector<ConventionFit> fit_conventions(const Analysis& analysis) {
 void add_allocations(Analysis& analysis) {
   const FitResult& fit = analysis.parametric;
   if (!fit.converged()) {
-    analysis.warnings.push_back(
-        fmt::format("no allocation: the {} fit is {}", method_text(fit), status_text(fit)));
+    analysis.warnings.push_back(fmt::format("no allocation: the {} fit is {}", method_text(fit), status_text(fit)));
     return;
   }
   if (!allocation_exponents(fit.fitted)) {
@@ -91,18 +101,12 @@ void add_comparison(Analysis& analysis) {
     analysis.warnings.push_back(fmt::format("no comparison with {}: nothing was fitted", law.name));
     return;
   }
-  const std::optional<double> noise =
-      options.noise ? options.noise : residual_sd(analysis.parametric, analysis.selection.observations);
-  if (!noise) {
-    analysis.warnings.push_back(fmt::format("no comparison with {}: too few points to estimate the noise", law.name));
-    return;
-  }
   CompareOptions compare;
   compare.fit = fit_options(options, options.convention, "parametric", options.bootstrap);
   compare.margin = options.margin;
   compare.studies = options.studies;
   compare.seed = options.compare_seed;
-  analysis.comparison = compare_with_law(analysis.study, analysis.selection.observations, law, *noise, compare);
+  analysis.comparison = compare_with_law(analysis.study, analysis.selection.observations, law, options.noise, compare);
 }
 
 void add_warnings(Analysis& analysis) {
@@ -111,12 +115,13 @@ void add_warnings(Analysis& analysis) {
     analysis.warnings.push_back(fmt::format("{}: {}{}{}", method_text(*fit), status_text(*fit),
                                             fit->message.empty() ? "" : "; ", fit->message));
   }
-  const auto edges = std::ranges::count_if(analysis.selection.sweeps,
-                                           [](const LrSweep& s) { return s.status.starts_with("edge"); });
+  const auto edges =
+      std::ranges::count_if(analysis.selection.sweeps, [](const LrSweep& s) { return s.status.starts_with("edge"); });
   if (edges > 0) {
-    analysis.warnings.push_back(fmt::format(
-        "the best learning rate lies on the edge of the sweep at {} of {} points: widen [design] lr to trust those losses",
-        edges, analysis.selection.sweeps.size()));
+    analysis.warnings.push_back(
+        fmt::format("the best learning rate lies on the edge of the sweep at {} of {} points: widen [design] lr to "
+                    "trust those losses",
+                    edges, analysis.selection.sweeps.size()));
   }
 }
 
@@ -137,7 +142,7 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
     copy_budgets(planned, points);
   }
   analysis.parametric = fit(points, fit_options(options, options.convention, "parametric", options.bootstrap));
-  analysis.isoflop = fit(points, fit_options(options, options.convention, "isoflop", options.bootstrap));
+  analysis.isoflop = fit_budgets(points, fit_options(options, options.convention, "isoflop", options.bootstrap));
   add_warnings(analysis);
   add_allocations(analysis);
   add_comparison(analysis);

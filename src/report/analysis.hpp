@@ -1,6 +1,6 @@
 #pragma once
-// From the records of a study to its results: selection, fits, allocation, comparison. Everything here can be rebuilt from
-// runs/ at any time; nothing else holds state.
+// From the records of a study to its results: selection, fits, allocation, comparison. Everything here can be rebuilt
+// from runs/ at any time; nothing else holds state.
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -19,9 +19,9 @@ struct AnalysisOptions {
   LawKind law = LawKind::chinchilla;
   Convention convention;
   Objective objective;
-  std::string resample = "runs";             ///< runs | groups | parametric
-  std::int64_t bootstrap = 200;              ///< replicates of the main fits; 0 = no intervals
-  std::int64_t convention_bootstrap = 50;    ///< replicates of the fits under the other conventions
+  std::string resample = "runs";           ///< runs | groups | parametric
+  std::int64_t bootstrap = 200;            ///< replicates of the main fits; 0 = no intervals
+  std::int64_t convention_bootstrap = 50;  ///< replicates of the fits under the other conventions
   std::uint64_t seed = 1;
   int threads = 1;
   std::int64_t drop_highest = 0;
@@ -29,12 +29,13 @@ struct AnalysisOptions {
   bool keep_edge = true;                     ///< see SelectionOptions
   std::vector<double> planned_budgets = {};  ///< isoFLOP budgets of the design, FLOPs; empty = found from the points
   Convention planned_convention = {};        ///< of the FLOPs in planned_budgets
-  std::vector<double> allocation_flops = {};  ///< empty = 1, 10 and 100 times the largest planned budget, or C of a point
+  std::vector<double> allocation_flops =
+      {};  ///< empty = 1, 10 and 100 times the largest planned budget, or C of a point
   std::string compare_law = "besiroglu2024";  ///< published law simulated at the same points; empty = no comparison
-  double margin = 0.05;                      ///< equivalence margin of exponents
-  std::int64_t studies = 200;                ///< simulated studies
-  std::uint64_t compare_seed = 1;            ///< of the simulated studies
-  std::optional<double> noise = std::nullopt;  ///< sd of ln loss in them; none = that of the fit's residuals
+  double margin = 0.05;                       ///< equivalence margin of exponents
+  std::int64_t studies = 200;                 ///< simulated studies
+  std::uint64_t compare_seed = 1;             ///< of the simulated studies
+  double noise = 0;                           ///< sd of ln loss in them; 0 = estimated from the fit's residuals
 };
 
 /// The fits of the same runs under one way of counting N and C.
@@ -56,10 +57,10 @@ struct LossCurve {
 };
 
 struct Analysis {
-  std::string study;                     ///< name for titles
+  std::string study;  ///< name for titles
   AnalysisOptions options;
   std::vector<RunRecord> records;
-  Selection selection;                   ///< its observations carry the isoFLOP budget they belong to
+  Selection selection;  ///< its observations carry the isoFLOP budget they belong to
   FitResult parametric;
   FitResult isoflop;
   std::vector<ConventionFit> conventions;  ///< total, non-embedding and effective with 6ND; total with exact C
@@ -69,18 +70,15 @@ struct Analysis {
   std::vector<std::string> warnings;     ///< one line each, for people
 };
 
-/// Gives every observation the isoFLOP budget it belongs to: the planned one nearest in ln C, if C is within 10 % of it, else
-/// 0. Without planned budgets, sets of at least three points whose C agree within 10 % are taken as budgets (their geometric
-/// mean), so that the diagonals of a grid can be used.
+/// Gives every observation the isoFLOP budget it belongs to: the planned one nearest in ln C, if C is within 10 % of
+/// it, else 0. Without planned budgets, sets of at least three points whose C agree within 10 % are taken as budgets
+/// (their geometric mean), so that the diagonals of a grid can be used.
 void assign_budgets(std::vector<Observation>& points, const std::vector<double>& planned_budgets);
-
-/// Standard deviation of ln(observed / predicted) with the degrees of freedom of the law's constants; none where the fit has
-/// no constants or there are too few points.
-[[nodiscard]] std::optional<double> residual_sd(const FitResult& fit, const std::vector<Observation>& points);
 
 /// The whole pipeline in memory. A fit that does not converge, or points too few, are results with their status and a
 /// warning. Errors: only unusable options (an unknown law).
-[[nodiscard]] Analysis analyze(const std::string& study, std::vector<RunRecord> records, const AnalysisOptions& options);
+[[nodiscard]] Analysis analyze(const std::string& study, std::vector<RunRecord> records,
+                               const AnalysisOptions& options);
 
 /// [analysis], [compare] and the budgets of a study's config. Errors (config): an unknown law.
 [[nodiscard]] AnalysisOptions analysis_options(const StudyConfig& config, int threads);
@@ -95,8 +93,8 @@ void assign_budgets(std::vector<Observation>& points, const std::vector<double>&
 void load_curves(Analysis& analysis, const std::filesystem::path& study_folder, std::size_t max_points = 300);
 
 /// Writes what is derived, each file atomically: records.csv, fits/parametric.json, fits/isoflop.json, allocation.json,
-/// comparison.json (where there is one), report.html, and plots/*.svg. Where gnuplot is missing the plots are left out and
-/// the text says so.
+/// comparison.json (where there is one), report.html, and plots/*.svg. Where gnuplot is missing the plots are left out
+/// and the text says so.
 /// @return a warning line for people, or empty.
 std::string write_analysis(const std::filesystem::path& study_folder, const Analysis& analysis);
 

@@ -9,9 +9,11 @@
 namespace scalelaw {
 
 /// Okabe and Ito's colours (jfly.uni-koeln.de/color), told apart with any colour vision.
-inline constexpr std::array<const char*, 6> kPalette = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"};
+inline constexpr std::array<const char*, 6> kPalette = {"#0072B2", "#D55E00", "#009E73",
+                                                        "#CC79A7", "#E69F00", "#56B4E9"};
 
-/// Colour i of n: the palette where it suffices, else a dark to light scale for ordered things (viridis without its yellow).
+/// Colour i of n: the palette where it suffices, else a dark to light scale for ordered things (viridis without its
+/// yellow).
 [[nodiscard]] std::string series_color(std::size_t i, std::size_t n);
 
 enum class Scaling { linear, log_counts, log_powers, log_plain };  ///< log axes: ticks as 20k, as 10¹¹, as 0.002
@@ -31,17 +33,18 @@ struct Series {
   std::vector<double> low = {}, high = {};  ///< edges of a band, or ends of the error bars of points; else empty
   std::vector<std::string> hover = {};      ///< plain text per point, or empty
   bool legend = true;
-  std::string group = {};                   ///< series of one group are shown and hidden together
+  std::string group = {};  ///< series of one group are shown and hidden together
 };
 
 /// z over a grid: z[j][i] at (x[i], y[j]), drawn as a contour map under the panel's series.
 struct Surface {
   std::vector<double> x, y;
   std::vector<std::vector<double>> z;
-  std::string title;                 ///< of z, with the unit
-  std::vector<double> point_x = {}, point_y = {}, point_z = {};  ///< points drawn on it with the colours of the same scale
+  std::string title;  ///< of z, with the unit
+  std::vector<double> point_x = {}, point_y = {},
+                      point_z = {};  ///< points drawn on it with the colours of the same scale
   std::vector<std::string> hover = {};
-  double low = 0, high = 1;          ///< ends of the colour scale
+  double low = 0, high = 1;  ///< ends of the colour scale
 };
 
 struct Panel {
@@ -52,8 +55,8 @@ struct Panel {
 };
 
 struct Figure {
-  std::string id;       ///< file name and element id: letters, digits, '_'
-  std::string kind;     ///< curves | isoflop | surface | allocation | sweeps: what scalelaw plot --kind takes
+  std::string id;    ///< file name and element id: letters, digits, '_'
+  std::string kind;  ///< curves | isoflop | surface | allocation | sweeps: what scalelaw plot --kind takes
   std::string title;
   std::string caption;  ///< how to read it; plain text
   std::vector<Panel> panels = {};

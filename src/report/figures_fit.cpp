@@ -9,16 +9,17 @@
 namespace scalelaw {
 namespace {
 
-constexpr std::size_t kGrid = 48;           // cells of the contour map in each direction
-constexpr std::size_t kBudgetSteps = 40;    // points of the N*(C) curves
-constexpr std::size_t kMaxDraws = 400;      // bootstrap draws behind the bands and in the cloud
+constexpr std::size_t kGrid = 48;         // cells of the contour map in each direction
+constexpr std::size_t kBudgetSteps = 40;  // points of the N*(C) curves
+constexpr std::size_t kMaxDraws = 400;    // bootstrap draws behind the bands and in the cloud
 constexpr const char* kFitColor = "#0072B2";
 constexpr const char* kIsoflopColor = "#D55E00";
 
 Panel allocation_panel(bool params) {
-  return {.title = params ? "Compute-optimal model size" : "Compute-optimal training data",
-          .x = flops_axis(),
-          .y = params ? Axis{"N* (parameters)", Scaling::log_counts} : Axis{"D* (training tokens)", Scaling::log_counts}};
+  return {
+      .title = params ? "Compute-optimal model size" : "Compute-optimal training data",
+      .x = flops_axis(),
+      .y = params ? Axis{"N* (parameters)", Scaling::log_counts} : Axis{"D* (training tokens)", Scaling::log_counts}};
 }
 
 double optimum_of(const Law& law, double flops, bool params) {
@@ -29,7 +30,8 @@ double optimum_of(const Law& law, double flops, bool params) {
 /// Adds the fitted N*(C) or D*(C) with its 95 % bootstrap band.
 void add_fitted(Panel& panel, const FitResult& fit, const std::vector<double>& budgets, bool params) {
   if (!fit.converged() || !allocation_exponents(fit.fitted)) return;
-  Series band{.name = "95 % of the bootstrap", .mark = Mark::band, .color = kFitColor, .legend = !params, .group = "fit"};
+  Series band{
+      .name = "95 % of the bootstrap", .mark = Mark::band, .color = kFitColor, .legend = !params, .group = "fit"};
   Series line{.name = method_text(fit), .mark = Mark::line, .color = kFitColor, .legend = !params, .group = "fit"};
   for (const double flops : budgets) {
     line.x.push_back(flops);
@@ -53,22 +55,28 @@ void add_fitted(Panel& panel, const FitResult& fit, const std::vector<double>& b
 
 /// Adds the minima of approach 2 and the power law through them.
 void add_isoflop(Panel& panel, const FitResult& fit, const std::vector<double>& budgets, bool params) {
-  Series points{.name = method_text(fit) + " minima", .mark = Mark::star, .color = kIsoflopColor, .legend = !params,
+  Series points{.name = method_text(fit) + " minima",
+                .mark = Mark::star,
+                .color = kIsoflopColor,
+                .legend = !params,
                 .group = "isoflop"};
   std::vector<double> ln_c, ln_y;
   for (const auto& b : fit.budgets) {
     if (b.status != "interior") continue;
     points.x.push_back(b.flops);
     points.y.push_back(params ? b.params : b.tokens);
-    points.hover.push_back(fmt::format("C {} · N* {} · D* {}", power_text(b.flops), short_count(b.params),
-                                       short_count(b.tokens)));
+    points.hover.push_back(
+        fmt::format("C {} · N* {} · D* {}", power_text(b.flops), short_count(b.params), short_count(b.tokens)));
     ln_c.push_back(std::log(b.flops));
     ln_y.push_back(std::log(points.y.back()));
   }
   if (points.x.empty()) return;
   if (points.x.size() >= 2) {
     const Line fitted = fit_line(ln_c, ln_y);
-    Series line{.name = "power law through the minima", .mark = Mark::dashed, .color = kIsoflopColor, .legend = !params,
+    Series line{.name = "power law through the minima",
+                .mark = Mark::dashed,
+                .color = kIsoflopColor,
+                .legend = !params,
                 .group = "isoflop"};
     for (const double flops : budgets) {
       line.x.push_back(flops);
@@ -100,9 +108,13 @@ void add_published(Panel& panel, const std::vector<double>& budgets, bool params
 }  // namespace
 
 Figure surface_figure(const Analysis& analysis) {
-  Figure figure{.id = "surface", .kind = "surface", .title = "Fitted surface",
-                .caption = "Colours and contours: the fitted law. Circles: measured losses in the same colours, so a circle that "
-                           "stands out from its surroundings is a misfit."};
+  Figure figure{
+      .id = "surface",
+      .kind = "surface",
+      .title = "Fitted surface",
+      .caption =
+          "Colours and contours: the fitted law. Circles: measured losses in the same colours, so a circle that "
+          "stands out from its surroundings is a misfit."};
   const auto& points = analysis.selection.observations;
   const FitResult& fit = analysis.parametric;
   if (points.empty() || fit.fitted.values.empty()) return figure;
@@ -114,7 +126,8 @@ Figure surface_figure(const Analysis& analysis) {
     surface.point_x.push_back(p.params);
     surface.point_y.push_back(p.tokens);
     surface.point_z.push_back(p.loss_nats);
-    surface.hover.push_back(fmt::format("{} · fitted {:.4f}", observation_text(p), predict_loss(fit.fitted, p.scale())));
+    surface.hover.push_back(
+        fmt::format("{} · fitted {:.4f}", observation_text(p), predict_loss(fit.fitted, p.scale())));
   }
   double low = *std::ranges::min_element(surface.point_z);
   double high = *std::ranges::max_element(surface.point_z);
@@ -137,17 +150,27 @@ Figure surface_figure(const Analysis& analysis) {
 }
 
 Figure residual_figure(const Analysis& analysis) {
-  Figure figure{.id = "residuals", .kind = "surface", .title = "Residuals of the fit",
-                .caption = "Measured loss over fitted loss, minus 1. A trend against N or D means that the law does not describe "
-                           "these runs.",
-                .columns = 2, .panel_height = 340};
+  Figure figure{
+      .id = "residuals",
+      .kind = "surface",
+      .title = "Residuals of the fit",
+      .caption =
+          "Measured loss over fitted loss, minus 1. A trend against N or D means that the law does not describe "
+          "these runs.",
+      .columns = 2,
+      .panel_height = 340};
   const auto& points = analysis.selection.observations;
   const FitResult& fit = analysis.parametric;
   if (points.empty() || fit.fitted.values.empty()) return figure;
   for (const bool params : {true, false}) {
-    Panel panel{.title = "", .x = params ? params_axis() : tokens_axis(), .y = {"measured / fitted − 1 (%)", Scaling::linear}};
+    Panel panel{
+        .title = "", .x = params ? params_axis() : tokens_axis(), .y = {"measured / fitted − 1 (%)", Scaling::linear}};
     const Interval range = range_of(points, params);
-    panel.series.push_back({.name = "zero", .mark = Mark::line, .color = "#888888", .x = {range.low, range.high}, .y = {0, 0},
+    panel.series.push_back({.name = "zero",
+                            .mark = Mark::line,
+                            .color = "#888888",
+                            .x = {range.low, range.high},
+                            .y = {0, 0},
                             .legend = false});
     Series series{.name = "residual", .mark = Mark::points, .color = kFitColor, .legend = false};
     for (const auto& p : points) {
@@ -163,10 +186,13 @@ Figure residual_figure(const Analysis& analysis) {
 }
 
 Figure allocation_figure(const Analysis& analysis) {
-  Figure figure{.id = "allocation", .kind = "allocation", .title = "How to spend a compute budget",
-                .caption = "Compute-optimal N and D against C = 6ND. Published laws were measured at 10⁵ to 10¹² times this "
-                           "compute with other tokenizers (kaplan2020-joint counts N without embeddings): their slopes may be "
-                           "compared, their heights hardly.",
+  Figure figure{.id = "allocation",
+                .kind = "allocation",
+                .title = "How to spend a compute budget",
+                .caption =
+                    "Compute-optimal N and D against C = 6ND. Published laws were measured at 10⁵ to 10¹² times this "
+                    "compute with other tokenizers (kaplan2020-joint counts N without embeddings): their slopes may be "
+                    "compared, their heights hardly.",
                 .columns = 2};
   const auto& points = analysis.selection.observations;
   if (points.empty()) return figure;
@@ -182,7 +208,11 @@ Figure allocation_figure(const Analysis& analysis) {
     add_fitted(panel, analysis.parametric, budgets, params);
     add_published(panel, budgets, params);
     add_isoflop(panel, analysis.isoflop, budgets, params);
-    Series asked{.name = "budgets asked for", .mark = Mark::open_points, .color = kFitColor, .legend = !params, .group = "asked"};
+    Series asked{.name = "budgets asked for",
+                 .mark = Mark::open_points,
+                 .color = kFitColor,
+                 .legend = !params,
+                 .group = "asked"};
     for (const auto& a : analysis.allocations) {
       const Interval* interval = find_interval(a.ci95, params ? "params" : "tokens");
       asked.x.push_back(a.flops);
@@ -191,8 +221,8 @@ Figure allocation_figure(const Analysis& analysis) {
         asked.low.push_back(interval->low);
         asked.high.push_back(interval->high);
       }
-      asked.hover.push_back(fmt::format("C {} · N* {} · D* {} · {:.3f} nats", power_text(a.flops), short_count(a.params),
-                                        short_count(a.tokens), a.loss_nats));
+      asked.hover.push_back(fmt::format("C {} · N* {} · D* {} · {:.3f} nats", power_text(a.flops),
+                                        short_count(a.params), short_count(a.tokens), a.loss_nats));
     }
     if (asked.low.size() != asked.x.size()) asked.low.clear(), asked.high.clear();
     if (!asked.x.empty()) panel.series.push_back(std::move(asked));
@@ -202,9 +232,13 @@ Figure allocation_figure(const Analysis& analysis) {
 }
 
 Figure cloud_figure(const Analysis& analysis) {
-  Figure figure{.id = "cloud", .kind = "allocation", .title = "Uncertainty of the exponents",
-                .caption = "Every bootstrap refit as a point; a long thin cloud means that the data fix one combination of the "
-                           "exponents better than either."};
+  Figure figure{
+      .id = "cloud",
+      .kind = "allocation",
+      .title = "Uncertainty of the exponents",
+      .caption =
+          "Every bootstrap refit as a point; a long thin cloud means that the data fix one combination of the "
+          "exponents better than either."};
   const FitResult& fit = analysis.parametric;
   const auto& names = law_info(fit.law).parameters;
   std::vector<std::size_t> exponents;
@@ -219,14 +253,20 @@ Figure cloud_figure(const Analysis& analysis) {
     draws.y.push_back(fit.bootstrap.draws[i][exponents[1]]);
   }
   panel.series.push_back(std::move(draws));
-  panel.series.push_back({.name = "this study", .mark = Mark::star, .color = kFitColor,
-                          .x = {fit.fitted.values[exponents[0]]}, .y = {fit.fitted.values[exponents[1]]}});
+  panel.series.push_back({.name = "this study",
+                          .mark = Mark::star,
+                          .color = kFitColor,
+                          .x = {fit.fitted.values[exponents[0]]},
+                          .y = {fit.fitted.values[exponents[1]]}});
   const std::array<const char*, 2> colors = {"#009E73", "#CC79A7"};
   std::size_t i = 0;
   for (const char* name : {"hoffmann2022", "besiroglu2024"}) {
     const Law& law = published_law(name);
     if (law.kind != fit.law) continue;
-    panel.series.push_back({.name = law.name, .mark = Mark::cross, .color = colors.at(i++), .x = {law.values[exponents[0]]},
+    panel.series.push_back({.name = law.name,
+                            .mark = Mark::cross,
+                            .color = colors.at(i++),
+                            .x = {law.values[exponents[0]]},
                             .y = {law.values[exponents[1]]}});
   }
   figure.panels.push_back(std::move(panel));
@@ -235,9 +275,9 @@ Figure cloud_figure(const Analysis& analysis) {
 
 std::vector<Figure> make_figures(const Analysis& analysis) {
   std::vector<Figure> out;
-  for (Figure& figure : std::vector<Figure>{isoflop_figure(analysis), allocation_figure(analysis), loss_figure(analysis),
-                                            surface_figure(analysis), residual_figure(analysis), cloud_figure(analysis),
-                                            sweeps_figure(analysis), curves_figure(analysis)}) {
+  for (Figure& figure : std::vector<Figure>{isoflop_figure(analysis), allocation_figure(analysis),
+                                            loss_figure(analysis), surface_figure(analysis), residual_figure(analysis),
+                                            cloud_figure(analysis), sweeps_figure(analysis), curves_figure(analysis)}) {
     if (!figure.panels.empty()) out.push_back(std::move(figure));
   }
   return out;

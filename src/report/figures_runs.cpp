@@ -57,7 +57,8 @@ Groups group_values(const std::vector<double>& values) {
   return groups;
 }
 
-/// Points by group, each group with the fitted loss at its centre. `across` is what the x axis shows, `along` what is grouped.
+/// Points by group, each group with the fitted loss at its centre. `across` is what the x axis shows, `along` what is
+/// grouped.
 Panel loss_panel(const Analysis& analysis, bool against_params) {
   const auto& points = analysis.selection.observations;
   std::vector<double> grouped;
@@ -81,7 +82,11 @@ Panel loss_panel(const Analysis& analysis, bool against_params) {
       series.hover.push_back(observation_text(p.first));
     }
     if (!analysis.parametric.fitted.values.empty()) {
-      Series line{.name = "fit at " + series.name, .mark = Mark::line, .color = series.color, .legend = false, .group = series.group};
+      Series line{.name = "fit at " + series.name,
+                  .mark = Mark::line,
+                  .color = series.color,
+                  .legend = false,
+                  .group = series.group};
       for (const double x : log_space(range_of(points, against_params), 60)) {
         const Scale scale{.params = against_params ? x : groups.centers[g],
                           .tokens = against_params ? groups.centers[g] : x};
@@ -114,7 +119,8 @@ Figure curves_figure(const Analysis& analysis) {
   });
   curves = spread(curves, kMaxCurves);
   figure.caption = fmt::format(
-      "Training loss of the run nearest the best learning rate of each shape and token budget. Branches of one trunk lie on "
+      "Training loss of the run nearest the best learning rate of each shape and token budget. Branches of one trunk "
+      "lie on "
       "each other until their cooldown{}.",
       curves.size() < analysis.curves.size()
           ? fmt::format("; {} of {} curves are drawn", curves.size(), analysis.curves.size())
@@ -123,7 +129,8 @@ Figure curves_figure(const Analysis& analysis) {
   for (const auto& c : curves) {
     if (shapes.empty() || shapes.back() != c.shape) shapes.push_back(c.shape);
   }
-  Panel panel{.title = "", .x = {"tokens seen", Scaling::log_counts}, .y = {"training loss (nats/token)", Scaling::linear}};
+  Panel panel{
+      .title = "", .x = {"tokens seen", Scaling::log_counts}, .y = {"training loss (nats/token)", Scaling::linear}};
   std::size_t shape = 0;
   for (std::size_t i = 0; i < curves.size(); ++i) {
     const LossCurve& c = curves[i];
@@ -148,9 +155,13 @@ Figure curves_figure(const Analysis& analysis) {
 }
 
 Figure isoflop_figure(const Analysis& analysis) {
-  Figure figure{.id = "isoflop", .kind = "isoflop", .title = "isoFLOP curves",
-                .caption = "Best loss of each model size at equal compute. Lines: the parabola in ln N of approach 2. Stars: its "
-                           "minimum, kept only where it lies between the measured sizes."};
+  Figure figure{
+      .id = "isoflop",
+      .kind = "isoflop",
+      .title = "isoFLOP curves",
+      .caption =
+          "Best loss of each model size at equal compute. Lines: the parabola in ln N of approach 2. Stars: its "
+          "minimum, kept only where it lies between the measured sizes."};
   Panel panel{.title = "", .x = params_axis(), .y = {"loss (nats/token)", Scaling::linear}};
   std::map<double, std::vector<Observation>> by_budget;
   for (const auto& p : analysis.selection.observations) {
@@ -163,7 +174,7 @@ Figure isoflop_figure(const Analysis& analysis) {
     const std::string group = "C" + std::to_string(i++);
     const IsoflopBudget* fitted = nullptr;
     for (const auto& b : analysis.isoflop.budgets) {
-      if (std::abs(std::log(b.flops / flops)) < 0.05) fitted = &b;
+      if (std::abs(std::log(b.flops / flops)) < 0.1) fitted = &b;
     }
     Series series{.name = fmt::format("C = {}{}", power_text(flops), fitted ? budget_remark(*fitted) : ""),
                   .color = color,
@@ -179,7 +190,8 @@ Figure isoflop_figure(const Analysis& analysis) {
     }
     if (series.low.size() != series.x.size()) series.low.clear(), series.high.clear();
     if (fitted != nullptr && fitted->curvature != 0) {
-      Series line{.name = "parabola " + series.name, .mark = Mark::line, .color = color, .legend = false, .group = group};
+      Series line{
+          .name = "parabola " + series.name, .mark = Mark::line, .color = color, .legend = false, .group = group};
       for (const double x : log_space({points.front().params, points.back().params}, 50)) {
         const double u = std::log(x);
         line.x.push_back(x);
@@ -189,12 +201,16 @@ Figure isoflop_figure(const Analysis& analysis) {
     }
     panel.series.push_back(std::move(series));
     if (fitted != nullptr && fitted->status == "interior") {
-      panel.series.push_back({.name = "minimum", .mark = Mark::star, .color = color, .x = {fitted->params},
-                              .y = {fitted->loss_nats},
-                              .hover = {fmt::format("minimum at C {} · N* {} · D* {} · {:.4f} nats", power_text(flops),
-                                                    short_count(fitted->params), short_count(fitted->tokens),
-                                                    fitted->loss_nats)},
-                              .legend = false, .group = group});
+      panel.series.push_back(
+          {.name = "minimum",
+           .mark = Mark::star,
+           .color = color,
+           .x = {fitted->params},
+           .y = {fitted->loss_nats},
+           .hover = {fmt::format("minimum at C {} · N* {} · D* {} · {:.4f} nats", power_text(flops),
+                                 short_count(fitted->params), short_count(fitted->tokens), fitted->loss_nats)},
+           .legend = false,
+           .group = group});
     }
   }
   if (!panel.series.empty()) figure.panels.push_back(std::move(panel));
@@ -202,20 +218,29 @@ Figure isoflop_figure(const Analysis& analysis) {
 }
 
 Figure loss_figure(const Analysis& analysis) {
-  Figure figure{.id = "loss", .kind = "surface", .title = "Loss against model size and against data",
-                .caption = "Points: tuned loss of each shape and token budget. Lines: the fitted law at the D or N of each colour "
-                           "(≈: points within a factor of 2 share a colour, so they need not lie on its line).",
-                .columns = 2};
+  Figure figure{
+      .id = "loss",
+      .kind = "surface",
+      .title = "Loss against model size and against data",
+      .caption =
+          "Points: tuned loss of each shape and token budget. Lines: the fitted law at the D or N of each colour "
+          "(≈: points within a factor of 2 share a colour, so they need not lie on its line).",
+      .columns = 2};
   if (analysis.selection.observations.empty()) return figure;
   figure.panels = {loss_panel(analysis, true), loss_panel(analysis, false)};
   return figure;
 }
 
 Figure sweeps_figure(const Analysis& analysis) {
-  Figure figure{.id = "sweeps", .kind = "sweeps", .title = "Learning-rate sweeps",
-                .caption = "Mean loss over seeds against peak learning rate. Stars: the interpolated optimum. Crosses: the best "
-                           "rate lies on the edge of the sweep, so the loss is an upper bound.",
-                .columns = 3, .panel_height = 300};
+  Figure figure{
+      .id = "sweeps",
+      .kind = "sweeps",
+      .title = "Learning-rate sweeps",
+      .caption =
+          "Mean loss over seeds against peak learning rate. Stars: the interpolated optimum. Crosses: the best "
+          "rate lies on the edge of the sweep, so the loss is an upper bound.",
+      .columns = 3,
+      .panel_height = 300};
   std::map<std::pair<double, std::string>, std::vector<LrSweep>> by_shape;
   bool several_rates = false;
   for (const auto& s : analysis.selection.sweeps) {
@@ -240,7 +265,11 @@ Figure sweeps_figure(const Analysis& analysis) {
       const double t = most > least ? std::log(sweep.tokens / least) / std::log(most / least) : 0;
       const std::string color = series_color(static_cast<std::size_t>(std::lround(99 * t)), 100);
       const std::string group = fmt::format("{} {}", shape.second, sweep.tokens);
-      Series line{.name = "D = " + short_count(sweep.tokens), .mark = Mark::line, .color = color, .legend = false, .group = group};
+      Series line{.name = "D = " + short_count(sweep.tokens),
+                  .mark = Mark::line,
+                  .color = color,
+                  .legend = false,
+                  .group = group};
       Series points{.name = line.name, .mark = Mark::points, .color = color, .legend = false, .group = group};
       for (const auto& p : sweep.points) {
         line.x.push_back(p.lr);
@@ -251,11 +280,16 @@ Figure sweeps_figure(const Analysis& analysis) {
       points.x = line.x;
       points.y = line.y;
       const bool edge = sweep.status.starts_with("edge");
-      Series best{.name = "best", .mark = edge ? Mark::cross : Mark::star, .color = color, .x = {sweep.best_lr},
-                  .y = {sweep.best_loss_nats},
-                  .hover = {fmt::format("{} · D {}: best lr {} ({}), {:.4f} nats", shape.second, short_count(sweep.tokens),
-                                        number_text(sweep.best_lr), sweep.status, sweep.best_loss_nats)},
-                  .legend = false, .group = group};
+      Series best{
+          .name = "best",
+          .mark = edge ? Mark::cross : Mark::star,
+          .color = color,
+          .x = {sweep.best_lr},
+          .y = {sweep.best_loss_nats},
+          .hover = {fmt::format("{} · D {}: best lr {} ({}), {:.4f} nats", shape.second, short_count(sweep.tokens),
+                                number_text(sweep.best_lr), sweep.status, sweep.best_loss_nats)},
+          .legend = false,
+          .group = group};
       panel.series.push_back(std::move(line));
       panel.series.push_back(std::move(points));
       panel.series.push_back(std::move(best));

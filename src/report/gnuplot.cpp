@@ -23,7 +23,8 @@ struct TemporaryFolder {
   fs::path path;
   TemporaryFolder() {
     std::string name = (fs::temp_directory_path() / "scalelaw-plot-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) fail_device("{}: {}; make room there or set TMPDIR", name, std::strerror(errno));
+    if (mkdtemp(name.data()) == nullptr)
+      fail_device("{}: {}; make room there or set TMPDIR", name, std::strerror(errno));
     path = name;
   }
   ~TemporaryFolder() {
@@ -98,7 +99,8 @@ std::optional<fs::path> gnuplot_program() {
 
 void draw_figure(const Figure& figure, const fs::path& path, const std::string& format) {
   const std::optional<fs::path> program = gnuplot_program();
-  if (!program) fail_device("gnuplot: not found on the PATH; install it with: apt-get install gnuplot-nox fonts-dejavu-core");
+  if (!program)
+    fail_device("gnuplot: not found on the PATH; install it with: apt-get install gnuplot-nox fonts-dejavu-core");
   const TemporaryFolder folder;
   const fs::path picture = folder.path / ("picture." + format);
   const fs::path script = folder.path / "figure.gp";

@@ -8,20 +8,24 @@
 namespace scalelaw {
 namespace {
 
-/// A gnuplot string: in single quotes nothing is special but the quote itself, which is doubled. Line breaks would end it.
+/// A gnuplot string: in single quotes nothing is special but the quote itself, which is doubled. Line breaks would end
+/// it.
 std::string gnuplot_string(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {
-    if (c == '\'') out += "''";
-    else if (static_cast<unsigned char>(c) < 0x20) out += ' ';
-    else out += c;
+    if (c == '\'')
+      out += "''";
+    else if (static_cast<unsigned char>(c) < 0x20)
+      out += ' ';
+    else
+      out += c;
   }
   return out + "'";
 }
 
 std::string axis_text(char letter, const Axis& axis, const Span& span) {
-  std::string out =
-      fmt::format("set {0}label {1}\nset {0}range [{2}:{3}]\n", letter, gnuplot_string(axis.title), span.low, span.high);
+  std::string out = fmt::format("set {0}label {1}\nset {0}range [{2}:{3}]\n", letter, gnuplot_string(axis.title),
+                                span.low, span.high);
   if (axis.scaling == Scaling::linear) return out + fmt::format("unset logscale {0}\nset {0}tics autofreq\n", letter);
   std::string ticks;
   for (const auto& tick : log_ticks(span, axis.scaling)) {
@@ -35,9 +39,12 @@ std::string data_block(const std::string& name, const Series& s) {
   std::string out = "$" + name + " << END\n";
   const bool ends = !s.low.empty();
   for (std::size_t i = 0; i < s.x.size(); ++i) {
-    if (s.mark == Mark::band) out += fmt::format("{} {} {}\n", s.x[i], s.low[i], s.high[i]);
-    else if (ends) out += fmt::format("{} {} {} {}\n", s.x[i], s.y[i], s.low[i], s.high[i]);
-    else out += fmt::format("{} {}\n", s.x[i], s.y[i]);
+    if (s.mark == Mark::band)
+      out += fmt::format("{} {} {}\n", s.x[i], s.low[i], s.high[i]);
+    else if (ends)
+      out += fmt::format("{} {} {} {}\n", s.x[i], s.y[i], s.low[i], s.high[i]);
+    else
+      out += fmt::format("{} {}\n", s.x[i], s.y[i]);
   }
   return out + "END\n";
 }
@@ -47,14 +54,22 @@ std::string plot_element(const std::string& name, const Series& s) {
   const std::string title = s.legend ? "title " + gnuplot_string(s.name) : "notitle";
   const std::string points = s.low.empty() ? "points" : "yerrorbars";
   switch (s.mark) {
-    case Mark::line: return fmt::format("${} with lines lc {} lw 2 {}", name, color, title);
-    case Mark::dashed: return fmt::format("${} with lines lc {} lw 2 dt 2 {}", name, color, title);
-    case Mark::dotted: return fmt::format("${} with lines lc {} lw 2 dt 3 {}", name, color, title);
-    case Mark::band: return fmt::format("${} with filledcurves lc {} fs transparent solid 0.15 noborder {}", name, color, title);
-    case Mark::open_points: return fmt::format("${} with {} pt 6 ps 0.8 lc {} {}", name, points, color, title);
-    case Mark::star: return fmt::format("${} with {} pt 3 ps 1.4 lw 2 lc {} {}", name, points, color, title);
-    case Mark::cross: return fmt::format("${} with {} pt 2 ps 1.4 lw 2.5 lc {} {}", name, points, color, title);
-    case Mark::points: break;
+    case Mark::line:
+      return fmt::format("${} with lines lc {} lw 2 {}", name, color, title);
+    case Mark::dashed:
+      return fmt::format("${} with lines lc {} lw 2 dt 2 {}", name, color, title);
+    case Mark::dotted:
+      return fmt::format("${} with lines lc {} lw 2 dt 3 {}", name, color, title);
+    case Mark::band:
+      return fmt::format("${} with filledcurves lc {} fs transparent solid 0.15 noborder {}", name, color, title);
+    case Mark::open_points:
+      return fmt::format("${} with {} pt 6 ps 0.8 lc {} {}", name, points, color, title);
+    case Mark::star:
+      return fmt::format("${} with {} pt 3 ps 1.4 lw 2 lc {} {}", name, points, color, title);
+    case Mark::cross:
+      return fmt::format("${} with {} pt 2 ps 1.4 lw 2.5 lc {} {}", name, points, color, title);
+    case Mark::points:
+      break;
   }
   return fmt::format("${} with {} pt 7 ps 0.8 lc {} {}", name, points, color, title);
 }
@@ -71,9 +86,11 @@ std::string surface_text(const Surface& s, const std::string& name) {
   }
   // White discs below the coloured ones make the rim that sets a point off from the map.
   return out + fmt::format(
-                   "END\nset view map\nunset grid\nset ylabel offset -3,0\nset cbrange [{0}:{1}]\nset cblabel {2}\nset palette defined (0 '#440154', 1 '#3B528B', "
+                   "END\nset view map\nunset grid\nset ylabel offset -3,0\nset cbrange [{0}:{1}]\nset cblabel {2}\nset "
+                   "palette defined (0 '#440154', 1 '#3B528B', "
                    "2 '#21918C', 3 '#5EC962', 4 '#FDE725')\nset pm3d explicit\nunset key\n"
-                   "splot ${3}grid with pm3d notitle, ${3}points using 1:2:(0) with points pt 7 ps 1.7 lc rgb '#FFFFFF' notitle, "
+                   "splot ${3}grid with pm3d notitle, ${3}points using 1:2:(0) with points pt 7 ps 1.7 lc rgb "
+                   "'#FFFFFF' notitle, "
                    "${3}points using 1:2:3 with points pt 7 ps 1.3 lc palette notitle\n",
                    s.low, s.high, gnuplot_string(s.title), name);
 }
@@ -89,7 +106,8 @@ double legend_width(const Panel& panel) {
   return longest == 0 ? 0 : 70 + 8.5 * static_cast<double>(longest);
 }
 
-/// Left and right end of the axes of every column, and the whole width, in pixels: columns are equally wide, legends beside.
+/// Left and right end of the axes of every column, and the whole width, in pixels: columns are equally wide, legends
+/// beside.
 struct Columns {
   std::vector<double> left, right;
   double width = 0;
@@ -127,21 +145,24 @@ std::string panel_text(const Panel& panel, std::size_t index, double legend_at) 
     out += data_block(name, panel.series[i]);
     plot += fmt::format("{}{}", plot.empty() ? "plot " : ", \\\n  ", plot_element(name, panel.series[i]));
   }
-  out += has_legend(panel) ? fmt::format("set key at screen {:.5f}, graph 1 left top Left reverse samplen 2\n", legend_at)
-                           : std::string("unset key\n");
+  out += has_legend(panel)
+             ? fmt::format("set key at screen {:.5f}, graph 1 left top Left reverse samplen 2\n", legend_at)
+             : std::string("unset key\n");
   return out + plot + "\n";
 }
 
 std::string terminal_text(const std::string& format, int width, int height) {
   if (format == "svg") {
-    return fmt::format("set terminal svg size {},{} noenhanced font 'DejaVu Sans,14' background rgb 'white'\n", width, height);
-  }
-  if (format == "png") {
-    return fmt::format("set terminal pngcairo size {},{} noenhanced font 'DejaVu Sans,12' background rgb 'white'\n", width,
+    return fmt::format("set terminal svg size {},{} noenhanced font 'DejaVu Sans,14' background rgb 'white'\n", width,
                        height);
   }
-  return fmt::format("set terminal pdfcairo size {:.2f}in,{:.2f}in noenhanced font 'DejaVu Sans,10' background rgb 'white'\n",
-                     width / 96.0, height / 96.0);
+  if (format == "png") {
+    return fmt::format("set terminal pngcairo size {},{} noenhanced font 'DejaVu Sans,12' background rgb 'white'\n",
+                       width, height);
+  }
+  return fmt::format(
+      "set terminal pdfcairo size {:.2f}in,{:.2f}in noenhanced font 'DejaVu Sans,10' background rgb 'white'\n",
+      width / 96.0, height / 96.0);
 }
 
 }  // namespace
@@ -160,8 +181,8 @@ std::string gnuplot_script(const Figure& figure, const std::string& output, cons
     Panel panel = figure.panels[i];
     if (panel.title.empty()) panel.title = figure.title;
     const double right = places.right[i % columns];
-    out += fmt::format("set lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\n", places.left[i % columns] / places.width,
-                       right / places.width);
+    out += fmt::format("set lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\n",
+                       places.left[i % columns] / places.width, right / places.width);
     out += panel_text(panel, i, (right + 12) / places.width);
   }
   if (figure.panels.size() > 1) out += "unset multiplot\n";

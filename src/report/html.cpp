@@ -65,16 +65,18 @@ std::string body_html(const Analysis& analysis, const std::vector<Figure>& figur
   const std::string no_fit = "Nothing was fitted, so there is no surface to draw.";
   std::string out = header_html(analysis) + warnings_html(analysis);
   out += section("answers", "Answers", headline_section(analysis) + comparison_section(analysis));
-  out += section("isoflop", "isoFLOP curves",
-                 figure_html(figures, "isoflop", "No compute budget holds several sizes, so there is no isoFLOP curve."));
+  out +=
+      section("isoflop", "isoFLOP curves",
+              figure_html(figures, "isoflop", "No compute budget holds several sizes, so there is no isoFLOP curve."));
   out += section("allocation", "How to spend a compute budget",
                  figure_html(figures, "allocation", "No points, so no allocation."));
   out += section("loss", "Loss against model size and data", figure_html(figures, "loss", "No points to draw."));
-  out += section("surface", "Fitted surface and residuals",
-                 figure_html(figures, "surface", no_fit) +
-                     (has_figure(figures, "residuals") ? figure_html(figures, "residuals", "") : "") +
-                     "<h3>Uncertainty of the exponents</h3>\n" +
-                     figure_html(figures, "cloud", "No bootstrap was run (or the law has one exponent), so there is no cloud."));
+  out += section(
+      "surface", "Fitted surface and residuals",
+      figure_html(figures, "surface", no_fit) +
+          (has_figure(figures, "residuals") ? figure_html(figures, "residuals", "") : "") +
+          "<h3>Uncertainty of the exponents</h3>\n" +
+          figure_html(figures, "cloud", "No bootstrap was run (or the law has one exponent), so there is no cloud."));
   out += section("conventions", "The same runs under every convention of N and C", conventions_section(analysis));
   out += section("sweeps", "Learning-rate sweeps",
                  figure_html(figures, "sweeps", "Every shape was run at one learning rate, so nothing was tuned.") +
@@ -96,8 +98,8 @@ std::string report_html(const Analysis& analysis, const std::vector<Figure>& fig
   out += "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
   out += fmt::format("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n", kPolicy);
   out += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-  out += fmt::format("<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n", html_escape(title_text(analysis)),
-                     page_style());
+  out += fmt::format("<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n",
+                     html_escape(title_text(analysis)), page_style());
   out += body_html(analysis, figures);
   out += "</main>\n<script type=\"application/json\" id=\"figures\">" + script_json(drawn) + "</script>\n<script>";
   out += plotly_source();

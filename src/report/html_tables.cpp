@@ -83,16 +83,15 @@ std::string fit_table(const Analysis& analysis) {
   const FitResult& p = analysis.parametric;
   const FitResult& i = analysis.isoflop;
   const std::vector<const Law*> published = {&published_law("hoffmann2022"), &published_law("besiroglu2024")};
-  std::vector<std::vector<std::string>> rows = {
-      {"status", status_chip(p), status_chip(i), "published", "published"},
-      {"points used", std::to_string(p.n), std::to_string(i.n), "", ""}};
+  std::vector<std::vector<std::string>> rows = {{"status", status_chip(p), status_chip(i), "published", "published"},
+                                                {"points used", std::to_string(p.n), std::to_string(i.n), "", ""}};
   for (const auto& name : law_info(p.law).parameters) {
     std::vector<std::string> row = {e(name), constant_cell(p, name), "–"};
     for (const Law* law : published) row.push_back(published_cell(*law, name));
     rows.push_back(std::move(row));
   }
-  for (const auto& [name, words] : {std::pair<std::string, std::string>{"a", "a, in N* ∝ C<sup>a</sup>"},
-                                    {"b", "b, in D* ∝ C<sup>b</sup>"}}) {
+  for (const auto& [name, words] :
+       {std::pair<std::string, std::string>{"a", "a, in N* ∝ C<sup>a</sup>"}, {"b", "b, in D* ∝ C<sup>b</sup>"}}) {
     std::vector<std::string> row = {words, derived_cell(p, name), derived_cell(i, name)};
     for (const Law* law : published) row.push_back(published_cell(*law, name));
     rows.push_back(std::move(row));
@@ -104,8 +103,9 @@ std::string fit_table(const Analysis& analysis) {
   rows.push_back({"starts at the optimum", starts, "–", "", ""});
   std::string note;
   if (p.bootstrap.replicates > 0) {
-    note = fmt::format("<p class=\"caption\">Brackets: 95 % intervals from {} bootstrap refits over {} ({} failed).</p>\n",
-                       p.bootstrap.replicates, e(p.bootstrap.resample), p.bootstrap.failed);
+    note =
+        fmt::format("<p class=\"caption\">Brackets: 95 % intervals from {} bootstrap refits over {} ({} failed).</p>\n",
+                    p.bootstrap.replicates, e(p.bootstrap.resample), p.bootstrap.failed);
   } else {
     note = "<p class=\"caption\">No bootstrap was run, so there are no intervals.</p>\n";
   }
@@ -121,8 +121,9 @@ std::string exponent_answer(const FitResult& fit) {
     value = fmt::format("N* ∝ C<sup>{:.3f}</sup>, D* ∝ C<sup>{:.3f}</sup>", a->second, b->second);
     const Interval* interval = find_interval(fit.bootstrap.derived_ci95, "a");
     value += fmt::format("</div><div class=\"note\">{}{}",
-                         interval != nullptr ? fmt::format("95 % interval of a: [{:.3f}, {:.3f}] · ", interval->low, interval->high)
-                                             : std::string(),
+                         interval != nullptr
+                             ? fmt::format("95 % interval of a: [{:.3f}, {:.3f}] · ", interval->low, interval->high)
+                             : std::string(),
                          status_chip(fit));
   }
   return fmt::format("<div class=\"answer\"><div class=\"label\">{}</div><div class=\"value\">{}</div></div>\n",
@@ -133,10 +134,10 @@ std::string best_answer(const Analysis& analysis) {
   const auto& points = analysis.selection.observations;
   if (points.empty()) return "";
   const Observation& best = *std::ranges::min_element(points, {}, &Observation::loss_nats);
-  return fmt::format("<div class=\"answer\"><div class=\"label\">lowest loss</div><div class=\"value\">{:.4f} nats/token</div>"
-                     "<div class=\"note\">{} · N {} · D {} · C {}</div></div>\n",
-                     best.loss_nats, e(best.shape), short_count(best.params), short_count(best.tokens),
-                     power_text(best.flops));
+  return fmt::format(
+      "<div class=\"answer\"><div class=\"label\">lowest loss</div><div class=\"value\">{:.4f} nats/token</div>"
+      "<div class=\"note\">{} · N {} · D {} · C {}</div></div>\n",
+      best.loss_nats, e(best.shape), short_count(best.params), short_count(best.tokens), power_text(best.flops));
 }
 
 std::string allocation_table(const Analysis& analysis) {
@@ -152,10 +153,10 @@ std::string allocation_table(const Analysis& analysis) {
                                                      short_count(static_cast<double>(a.shape_params)))
                                        : "–"});
   }
-  return "<h3>Compute-optimal models</h3>\n" +
-         table("", {"C (FLOPs)", "N* (params)", "D* (tokens)", "tokens / param", "loss (nats)", "C / largest measured",
-                    "nearest shape"},
-               rows);
+  return "<h3>Compute-optimal models</h3>\n" + table("",
+                                                     {"C (FLOPs)", "N* (params)", "D* (tokens)", "tokens / param",
+                                                      "loss (nats)", "C / largest measured", "nearest shape"},
+                                                     rows);
 }
 
 std::string verdict_chip(const std::string& verdict) {
@@ -191,14 +192,26 @@ std::string comparison_section(const Analysis& analysis) {
   const Comparison& c = *analysis.comparison;
   std::vector<std::vector<std::string>> rows;
   for (const auto& x : c.exponents) {
-    rows.push_back({e(x.name), value_cell(x.first, &x.first_ci95), value_cell(x.second, &x.second_ci95), difference_cell(x),
-                    verdict_chip(x.verdict)});
+    if (x.verdict == "not_converged") {
+      rows.push_back({e(x.name), "–", "–", "–", "–", verdict_chip(x.verdict)});
+    } else {
+      rows.push_back({e(x.name), value_cell(x.first, &x.first_ci95), value_cell(x.second, &x.second_ci95),
+                      difference_cell(x), number_text(x.detectable), verdict_chip(x.verdict)});
+    }
   }
+  std::string notes;
+  for (const auto& note : c.notes) notes += "<p class=\"caption\">" + e(note) + "</p>\n";
   return "<h3>Measured against simulated exponents</h3>\n" +
-         fmt::format("<p>The same estimator on both sides: this study's points, and {} simulated studies of <code>{}</code> at "
-                     "the same N and D. Equivalent means that the whole interval of the difference lies within ±{}.</p>\n",
-                     c.studies, e(c.second), number_text(c.margin)) +
-         table("", {"exponent", e(c.first), "simulated " + e(c.second), "difference", "verdict"}, rows);
+         fmt::format(
+             "<p>The same estimator on both sides: this study's points, and {} simulated studies of <code>{}</code> at "
+             "the same N and D, with noise of {:.2f} % of the loss. Equivalent: the 90 % interval of the difference "
+             "lies "
+             "within ±{}. Different: its 95 % interval excludes 0. Detectable: the smallest difference that this "
+             "design "
+             "finds in 80 % of studies.</p>\n",
+             c.studies, e(c.second), 100 * c.noise, number_text(c.margin)) +
+         table("", {"exponent", e(c.first), "simulated " + e(c.second), "difference", "detectable", "verdict"}, rows) +
+         notes;
 }
 
 std::string conventions_section(const Analysis& analysis) {
@@ -219,9 +232,12 @@ std::string conventions_section(const Analysis& analysis) {
     if (name.starts_with("alpha") || name == "beta") header.push_back(e(name));
   }
   header.insert(header.end(), {"a", "approach 2", "a"});
-  return "<p>What counts as a parameter and as a FLOP changes the exponents of the same runs, most of all at this scale. "
-         "Total: every trained scalar. Non-embedding: without token and output matrices (Kaplan et al. 2020). Effective: "
-         "non-embedding and the output matrix. Exact C: the matrix products of the real graph. Approach 2 keeps each point in "
+  return "<p>What counts as a parameter and as a FLOP changes the exponents of the same runs, most of all at this "
+         "scale. "
+         "Total: every trained scalar. Non-embedding: without token and output matrices (Kaplan et al. 2020). "
+         "Effective: "
+         "non-embedding and the output matrix. Exact C: the matrix products of the real graph. Approach 2 keeps each "
+         "point in "
          "the budget it was planned for.</p>\n" +
          table("", header, rows);
 }
@@ -250,7 +266,8 @@ std::string excluded_section(const Analysis& analysis) {
   for (const auto& r : analysis.records) ++outcomes[r.outcome.status];
   std::string out = "<p>Of " + std::to_string(analysis.records.size()) + " runs ";
   std::string list;
-  for (const auto& [status, count] : outcomes) list += fmt::format("{}{} {}", list.empty() ? "" : ", ", count, e(status));
+  for (const auto& [status, count] : outcomes)
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", count, e(status));
   out += list + fmt::format("; {} tuned points entered the fits.</p>\n", analysis.selection.observations.size());
   std::vector<std::vector<std::string>> rows;
   for (const auto& x : analysis.selection.excluded) {
@@ -299,15 +316,17 @@ std::string provenance_section(const Analysis& analysis) {
                 {"tokens, all runs", short_count(tokens)},
                 {"compute, all runs (exact)", power_text(flops) + " FLOPs"},
                 {"first start, last end (UTC)", e(first.empty() ? "–" : first + ", " + last)},
-                {"objective", fmt::format("{}, delta {}", analysis.options.objective.kind == ObjectiveKind::log_huber
-                                                              ? "Huber of ln loss"
-                                                              : analysis.options.objective.kind == ObjectiveKind::log_mse
-                                                                    ? "squares of ln loss"
-                                                                    : "squares of loss",
-                                          number_text(analysis.options.objective.delta))},
+                {"objective",
+                 fmt::format("{}, delta {}",
+                             analysis.options.objective.kind == ObjectiveKind::log_huber ? "Huber of ln loss"
+                             : analysis.options.objective.kind == ObjectiveKind::log_mse ? "squares of ln loss"
+                                                                                         : "squares of loss",
+                             number_text(analysis.options.objective.delta))},
                 {"seed of the bootstrap", std::to_string(analysis.options.seed)}}) +
-         "<footer>Everything here is rebuilt from <code>runs/</code> by <code>scalelaw report STUDY</code>. The numbers are in "
-         "<code>records.csv</code>, <code>fits/</code>, <code>allocation.json</code> and <code>comparison.json</code> beside "
+         "<footer>Everything here is rebuilt from <code>runs/</code> by <code>scalelaw report STUDY</code>. The "
+         "numbers are in "
+         "<code>records.csv</code>, <code>fits/</code>, <code>allocation.json</code> and <code>comparison.json</code> "
+         "beside "
          "this file.</footer>\n";
 }
 

@@ -12,8 +12,8 @@ struct Box {
   double left, right, bottom, top;
 };
 
-/// How panels and legends share the plot: one legend stands at the right of a single panel and below several; where several
-/// panels have their own, each stands at the right of its panel.
+/// How panels and legends share the plot: one legend stands at the right of a single panel and below several; where
+/// several panels have their own, each stands at the right of its panel.
 struct Grid {
   std::size_t columns = 1, rows = 1;
   double gap_x = 0.09, gap_y = 0;
@@ -49,7 +49,8 @@ Box panel_box(std::size_t i, const Grid& grid) {
 }
 
 Json axis_json(const Axis& axis, const Span& span, double low, double high, const std::string& anchor) {
-  Json out = {{"title", {{"text", html_escape(axis.title)}, {"standoff", 8}}}, {"domain", {low, high}}, {"anchor", anchor}};
+  Json out = {
+      {"title", {{"text", html_escape(axis.title)}, {"standoff", 8}}}, {"domain", {low, high}}, {"anchor", anchor}};
   if (axis.scaling == Scaling::linear) return out;
   out["type"] = "log";
   out["range"] = {std::log10(span.low), std::log10(span.high)};
@@ -78,11 +79,14 @@ std::string translucent(const std::string& color) {
 
 Json marker_json(Mark mark, const std::string& color) {
   switch (mark) {
-    case Mark::open_points: return {{"color", color}, {"size", 7}, {"symbol", "circle-open"}};
+    case Mark::open_points:
+      return {{"color", color}, {"size", 7}, {"symbol", "circle-open"}};
     case Mark::star:
       return {{"color", color}, {"size", 13}, {"symbol", "star"}, {"line", {{"color", "#ffffff"}, {"width", 1}}}};
-    case Mark::cross: return {{"color", color}, {"size", 11}, {"symbol", "x-thin"}, {"line", {{"color", color}, {"width", 3}}}};
-    default: return {{"color", color}, {"size", 8}, {"line", {{"color", "#ffffff"}, {"width", 1}}}};
+    case Mark::cross:
+      return {{"color", color}, {"size", 11}, {"symbol", "x-thin"}, {"line", {{"color", color}, {"width", 3}}}};
+    default:
+      return {{"color", color}, {"size", 8}, {"line", {{"color", "#ffffff"}, {"width", 1}}}};
   }
 }
 
@@ -90,9 +94,14 @@ Json band_trace(const Series& series) {
   std::vector<double> x = series.x, y = series.high;
   x.insert(x.end(), series.x.rbegin(), series.x.rend());
   y.insert(y.end(), series.low.rbegin(), series.low.rend());
-  return {{"type", "scatter"}, {"mode", "lines"},        {"x", x},
-          {"y", y},            {"fill", "toself"},       {"fillcolor", translucent(series.color)},
-          {"line", {{"width", 0}, {"color", series.color}}}, {"hoverinfo", "skip"}};
+  return {{"type", "scatter"},
+          {"mode", "lines"},
+          {"x", x},
+          {"y", y},
+          {"fill", "toself"},
+          {"fillcolor", translucent(series.color)},
+          {"line", {{"width", 0}, {"color", series.color}}},
+          {"hoverinfo", "skip"}};
 }
 
 Json series_trace(const Series& series) {
@@ -115,8 +124,8 @@ Json series_trace(const Series& series) {
         up.push_back(series.high[i] - series.y[i]);
         down.push_back(series.y[i] - series.low[i]);
       }
-      trace["error_y"] = {{"type", "data"}, {"symmetric", false}, {"array", up}, {"arrayminus", down},
-                          {"color", series.color}, {"thickness", 1.2}, {"width", 3}};
+      trace["error_y"] = {{"type", "data"},        {"symmetric", false}, {"array", up}, {"arrayminus", down},
+                          {"color", series.color}, {"thickness", 1.2},   {"width", 3}};
     }
   }
   if (!series.hover.empty()) {
@@ -131,17 +140,34 @@ Json series_trace(const Series& series) {
 
 void add_surface(const Surface& surface, Json& data) {
   // The logarithm spreads the contours; the colour bar and the hover show the loss itself.
-  data.push_back({{"type", "contour"}, {"x", surface.x}, {"y", surface.y}, {"z", surface.z}, {"colorscale", "Viridis"},
-                  {"zmin", surface.low}, {"zmax", surface.high}, {"ncontours", 24},
-                  {"contours", {{"showlabels", true}, {"labelfont", {{"size", 11}, {"color", "#ffffff"}}}}},
-                  {"line", {{"width", 0.6}, {"color", "rgba(255,255,255,0.6)"}}},
-                  {"colorbar", {{"title", {{"text", html_escape(surface.title)}, {"side", "right"}}}, {"thickness", 14}}},
-                  {"hovertemplate", "N %{x:.3s} · D %{y:.3s}: fitted %{z:.4f} nats<extra></extra>"},
-                  {"showlegend", false}});
-  data.push_back({{"type", "scatter"}, {"mode", "markers"}, {"x", surface.point_x}, {"y", surface.point_y},
-                  {"text", hover_json(surface.hover)}, {"hovertemplate", "%{text}<extra></extra>"}, {"showlegend", false},
-                  {"marker", {{"color", surface.point_z}, {"colorscale", "Viridis"}, {"cmin", surface.low},
-                              {"cmax", surface.high}, {"size", 13}, {"line", {{"color", "#ffffff"}, {"width", 1.6}}}}}});
+  data.push_back(
+      {{"type", "contour"},
+       {"x", surface.x},
+       {"y", surface.y},
+       {"z", surface.z},
+       {"colorscale", "Viridis"},
+       {"zmin", surface.low},
+       {"zmax", surface.high},
+       {"ncontours", 24},
+       {"contours", {{"showlabels", true}, {"labelfont", {{"size", 11}, {"color", "#ffffff"}}}}},
+       {"line", {{"width", 0.6}, {"color", "rgba(255,255,255,0.6)"}}},
+       {"colorbar", {{"title", {{"text", html_escape(surface.title)}, {"side", "right"}}}, {"thickness", 14}}},
+       {"hovertemplate", "N %{x:.3s} · D %{y:.3s}: fitted %{z:.4f} nats<extra></extra>"},
+       {"showlegend", false}});
+  data.push_back({{"type", "scatter"},
+                  {"mode", "markers"},
+                  {"x", surface.point_x},
+                  {"y", surface.point_y},
+                  {"text", hover_json(surface.hover)},
+                  {"hovertemplate", "%{text}<extra></extra>"},
+                  {"showlegend", false},
+                  {"marker",
+                   {{"color", surface.point_z},
+                    {"colorscale", "Viridis"},
+                    {"cmin", surface.low},
+                    {"cmax", surface.high},
+                    {"size", 13},
+                    {"line", {{"color", "#ffffff"}, {"width", 1.6}}}}}});
 }
 
 }  // namespace
@@ -158,9 +184,15 @@ Json plotly_figure(const Figure& figure) {
     layout["xaxis" + number] = axis_json(panel.x, x_span(panel), box.left, box.right, "y" + number);
     layout["yaxis" + number] = axis_json(panel.y, y_span(panel), box.bottom, box.top, "x" + number);
     if (!panel.title.empty()) {
-      layout["annotations"].push_back({{"text", "<b>" + html_escape(panel.title) + "</b>"}, {"showarrow", false},
-                                       {"xref", "paper"}, {"yref", "paper"}, {"x", (box.left + box.right) / 2},
-                                       {"y", box.top}, {"yshift", 16}, {"xanchor", "center"}, {"yanchor", "middle"}});
+      layout["annotations"].push_back({{"text", "<b>" + html_escape(panel.title) + "</b>"},
+                                       {"showarrow", false},
+                                       {"xref", "paper"},
+                                       {"yref", "paper"},
+                                       {"x", (box.left + box.right) / 2},
+                                       {"y", box.top},
+                                       {"yshift", 16},
+                                       {"xanchor", "center"},
+                                       {"yanchor", "middle"}});
     }
     const std::size_t first = data.size();
     if (panel.surface) add_surface(*panel.surface, data);

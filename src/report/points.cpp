@@ -44,21 +44,6 @@ void assign_budgets(std::vector<Observation>& points, const std::vector<double>&
   }
 }
 
-std::optional<double> residual_sd(const FitResult& fit, const std::vector<Observation>& points) {
-  const std::size_t constants = fit.fitted.values.size();
-  if (constants == 0 || points.size() < constants + 1) return std::nullopt;
-  double sum = 0;
-  for (const auto& p : points) {
-    const double predicted =
-        predict_loss(fit.fitted, LawPoint{.params = p.params, .tokens = p.tokens, .flops = p.flops,
-                                          .unique_tokens = p.unique_tokens.value_or(0)});
-    const double residual = std::log(p.loss_nats / predicted);
-    sum += residual * residual;
-  }
-  const double sd = std::sqrt(sum / static_cast<double>(points.size() - constants));
-  return std::isfinite(sd) ? std::optional(sd) : std::nullopt;
-}
-
 std::string source_text(const std::vector<RunRecord>& records) {
   const std::set<std::string> sources = [&] {
     std::set<std::string> out;

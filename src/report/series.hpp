@@ -19,8 +19,8 @@ inline Axis loss_axis() { return {"loss (nats/token)", Scaling::log_counts}; }
 
 /// "d32 L2 · N 27.6k · D 1.81M · C 3×10¹¹ · 1.7093 nats"
 [[nodiscard]] inline std::string observation_text(const Observation& p) {
-  return fmt::format("{}{}N {} · D {} · C {} · {:.4f} nats", p.shape, p.shape.empty() ? "" : " · ", short_count(p.params),
-                     short_count(p.tokens), power_text(p.flops), p.loss_nats);
+  return fmt::format("{}{}N {} · D {} · C {} · {:.4f} nats", p.shape, p.shape.empty() ? "" : " · ",
+                     short_count(p.params), short_count(p.tokens), power_text(p.flops), p.loss_nats);
 }
 
 /// n values from range.low to range.high, even in ln.

@@ -1,6 +1,7 @@
 // What the analysis reads from a study's folder and writes into it.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "core/csv.hpp"
 #include "core/files.hpp"
@@ -113,11 +114,16 @@ Analysis analyze_study(const fs::path& study_folder, int threads) {
 
 void load_curves(Analysis& analysis, const fs::path& study_folder, std::size_t max_points) {
   analysis.curves.clear();
+  std::multimap<std::string, const RunRecord*> by_shape;
+  for (const RunRecord& record : analysis.records) {
+    if (record.loss.nats) by_shape.emplace(shape_name(record.spec.model), &record);
+  }
   for (const LrSweep& sweep : analysis.selection.sweeps) {
     const RunRecord* best = nullptr;
     double best_distance = 0;
-    for (const RunRecord& record : analysis.records) {
-      if (!record.loss.nats || shape_name(record.spec.model) != sweep.shape) continue;
+    const auto [begin, end] = by_shape.equal_range(sweep.shape);
+    for (auto it = begin; it != end; ++it) {
+      const RunRecord& record = *it->second;
       if (std::abs(static_cast<double>(record.tokens) - sweep.tokens) > 0.01 * sweep.tokens) continue;
       const double distance = std::abs(std::log(record.spec.optimizer.lr / sweep.best_lr));
       if (best == nullptr || distance < best_distance) {

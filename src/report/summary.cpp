@@ -40,27 +40,17 @@ std::string allocation_text(const std::vector<Allocation>& allocations) {
   return text_table({"C (FLOPs)", "N* (params)", "D* (tokens)", "D*/N*", "loss (nats)"}, rows);
 }
 
-std::string comparison_text(const Comparison& comparison) {
-  std::vector<std::vector<std::string>> rows;
-  for (const auto& c : comparison.exponents) {
-    rows.push_back({c.name, interval_text(c.first, &c.first_ci95), interval_text(c.second, &c.second_ci95),
-                    interval_text(c.difference, &c.difference_ci95), c.verdict});
-  }
-  return fmt::format("Against {} simulated studies of {} at the same points (margin {}):\n", comparison.studies,
-                     comparison.second, number_text(comparison.margin)) +
-         text_table({"exponent", "measured", "simulated", "difference", "verdict"}, rows);
-}
-
 }  // namespace
 
 std::string summary_text(const Analysis& analysis, const std::filesystem::path& study_folder) {
-  std::string out = fmt::format("\n{}: {} runs ({}), {} tuned points, {}; law {}\n", analysis.study, analysis.records.size(),
-                                source_text(analysis.records), analysis.selection.observations.size(),
-                                convention_text(analysis.options.convention), law_info(analysis.parametric.law).formula);
+  std::string out =
+      fmt::format("\n{}: {} runs ({}), {} tuned points, {}; law {}\n", analysis.study, analysis.records.size(),
+                  source_text(analysis.records), analysis.selection.observations.size(),
+                  convention_text(analysis.options.convention), law_info(analysis.parametric.law).formula);
   out += exponents_line(analysis.parametric) + exponents_line(analysis.isoflop);
   if (!analysis.parametric.fitted.values.empty()) out.append("\n").append(constants_table(analysis.parametric));
   if (!analysis.allocations.empty()) out += "\nCompute-optimal models:\n" + allocation_text(analysis.allocations);
-  if (analysis.comparison) out.append("\n").append(comparison_text(*analysis.comparison));
+  if (analysis.comparison) out.append("\n").append(describe(*analysis.comparison));
   for (const auto& warning : analysis.warnings) out.append("\nnote: ").append(warning);
   if (!analysis.warnings.empty()) out += "\n";
   return out + "\nreport: " + (study_folder / "report.html").string() + "\n";

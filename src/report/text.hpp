@@ -11,8 +11,8 @@ namespace scalelaw {
 /// Text safe inside HTML elements and quoted attributes: & < > " ' become entities.
 [[nodiscard]] std::string html_escape(std::string_view text);
 
-/// JSON text safe inside a <script> element: every '<' becomes \u003c, so that no "</script>" or "<!--" can end or alter it.
-/// Non-finite numbers become null.
+/// JSON text safe inside a <script> element: every '<' becomes \u003c, so that no "</script>" or "<!--" can end or
+/// alter it. Non-finite numbers become null.
 [[nodiscard]] std::string script_json(const Json& value);
 
 /// "0.3473": 4 significant digits; a long dash where x is not finite.

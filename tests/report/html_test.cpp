@@ -46,7 +46,8 @@ std::string unbalanced(const std::string& html) {
     const std::string name = html.substr(start, end - start);
     at = html.find('>', end);
     if (closing) {
-      if (open.empty() || open.back() != name) return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
+      if (open.empty() || open.back() != name)
+        return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
       open.pop_back();
     } else if (!kVoid.contains(name)) {
       open.push_back(name);
@@ -65,8 +66,8 @@ TEST(ReportPage, TheBalanceCheckSeesAMissingEnd) {
 
 TEST(ReportPage, HoldsEverySectionOnceAndAPlaceForEveryFigure) {
   const std::string page = page_of(test::toy_analysis());
-  for (const char* id : {"answers", "isoflop", "allocation", "loss", "surface", "conventions", "sweeps", "curves", "excluded",
-                         "provenance"}) {
+  for (const char* id : {"answers", "isoflop", "allocation", "loss", "surface", "conventions", "sweeps", "curves",
+                         "excluded", "provenance"}) {
     const std::string open = fmt::format("<section id=\"{}\">", id);
     EXPECT_THAT(page, HasSubstr(open));
     EXPECT_EQ(page.find(open), page.rfind(open)) << id;
@@ -81,8 +82,9 @@ TEST(ReportPage, HoldsEverySectionOnceAndAPlaceForEveryFigure) {
 
 TEST(ReportPage, LoadsNothingFromAnywhere) {
   const std::string page = own_part(page_of(test::toy_analysis()));
-  EXPECT_THAT(page, HasSubstr("Content-Security-Policy\" content=\"default-src 'none'; base-uri 'none'; form-action 'none'; "
-                              "script-src 'unsafe-inline'"));
+  EXPECT_THAT(page,
+              HasSubstr("Content-Security-Policy\" content=\"default-src 'none'; base-uri 'none'; form-action 'none'; "
+                        "script-src 'unsafe-inline'"));
   EXPECT_THAT(page, Not(HasSubstr("http://")));
   EXPECT_THAT(page, Not(HasSubstr("https://")));
   EXPECT_THAT(page, Not(HasSubstr(" src=")));

@@ -38,8 +38,8 @@ struct CheckResult {
 
 CheckResult check_page(const fs::path& page) {
   const fs::path log = page.parent_path() / "check.txt";
-  const std::string command = fmt::format("'{}' '{}/tests/report/check_page.py' '{}' > '{}' 2>&1", python(), SCALELAW_SOURCE_DIR,
-                                          page.string(), log.string());
+  const std::string command = fmt::format("'{}' '{}/tests/report/check_page.py' '{}' > '{}' 2>&1", python(),
+                                          SCALELAW_SOURCE_DIR, page.string(), log.string());
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text_file(log)};
 }
@@ -87,10 +87,14 @@ TEST(Gnuplot, TextFromOutsideIsNeverRunNorEndsAString) {
   if (!gnuplot_program()) GTEST_SKIP() << "gnuplot is not installed";
   const fs::path folder = fresh_folder("injection");
   const fs::path proof = folder / "proof";
-  Figure figure{.id = "evil", .kind = "curves", .title = fmt::format("'; system('touch {0}'); set title '`touch {0}`\n", proof.string()),
+  Figure figure{.id = "evil",
+                .kind = "curves",
+                .title = fmt::format("'; system('touch {0}'); set title '`touch {0}`\n", proof.string()),
                 .caption = ""};
   const std::string evil = fmt::format("it's `touch {0}` $(touch {0})\nsystem('touch {0}')\nEND\n", proof.string());
-  figure.panels = {{.title = evil, .x = {evil, Scaling::linear}, .y = {"y_{a} ^b @c", Scaling::log_counts},
+  figure.panels = {{.title = evil,
+                    .x = {evil, Scaling::linear},
+                    .y = {"y_{a} ^b @c", Scaling::log_counts},
                     .series = {{.name = evil, .color = "#0072B2", .x = {1, 2, 3}, .y = {1, 10, 5}}}}};
   draw_figure(figure, folder / "evil.svg", "svg");
   EXPECT_FALSE(fs::exists(proof));
@@ -102,7 +106,9 @@ TEST(Gnuplot, AFailureIsOneLineAndLeavesThePictureThatWasThere) {
   const fs::path folder = fresh_folder("failure");
   write_file_atomic(folder / "bad.svg", "old");
   Figure figure{.id = "bad", .kind = "curves", .title = "bad", .caption = ""};
-  figure.panels = {{.title = "", .x = {"x", Scaling::linear}, .y = {"y", Scaling::linear},
+  figure.panels = {{.title = "",
+                    .x = {"x", Scaling::linear},
+                    .y = {"y", Scaling::linear},
                     .series = {{.name = "s", .color = "no colour", .x = {1}, .y = {1}}}}};
   try {
     draw_figure(figure, folder / "bad.svg", "svg");

@@ -11,7 +11,11 @@
 namespace scalelaw::test {
 
 inline Law toy_law() {
-  return {.kind = LawKind::chinchilla, .values = {1.2, 60.0, 90.0, 0.42, 0.38}, .name = "toy", .source = "made up", .convention = {}};
+  return {.kind = LawKind::chinchilla,
+          .values = {1.2, 60.0, 90.0, 0.42, 0.38},
+          .name = "toy",
+          .source = "made up",
+          .convention = {}};
 }
 
 inline ModelSpec toy_shape(std::int64_t width, std::int64_t layers) {
@@ -69,8 +73,14 @@ inline Analysis toy_analysis() {
     Observation o = *observe(r, {});
     o.loss_nats = predict_loss(toy_law(), o.scale());
     a.selection.observations.push_back(o);
-    LrSweep sweep{.shape = shape_name(r.spec.model), .params = o.params, .tokens = o.tokens, .budget = 0, .points = {},
-                  .best_lr = 0.009, .best_loss_nats = o.loss_nats, .status = o.params > 1e5 ? "edge_low" : "interior"};
+    LrSweep sweep{.shape = shape_name(r.spec.model),
+                  .params = o.params,
+                  .tokens = o.tokens,
+                  .budget = 0,
+                  .points = {},
+                  .best_lr = 0.009,
+                  .best_loss_nats = o.loss_nats,
+                  .status = o.params > 1e5 ? "edge_low" : "interior"};
     for (const auto& other : a.records) {
       if (other.tokens == r.tokens && shape_name(other.spec.model) == sweep.shape) {
         sweep.points.push_back({.lr = other.spec.optimizer.lr, .loss_nats = *other.loss.nats, .seeds = 1});
@@ -84,7 +94,8 @@ inline Analysis toy_analysis() {
   fit.fitted = toy_law();
   fit.n = static_cast<std::int64_t>(a.selection.observations.size());
   fit.derived = {{"a", 0.475}, {"b", 0.525}};
-  fit.convergence = {.status = "converged", .gradient_norm = 1e-12, .starts = 100, .starts_at_best = 90, .condition = 1e3};
+  fit.convergence = {
+      .status = "converged", .gradient_norm = 1e-12, .starts = 100, .starts_at_best = 90, .condition = 1e3};
   fit.bootstrap.replicates = 60;
   fit.bootstrap.ci95 = {{"alpha", {0.40, 0.45}}, {"beta", {0.35, 0.41}}};
   fit.bootstrap.derived_ci95 = {{"a", {0.45, 0.50}}, {"b", {0.50, 0.55}}};
@@ -102,8 +113,12 @@ inline Analysis toy_analysis() {
   a.isoflop.bootstrap = {};
   for (const double c : {1e10, 4e10, 1.6e11, 6.4e11}) {
     const Optimum best = compute_optimal(toy_law(), c);
-    IsoflopBudget b{.flops = c, .points = 6, .status = c > 5e11 ? "edge_high" : "interior", .params = best.scale.params,
-                    .tokens = best.scale.tokens, .loss_nats = best.loss_nats};
+    IsoflopBudget b{.flops = c,
+                    .points = 6,
+                    .status = c > 5e11 ? "edge_high" : "interior",
+                    .params = best.scale.params,
+                    .tokens = best.scale.tokens,
+                    .loss_nats = best.loss_nats};
     // A parabola through the minimum with the curvature of the law's valley.
     b.curvature = 0.05;
     b.linear = -2 * b.curvature * std::log(b.params);
@@ -111,19 +126,48 @@ inline Analysis toy_analysis() {
     a.isoflop.budgets.push_back(b);
   }
   a.conventions = {{{}, a.parametric, a.isoflop}, {{.params = "effective", .flops = "6nd"}, a.parametric, a.isoflop}};
-  Allocation allocation{.law = "fit", .given = {}, .params = 3e4, .tokens = 5e6, .flops = 9e11, .tokens_per_param = 167, .loss_nats = 2.1,
-                        .ci95 = {{"params", {2e4, 4e4}}, {"tokens", {4e6, 6e6}}}, .extrapolation_factor = 1.4, .shape = toy_shape(32, 3),
+  Allocation allocation{.law = "fit",
+                        .given = {},
+                        .params = 3e4,
+                        .tokens = 5e6,
+                        .flops = 9e11,
+                        .tokens_per_param = 167,
+                        .loss_nats = 2.1,
+                        .ci95 = {{"params", {2e4, 4e4}}, {"tokens", {4e6, 6e6}}},
+                        .extrapolation_factor = 1.4,
+                        .shape = toy_shape(32, 3),
                         .shape_params = 53248};
   a.allocations = {allocation};
   Comparison comparison;
   comparison.first = "toy";
   comparison.second = "besiroglu2024";
   comparison.studies = 200;
-  comparison.exponents = {{"alpha", 0.42, 0.348, {0.40, 0.45}, {0.33, 0.37}, 0.072, {0.04, 0.10}, "different"},
-                          {"beta", 0.38, 0.366, {0.35, 0.41}, {0.34, 0.39}, 0.014, {-0.02, 0.04}, "equivalent"}};
+  comparison.exponents.push_back({.name = "alpha",
+                                  .first = 0.42,
+                                  .second = 0.348,
+                                  .first_ci95 = {0.40, 0.45},
+                                  .second_ci95 = {0.33, 0.37},
+                                  .difference = 0.072,
+                                  .difference_ci95 = {0.04, 0.10},
+                                  .difference_ci90 = {0.04, 0.10},
+                                  .verdict = "different"});
+  comparison.exponents.push_back({.name = "beta",
+                                  .first = 0.38,
+                                  .second = 0.366,
+                                  .first_ci95 = {0.35, 0.41},
+                                  .second_ci95 = {0.34, 0.39},
+                                  .difference = 0.014,
+                                  .difference_ci95 = {-0.02, 0.04},
+                                  .difference_ci90 = {-0.02, 0.04},
+                                  .verdict = "equivalent"});
   a.comparison = comparison;
-  LossCurve curve{.run = a.records[0].id, .shape = shape_name(a.records[0].spec.model), .params = 9e3, .tokens = 1e5, .lr = 0.008,
-                  .at_tokens = {}, .loss_nats = {}};
+  LossCurve curve{.run = a.records[0].id,
+                  .shape = shape_name(a.records[0].spec.model),
+                  .params = 9e3,
+                  .tokens = 1e5,
+                  .lr = 0.008,
+                  .at_tokens = {},
+                  .loss_nats = {}};
   for (int i = 1; i < 100; ++i) {
     curve.at_tokens.push_back(1000.0 * i);
     curve.loss_nats.push_back(2 + 3 / std::sqrt(i));
