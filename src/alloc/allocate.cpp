@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "alloc/optimum.hpp"
-#include "core/stats.hpp"
+#include "fit/draws.hpp"
 #include "law/shape.hpp"
 
 namespace scalelaw {
@@ -49,12 +49,6 @@ std::optional<Optimum> solve(const Law& law, const AllocationRequest& r) {
   if (r.params) return optimum_with(used, OptimumQuantity::params, *r.params, constraint);
   if (r.tokens) return optimum_with(used, OptimumQuantity::tokens, *r.tokens, constraint);
   return optimum_with(used, OptimumQuantity::loss, *r.loss, constraint);
-}
-
-/// Central 95 %; an end among infinitely large values is infinite.
-Interval interval95(const std::vector<double>& values) {
-  const auto [low, high] = central_interval(values, 0.95);
-  return {.low = std::isnan(low) ? kInfinity : low, .high = std::isnan(high) ? kInfinity : high};
 }
 
 void add_shape(Allocation& a) {
@@ -110,6 +104,7 @@ Allocation allocate(const FitResult& fit, const AllocationRequest& request) {
   if (fit.flops_range.high > 0) a.extrapolation_factor = a.flops / fit.flops_range.high;
   if (fit.bootstrap.draws.size() < kFewestDraws) return a;
 
+  const double tail = interval_tail(fit);
   std::vector<double> params, tokens, flops, ratio, loss;
   Law law = fit.fitted;
   for (const std::vector<double>& draw : fit.bootstrap.draws) {
@@ -123,11 +118,11 @@ Allocation allocate(const FitResult& fit, const AllocationRequest& request) {
     tokens.push_back(optimum ? optimum->scale.tokens : kInfinity);
     flops.push_back(optimum ? optimum->flops : kInfinity);
   }
-  if (!request.params) a.ci95["params"] = interval95(params);
-  if (!request.tokens) a.ci95["tokens"] = interval95(tokens);
-  if (!request.flops || request.inference_tokens) a.ci95["flops"] = interval95(flops);
-  a.ci95["tokens_per_param"] = interval95(ratio);
-  if (!request.loss) a.ci95["loss"] = interval95(loss);
+  if (!request.params) a.ci95["params"] = draws_interval(params, tail);
+  if (!request.tokens) a.ci95["tokens"] = draws_interval(tokens, tail);
+  if (!request.flops || request.inference_tokens) a.ci95["flops"] = draws_interval(flops, tail);
+  a.ci95["tokens_per_param"] = draws_interval(ratio, tail);
+  if (!request.loss) a.ci95["loss"] = draws_interval(loss, tail);
   return a;
 }
 

@@ -18,8 +18,9 @@ struct ShapeFamily {
 
 /// Exactly one of the first four is set.
 struct AllocationRequest {
-  std::optional<double> flops = std::nullopt;   ///< compute budget (with inference_tokens: of training and use together)
-  std::optional<double> params = std::nullopt;  ///< fixed model: the tokens (and compute) for which it is compute-optimal
+  std::optional<double> flops = std::nullopt;  ///< compute budget (with inference_tokens: of training and use together)
+  std::optional<double> params =
+      std::nullopt;  ///< fixed model: the tokens (and compute) for which it is compute-optimal
   std::optional<double> tokens = std::nullopt;  ///< fixed data: likewise the model
   std::optional<double> loss = std::nullopt;    ///< target loss, nats: the cheapest compute that reaches it
   std::optional<double> inference_tokens =

@@ -4,7 +4,7 @@
 
 #include "alloc/optimum.hpp"
 #include "core/format.hpp"
-#include "core/stats.hpp"
+#include "fit/draws.hpp"
 
 namespace scalelaw {
 namespace {
@@ -57,8 +57,7 @@ Prediction predict(const FitResult& fit, const LawPoint& point) {
     law.values = draw;
     losses.push_back(predict_loss(law_for(law, point), prediction.point));
   }
-  const auto [low, high] = central_interval(losses, 0.95);
-  prediction.ci95 = Interval{.low = low, .high = high};
+  prediction.ci95 = draws_interval(losses, interval_tail(fit));
   return prediction;
 }
 

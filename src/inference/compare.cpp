@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <optional>
 
 #include "core/stats.hpp"
-#include "inference/parallel.hpp"
+#include "fit/draws.hpp"
+#include "fit/parallel.hpp"
 #include "sim/reanchor.hpp"
 
 namespace scalelaw {
@@ -47,6 +48,15 @@ std::vector<double> draws_of(const FitResult& fit, const std::string& name) {
   return values;
 }
 
+/// The fit's own 95 % interval of an exponent; none without enough draws.
+std::optional<Interval> bootstrap_interval(const FitResult& fit, const std::string& name) {
+  const BootstrapResult& b = fit.bootstrap;
+  if (b.draws.size() < kFewestStudies) return std::nullopt;
+  if (b.ci95.contains(name)) return b.ci95.at(name);
+  if (b.derived_ci95.contains(name)) return b.derived_ci95.at(name);
+  return draws_interval(draws_of(fit, name), interval_tail(fit));
+}
+
 std::vector<Observation> without_highest(std::vector<Observation> points, std::int64_t count) {
   std::stable_sort(points.begin(), points.end(),
                    [](const Observation& a, const Observation& b) { return a.loss_nats < b.loss_nats; });
@@ -80,6 +90,7 @@ Simulated simulate_studies(const std::vector<Observation>& points, const Law& la
   fit_options.drop_highest = 0;
   fit_options.bootstrap.replicates = 0;
   fit_options.threads = 1;
+  fit_options.profile = false;
   const auto count = static_cast<std::size_t>(options.studies);
   std::vector<std::map<std::string, double>> exponents(count);
   std::vector<double> scales(count, 1);
@@ -125,13 +136,7 @@ ExponentComparison against_studies(const std::string& name, const FitResult& fir
   e.difference_ci90 = interval(e.difference, 0.05);
   e.detectable = (e.difference_ci95.high - e.difference_ci95.low) / 2 + kPower80 * spread(pivots);
 
-  const std::vector<double> draws = draws_of(first, name);
-  if (draws.size() >= kFewestStudies) {
-    const auto [low, high] = central_interval(draws, 0.95);
-    e.first_ci95 = {.low = low, .high = high};
-  } else {
-    e.first_ci95 = interval(e.first, 0.025);
-  }
+  e.first_ci95 = bootstrap_interval(first, name).value_or(interval(e.first, 0.025));
   return e;
 }
 
@@ -245,6 +250,7 @@ Comparison compare_observations(const std::string& first, const std::vector<Obse
     add_not_converged(c);
     return c;
   }
+  const double tail = std::min(interval_tail(c.first_fit), interval_tail(c.second_fit));
   const auto second_exponents = exponents_of(c.second_fit);
   for (const auto& [name, value] : exponents_of(c.first_fit)) {
     std::vector<double> a = draws_of(c.first_fit, name), b = draws_of(c.second_fit, name);
@@ -254,16 +260,12 @@ Comparison compare_observations(const std::string& first, const std::vector<Obse
     e.first = value;
     e.second = second_exponents.at(name);
     e.difference = e.first - e.second;
-    const auto interval = [](const std::vector<double>& x, double level) {
-      const auto [low, high] = central_interval(x, level);
-      return Interval{.low = low, .high = high};
-    };
-    e.first_ci95 = interval(a, 0.95);
-    e.second_ci95 = interval(b, 0.95);
+    e.first_ci95 = bootstrap_interval(c.first_fit, name).value_or(Interval{});
+    e.second_ci95 = bootstrap_interval(c.second_fit, name).value_or(Interval{});
     std::vector<double> differences;
     for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) differences.push_back(a[i] - b[i]);
-    e.difference_ci95 = interval(differences, 0.95);
-    e.difference_ci90 = interval(differences, 0.90);
+    e.difference_ci95 = draws_interval(differences, tail);
+    e.difference_ci90 = draws_interval(differences, 2 * tail);
     e.detectable = (e.difference_ci95.high - e.difference_ci95.low) / 2 + kPower80 * spread(differences);
     judge(e, c.margin);
     c.exponents.push_back(e);

@@ -9,7 +9,8 @@
 // accounts for the noise being estimated, so that under the null (the law holds, the noise is normal) the 95 % interval
 // misses 0 in 5 % of studies. Where the noise is given instead, s_e = s_i = 1.
 //
-// Between two sets of observations (compare_observations): quantiles of the differences of paired bootstrap draws.
+// Between two sets of observations (compare_observations): quantiles of the differences of paired bootstrap draws, at
+// the level of the fits' expanded percentiles (fit/bootstrap.hpp).
 //
 // Verdict for a margin: "equivalent" if the 90 % interval of the difference lies within [-margin, margin] (two
 // one-sided tests of 5 % each, Schuirmann 1987), also where the difference is significant but that small; otherwise

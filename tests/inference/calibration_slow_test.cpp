@@ -14,7 +14,7 @@ constexpr double kNoise = 0.005;
 
 CompareOptions slow_options() {
   CompareOptions options;
-  options.studies = 100;
+  options.studies = 80;
   options.fit.threads = 1;
   return options;
 }
@@ -39,7 +39,7 @@ std::map<std::string, double> found(const Law& truth, const Law& law, std::size_
 }
 
 TEST(CompareCalibration, UnderTheNullFivePercentAreFound) {
-  constexpr std::size_t kCount = 1000;  // standard error of a rate of 5 %: 0.7 %
+  constexpr std::size_t kCount = 600;  // standard error of a rate of 5 %: 0.9 %
   const auto share = found(tiny_law(), tiny_law(), kCount, 1);
   for (const auto& [name, rate] : share) {
     RecordProperty(name, std::to_string(rate));
