@@ -1,4 +1,5 @@
-// AdamW on the CPU. Plain loops that the compiler vectorizes; sums run in a fixed order, so results are the same each time.
+// AdamW on the CPU. Plain loops that the compiler vectorizes; sums run in a fixed order, so results are the same each
+// time.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -34,8 +35,9 @@ SCALELAW_CLONES double sum_of_squares(const float* __restrict x, std::size_t n) 
   return total;
 }
 
-SCALELAW_CLONES void update(float* __restrict p, const float* __restrict gradient, float* __restrict m, float* __restrict v,
-                            std::size_t n, AdamSettings s, AdamScalars now, float scale, float decay) {
+SCALELAW_CLONES void update(float* __restrict p, const float* __restrict gradient, float* __restrict m,
+                            float* __restrict v, std::size_t n, AdamSettings s, AdamScalars now, float scale,
+                            float decay) {
   const float rest1 = 1.0F - s.beta1, rest2 = 1.0F - s.beta2;
   for (std::size_t i = 0; i < n; ++i) {
     const float g = gradient[i] * scale;

@@ -16,7 +16,8 @@ void release(void*) {}
 void copy_in(void*, const void*, std::size_t) { refuse(); }
 void copy_out(void*, const void*, std::size_t) { refuse(); }
 void adam_step(const AdamState&, const AdamScalars*, std::int64_t, const float*, float*) { refuse(); }
-void gather_windows(const Tokens&, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t*, std::int64_t*) {
+void gather_windows(const std::uint8_t*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t*,
+                    std::int64_t*) {
   refuse();
 }
 

@@ -19,20 +19,6 @@ std::string cpu_name() {
   return "unknown processor";
 }
 
-template <class T>
-void gather_cpu(const Tokens& tokens, const std::int64_t* starts, std::int64_t windows, std::int64_t context,
-                std::int64_t* inputs, std::int64_t* targets) {
-  for (std::int64_t w = 0; w < windows; ++w) {
-    const std::uint8_t* from = tokens.bytes.data() + starts[w] * static_cast<std::int64_t>(sizeof(T));
-    for (std::int64_t t = 0; t <= context; ++t) {
-      T token = 0;
-      std::memcpy(&token, from + t * static_cast<std::int64_t>(sizeof(T)), sizeof(T));
-      if (t < context) inputs[w * context + t] = token;
-      if (t > 0) targets[w * context + t - 1] = token;
-    }
-  }
-}
-
 }  // namespace
 
 Device open_device(const std::string& kind) {
@@ -67,11 +53,16 @@ void copy_out(DeviceKind kind, void* to, const void* from, std::size_t bytes) {
 
 }  // namespace detail
 
-void gather_windows(const Device& device, const Tokens& tokens, const std::int64_t* starts, std::int64_t windows,
+void gather_windows(const Device& device, const std::uint8_t* tokens, const std::int64_t* starts, std::int64_t windows,
                     std::int64_t context, std::int64_t* inputs, std::int64_t* targets) {
   if (device.kind == DeviceKind::cuda) return cuda::gather_windows(tokens, starts, windows, context, inputs, targets);
-  const auto gather = tokens.width == 1 ? gather_cpu<std::uint8_t> : gather_cpu<std::uint16_t>;
-  gather(tokens, starts, windows, context, inputs, targets);
+  for (std::int64_t w = 0; w < windows; ++w) {
+    const std::uint8_t* from = tokens + starts[w];
+    for (std::int64_t t = 0; t < context; ++t) {
+      inputs[w * context + t] = from[t];
+      targets[w * context + t] = from[t + 1];
+    }
+  }
 }
 
 }  // namespace scalelaw

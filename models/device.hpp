@@ -1,5 +1,6 @@
 #pragma once
-// Memory and the few operations of the step that are not the model: on the CPU, or on one CUDA device. No LibTorch here.
+// Memory and the few operations of the step that are not the model: on the CPU, or on one CUDA device. No LibTorch
+// here.
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -74,24 +75,20 @@ struct AdamState {
   std::int64_t* diverged = nullptr;  ///< 0, or the step at which the loss or the gradient stopped being finite
 };
 
-/// One step of AdamW with decoupled decay (Loshchilov and Hutter 2019, arXiv 1711.05101, as PyTorch has it) for each member:
+/// One step of AdamW with decoupled decay (Loshchilov and Hutter 2019, arXiv 1711.05101, as PyTorch has it) for each
+/// member:
 ///   g = gradient * min(1, clip / |gradient|);  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
 ///   p -= lr (weight_decay p + c1 m / (sqrt(c2 v) + eps))
-/// A member whose loss or gradient norm is not finite is marked in `diverged` and never changed again; the others do not
-/// notice. @param step number of the step, from 1; @param losses [K] in; @param norms [K] out. All device memory.
+/// A member whose loss or gradient norm is not finite is marked in `diverged` and never changed again; the others do
+/// not notice. @param step number of the step, from 1; @param losses [K] in; @param norms [K] out. All device memory.
 void adam_step(const Device& device, const AdamState& state, const AdamScalars* scalars, std::int64_t step,
                const float* losses, float* norms);
 
-/// Tokens of a split in device memory, one or two bytes each.
-struct Tokens {
-  Buffer<std::uint8_t> bytes;
-  std::int64_t count = 0;
-  std::int64_t width = 1;  ///< bytes per token, little-endian
-};
-
-/// Copies windows of context + 1 tokens: inputs[w] = tokens[start .. start + context), targets one further.
-/// @param starts [windows] device memory; @param inputs, targets [windows, context] device memory.
-void gather_windows(const Device& device, const Tokens& tokens, const std::int64_t* starts, std::int64_t windows,
+/// Copies windows of context + 1 tokens: inputs[w] = tokens[start .. start + context), targets one further, as 64-bit
+/// ids.
+/// @param tokens of a split, one byte each; @param starts [windows]; @param inputs, targets [windows, context]; all
+/// device memory.
+void gather_windows(const Device& device, const std::uint8_t* tokens, const std::int64_t* starts, std::int64_t windows,
                     std::int64_t context, std::int64_t* inputs, std::int64_t* targets);
 
 }  // namespace scalelaw

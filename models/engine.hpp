@@ -1,6 +1,7 @@
 #pragma once
-// What the training loop knows about a model. An engine works on flat buffers of K stacked members (layout.hpp) in device
-// memory; it holds no state of the training, so optimizer, checkpoints and evaluation are the same for every engine.
+// What the training loop knows about a model. An engine works on flat buffers of K stacked members (layout.hpp) in
+// device memory; it holds no state of the training, so optimizer, checkpoints and evaluation are the same for every
+// engine.
 #include <functional>
 #include <string>
 
@@ -18,8 +19,8 @@ struct Batch {
 
 struct Engine {
   std::string name;  ///< "torch 2.15.0"
-  /// Mean loss of each member over its windows, nats per token -> losses [K]; gradients [K, P] are overwritten. Members do
-  /// not influence one another, whatever values they hold. Queued on the device: nothing waits.
+  /// Mean loss of each member over its windows, nats per token -> losses [K]; gradients [K, P] are overwritten. Members
+  /// do not influence one another, whatever values they hold. Queued on the device: nothing waits.
   std::function<void(const Batch& batch, float* losses)> loss_and_grad;
   /// Mean loss of each window -> losses [K, windows]; no gradients.
   std::function<void(const Batch& batch, float* losses)> window_losses;
@@ -32,8 +33,8 @@ struct EngineBuffers {
   float* gradients = nullptr;
 };
 
-/// The decoder in LibTorch. @param precision "fp32", or "bf16": matrix products and attention in bf16, everything else and
-/// the loss in fp32.
+/// The decoder in LibTorch. @param precision "fp32", or "bf16": matrix products and attention in bf16, everything else
+/// and the loss in fp32.
 [[nodiscard]] Engine make_torch_engine(const Layout& layout, const Device& device, const EngineBuffers& buffers,
                                        const std::string& precision = "fp32");
 

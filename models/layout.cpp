@@ -10,9 +10,10 @@ namespace scalelaw {
 Layout make_layout(const ModelSpec& model) {
   check_shape(model, "model");
   Layout layout{.model = model, .slices = {}};
-  const auto add = [&](const std::string& name, std::int64_t rows, std::int64_t cols, const char* group, double init_std) {
-    layout.slices.push_back({.name = name, .rows = rows, .cols = cols, .offset = layout.params, .group = group,
-                             .init_std = init_std});
+  const auto add = [&](const std::string& name, std::int64_t rows, std::int64_t cols, const char* group,
+                       double init_std) {
+    layout.slices.push_back(
+        {.name = name, .rows = rows, .cols = cols, .offset = layout.params, .group = group, .init_std = init_std});
     layout.params += rows * cols;
   };
   const auto fan_in = [](std::int64_t n) { return 1.0 / std::sqrt(static_cast<double>(n)); };
@@ -44,7 +45,8 @@ void initialize(const Layout& layout, std::int64_t seed, std::span<float> parame
   for (const Slice& slice : layout.slices) {
     Rng rng = make_rng(static_cast<std::uint64_t>(seed), slice.name);
     for (std::int64_t i = 0; i < slice.size(); ++i) {
-      parameters[static_cast<std::size_t>(slice.offset + i)] = static_cast<float>(slice.init_std * standard_normal(rng));
+      parameters[static_cast<std::size_t>(slice.offset + i)] =
+          static_cast<float>(slice.init_std * standard_normal(rng));
     }
   }
 }

@@ -37,8 +37,8 @@ struct Layout {
 /// Errors (config): a shape the model cannot have (check_shape).
 [[nodiscard]] Layout make_layout(const ModelSpec& model);
 
-/// Fills one member's P parameters: each slice from its own stream of (seed, slice name), so that the same seed gives the
-/// same numbers whatever else is trained beside it, on every device.
+/// Fills one member's P parameters: each slice from its own stream of (seed, slice name), so that the same seed gives
+/// the same numbers whatever else is trained beside it, on every device.
 void initialize(const Layout& layout, std::int64_t seed, std::span<float> parameters);
 
 }  // namespace scalelaw

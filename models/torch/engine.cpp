@@ -53,8 +53,8 @@ class Decoder {
  private:
   Tensor vector_of(float* data, std::int64_t size) const { return at::from_blob(data, {size}, options_); }
 
-  /// A [K, rows, cols] view of a slice of the parameters, whose gradient is the same view of the gradients: autograd adds
-  /// to it in place.
+  /// A [K, rows, cols] view of a slice of the parameters, whose gradient is the same view of the gradients: autograd
+  /// adds to it in place.
   Tensor leaf(const Slice& slice) {
     const auto view = [&](const Tensor& flat) {
       return flat.narrow(1, slice.offset, slice.size()).view({members_, slice.rows, slice.cols});
@@ -64,20 +64,19 @@ class Decoder {
     return weight;
   }
 
-  /// cos + i sin of the angles of rotary positions [T, 1, 1, D / 2] (Su et al. 2021, arXiv 2104.09864): pair j of position t
-  /// turns by t / 10000^(2 j / D).
+  /// cos + i sin of the angles of rotary positions [T, 1, 1, D / 2] (Su et al. 2021, arXiv 2104.09864): pair j of
+  /// position t turns by t / 10000^(2 j / D).
   Tensor rotation() const {
     const auto wide = at::TensorOptions().dtype(at::kDouble);
     const Tensor pairs = at::arange(0, model_.d_head / 2, wide);
     const Tensor speed = at::pow(10000.0, pairs * (-2.0 / static_cast<double>(model_.d_head)));
     const Tensor angle = at::arange(0, model_.context, wide).unsqueeze(1) * speed.unsqueeze(0);
-    return at::complex(angle.cos().to(at::kFloat), angle.sin().to(at::kFloat)).view({model_.context, 1, 1, -1})
+    return at::complex(angle.cos().to(at::kFloat), angle.sin().to(at::kFloat))
+        .view({model_.context, 1, 1, -1})
         .to(options_.device());
   }
 
-  static Tensor normed(const Tensor& x) {
-    return x * at::rsqrt(at::mean(x * x, -1, /*keepdim=*/true) + kNormEps);
-  }
+  static Tensor normed(const Tensor& x) { return x * at::rsqrt(at::mean(x * x, -1, /*keepdim=*/true) + kNormEps); }
 
   Tensor cast(const Tensor& x) const { return half_ ? x.to(at::kBFloat16) : x; }
 
@@ -89,7 +88,8 @@ class Decoder {
 
   Tensor attention(const Tensor& x, const LayerWeights& w) const {
     const std::int64_t heads = model_.n_head, width = heads * model_.d_head;
-    const Tensor qkv = product(normed(x), w.qkv).view({-1, model_.context, 3, heads, model_.d_head});  // [K B, T, 3, H, D]
+    const Tensor qkv =
+        product(normed(x), w.qkv).view({-1, model_.context, 3, heads, model_.d_head});  // [K B, T, 3, H, D]
     const Tensor qk = normed(qkv.narrow(2, 0, 2));
     const Tensor turned =
         at::view_as_real(at::view_as_complex(qk.unflatten(-1, {model_.d_head / 2, 2})) * rotation_).flatten(-2);

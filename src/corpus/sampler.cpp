@@ -10,7 +10,7 @@ namespace scalelaw {
 
 std::uint64_t permuted_index(std::uint64_t index, std::uint64_t size, std::uint64_t key) {
   if (size <= 1) return 0;
-  const int half = (std::bit_width(size - 1) + 1) / 2;
+  const auto half = (static_cast<unsigned>(std::bit_width(size - 1)) + 1) / 2;
   const std::uint64_t mask = (std::uint64_t{1} << half) - 1;
   constexpr std::uint64_t kRounds = 6;
   do {
@@ -39,7 +39,8 @@ WindowSampler make_sampler(std::int64_t split_tokens, std::int64_t unique_tokens
   const std::int64_t available = (split_tokens - 1) / context;
   const std::int64_t wanted = unique_tokens > 0 ? std::max<std::int64_t>(1, unique_tokens / context) : available;
   if (split_tokens <= context) {
-    fail_data("corpus: the training split has {} tokens, a window needs {}; give it more text", split_tokens, context + 1);
+    fail_data("corpus: the training split has {} tokens, a window needs {}; give it more text", split_tokens,
+              context + 1);
   }
   return {.windows = std::min(available, wanted), .context = context, .seed = seed};
 }

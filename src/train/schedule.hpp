@@ -4,8 +4,8 @@
 
 namespace scalelaw {
 
-/// Learning rate of step 0 .. run_steps(spec)-1. Linear warmup lr (step + 1) / warmup over the first warmup_steps, then with
-/// u in (0, 1] the share done of what follows and floor = min_lr_fraction, lr times
+/// Learning rate of step 0 .. run_steps(spec)-1. Linear warmup lr (step + 1) / warmup over the first warmup_steps, then
+/// with u in (0, 1] the share done of what follows and floor = min_lr_fraction, lr times
 ///   trunk_cooldown: 1, then floor + (1 - floor)(1 - sqrt(u)) over the last cooldown_steps
 ///   cosine: floor + (1 - floor)(1 + cos(pi u)) / 2      linear: floor + (1 - floor)(1 - u)      constant: 1
 /// Sources: Haegele et al. 2024 (arXiv 2405.18392) eq. 1 and sec. 4 for the cooldown; Loshchilov and Hutter 2017 (arXiv

@@ -41,7 +41,8 @@ TEST(WindowSampler, EveryEpochCoversEveryWindowOnceInAnOrderOfItsOwn) {
   const WindowSampler sampler = make_sampler(64 * 37 + 1, 0, 64, 5);
   ASSERT_EQ(sampler.windows, 37);
   std::vector<std::vector<std::int64_t>> epochs(3);
-  for (std::int64_t draw = 0; draw < 3 * 37; ++draw) epochs[static_cast<std::size_t>(draw / 37)].push_back(sampler.start(draw));
+  for (std::int64_t draw = 0; draw < 3 * 37; ++draw)
+    epochs[static_cast<std::size_t>(draw / 37)].push_back(sampler.start(draw));
   for (const auto& starts : epochs) {
     const std::set<std::int64_t> unique(starts.begin(), starts.end());
     EXPECT_EQ(unique.size(), 37U);
@@ -53,7 +54,8 @@ TEST(WindowSampler, EveryEpochCoversEveryWindowOnceInAnOrderOfItsOwn) {
 }
 
 TEST(WindowSampler, IsAPureFunctionOfSeedAndDraw) {
-  const WindowSampler a = make_sampler(100000, 0, 64, 1), b = make_sampler(100000, 0, 64, 1), c = make_sampler(100000, 0, 64, 2);
+  const WindowSampler a = make_sampler(100000, 0, 64, 1), b = make_sampler(100000, 0, 64, 1),
+                      c = make_sampler(100000, 0, 64, 2);
   int same = 0;
   for (std::int64_t draw = 0; draw < 100; ++draw) {
     EXPECT_EQ(a.start(draw), b.start(draw));
