@@ -35,7 +35,8 @@ constexpr Index whole_vectors(Index n) { return (n + W - 1) / W * W; }
 
 SCALELAW_INLINE Vector load(const float* p) { return *reinterpret_cast<const Vector*>(p); }
 SCALELAW_INLINE void store(float* p, Vector x) { *reinterpret_cast<Vector*>(p) = x; }
-SCALELAW_INLINE Vector splat(float x) { return Vector{} + x; }
+// x - 0 is x for every x, which the compiler knows (0 + x is not, for -0), so this is one broadcast.
+SCALELAW_INLINE Vector splat(float x) { return x - Vector{}; }
 
 SCALELAW_INLINE Lanes lane_numbers() {
   Lanes lanes{};
