@@ -92,6 +92,14 @@ SCALELAW_INLINE void column(Index m, Index n, Index k, const Left& a, const floa
   }
 }
 
+/// Copies a block of a transposed left operand, `depth` steps of `rows` neighbours, next to each other.
+SCALELAW_INLINE void gather_rows(const float* a, Index a_column, Index rows, Index depth, float* to) {
+  for (Index k = 0; k < depth; ++k, a += a_column, to += rows) {
+    // Whole vectors: what is too much is overwritten by the next step, or lies in the slack of both buffers.
+    for (Index r = 0; r < rows; r += W) store(to + r, load(a + r));
+  }
+}
+
 SCALELAW_INLINE void product(Index m, Index n, Index k, const Left& a, const Right& b, float* c, Index ldc, bool add) {
   for (Index k0 = 0; k0 < k || k0 == 0; k0 += kDepth) {
     const Index depth = smaller(kDepth, k - k0);
@@ -103,7 +111,41 @@ SCALELAW_INLINE void product(Index m, Index n, Index k, const Left& a, const Rig
   }
 }
 
+/// The same for large a = x^T, as in dW = x^T dy: many rows of x and dy lie in many pages, so both are copied to where the
+/// processor need not look up so many of them (measured: 5 to 10 % from 128 columns on, a loss below).
+void product_copied(Index m, Index n, Index k, const Left& a, const Right& b, float* c, Index ldc, bool add) {
+  constexpr Index kSlab = 16 * kRows;
+  float left[kSlab * kDepth + kSlack], right[kDepth * kPanel];
+  for (Index k0 = 0; k0 < k; k0 += kDepth) {
+    const Index depth = smaller(kDepth, k - k0);
+    for (Index i0 = 0; i0 < m; i0 += kSlab) {
+      const Index slab = smaller(kSlab, m - i0);
+      for (Index i = 0; i < slab;) {
+        const Index rows = next_rows(slab - i, kRows);
+        gather_rows(a.data + i0 + i + k0 * a.column, a.column, rows, depth, left + i * depth);
+        i += rows;
+      }
+      for (Index j = 0; j < n; j += kPanel) {
+        const Index cols = smaller(kPanel, n - j);
+        const float* from = b.data + j / kPanel * b.panel + k0 * b.row;
+        for (Index d = 0; d < depth; ++d) {
+          store(right + d * kPanel, load(from + d * b.row));
+          store(right + d * kPanel + W, load(from + d * b.row + W));
+        }
+        for (Index i = 0; i < slab;) {
+          const Index rows = next_rows(slab - i, kRows);
+          column(rows, cols, depth, {left + i * depth, 1, rows}, right, kPanel, c + (i0 + i) * ldc + j, ldc,
+                 add || k0 > 0);
+          i += rows;
+        }
+      }
+    }
+  }
+}
+
 void product_kernel(Index m, Index n, Index k, const Left& a, const Right& b, float* c, Index ldc, bool add) {
+  constexpr Index kLarge = 128;
+  if (a.row == 1 && m >= kLarge && n >= kLarge) return product_copied(m, n, k, a, b, c, ldc, add);
   product(m, n, k, a, b, c, ldc, add);
 }
 
