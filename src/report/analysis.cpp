@@ -106,7 +106,13 @@ void add_comparison(Analysis& analysis) {
   compare.margin = options.margin;
   compare.studies = options.studies;
   compare.seed = options.compare_seed;
-  analysis.comparison = compare_with_law(analysis.study, analysis.selection.observations, law, options.noise, compare);
+  try {
+    analysis.comparison =
+        compare_with_law(analysis.study, analysis.selection.observations, law, options.noise, compare);
+  } catch (const Error& e) {
+    // Points that cannot be compared (too few, no noise to estimate) do not stop the rest of the analysis.
+    analysis.warnings.push_back(fmt::format("no comparison with {}: {}", law.name, e.what()));
+  }
 }
 
 void add_warnings(Analysis& analysis) {

@@ -186,14 +186,15 @@ Figure residual_figure(const Analysis& analysis) {
 }
 
 Figure allocation_figure(const Analysis& analysis) {
-  Figure figure{.id = "allocation",
-                .kind = "allocation",
-                .title = "How to spend a compute budget",
-                .caption =
-                    "Compute-optimal N and D against C = 6ND. Published laws were measured at 10⁵ to 10¹² times this "
-                    "compute with other tokenizers (kaplan2020-joint counts N without embeddings): their slopes may be "
-                    "compared, their heights hardly.",
-                .columns = 2};
+  Figure figure{
+      .id = "allocation",
+      .kind = "allocation",
+      .title = "How to spend a compute budget",
+      .caption =
+          "Compute-optimal N and D against C = 6ND. The published laws come from other texts and tokenizers, and from "
+          "1e18 FLOPs upwards (kaplan2020-joint counts N without embeddings): their slopes may be compared, their "
+          "heights hardly.",
+      .columns = 2};
   const auto& points = analysis.selection.observations;
   if (points.empty()) return figure;
   Interval range{INFINITY, 0};
