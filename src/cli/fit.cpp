@@ -235,7 +235,7 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--fix", arguments->fix, "hold a parameter: alpha=0.35; may be repeated");
   command->add_flag("--offset", options.offset, "power laws: fit an irreducible loss E as well");
   command
-      ->add_option("--starts", options.starts, "projection, grid (4,500 starts) or a published law as the only start")
+      ->add_option("--starts", options.starts, "projection, grid (4,500 starts) or a published law: the minimum nearest to it")
       ->capture_default_str();
   command
       ->add_option("--max-evaluations", options.max_evaluations,

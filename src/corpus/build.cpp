@@ -37,15 +37,19 @@ bool inside(const fs::path& file, const fs::path& folder) {
   return std::mismatch(d.begin(), d.end(), f.begin(), f.end()).first == d.end();
 }
 
-/// Share of the documents to hold out for about four times the smallest split, in steps of a percent.
-double enough_validation(const CorpusWriter& writer) {
+/// Share of the documents to hold out for about four times the smallest split, and at least five documents, in steps of
+/// a percent.
+double enough_validation(const CorpusWriter& writer, std::int64_t documents) {
   const auto all = static_cast<double>(writer.tokens(Split::train) + writer.tokens(Split::validation));
-  return std::min(0.5, std::ceil(100 * 4 * static_cast<double>(kMinValidationTokens) / all) / 100);
+  const double share =
+      std::max(4 * static_cast<double>(kMinValidationTokens) / all, 5 / static_cast<double>(documents));
+  return std::min(0.5, std::ceil(100 * share) / 100);
 }
 
-void check_size(const CorpusWriter& writer, const BuildOptions& options) {
+void check_size(const CorpusWriter& writer, const BuildOptions& options, std::int64_t documents) {
   const std::int64_t train = writer.tokens(Split::train), validation = writer.tokens(Split::validation);
-  if (train + validation == 0) fail_data("{}: the input holds no text; check --input", options.inputs.front());
+  if (train + validation == 0)
+    fail_data("{}: the input holds no text; check --input", input_name(options.inputs.front()));
   if (train < kMinTrainTokens) {
     fail_data(
         "the input gives {} training tokens, at least {} are needed (1 MB of text is a sensible minimum); add more "
@@ -55,7 +59,7 @@ void check_size(const CorpusWriter& writer, const BuildOptions& options) {
   if (validation < kMinValidationTokens) {
     fail_data(
         "the input gives {} validation tokens, at least {} are needed; hold out more with --validation-fraction {}{}",
-        validation, kMinValidationTokens, enough_validation(writer),
+        validation, kMinValidationTokens, enough_validation(writer, documents),
         options.documents == "file" ? ", or cut the text into more documents with --documents blank-line" : "");
   }
 }
@@ -92,7 +96,7 @@ Manifest build_corpus(const BuildOptions& options) {
   std::int64_t bytes_before = 0;
   for (const auto& path : files) {
     TextReader reader(path);
-    DocumentCutter cutter({.kind = manifest.documents.kind, .field = options.field}, path, keep);
+    DocumentCutter cutter({.kind = manifest.documents.kind, .field = options.field}, input_name(path), keep);
     for (std::string_view text = reader.next(); !text.empty(); text = reader.next()) {
       cutter.feed(text);
       if (options.progress) options.progress(bytes_before + reader.bytes());
@@ -103,7 +107,7 @@ Manifest build_corpus(const BuildOptions& options) {
     manifest.inputs.push_back({.path = path, .bytes = reader.bytes()});
     bytes_before += reader.bytes();
   }
-  check_size(writer, options);
+  check_size(writer, options, manifest.documents.total);
   manifest.name = options.name;
   return writer.publish(std::move(manifest));
 }

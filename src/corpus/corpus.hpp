@@ -28,7 +28,7 @@ struct CorpusDocuments {
   std::string separator = "\n\n";   ///< bytes written after every document
   std::int64_t total = 0;           ///< documents kept
   std::int64_t empty = 0;           ///< documents without any text, left out
-  std::int64_t cut = 0;             ///< cuts made in documents longer than max_document_bytes()
+  std::int64_t cut = 0;             ///< cuts made in documents longer than 1 MiB
 };
 template <class Visit, FieldsOf<CorpusDocuments> T>
 void fields(Visit&& visit, T& d) {

@@ -7,8 +7,9 @@
 
 namespace scalelaw {
 
-/// Longer documents are cut (after a line where there is one), so that memory stays bounded whatever the input.
-constexpr std::size_t kMaxDocumentBytes = std::size_t{16} << 20U;
+/// Longer documents are cut (after a line where there is one), so that memory stays bounded whatever the input, and so
+/// that a long text without an end to its documents is still held out in part.
+constexpr std::size_t kMaxDocumentBytes = std::size_t{1} << 20U;
 /// A longer JSON line is an error.
 constexpr std::size_t kMaxJsonLineBytes = std::size_t{64} << 20U;
 

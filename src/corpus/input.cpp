@@ -75,10 +75,12 @@ std::vector<std::string> expand_inputs(const std::vector<std::string>& paths) {
   return files;
 }
 
+std::string input_name(const std::string& path) { return path == "-" ? "standard input" : path; }
+
 struct TextReader::State {
   enum class Codec { plain, gzip, zstd };
 
-  std::string path;
+  std::string name;  // for messages
   int fd = -1;
   Codec codec = Codec::plain;
   std::string raw;          // bytes as stored
@@ -89,9 +91,9 @@ struct TextReader::State {
   ZSTD_DCtx* decompressor = nullptr;
   bool inside = false;  // in the middle of a gzip member or zstd frame
 
-  explicit State(std::string name) : path(std::move(name)) {
+  explicit State(const std::string& path) : name(input_name(path)) {
     fd = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) fail_data("{}: cannot be read: {}", path, std::strerror(errno));
+    if (fd < 0) fail_data("{}: cannot be read: {}", name, std::strerror(errno));
     raw.resize(kChunkBytes);
     fill();
     if (unread.starts_with(kGzipMagic)) start_gzip();
@@ -107,14 +109,14 @@ struct TextReader::State {
 
   void start_gzip() {
     constexpr int kGzipWindow = 15 + 16;  // largest window; + 16: a gzip header is expected
-    if (::inflateInit2(&inflater, kGzipWindow) != Z_OK) fail_device("{}: zlib could not start: out of memory?", path);
+    if (::inflateInit2(&inflater, kGzipWindow) != Z_OK) fail_device("{}: zlib could not start: out of memory?", name);
     codec = Codec::gzip;
     text.resize(kChunkBytes);
   }
 
   void start_zstd() {
     decompressor = ZSTD_createDCtx();
-    if (decompressor == nullptr) fail_device("{}: zstd could not start: out of memory?", path);
+    if (decompressor == nullptr) fail_device("{}: zstd could not start: out of memory?", name);
     codec = Codec::zstd;
     text.resize(kChunkBytes);
   }
@@ -125,8 +127,9 @@ struct TextReader::State {
     while (have < raw.size()) {
       const ssize_t n = ::read(fd, raw.data() + have, raw.size() - have);
       // Only a program that catches Ctrl-C gets here with EINTR; waiting on for more input would ignore the user.
-      if (n < 0 && errno == EINTR) throw Error(ExitCode::interrupted, fmt::format("{}: reading was interrupted", path));
-      if (n < 0) fail_data("{}: reading failed: {}", path, std::strerror(errno));
+      if (n < 0 && errno == EINTR)
+        throw Error(ExitCode::interrupted, fmt::format("{}: reading was interrupted; nothing was kept", name));
+      if (n < 0) fail_data("{}: reading failed: {}", name, std::strerror(errno));
       if (n == 0) break;
       have += static_cast<std::size_t>(n);
     }
@@ -134,7 +137,7 @@ struct TextReader::State {
   }
 
   [[noreturn]] void fail_damaged(const char* kind, const char* reason) const {
-    fail_data("{}: damaged {} data after {} bytes of text: {}; get the file again", path, kind, bytes, reason);
+    fail_data("{}: damaged {} data after {} bytes of text: {}; get the file again", name, kind, bytes, reason);
   }
 
   std::size_t inflate_some() {
@@ -179,7 +182,7 @@ struct TextReader::State {
   }
 };
 
-TextReader::TextReader(std::string path) : state_(std::make_unique<State>(std::move(path))) {}
+TextReader::TextReader(const std::string& path) : state_(std::make_unique<State>(path)) {}
 TextReader::TextReader(TextReader&&) noexcept = default;
 TextReader& TextReader::operator=(TextReader&&) noexcept = default;
 TextReader::~TextReader() = default;

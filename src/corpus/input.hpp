@@ -13,12 +13,15 @@ namespace scalelaw {
 /// (sorted). Errors (data): a path that does not exist, a pattern that matches nothing, a folder without files.
 [[nodiscard]] std::vector<std::string> expand_inputs(const std::vector<std::string>& paths);
 
+/// An input's name in messages: its path, or "standard input".
+[[nodiscard]] std::string input_name(const std::string& path);
+
 /// Reads one input from front to back in chunks. gzip (also dictzip and several members) and zstd (several frames) are
 /// recognised by their first bytes, not by name, so that they work on standard input too.
 class TextReader {
  public:
   /// @param path a file, or "-". Errors (data): it cannot be opened.
-  explicit TextReader(std::string path);
+  explicit TextReader(const std::string& path);
   TextReader(TextReader&&) noexcept;
   TextReader& operator=(TextReader&&) noexcept;
   ~TextReader();

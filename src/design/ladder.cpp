@@ -36,9 +36,14 @@ std::vector<Rung> buildable_shapes(const StudyConfig& config, double largest) {
   return rungs;
 }
 
-/// Nearest in ratio; of equally near ones the first (narrower).
-const Rung& nearest(const std::vector<Rung>& rungs, double params) {
-  return *std::ranges::min_element(rungs, {}, [&](const Rung& r) { return std::abs(std::log(r.params / params)); });
+/// Of the shapes within `tolerance` in ln params the one nearest to the middle aspect ratio, so that the aspect does not
+/// jump from rung to rung; where none is that near, the one nearest in params.
+const Rung& nearest(const std::vector<Rung>& rungs, double params, double tolerance, double middle_aspect) {
+  return *std::ranges::min_element(rungs, {}, [&](const Rung& r) {
+    const double distance = std::abs(std::log(r.params / params));
+    const double aspect = static_cast<double>(r.shape.d_model) / static_cast<double>(r.shape.n_layer);
+    return distance <= tolerance ? std::pair(0, std::abs(std::log(aspect / middle_aspect))) : std::pair(1, distance);
+  });
 }
 
 }  // namespace
@@ -53,25 +58,29 @@ std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config) 
   const double largest_optimum = expected_optimum(design, *std::ranges::max_element(design.budgets));
   const double step = std::log(design.size_factor);
   const auto count = static_cast<double>(design.sizes_per_budget);
-  const std::vector<Rung> shapes = buildable_shapes(config, largest_optimum * std::exp(step * (count + 1)));
+  const std::vector<Rung> shapes = buildable_shapes(config, largest_optimum * std::exp(step * (count + 6)));
   if (shapes.empty()) {
     fail_config("design: no shape has d_model a multiple of {}, at least {}, and d_model / n_layer in {} .. {}; widen "
                 "aspect_min .. aspect_max",
                 config.model.d_head, design.min_width, design.aspect_min, design.aspect_max);
   }
+  const double middle_aspect = std::sqrt(design.aspect_min * design.aspect_max);
   std::vector<std::vector<ShapeConfig>> ladder;
   for (const double budget : design.budgets) {
     const double position = std::log(expected_optimum(design, budget) / smallest_optimum) / step;
     const double first = std::round(position - (count - 1) / 2);
-    std::vector<ShapeConfig> sizes;
-    double last_params = 0;
-    for (double i = 0; i < count; ++i) {
-      const Rung& rung = nearest(shapes, smallest_optimum * std::exp(step * (first + i)));
-      if (rung.params <= last_params) continue;  // rungs below the smallest shape collapse onto it
-      last_params = rung.params;
-      sizes.push_back(rung.shape);
-    }
-    ladder.push_back(std::move(sizes));
+    const double optimum = expected_optimum(design, budget);
+    std::vector<Rung> sizes;
+    const auto add = [&](double index) {
+      const Rung& rung = nearest(shapes, smallest_optimum * std::exp(step * index), step / 8, middle_aspect);
+      const auto at = std::ranges::lower_bound(sizes, rung.params, {}, &Rung::params);
+      if (at == sizes.end() || at->params != rung.params) sizes.insert(at, rung);  // coarse shapes can collapse
+    };
+    for (double i = 0; i < count; ++i) add(first + i);
+    for (double i = 1; i <= 4 && sizes.back().params <= optimum; ++i) add(first + count - 1 + i);
+    for (double i = 1; i <= 4 && sizes.front().params >= optimum; ++i) add(first - i);
+    ladder.emplace_back();
+    for (const Rung& rung : sizes) ladder.back().push_back(rung.shape);
   }
   return ladder;
 }

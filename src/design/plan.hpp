@@ -45,9 +45,10 @@ struct Plan {
 [[nodiscard]] double expected_optimum(const DesignConfig& design, double flops);
 
 /// Sizes of an isoFLOP ladder for every budget, smallest first. The rungs are a geometric series (ratio size_factor) through
-/// the smallest budget's expected optimum, each the buildable shape nearest in ratio with aspect_min <= d_model / n_layer <=
-/// aspect_max and d_model >= min_width; a budget takes the sizes_per_budget rungs centred on its optimum. Budgets share
-/// rungs, so that their runs share trunks.
+/// the smallest budget's expected optimum, each a buildable shape with aspect_min <= d_model / n_layer <= aspect_max and
+/// d_model >= min_width: within an eighth of a step the one of most middling aspect, else the nearest in params. A budget
+/// takes the sizes_per_budget rungs centred on its optimum, and more where shapes are so coarse that one of its sides would
+/// stay empty (below the smallest shape it does). Budgets share rungs, so that their runs share trunks.
 [[nodiscard]] std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config);
 
 /// The budget of the design that a run of these FLOPs (under design.convention) belongs to: the nearest in ratio, if it is

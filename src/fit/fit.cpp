@@ -129,9 +129,12 @@ FitResult fit_parametric(const std::vector<Observation>& points, const FitOption
   }
   const std::vector<StartValues> starts = starts_of(problem, options);
   std::vector<Solution> solutions(starts.size());
+  // A named set of constants is asked for to find the minimum nearest to it, so no continuation leads away from it
+  // first.
+  const bool local = options.starts != "projection" && options.starts != "grid";
   parallel_for(starts.size(), options.threads, [&](std::size_t i) {
     solutions[i] = solve(problem, problem.weights, start_from(problem, starts[i]),
-                         {.max_evaluations = static_cast<int>(options.max_evaluations)});
+                         {.warm = local, .max_evaluations = static_cast<int>(options.max_evaluations)});
   });
   const Solution* best = best_of(solutions);
   result.convergence.starts = static_cast<std::int64_t>(starts.size());

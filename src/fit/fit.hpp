@@ -29,17 +29,17 @@ struct BootstrapOptions {
 struct FitOptions {
   LawKind law = LawKind::chinchilla;
   std::string method = "parametric";  ///< parametric | isoflop | envelope
-  Objective objective;
-  Convention convention;                     ///< recorded in the result; the observations already follow it
+  Objective objective = {};
+  Convention convention = {};                     ///< recorded in the result; the observations already follow it
   std::int64_t drop_highest = 0;             ///< leave out the K highest losses before fitting
   std::map<std::string, double> fixed = {};  ///< parameters held at a value
   bool offset = false;                       ///< power laws: fit the offset E (else it is 0)
   std::string starts =
-      "projection";  ///< projection | grid (4,500 of Hoffmann et al.) | name of a published law as only start
+      "projection";  ///< projection | grid (4,500 of Hoffmann et al.) | a published law: the minimum nearest to it
   std::int64_t max_evaluations = 400;   ///< of the objective per start; a solver that needs more is reported as stalled
   bool profile = true;                  ///< profile-likelihood intervals (method parametric)
-  std::optional<double> holdout_above;  ///< FLOPs: fit the runs up to it, predict the others
-  BootstrapOptions bootstrap;
+  std::optional<double> holdout_above = std::nullopt;  ///< FLOPs: fit the runs up to it, predict the others
+  BootstrapOptions bootstrap = {};
   int threads = 1;
 };
 

@@ -83,9 +83,28 @@ Identifiability profile_interval(const std::vector<Observation>& points, const P
         step *= 1.7;
       }
     }
-    for (int i = 0; i < 40 && std::abs(outside - inside) > 1e-5 * std::max(std::abs(inside - center), 1e-9); ++i) {
-      const double middle = 0.5 * (inside + outside);
-      (profile(natural(middle)) > limit ? outside : inside) = middle;
+    // The rise is close to a parabola, so its root is close to linear: false position on it, halving a stale end's
+    // value.
+    const auto excess = [&](double x) {
+      return std::sqrt(std::max(profile(natural(x)) - solution.value, 0.0) / (limit - solution.value)) - 1;
+    };
+    double f_inside = excess(inside), f_outside = excess(outside);
+    int side = 0;
+    for (int i = 0; i < 30 && std::abs(outside - inside) > 1e-6 * std::abs(inside - center); ++i) {
+      const double x = (f_outside * inside - f_inside * outside) / (f_outside - f_inside);
+      const double f = excess(x);
+      if (std::abs(f) < 1e-5) return natural(x);
+      if (f > 0) {
+        outside = x;
+        f_outside = f;
+        if (side == 1) f_inside /= 2;
+        side = 1;
+      } else {
+        inside = x;
+        f_inside = f;
+        if (side == -1) f_outside /= 2;
+        side = -1;
+      }
     }
     return natural(inside);
   };

@@ -36,7 +36,7 @@ struct Selection {
 };
 
 struct SelectionOptions {
-  Convention convention;
+  Convention convention = {};
   std::int64_t min_steps = 150;  ///< runs with fewer optimizer steps are left out
   bool keep_edge = true;         ///< keep points whose best lr lies on the edge of the sweep (flagged in the sweep)
 };

@@ -146,7 +146,7 @@ class Pool {
       if (event.is_object() && event.contains("event")) {
         handle_event(r, event);
       } else if (!line.empty()) {
-        append_line(r.worker.log, line);
+        append_line(r.worker.log, kFromOutput + line);
       }
     }
   }
@@ -161,7 +161,7 @@ class Pool {
       progress_.update(job.id, std::isfinite(fraction) ? fraction : 0, number_or_nan(event, "loss"),
                        std::isfinite(speed) ? speed : 0);
     } else if (event["event"] == "record") {
-      const std::string id = event.contains("id") && event["id"].is_string() ? event["id"].get<std::string>() : "";
+      const std::string id = event.contains("run") && event["run"].is_string() ? event["run"].get<std::string>() : "";
       if (!id.empty() && counted_.insert(id).second) progress_.set_done_runs(progress_.done_runs() + 1);
       log_event(study_, "run_finished", {{"run", id}, {"job", job.id}, {"loss", finite_or_null(number_or_nan(event, "loss"))}});
     }

@@ -28,6 +28,17 @@ void remove_stale_temporaries(const fs::path& study) {
   }
 }
 
+/// Renames what stands where a record of the plan belongs but is none (unreadable, or of a failed run) to NAME.bad: a
+/// trainer takes a file that is there as a run done.
+void set_aside(const fs::path& folder, const std::vector<RunSpec>& runs, const RecordSet& records) {
+  for (const RunSpec& run : runs) {
+    const std::string id = run_id(run);
+    const fs::path file = record_path(folder, id);
+    std::error_code error;
+    if (!records.finished(id) && fs::exists(file, error)) fs::rename(file, file.string() + ".bad", error);
+  }
+}
+
 /// Simulates in this process. Returns whether it was interrupted.
 bool simulate_missing(const fs::path& folder, const std::vector<RunSpec>& runs, const RecordSet& records, Signals& signals,
                       Progress& progress) {
@@ -97,6 +108,7 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   const RecordSet before = read_records(options.folder);
   summary.bad = before.bad;
   summary.before = count_finished(runs, before);
+  set_aside(options.folder, runs, before);
   log_event(options.folder, "study_started",
             {{"planned", summary.planned}, {"finished", summary.before}, {"backend", options.backend.simulate ? "simulate" : "train"},
              {"device", options.backend.simulate ? "simulator" : options.backend.device}});

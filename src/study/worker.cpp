@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
@@ -50,17 +51,20 @@ int take_job_lock(const std::filesystem::path& folder) {
   ::_exit(127);
 }
 
-std::string last_line(const std::filesystem::path& file, std::uintmax_t from) {
+/// Last line that the process wrote to its standard error.
+std::string last_error_line(const std::filesystem::path& file, std::uintmax_t from) {
   std::string text;
   try {
     text = read_text_file(file);
   } catch (const Error&) {
     return "";
   }
-  text = from < text.size() ? text.substr(from) : "";
-  text.erase(text.find_last_not_of(" \t\r\n") + 1);
-  const auto start = text.rfind('\n');
-  std::string line = start == std::string::npos ? text : text.substr(start + 1);
+  std::istringstream lines(from < text.size() ? text.substr(from) : "");
+  std::string line;
+  for (std::string next; std::getline(lines, next);) {
+    next.erase(next.find_last_not_of(" \t\r") + 1);
+    if (!next.empty() && !next.starts_with(kFromOutput)) line = next;
+  }
   if (line.size() > kLongestReason) line = line.substr(0, kLongestReason) + " ...";
   return line;
 }
@@ -132,7 +136,7 @@ std::vector<std::string> read_lines(Worker& worker) {
 std::string explain_end(const Worker& worker, int status) {
   std::string how = WIFSIGNALED(status) ? fmt::format("killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
                                         : fmt::format("exit code {}", WEXITSTATUS(status));
-  const std::string line = last_line(worker.log, worker.log_start);
+  const std::string line = last_error_line(worker.log, worker.log_start);
   return line.empty() ? how : fmt::format("{}: {}", how, line);
 }
 

@@ -13,6 +13,9 @@
 
 namespace scalelaw {
 
+/// Starts a line of the log that came from standard output without being an event: talk, not the reason of a failure.
+inline constexpr const char* kFromOutput = "[stdout] ";
+
 struct Worker {
   pid_t pid = -1;       ///< also its process group
   int output = -1;      ///< its standard output, non-blocking; -1 once at its end
@@ -31,7 +34,7 @@ struct Worker {
 /// Whole lines that have arrived; sets output to -1 at the end of the stream.
 [[nodiscard]] std::vector<std::string> read_lines(Worker& worker);
 
-/// How a process ended, from waitpid's status, and the last line of its log: "exit code 4: error: disk full".
+/// How a process ended, from waitpid's status, and the last line of its standard error: "exit code 4: error: disk full".
 [[nodiscard]] std::string explain_end(const Worker& worker, int status);
 
 /// Sends a signal to the worker and its descendants.

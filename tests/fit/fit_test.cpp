@@ -1,0 +1,213 @@
+#include "fit/fit.hpp"
+
+#include <gmock/gmock.h>
+
+#include "fit/fixtures.hpp"
+
+namespace scalelaw {
+namespace {
+
+using test::isoflop_design;
+using test::kTinyBudgets;
+using test::tiny_law;
+using testing::HasSubstr;
+
+TEST(Fit, RecoversTheConstantsOfNoiseFreeData) {
+  const FitResult r = fit(isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0, 1), {});
+  EXPECT_EQ(r.convergence.status, "converged");
+  for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(r.fitted.values[k] / tiny_law().values[k], 1, 1e-8) << k;
+  EXPECT_LT(r.objective_value, 1e-25);
+}
+
+TEST(Fit, EveryLawRecoversItsOwnConstants) {
+  const std::vector<Law> laws = {
+      {.kind = LawKind::kaplan, .values = {3e7, 2e9, 0.2, 0.3}, .name = "", .source = "", .convention = {}},
+      {.kind = LawKind::power_n, .values = {2e7, 0.2, 0.9}, .name = "", .source = "", .convention = {}},
+      {.kind = LawKind::power_d, .values = {4e9, 0.15, 0.9}, .name = "", .source = "", .convention = {}},
+      {.kind = LawKind::power_c, .values = {4e16, 0.1, 0.9}, .name = "", .source = "", .convention = {}},
+      {.kind = LawKind::overtraining, .values = {1.1, 40.0, 60.0, 0.13}, .name = "", .source = "", .convention = {}},
+      {.kind = LawKind::data_constrained,
+       .values = {1.1, 10.0, 25.0, 0.26, 0.25, 9.0, 4.0},
+       .name = "",
+       .source = "",
+       .convention = {}}};
+  for (const Law& law : laws) {
+    std::vector<Observation> points = isoflop_design(tiny_law(), kTinyBudgets, 9, 12, 0, 1);
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      points[i].unique_tokens = points[i].tokens / std::pow(2.0, static_cast<double>(i % 6));
+      points[i].loss_nats = predict_loss(law, law_point(points[i]));
+    }
+    const FitResult r = fit(points, {.law = law.kind, .offset = true, .profile = false});
+    EXPECT_EQ(r.convergence.status, "converged") << law_info(law.kind).name << ": " << r.message;
+    for (std::size_t k = 0; k < law.values.size(); ++k) {
+      EXPECT_NEAR(r.fitted.values[k] / law.values[k], 1, 1e-5)
+          << law_info(law.kind).name << " " << law_info(law.kind).parameters[k];
+    }
+  }
+}
+
+TEST(Fit, FixedParametersStayAndTheOthersMove) {
+  const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
+  const FitResult r = fit(points, {.fixed = {{"alpha", 0.3}, {"A", 20.0}}});
+  EXPECT_EQ(r.convergence.status, "converged");
+  EXPECT_DOUBLE_EQ(r.fitted.value("alpha"), 0.3);
+  EXPECT_DOUBLE_EQ(r.fitted.value("A"), 20.0);
+  EXPECT_NE(r.fitted.value("beta"), tiny_law().value("beta"));
+  EXPECT_FALSE(r.identifiability.contains("alpha"));
+}
+
+TEST(Fit, WeightsAreMultiplicities) {
+  auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.02, 1);
+  auto doubled = points;
+  doubled.push_back(points[4]);
+  doubled.push_back(points[4]);
+  points[4].weight = 3;
+  const FitResult weighted = fit(points, {.profile = false}), repeated = fit(doubled, {.profile = false});
+  EXPECT_EQ(repeated.convergence.status, "converged");
+  for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(weighted.fitted.values[k] / repeated.fitted.values[k], 1, 1e-7);
+}
+
+TEST(Fit, ASolverStoppedEarlySaysSo) {
+  const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.02, 1);
+  const FitResult r = fit(points, {.starts = "hoffmann2022", .max_evaluations = 3});
+  EXPECT_EQ(r.convergence.status, "stalled");
+  EXPECT_THAT(describe(r), HasSubstr("NOT CONVERGED (stalled)"));
+  EXPECT_GT(r.convergence.gradient_norm, 1e-9);
+}
+
+TEST(Fit, FourPointsAreTooFewForFiveParameters) {
+  auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.02, 1);
+  points.resize(4);
+  const FitResult r = fit(points, {});
+  EXPECT_EQ(r.convergence.status, "too_few_points");
+  EXPECT_THAT(r.message, HasSubstr("at least 7"));
+  EXPECT_TRUE(r.fitted.values.empty());
+  EXPECT_THAT(describe(r), HasSubstr("NOT CONVERGED (too_few_points)"));
+  EXPECT_EQ(fit(points, {.fixed = {{"alpha", .3}, {"beta", .3}, {"E", 1.}}}).convergence.status, "converged");
+}
+
+TEST(Fit, AllRunsAtOneRatioDoNotIdentifyTheLaw) {
+  std::vector<Observation> points;
+  Rng rng = make_rng(1, "ratio");
+  for (int i = 0; i < 30; ++i) {
+    Observation o;
+    o.params = 1e4 * std::pow(1.3, i);
+    o.tokens = 20 * o.params;
+    o.flops = 6 * o.params * o.tokens;
+    o.loss_nats = predict_loss(tiny_law(), law_point(o)) * std::exp(0.01 * standard_normal(rng));
+    points.push_back(o);
+  }
+  const FitResult r = fit(points, {});
+  const bool unidentified = std::ranges::any_of(r.identifiability, [](const auto& i) { return !i.second.identified; });
+  EXPECT_TRUE(!r.converged() || unidentified) << describe(r);
+}
+
+TEST(Fit, ExactCopiesOfOnePointAreSingular) {
+  const auto points = std::vector<Observation>(12, isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.02, 1)[3]);
+  EXPECT_FALSE(fit(points, {}).converged());
+}
+
+TEST(Fit, ATermThatTheDataDoNotNeedEndsAtItsBound) {
+  auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0, 1);
+  for (Observation& o : points)
+    o.loss_nats = std::pow(1e9 / o.params, 0.1) * std::exp(1e-4 * std::sin(1e3 * std::log(o.params)));
+  const FitResult r = fit(points, {.law = LawKind::power_n, .offset = true});
+  EXPECT_EQ(r.convergence.status, "at_bound");
+  EXPECT_THAT(r.message, HasSubstr("E"));
+}
+
+TEST(Fit, BootstrapDoesNotDependOnThreads) {
+  const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
+  for (const char* resample : {"runs", "groups", "parametric"}) {
+    FitOptions options{.bootstrap = {.replicates = 60, .resample = resample, .seed = 3}, .threads = 1};
+    const Json one = to_json(fit(points, options));
+    options.threads = 3;
+    EXPECT_EQ(one, to_json(fit(points, options))) << resample;
+    options.bootstrap.seed = 4;
+    EXPECT_NE(one, to_json(fit(points, options))) << resample;
+  }
+}
+
+TEST(Fit, GroupsResampleTogether) {
+  // Pairs of copies: as runs they look like twice the data, as groups they do not.
+  auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.02, 1);
+  auto copies = points;
+  for (std::size_t i = 0; i < points.size(); ++i) points[i].group = copies[i].group = fmt::format("g{}", i);
+  points.insert(points.end(), copies.begin(), copies.end());
+  const auto se = [&](const char* resample) {
+    return fit(points, {.profile = false, .bootstrap = {.replicates = 400, .resample = resample}})
+        .bootstrap.derived_se.at("a");
+  };
+  EXPECT_GT(se("groups"), 1.2 * se("runs"));
+}
+
+TEST(Fit, HoldoutBeatsTheStraightLine) {
+  const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.003, 1);
+  const FitResult r = fit(points, {.holdout_above = 5e14});
+  EXPECT_EQ(r.n, 28);
+  EXPECT_EQ(r.holdout.n, 7);
+  EXPECT_LT(r.holdout.rms_log_error, 0.02);
+  EXPECT_LT(r.holdout.rms_log_error, r.holdout.baseline_rms_log_error / 2);
+  EXPECT_THROW((void)fit(points, {.holdout_above = 1e30}), Error);
+}
+
+TEST(Fit, ReplicateNoiseIsPooledOverSeeds) {
+  std::vector<Observation> points;
+  Rng rng = make_rng(2, "noise");
+  for (int i = 0; i < 400; ++i) {
+    Observation o;
+    o.params = 1e5 * (1 + i / 4);
+    o.tokens = 1e7;
+    o.flops = 6 * o.params * o.tokens;
+    o.seed = i % 4;
+    o.loss_nats = (2 + i / 4) * std::exp(0.02 * standard_normal(rng));
+    points.push_back(o);
+  }
+  EXPECT_NEAR(replicate_noise(points).value(), 0.02, 0.002);
+  points.resize(2);
+  EXPECT_FALSE(replicate_noise(points).has_value());
+}
+
+TEST(Fit, JsonGoesThereAndBack) {
+  const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
+  for (const char* method : {"parametric", "isoflop", "envelope"}) {
+    const FitOptions options{.method = method, .holdout_above = 5e14, .bootstrap = {.replicates = 20}};
+    const Json json = to_json(fit(points, options));
+    EXPECT_EQ(json.at("schema"), "scalelaw.fit/1");
+    EXPECT_EQ(to_json(fit_from_json(json, "test")), json) << method;
+  }
+  auto few = points;
+  few.resize(3);
+  const Json refused = to_json(fit(few, {}));
+  EXPECT_EQ(to_json(fit_from_json(refused, "test")), refused);
+  EXPECT_THROW((void)fit_from_json(Json::object(), "test"), Error);
+  EXPECT_THROW((void)fit_from_json(Json::parse(R"({"schema":"scalelaw.run/1"})"), "test"), Error);
+}
+
+TEST(Fit, DropHighestLeavesOutTheHighestLosses) {
+  auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0, 1);
+  points[0].loss_nats = 50;
+  points[9].loss_nats = 40;
+  const FitResult r = fit(points, {.drop_highest = 2});
+  EXPECT_EQ(r.n, 33);
+  EXPECT_LT(r.objective_value, 1e-25);
+  EXPECT_THROW((void)fit(points, {.drop_highest = 36}), Error);
+}
+
+TEST(Fit, ObjectivesAreSums) {
+  const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.02, 1);
+  for (const ObjectiveKind kind : {ObjectiveKind::log_mse, ObjectiveKind::mse}) {
+    const FitResult r = fit(points, {.objective = {.kind = kind}});
+    ASSERT_TRUE(r.converged());
+    double sum = 0;
+    for (const Observation& o : points) {
+      const double predicted = predict_loss(r.fitted, law_point(o));
+      const double error = kind == ObjectiveKind::mse ? predicted - o.loss_nats : std::log(predicted / o.loss_nats);
+      sum += error * error;
+    }
+    EXPECT_NEAR(r.objective_value / sum, 1, 1e-10);
+  }
+}
+
+}  // namespace
+}  // namespace scalelaw

@@ -1,0 +1,131 @@
+#include "fit/problem.hpp"
+
+#include "fit/fixtures.hpp"
+#include "fit/starts.hpp"
+
+namespace scalelaw {
+namespace {
+
+using test::isoflop_design;
+using test::kTinyBudgets;
+using test::tiny_law;
+
+// The objective in plain loops, from the definition.
+double plain_objective(const std::vector<Observation>& points, const Law& law, const Objective& objective) {
+  double sum = 0;
+  for (const Observation& o : points) {
+    const double predicted = predict_loss(law, law_point(o));
+    const double r =
+        objective.kind == ObjectiveKind::mse ? predicted - o.loss_nats : std::log(predicted) - std::log(o.loss_nats);
+    const double d = objective.delta;
+    const bool tail = objective.kind == ObjectiveKind::log_huber && std::abs(r) > d;
+    sum += o.weight * (tail ? d * (std::abs(r) - d / 2) : r * r / 2);
+  }
+  return sum;
+}
+
+struct Case {
+  LawKind law;
+  std::vector<double> values;
+};
+
+std::vector<Case> cases() {
+  return {{LawKind::chinchilla, {1.1, 10.0, 25.0, 0.26, 0.25}},
+          {LawKind::kaplan, {3e7, 2e9, 0.2, 0.3}},
+          {LawKind::power_n, {2e7, 0.2, 0.9}},
+          {LawKind::overtraining, {1.1, 40.0, 60.0, 0.13}},
+          {LawKind::data_constrained, {1.1, 10.0, 25.0, 0.26, 0.25, 9.0, 4.0}}};
+}
+
+TEST(Problem, ObjectiveGradientAndHessianAgreeWithPlainLoopsAndDifferences) {
+  std::vector<Observation> points = isoflop_design(tiny_law(), kTinyBudgets, 6, 8, 0.02, 3);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    points[i].weight = 1 + static_cast<double>(i % 3);
+    points[i].unique_tokens = points[i].tokens / (1 + static_cast<double>(i % 5));
+  }
+  for (const Case& c : cases()) {
+    for (const ObjectiveKind kind : {ObjectiveKind::log_huber, ObjectiveKind::log_mse, ObjectiveKind::mse}) {
+      // A delta within the residuals, so that both branches of Huber's function count.
+      const Objective objective{.kind = kind, .delta = 0.05};
+      const double delta = kind == ObjectiveKind::log_huber ? objective.delta : INFINITY;
+      const Problem p = make_problem(points, c.law, objective, {});
+      const Vector theta = start_from(p, c.values);
+      LocalModel at;
+      evaluate(p, p.weights, delta, true, std::span(theta.data(), p.free.size()), at);
+      const Law law{.kind = c.law, .values = natural_values(p, theta), .name = "", .source = "", .convention = {}};
+      EXPECT_NEAR(at.value, plain_objective(points, law, objective), 1e-11 * at.value) << law_info(c.law).name;
+      for (std::size_t k = 0; k < p.free.size(); ++k) {
+        const double h = 1e-6 * std::max(1.0, std::abs(theta[k]));
+        Vector up = theta, down = theta;
+        up[k] += h;
+        down[k] -= h;
+        LocalModel a, b;
+        evaluate(p, p.weights, delta, true, std::span(up.data(), p.free.size()), a);
+        evaluate(p, p.weights, delta, true, std::span(down.data(), p.free.size()), b);
+        EXPECT_NEAR(at.gradient[k], (a.value - b.value) / (2 * h), 1e-6 * (std::abs(at.gradient[k]) + at.value))
+            << law_info(c.law).name << " " << k;
+        for (std::size_t j = 0; j < p.free.size(); ++j) {
+          const double scale = std::sqrt(std::abs(at.hessian[k][k] * at.hessian[j][j])) + std::abs(at.value);
+          EXPECT_NEAR(at.hessian[j][k], (a.gradient[j] - b.gradient[j]) / (2 * h), 2e-4 * scale)
+              << law_info(c.law).name << " " << j << k;
+        }
+      }
+    }
+  }
+}
+
+TEST(Problem, WorkingCoordinatesGoThereAndBack) {
+  const std::vector<Observation> points = isoflop_design(tiny_law(), kTinyBudgets, 5, 4, 0, 1);
+  for (const std::map<std::string, double>& fixed :
+       {std::map<std::string, double>{}, {{"A", 12.0}}, {{"alpha", 0.28}}, {{"E", 1.0}, {"B", 30.0}}}) {
+    const Problem p = make_problem(points, LawKind::chinchilla, {}, fixed);
+    const std::vector<double> back = natural_values(p, start_from(p, tiny_law().values));
+    for (std::size_t k = 0; k < back.size(); ++k) EXPECT_NEAR(back[k] / tiny_law().values[k], 1, 1e-12) << k;
+  }
+}
+
+TEST(Problem, ProjectionFindsTheNeighbourhoodOfEveryLaw) {
+  // Noise-free data of each law; the best start must already predict within a few per cent.
+  for (const Case& c : cases()) {
+    const Law law{.kind = c.law, .values = c.values, .name = "", .source = "", .convention = {}};
+    std::vector<Observation> points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0, 1);
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      points[i].unique_tokens = points[i].tokens / (1 + static_cast<double>(i % 5));
+      points[i].loss_nats = predict_loss(law, law_point(points[i]));
+    }
+    const Problem p = make_problem(points, c.law, {}, {});
+    const auto starts = projection_starts(p);
+    ASSERT_FALSE(starts.empty()) << law_info(c.law).name;
+    const Law start{.kind = c.law, .values = starts.front(), .name = "", .source = "", .convention = {}};
+    for (const Observation& o : points) {
+      EXPECT_NEAR(predict_loss(start, law_point(o)) / o.loss_nats, 1, 0.05) << law_info(c.law).name;
+    }
+  }
+}
+
+TEST(Problem, BadPointsAreNamed) {
+  const std::vector<Observation> good = isoflop_design(tiny_law(), kTinyBudgets, 5, 4, 0, 1);
+  for (const double bad : {0.0, -1.0, double(INFINITY), double(NAN)}) {
+    std::vector<Observation> points = good;
+    points[3].loss_nats = bad;
+    points[3].run = "abc123";
+    try {
+      (void)make_problem(points, LawKind::chinchilla, {}, {});
+      FAIL() << bad;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ExitCode::data);
+      EXPECT_NE(std::string(e.what()).find("abc123"), std::string::npos);
+      EXPECT_NE(std::string(e.what()).find("loss"), std::string::npos);
+    }
+  }
+}
+
+TEST(Problem, WrongFixedParametersAreNamed) {
+  const std::vector<Observation> points = isoflop_design(tiny_law(), kTinyBudgets, 5, 4, 0, 1);
+  EXPECT_THROW((void)make_problem(points, LawKind::chinchilla, {}, {{"gamma", 1.0}}), Error);
+  EXPECT_THROW((void)make_problem(points, LawKind::chinchilla, {}, {{"alpha", -1.0}}), Error);
+  EXPECT_THROW((void)make_problem(points, LawKind::power_n, {}, {{"X", 1.0}, {"alpha", 1.0}, {"E", 0.0}}), Error);
+}
+
+}  // namespace
+}  // namespace scalelaw
