@@ -191,9 +191,9 @@ Figure allocation_figure(const Analysis& analysis) {
       .kind = "allocation",
       .title = "How to spend a compute budget",
       .caption =
-          "Compute-optimal N and D against C = 6ND. The published laws come from other texts and tokenizers, and from "
-          "1e18 FLOPs upwards (kaplan2020-joint counts N without embeddings): their slopes may be compared, their "
-          "heights hardly.",
+          "Compute-optimal N and D against C = 6ND. The published laws come from other texts, tokenizers and ranges "
+          "of compute (kaplan2020-joint counts N without embeddings): their slopes may be compared, their heights "
+          "hardly.",
       .columns = 2};
   const auto& points = analysis.selection.observations;
   if (points.empty()) return figure;
