@@ -1,6 +1,6 @@
-// Causal attention of one chunk of sequences, head by head. Included by kernels.cpp only.
-// Queries and keys come normalized, so |score| <= sqrt(d_head) and exp needs no maximum subtracted.
-// T context, D d_head. The weights kept are E = exp(S) below and on the diagonal; the softmax is P = E / sums.
+/// Causal attention of one chunk of sequences, head by head. Included by kernels.cpp only.
+/// Queries and keys come normalized, so |score| <= sqrt(d_head) and exp needs no maximum subtracted.
+/// T context, D d_head. The weights kept are E = exp(S) below and on the diagonal; the softmax is P = E / sums.
 #pragma once
 #include "models/native/gemm.hpp"
 #include "models/native/pointwise.hpp"

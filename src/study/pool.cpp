@@ -77,6 +77,7 @@ class Pool {
     job.corpus = options_.corpus;
     job.device = options_.device;
     job.threads = options_.threads;
+    job.engine = options_.engine;
     job.checkpoint_every_s = options_.checkpoint_every_s;
     job.runs = plan.runs;
     write_json_file(job_folder(study_, plan.id) / "job.json", to_json(job));

@@ -17,6 +17,7 @@ struct PoolOptions {
   std::int64_t workers = 1;          ///< processes at once; on CUDA each sees one device, by CUDA_VISIBLE_DEVICES
   std::int64_t devices = 1;          ///< CUDA devices to spread the workers over
   std::int64_t threads = 1;          ///< per process
+  std::string engine = "auto";       ///< see Job::engine
   double checkpoint_every_s = 60;
   std::string corpus;                ///< folder, absolute
   int attempts = 3;                  ///< a process that dies is started again, from its checkpoint, this often in all

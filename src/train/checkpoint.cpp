@@ -55,6 +55,7 @@ void save_checkpoint(const std::filesystem::path& path, const std::string& job_i
                    {"branch", std::to_string(state.branch)},
                    {"cooldown", state.cooldown ? runs.dump() : ""},
                    {"curve_stride", std::to_string(setup.curve_stride)},
+                   {"engine", setup.engine.reason},
                    {"trained_s", Json(state.trained_s).dump()}};
   store_stack(file, "trunk", setup, state.trunk);
   if (state.cooldown) store_stack(file, "cooldown", setup, *state.cooldown);
@@ -67,6 +68,7 @@ JobState load_checkpoint(const std::filesystem::path& path, const ExpectedState&
     if (file.meta("schema") != kSchema) fail_data("its schema is {}, not {}", file.meta("schema"), kSchema);
     if (file.meta("job") != expected.job_id) fail_data("it belongs to job {}", file.meta("job"));
     if (file.meta("curve_stride") != std::to_string(setup.curve_stride)) fail_data("its curve has another stride");
+    if (file.meta("engine") != setup.engine.reason) fail_data("it was made by {}", file.meta("engine"));
     JobState state;
     state.branch = Json::parse(file.meta("branch")).get<std::size_t>();
     state.trained_s = Json::parse(file.meta("trained_s")).get<double>();

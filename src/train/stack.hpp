@@ -6,7 +6,7 @@
 
 #include "core/records.hpp"
 #include "corpus/corpus.hpp"
-#include "models/engine.hpp"
+#include "models/engine_choice.hpp"
 
 namespace scalelaw {
 
@@ -15,6 +15,7 @@ struct StackSetup {
   Layout layout;
   Device device;
   std::string precision = "fp32";
+  EngineChoice engine;
   std::int64_t train_tokens = 0, validation_tokens = 0;
   Buffer<std::uint8_t> train, validation;  ///< empty on a CPU, which reads the mapped files
   const std::uint8_t* train_data = nullptr;
@@ -23,7 +24,7 @@ struct StackSetup {
 };
 /// Puts the corpus where the device can read it. The corpus must outlive the setup.
 [[nodiscard]] StackSetup make_setup(const ModelSpec& model, const Device& device, const std::string& precision,
-                                    const Corpus& corpus, std::int64_t curve_stride);
+                                    const EngineChoice& engine, const Corpus& corpus, std::int64_t curve_stride);
 
 /// Averages of loss and gradient norm over curve_stride steps each.
 struct Curve {

@@ -95,6 +95,7 @@ class Trainer {
                   job_.id);
     }
     const Device device = open_device(job_.device);
+    const EngineChoice engine = choose_engine(job_.engine, spec.model, device, spec.precision);
     corpus_ = load_corpus(job_.corpus);
     if (corpus_.manifest.sha256 != spec.data.corpus_sha256) {
       fail_data("{}: this corpus has sha256 {}, the job's runs name {}; give the corpus they were planned with",
@@ -108,12 +109,13 @@ class Trainer {
                                            [](const Branch& a, const Branch& b) { return a.steps < b.steps; });
     constexpr std::int64_t kPoints = 200;
     setup_ =
-        make_setup(spec.model, device, spec.precision, corpus_, std::max<std::int64_t>(1, shortest->steps / kPoints));
+        make_setup(spec.model, device, spec.precision, engine, corpus_, std::max<std::int64_t>(1, shortest->steps / kPoints));
     const BuildInfo build = build_info();
     context_.version = build.version;
     context_.git = build.git;
     context_.compiler = build.compiler;
     context_.torch = torch_version();
+    context_.engine = engine.reason;
     context_.device = device.name;
     context_.precision = precision_reason(spec, device);
     context_.host = host_name();

@@ -12,11 +12,13 @@ namespace {
 
 using synthetic::small_run;
 
-struct StackTest : testing::Test {
+/// Every test holds for both engines.
+struct StackTest : testing::TestWithParam<std::string> {
   std::filesystem::path folder = synthetic::fresh_folder("stack");
   Manifest manifest = synthetic::write_corpus(folder);
   Corpus corpus = load_corpus(folder);
-  StackSetup setup = make_setup(small_run(manifest.sha256, 0.01, 1).model, open_device("cpu"), "fp32", corpus, 1);
+  StackSetup setup = make_setup(small_run(manifest.sha256, 0.01, 1).model, open_device("cpu"), "fp32",
+                                 EngineChoice{.kind = GetParam(), .reason = ""}, corpus, 1);
 
   RunSpec run(double lr, std::int64_t seed, std::int64_t steps = 200) const {
     return small_run(manifest.sha256, lr, steps, seed);
@@ -35,7 +37,7 @@ double relative_difference(const std::vector<float>& a, const std::vector<float>
   return difference / size;
 }
 
-TEST_F(StackTest, MembersTrainAsTheyWouldAlone) {
+TEST_P(StackTest, MembersTrainAsTheyWouldAlone) {
   const std::vector<RunSpec> specs = {run(0.002, 1), run(0.008, 1), run(0.002, 2), run(0.03, 3)};
   Stack together = make_stack(setup, specs);
   advance(together, 100);
@@ -54,7 +56,7 @@ TEST_F(StackTest, MembersTrainAsTheyWouldAlone) {
   }
 }
 
-TEST_F(StackTest, AMemberGivenANanChangesNoOtherBit) {
+TEST_P(StackTest, AMemberGivenANanChangesNoOtherBit) {
   const std::vector<RunSpec> specs = {run(0.01, 1), run(0.01, 2), run(0.01, 3)};
   Stack clean = make_stack(setup, specs), poisoned = make_stack(setup, specs);
   const std::int64_t params = setup.layout.params;
@@ -77,7 +79,7 @@ TEST_F(StackTest, AMemberGivenANanChangesNoOtherBit) {
   EXPECT_EQ(curve_csv(poisoned, 1).find("nan"), std::string::npos);
 }
 
-TEST_F(StackTest, TenLossesAtAFixedSeed) {
+TEST_P(StackTest, TenLossesAtAFixedSeed) {
   // Made with LibTorch 2.15 on an AVX-512 processor. Sums in another order move these losses by some 1e-6; a change of
   // the architecture, initialisation, data order, schedule or optimizer moves them by far more than the tolerance.
   const std::vector<double> expected = {0};
@@ -93,7 +95,7 @@ TEST_F(StackTest, TenLossesAtAFixedSeed) {
   }
 }
 
-TEST_F(StackTest, LearnsTheChain) {
+TEST_P(StackTest, LearnsTheChain) {
   Stack stack = make_stack(setup, {run(0.03, 1, 300)});
   const double before = *summarize_loss(evaluate(setup, stack)[0], 16, 1).nats;
   advance(stack, 300);
@@ -102,7 +104,7 @@ TEST_F(StackTest, LearnsTheChain) {
   EXPECT_LT(after, 2.2);  // the chain's entropy is about 1.7
 }
 
-TEST_F(StackTest, WhereItStopsChangesNothing) {
+TEST_P(StackTest, WhereItStopsChangesNothing) {
   const std::vector<RunSpec> specs = {run(0.01, 1), run(0.02, 2)};
   Stack whole = make_stack(setup, specs), pieces = make_stack(setup, specs);
   advance(whole, 60);
@@ -111,7 +113,7 @@ TEST_F(StackTest, WhereItStopsChangesNothing) {
   EXPECT_EQ(whole.curve.loss, pieces.curve.loss);
 }
 
-TEST_F(StackTest, CopiedMembersGoOnAsBefore) {
+TEST_P(StackTest, CopiedMembersGoOnAsBefore) {
   const std::vector<RunSpec> specs = {run(0.01, 1), run(0.02, 2), run(0.005, 3)};
   Stack stack = make_stack(setup, specs);
   advance(stack, 20);
@@ -126,6 +128,8 @@ TEST_F(StackTest, CopiedMembersGoOnAsBefore) {
             1e-3);
   EXPECT_NEAR(stack.curve.loss.back(), reversed.curve.loss[reversed.curve.loss.size() - 2], 1e-5);
 }
+
+INSTANTIATE_TEST_SUITE_P(Engines, StackTest, testing::Values("torch", "native"));
 
 TEST(SummarizeLoss, BlocksGiveTheStandardError) {
   std::vector<double> losses;
