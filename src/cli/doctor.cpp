@@ -59,13 +59,15 @@ Check trainer_check(const std::string& name, const std::filesystem::path& progra
 }
 
 Check corpus_check(const std::string& folder) {
-  Check check{"corpus", false, fmt::format("none in {}", folder), "scripts/get_corpus.sh gets one; other folders: corpus.path in a config"};
+  Check check{"corpus", false, fmt::format("none in {}", folder),
+              "scripts/get_corpus.sh gets one; other folders: corpus.path in a config"};
   std::error_code error;
   if (!std::filesystem::exists(std::filesystem::path(folder) / "manifest.json", error)) return check;
   try {
     const Corpus corpus = load_corpus(folder);
     check.ok = true;
-    check.detail = fmt::format("{}: {} training tokens", folder, short_count(static_cast<double>(corpus.manifest.splits.train.tokens)));
+    check.detail = fmt::format("{}: {} training tokens", folder,
+                               short_count(static_cast<double>(corpus.manifest.splits.train.tokens)));
   } catch (const Error& e) {
     check.detail = e.what();
   }
@@ -77,7 +79,8 @@ Check disk_check() {
   std::error_code error;
   const auto space = std::filesystem::space(".", error);
   const double free = error ? 0 : static_cast<double>(space.available);
-  return {"disk", free >= kEnough, fmt::format("{}B free here", short_count(free)), "free at least 1 GB, or use --out on another disk"};
+  return {"disk", free >= kEnough, fmt::format("{}B free here", short_count(free)),
+          "free at least 1 GB, or use --out on another disk"};
 }
 
 std::vector<Check> all_checks(const std::string& corpus) {
@@ -88,11 +91,13 @@ std::vector<Check> all_checks(const std::string& corpus) {
   checks.push_back({"cores", true, fmt::format("{}", environment.cores), ""});
   checks.push_back(trainer_check("CPU trainer", environment.cpu_trainer,
                                  "scripts/setup.sh, then cmake --preset release and cmake --build --preset release"));
-  checks.push_back(trainer_check("CUDA trainer", environment.cuda_trainer,
-                                 "only for GPUs: scripts/setup.sh --cuda, then cmake --preset cuda and cmake --build --preset cuda"));
-  checks.push_back({"CUDA device", environment.cuda_devices > 0,
-                    environment.cuda_devices > 0 ? fmt::format("{} found", environment.cuda_devices) : "none found",
-                    "only for GPUs: nvidia-smi must list one; without it, train on the CPU (--backend train --device cpu)"});
+  checks.push_back(trainer_check(
+      "CUDA trainer", environment.cuda_trainer,
+      "only for GPUs: scripts/setup.sh --cuda, then cmake --preset cuda and cmake --build --preset cuda"));
+  checks.push_back(
+      {"CUDA device", environment.cuda_devices > 0,
+       environment.cuda_devices > 0 ? fmt::format("{} found", environment.cuda_devices) : "none found",
+       "only for GPUs: nvidia-smi must list one; without it, train on the CPU (--backend train --device cpu)"});
   checks.push_back(corpus_check(corpus));
   const Output gnuplot = run_command("gnuplot --version");
   checks.push_back({"gnuplot", gnuplot.status == 0, gnuplot.status == 0 ? gnuplot.first_line : "not found",
@@ -122,7 +127,10 @@ void add_doctor(CLI::App& app, const Globals& globals, Action& action) {
       for (const Check& check : all_checks(options->corpus)) {
         print(globals, fmt::format("{:<8}{:<13} {}{}\n", check.ok ? "ok" : "missing", check.name, check.detail,
                                    check.ok ? "" : fmt::format("; {}", check.advice)));
-        value.push_back({{"name", check.name}, {"ok", check.ok}, {"detail", check.detail}, {"advice", check.ok ? "" : check.advice}});
+        value.push_back({{"name", check.name},
+                         {"ok", check.ok},
+                         {"detail", check.detail},
+                         {"advice", check.ok ? "" : check.advice}});
       }
       emit_json(globals, value);
       return ExitCode::ok;

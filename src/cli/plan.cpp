@@ -47,7 +47,8 @@ std::string table_text(const StudyConfig& config, const Plan& plan) {
                      short_count(static_cast<double>(spec.data.tokens)), fmt::format("{:.3g}", six_nd),
                      budget > 0 ? fmt::format("{:g}", budget) : "-",
                      fmt::format("{} x {}", config.design.learning_rates.size(), config.design.seeds.size()),
-                     fmt::format("{}", run_steps(spec)), row.first->epochs > 0 ? fmt::format("{:.2f}", row.first->epochs) : "-"});
+                     fmt::format("{}", run_steps(spec)),
+                     row.first->epochs > 0 ? fmt::format("{:.2f}", row.first->epochs) : "-"});
   }
   return text_table({"shape", "N", "D", "6ND", "budget", "lrs x seeds", "steps", "epochs"}, cells);
 }
@@ -76,8 +77,8 @@ std::string csv_line(const std::vector<std::string>& cells) {
 }
 
 std::string csv_text(const Plan& plan) {
-  const std::vector<std::string> columns{"id", "shape", "d_model", "n_layer", "params", "tokens", "flops", "budget", "lr",
-                                         "seed", "steps", "warmup_steps", "epochs"};
+  const std::vector<std::string> columns{"id",     "shape", "d_model", "n_layer", "params",       "tokens", "flops",
+                                         "budget", "lr",    "seed",    "steps",   "warmup_steps", "epochs"};
   std::string out = csv_line(columns);
   for (const PlannedRun& run : plan.runs) {
     const Json value = run_json(run);
@@ -98,7 +99,8 @@ struct Estimate {
   std::size_t jobs = 0;
 };
 
-/// For the CPU workers that `train` would use, whatever the backend: the plan does not depend on this machine otherwise.
+/// For the CPU workers that `train` would use, whatever the backend: the plan does not depend on this machine
+/// otherwise.
 Estimate estimate(const StudyConfig& config, const Plan& plan) {
   std::vector<RunSpec> runs;
   for (const PlannedRun& run : plan.runs) runs.push_back(run.spec);
@@ -141,7 +143,8 @@ std::string table_page(const StudyConfig& config, const Plan& plan, const Estima
                        short_duration(e.seconds), e.workers, e.workers == 1 ? "" : "s", config.training.flops_per_s);
   }
   for (const LeftOut& p : plan.left_out) {
-    out += fmt::format("left out: {}{}, {} tokens: {}\n", p.shape, p.budget_flops > 0 ? fmt::format(" at {:g} FLOPs", p.budget_flops) : "",
+    out += fmt::format("left out: {}{}, {} tokens: {}\n", p.shape,
+                       p.budget_flops > 0 ? fmt::format(" at {:g} FLOPs", p.budget_flops) : "",
                        short_count(static_cast<double>(p.tokens)), p.reason);
   }
   for (const auto& note : plan.notes) out += fmt::format("note: {}\n", note);
@@ -157,8 +160,9 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
   if (!simulate && has_corpus) corpus = corpus_facts(config);
   Plan plan = study_plan(config, simulate, corpus ? &*corpus : nullptr);
   if (!simulate && !has_corpus) {
-    plan.notes.push_back(fmt::format("no corpus in {}, so epochs are unknown and run ids are not final; scripts/get_corpus.sh gets one",
-                                     config.corpus.path));
+    plan.notes.push_back(
+        fmt::format("no corpus in {}, so epochs are unknown and run ids are not final; scripts/get_corpus.sh gets one",
+                    config.corpus.path));
   }
   const Estimate e = estimate(config, plan);
   const Json value = plan_json(config, plan, e);
@@ -175,8 +179,10 @@ void add_plan(CLI::App& app, const Globals& globals, Action& action) {
   auto options = std::make_shared<PlanOptions>();
   CLI::App* command = app.add_subcommand("plan", "print the runs of a study, their sizes and an estimate of the time");
   add_config_options(*command, options->config);
-  command->add_option("--format", options->format, "table, csv or json")->check(CLI::IsMember({"table", "csv", "json"}));
-  command->callback([options, &globals, &action] { action = [options, &globals] { return plan_action(*options, globals); }; });
+  command->add_option("--format", options->format, "table, csv or json")
+      ->check(CLI::IsMember({"table", "csv", "json"}));
+  command->callback(
+      [options, &globals, &action] { action = [options, &globals] { return plan_action(*options, globals); }; });
 }
 
 }  // namespace scalelaw::cli

@@ -19,35 +19,45 @@ struct FinishedRuns {
   StudySummary summary;
 };
 
-void print_before(const Globals& globals, const StudyConfig& config, const BackendChoice& backend,
-                  const std::filesystem::path& folder) {
+void print_before(const Globals& globals, const StudyConfig& config, const StudyOptions& options) {
+  const BackendChoice& backend = options.backend;
   if (!backend.note.empty()) print(globals, backend.note + "\n");
-  const std::string where = backend.simulate ? fmt::format("simulated with {}", config.simulation.law)
-                                             : fmt::format("{} on {}, {} worker{}", config.backend.kind == "command" ? "command" : "trained",
-                                                           backend.device, backend.workers, backend.workers == 1 ? "" : "s");
-  print(globals, fmt::format("study {} in {}: {}\n", config.name, folder.string(), where));
+  const std::string where =
+      backend.simulate ? fmt::format("simulated with {}", config.simulation.law)
+                       : fmt::format("{} on {}, {} worker{}", config.backend.kind == "command" ? "command" : "trained",
+                                     backend.device, backend.workers, backend.workers == 1 ? "" : "s");
+  const Plan plan = study_plan(config, backend.simulate, options.corpus ? &*options.corpus : nullptr);
+  std::string text =
+      fmt::format("study {} in {}: {} runs, {}\n", config.name, options.folder.string(), plan.runs.size(), where);
+  for (const LeftOut& p : plan.left_out) {
+    text += fmt::format("left out: {}, {} tokens: {}\n", p.shape, p.tokens, p.reason);
+  }
+  for (const std::string& note : plan.notes) text += fmt::format("note: {}\n", note);
+  print(globals, text);
 }
 
 void print_after(const Globals& globals, const StudySummary& summary) {
   std::string text;
-  if (summary.config_changed) text += "the config differs from the one of this folder: study.toml was rewritten, records were kept\n";
-  for (const LeftOut& p : summary.left_out) text += fmt::format("left out: {}, {} tokens: {}\n", p.shape, p.tokens, p.reason);
-  for (const std::string& note : summary.notes) text += fmt::format("note: {}\n", note);
-  for (const BadRecord& bad : summary.bad) text += fmt::format("not a record, so its run was not taken as done: {}\n", bad.reason);
+  if (summary.config_changed)
+    text += "the config differs from the one of this folder: study.toml was rewritten, records were kept\n";
+  for (const BadRecord& bad : summary.bad)
+    text += fmt::format("not a record, so its run was not taken as done: {}\n", bad.reason);
   print(globals, text + describe(summary));
 }
 
 FinishedRuns make_runs(const RunOptions& options, const Globals& globals) {
   FinishedRuns done;
   done.config = read_config_options(options.config);
-  done.folder = options.out.empty() ? std::filesystem::path("studies") / done.config.name : std::filesystem::path(options.out);
+  done.folder =
+      options.out.empty() ? std::filesystem::path("studies") / done.config.name : std::filesystem::path(options.out);
   StudyOptions study;
   study.folder = done.folder;
   study.environment = probe_environment();
-  study.backend = choose_backend(done.config.backend, done.config.training.threads_per_worker, study.environment, options.config.config);
+  study.backend = choose_backend(done.config.backend, done.config.training.threads_per_worker, study.environment,
+                                 options.config.config);
   if (!study.backend.simulate) study.corpus = corpus_facts(done.config);
   study.progress = standard_progress(globals.quiet);
-  print_before(globals, done.config, study.backend, done.folder);
+  print_before(globals, done.config, study);
   done.summary = run_study(done.config, study);
   print_after(globals, done.summary);
   return done;
@@ -95,8 +105,10 @@ void add_one(CLI::App& app, const Globals& globals, Action& action, const char* 
 }  // namespace
 
 void add_study(CLI::App& app, const Globals& globals, Action& action) {
-  add_one(app, globals, action, "study", "make every run of a study that is missing, then analyse its records", study_action, nullptr);
-  add_one(app, globals, action, "run", "make every run of a study that is missing, records only", records_action, nullptr);
+  add_one(app, globals, action, "study", "make every run of a study that is missing, then analyse its records",
+          study_action, nullptr);
+  add_one(app, globals, action, "run", "make every run of a study that is missing, records only", records_action,
+          nullptr);
   add_one(app, globals, action, "simulate", "as run, with the analytic simulator", records_action, "simulate");
 }
 

@@ -12,7 +12,8 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
       ->allow_extra_args(false);
   command.add_option("--backend", options.backend, "replaces backend.kind")
       ->check(CLI::IsMember({"auto", "train", "simulate", "command"}));
-  command.add_option("--device", options.device, "replaces backend.device")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  command.add_option("--device", options.device, "replaces backend.device")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
 }
 
 StudyConfig read_config_options(const ConfigOptions& options) {
@@ -25,8 +26,10 @@ StudyConfig read_config_options(const ConfigOptions& options) {
 CorpusFacts corpus_facts(const StudyConfig& config) {
   std::error_code error;
   if (!std::filesystem::exists(std::filesystem::path(config.corpus.path) / "manifest.json", error)) {
-    fail_data("{}: no corpus there (corpus.path); scripts/get_corpus.sh gets one, 'scalelaw corpus build --input FILES --out "
-              "{}' makes one of your own text", config.corpus.path, config.corpus.path);
+    fail_data(
+        "{}: no corpus there (corpus.path); scripts/get_corpus.sh gets one, 'scalelaw corpus build --input FILES --out "
+        "{}' makes one of your own text",
+        config.corpus.path, config.corpus.path);
   }
   const Manifest manifest = load_manifest(config.corpus.path);
   if (manifest.tokenizer.vocab > config.model.vocab) {

@@ -18,8 +18,8 @@ struct ConfigOptions {
 void add_config_options(CLI::App& command, ConfigOptions& options);
 /// The study's config with the options applied.
 [[nodiscard]] StudyConfig read_config_options(const ConfigOptions& options);
-/// Sha256 and size of the corpus. Errors (data): it is not there, with scripts/get_corpus.sh; it has more token ids than
-/// model.vocab.
+/// Sha256 and size of the corpus. Errors (data): it is not there, with scripts/get_corpus.sh; it has more token ids
+/// than model.vocab.
 [[nodiscard]] CorpusFacts corpus_facts(const StudyConfig& config);
 
 }  // namespace scalelaw::cli

@@ -17,7 +17,8 @@ void check_widths(const StudyConfig& c, const Source& source) {
       source.fail(key, fmt::format("is {}; it must be a multiple of model.d_head, {}", d_model, c.model.d_head));
     }
   };
-  for (std::size_t i = 0; i < c.design.widths.size(); ++i) check(c.design.widths[i], fmt::format("design.widths[{}]", i));
+  for (std::size_t i = 0; i < c.design.widths.size(); ++i)
+    check(c.design.widths[i], fmt::format("design.widths[{}]", i));
   for (std::size_t i = 0; i < c.design.shapes.size(); ++i) {
     if (c.design.shapes[i].d_model == 0 || c.design.shapes[i].n_layer == 0) {
       source.fail(fmt::format("design.shapes[{}]", i), "needs both d_model and n_layer");
@@ -28,7 +29,8 @@ void check_widths(const StudyConfig& c, const Source& source) {
 
 void check_config(const StudyConfig& c, const Source& source) {
   if (c.name.empty() || c.name.find('/') != std::string::npos || c.name.starts_with('.')) {
-    source.fail("name", fmt::format("is \"{}\"; it names a folder, so it must not be empty, hold '/' or start with '.'", c.name));
+    source.fail("name", fmt::format("is \"{}\"; it names a folder, so it must not be empty, hold '/' or start with '.'",
+                                    c.name));
   }
   if (c.model.d_head % 2 != 0) source.fail("model.d_head", "must be even: rotary positions turn pairs");
   if (c.design.kind == "isoflop") {
@@ -46,10 +48,12 @@ void check_config(const StudyConfig& c, const Source& source) {
                                                    c.design.batch_tokens, c.model.context));
   }
   if (c.design.aspect_min > c.design.aspect_max) {
-    source.fail("design.aspect_min", fmt::format("is {}, above aspect_max, {}", c.design.aspect_min, c.design.aspect_max));
+    source.fail("design.aspect_min",
+                fmt::format("is {}, above aspect_max, {}", c.design.aspect_min, c.design.aspect_max));
   }
   if (c.backend.kind == "command") {
-    need(c.backend.command, "backend.command", "kind \"command\" needs command = [\"program\", \"{job}\", \"{out}\"]", source);
+    need(c.backend.command, "backend.command", "kind \"command\" needs command = [\"program\", \"{job}\", \"{out}\"]",
+         source);
   }
   if (c.schedule.kind == "trunk_cooldown" && c.optimizer.warmup + c.schedule.cooldown_fraction > 1) {
     source.fail("optimizer.warmup", fmt::format("is {}; with schedule.cooldown_fraction {} it exceeds the whole run",
@@ -93,7 +97,8 @@ struct Lister {
   void row(const std::string& name, const char* type, const T& value, const Rule& rule, const char* help) {
     std::string range = describe(rule);
     for (std::size_t at = 0; (at = range.find('|', at)) != std::string::npos; at += 2) range.replace(at, 1, "\\|");
-    *out += fmt::format("| `{}` | {} | `{}` | {} | {} |\n", name, type, canonical_json(to_json_fields(value)), range, help);
+    *out +=
+        fmt::format("| `{}` | {} | `{}` | {} | {} |\n", name, type, canonical_json(to_json_fields(value)), range, help);
   }
 };
 

@@ -16,8 +16,10 @@ struct CorpusConfig {
 };
 template <class Visit, FieldsOf<CorpusConfig> T>
 void fields(Visit&& visit, T& c) {
-  visit("path", c.path, any(), "folder of a built corpus, from where the program is started; not read by simulated studies");
-  visit("unique_tokens", c.unique_tokens, at_least(0), "training tokens that may be used, the rest is never seen; 0 = all");
+  visit("path", c.path, any(),
+        "folder of a built corpus, from where the program is started; not read by simulated studies");
+  visit("unique_tokens", c.unique_tokens, at_least(0),
+        "training tokens that may be used, the rest is never seen; 0 = all");
 }
 
 struct ModelConfig {
@@ -48,8 +50,8 @@ void fields(Visit&& visit, T& s) {
   visit("n_layer", s.n_layer, between(1, 1024), "number of transformer blocks");
 }
 
-/// Which runs. The expected optimum N = coefficient * C^exponent places the sizes of an isoFLOP ladder; its defaults are a
-/// power law through 16 k, 28 k and 43 k parameters at 1e11, 3e11 and 1e12 FLOPs (bytes of Webster's dictionary).
+/// Which runs. The expected optimum N = coefficient * C^exponent places the sizes of an isoFLOP ladder; its defaults
+/// are a power law through 16 k, 28 k and 43 k parameters at 1e11, 3e11 and 1e12 FLOPs (bytes of Webster's dictionary).
 struct DesignConfig {
   std::string kind = "isoflop";
   std::vector<double> budgets = {};
@@ -77,7 +79,8 @@ template <class Visit, FieldsOf<DesignConfig> T>
 void fields(Visit&& visit, T& d) {
   visit("kind", d.kind, one_of({"grid", "isoflop"}), "grid: widths x depths x tokens; isoflop: sizes at equal compute");
   visit("budgets", d.budgets, positive(), "isoflop: training FLOPs of each budget");
-  visit("shapes", d.shapes, any(), "isoflop: shapes tried at every budget; empty = chosen around each expected optimum");
+  visit("shapes", d.shapes, any(),
+        "isoflop: shapes tried at every budget; empty = chosen around each expected optimum");
   visit("sizes_per_budget", d.sizes_per_budget, between(2, 99), "isoflop without shapes: sizes at each budget");
   visit("size_factor", d.size_factor, Rule{.low = 1, .high = 100, .low_open = true},
         "isoflop without shapes: ratio of neighbouring sizes");
@@ -150,10 +153,12 @@ struct BackendConfig {
 };
 template <class Visit, FieldsOf<BackendConfig> T>
 void fields(Visit&& visit, T& b) {
-  visit("kind", b.kind, one_of({"auto", "train", "simulate", "command"}),
-        "auto: train on a CUDA device if there is one, else simulate; command: any program that speaks the job protocol");
+  visit(
+      "kind", b.kind, one_of({"auto", "train", "simulate", "command"}),
+      "auto: train on a CUDA device if there is one, else simulate; command: any program that speaks the job protocol");
   visit("device", b.device, one_of({"auto", "cpu", "cuda"}), "where to train; auto: CUDA if possible, else the CPU");
-  visit("command", b.command, any(), "kind command: program and arguments; {job} and {out} stand for the job file and study");
+  visit("command", b.command, any(),
+        "kind command: program and arguments; {job} and {out} stand for the job file and study");
   visit("workers", b.workers, between(0, 1024), "training processes at once; 0 = as many as cores, on CUDA as devices");
 }
 
@@ -220,10 +225,11 @@ void fields(Visit&& visit, T& s) {
 }
 
 /// Reads a study's TOML file with --set overrides and checks it as a whole.
-/// Errors (config): see read_config and read_fields; no budgets, widths, depths, tokens, rates or seeds where the design
-/// needs them; d_model not a multiple of d_head; batch_tokens not a multiple of context; aspect_min above aspect_max;
-/// backend command without a command.
-[[nodiscard]] StudyConfig read_study_config(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
+/// Errors (config): see read_config and read_fields; no budgets, widths, depths, tokens, rates or seeds where the
+/// design needs them; d_model not a multiple of d_head; batch_tokens not a multiple of context; aspect_min above
+/// aspect_max; backend command without a command.
+[[nodiscard]] StudyConfig read_study_config(const std::filesystem::path& path,
+                                            const std::vector<std::string>& overrides = {});
 
 /// The shape with what [model] says of all shapes.
 [[nodiscard]] ModelSpec model_spec(const ModelConfig& model, const ShapeConfig& shape);

@@ -19,14 +19,17 @@ double counted_params(const StudyConfig& config, const ShapeConfig& shape) {
   return params_of(record, config.design.convention);
 }
 
-/// Every buildable shape from min_width up to the first width that has more than `largest` params even at its shallowest.
+/// Every buildable shape from min_width up to the first width that has more than `largest` params even at its
+/// shallowest.
 std::vector<Rung> buildable_shapes(const StudyConfig& config, double largest) {
   std::vector<Rung> rungs;
   const std::int64_t step = config.model.d_head;
   for (std::int64_t width = (config.design.min_width + step - 1) / step * step; width <= 65536; width += step) {
     const auto d = static_cast<double>(width);
-    const auto shallowest = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(d / config.design.aspect_max)));
-    const auto deepest = std::min<std::int64_t>(1024, static_cast<std::int64_t>(std::floor(d / config.design.aspect_min)));
+    const auto shallowest =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(d / config.design.aspect_max)));
+    const auto deepest =
+        std::min<std::int64_t>(1024, static_cast<std::int64_t>(std::floor(d / config.design.aspect_min)));
     for (std::int64_t depth = shallowest; depth <= deepest; ++depth) {
       const ShapeConfig shape{width, depth};
       rungs.push_back({shape, counted_params(config, shape)});
@@ -36,8 +39,8 @@ std::vector<Rung> buildable_shapes(const StudyConfig& config, double largest) {
   return rungs;
 }
 
-/// Of the shapes within `tolerance` in ln params the one nearest to the middle aspect ratio, so that the aspect does not
-/// jump from rung to rung; where none is that near, the one nearest in params.
+/// Of the shapes within `tolerance` in ln params the one nearest to the middle aspect ratio, so that the aspect does
+/// not jump from rung to rung; where none is that near, the one nearest in params.
 const Rung& nearest(const std::vector<Rung>& rungs, double params, double tolerance, double middle_aspect) {
   return *std::ranges::min_element(rungs, {}, [&](const Rung& r) {
     const double distance = std::abs(std::log(r.params / params));
@@ -60,9 +63,10 @@ std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config) 
   const auto count = static_cast<double>(design.sizes_per_budget);
   const std::vector<Rung> shapes = buildable_shapes(config, largest_optimum * std::exp(step * (count + 6)));
   if (shapes.empty()) {
-    fail_config("design: no shape has d_model a multiple of {}, at least {}, and d_model / n_layer in {} .. {}; widen "
-                "aspect_min .. aspect_max",
-                config.model.d_head, design.min_width, design.aspect_min, design.aspect_max);
+    fail_config(
+        "design: no shape has d_model a multiple of {}, at least {}, and d_model / n_layer in {} .. {}; widen "
+        "aspect_min .. aspect_max",
+        config.model.d_head, design.min_width, design.aspect_min, design.aspect_max);
   }
   const double middle_aspect = std::sqrt(design.aspect_min * design.aspect_max);
   std::vector<std::vector<ShapeConfig>> ladder;

@@ -134,9 +134,14 @@ void note_unbracketed(const StudyConfig& config, const std::vector<Point>& point
       above = above || p.params > optimum;
     }
     if (below && above) continue;
-    notes.push_back(fmt::format("budget {:g} FLOPs: no size {} the expected optimum of {} params, so its minimum may lie at "
-                                "the edge", budget, below ? "above" : above ? "below" : "on either side of",
-                                short_count(optimum)));
+    notes.push_back(
+        fmt::format("budget {:g} FLOPs: no size {} the expected optimum of {} params, so its minimum may lie at "
+                    "the edge",
+                    budget,
+                    below   ? "above"
+                    : above ? "below"
+                            : "on either side of",
+                    short_count(optimum)));
   }
 }
 
@@ -147,8 +152,10 @@ Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus) {
   const std::vector<Point> points = usable_points(config, corpus, plan.left_out);
   note_unbracketed(config, points, plan.notes);
   if (points.empty()) {
-    fail_config("design: no run is left: every point has fewer than min_steps = {} steps or more than max_epochs = {} "
-                "epochs; raise the budgets, or see 'scalelaw plan --help'", config.design.min_steps, config.design.max_epochs);
+    fail_config(
+        "design: no run is left: every point has fewer than min_steps = {} steps or more than max_epochs = {} "
+        "epochs; raise the budgets, or see 'scalelaw plan --help'",
+        config.design.min_steps, config.design.max_epochs);
   }
   std::map<std::string, std::int64_t> shortest;  // steps of the shortest run of each shape: rates and seeds share it
   for (const Point& p : points) {

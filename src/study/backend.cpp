@@ -58,8 +58,9 @@ BackendChoice train_on(const std::string& device, const Environment& environment
   const bool cuda = device == "cuda";
   const fs::path& trainer = cuda ? environment.cuda_trainer : environment.cpu_trainer;
   if (trainer.empty()) {
-    fail_device("{} is not beside this program, so nothing can be trained on {}; build it with {}, or use --backend simulate",
-                cuda ? "scalelaw-trainer-cuda" : "scalelaw-trainer", cuda ? "CUDA" : "the CPU", cuda ? kBuildCuda : kBuildCpu);
+    fail_device(
+        "{} is not beside this program, so nothing can be trained on {}; build it with {}, or use --backend simulate",
+        cuda ? "scalelaw-trainer-cuda" : "scalelaw-trainer", cuda ? "CUDA" : "the CPU", cuda ? kBuildCuda : kBuildCpu);
   }
   return {.simulate = false,
           .device = device,
@@ -77,12 +78,13 @@ Environment probe_environment() {
           .cores = usable_cores()};
 }
 
-BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker, const Environment& environment,
-                             const std::string& config_path) {
+BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
+                             const Environment& environment, const std::string& config_path) {
   const bool cuda_ready = environment.cuda_devices > 0 && !environment.cuda_trainer.empty();
   const std::int64_t cpu_workers =
       backend.workers > 0 ? backend.workers : std::max<std::int64_t>(1, environment.cores / threads_per_worker);
-  const std::int64_t cuda_workers = backend.workers > 0 ? backend.workers : std::max<std::int64_t>(1, environment.cuda_devices);
+  const std::int64_t cuda_workers =
+      backend.workers > 0 ? backend.workers : std::max<std::int64_t>(1, environment.cuda_devices);
 
   if (backend.kind == "simulate") return {.simulate = true, .device = "", .command = {}, .workers = 1, .note = ""};
   if (backend.device == "cuda" && backend.kind != "command" && environment.cuda_devices == 0) {
@@ -106,15 +108,17 @@ BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_
                               environment.cuda_devices == 1 ? "" : "s");
     return choice;
   }
-  const char* reason = backend.device == "cpu"             ? "device is cpu, and auto trains on CUDA only"
-                       : environment.cuda_devices == 0     ? "no CUDA device here"
-                                                           : "a CUDA device, but scalelaw-trainer-cuda is not built";
-  return {.simulate = true,
-          .device = "",
-          .command = {},
-          .workers = 1,
-          .note = fmt::format("backend auto: {}, so the runs are simulated; to train on the CPU instead: scalelaw study {} "
-                              "--backend train --device cpu", reason, config_path)};
+  const char* reason = backend.device == "cpu"         ? "device is cpu, and auto trains on CUDA only"
+                       : environment.cuda_devices == 0 ? "no CUDA device here"
+                                                       : "a CUDA device, but scalelaw-trainer-cuda is not built";
+  return {
+      .simulate = true,
+      .device = "",
+      .command = {},
+      .workers = 1,
+      .note = fmt::format("backend auto: {}, so the runs are simulated; to train on the CPU instead: scalelaw study {} "
+                          "--backend train --device cpu",
+                          reason, config_path)};
 }
 
 }  // namespace scalelaw

@@ -20,10 +20,10 @@ struct Environment {
 
 struct BackendChoice {
   bool simulate = false;
-  std::string device = "cpu";         ///< cpu | cuda, for training
-  std::vector<std::string> command;   ///< program and arguments, with {job} and {out} to be replaced
+  std::string device = "cpu";        ///< cpu | cuda, for training
+  std::vector<std::string> command;  ///< program and arguments, with {job} and {out} to be replaced
   std::int64_t workers = 1;
-  std::string note;                   ///< one line for the user; empty where the choice was asked for outright
+  std::string note;  ///< one line for the user; empty where the choice was asked for outright
 };
 
 /// `config_path` is named in the command that the note of an automatic choice gives.

@@ -67,9 +67,8 @@ std::vector<JobPlan> group_jobs(const std::vector<RunSpec>& plan, const fs::path
     if (open.contains(run_id(run))) groups[stack_key(run)].push_back(run);
   }
   for (auto& [key, runs] : groups) jobs.push_back(make_job(std::move(runs)));
-  std::ranges::sort(jobs, [](const JobPlan& a, const JobPlan& b) {
-    return a.flops != b.flops ? a.flops > b.flops : a.id < b.id;
-  });
+  std::ranges::sort(
+      jobs, [](const JobPlan& a, const JobPlan& b) { return a.flops != b.flops ? a.flops > b.flops : a.id < b.id; });
   return jobs;
 }
 
@@ -83,7 +82,8 @@ std::vector<std::string> missing_runs(const JobPlan& job, const RecordSet& recor
 }
 
 std::string describe(const JobPlan& job) {
-  return fmt::format("{}, {} run{}", shape_name(job.runs.front().model), job.runs.size(), job.runs.size() == 1 ? "" : "s");
+  return fmt::format("{}, {} run{}", shape_name(job.runs.front().model), job.runs.size(),
+                     job.runs.size() == 1 ? "" : "s");
 }
 
 double estimate_seconds(const std::vector<JobPlan>& jobs, double flops_per_s, std::int64_t workers) {

@@ -19,9 +19,9 @@ struct JobPlan {
 /// Groups runs that differ only in learning rate, seed, tokens and warmup_fraction, longest job first.
 ///
 /// The grouping follows the whole plan and not what is missing, and a job once written to jobs/<id>/job.json keeps its
-/// runs: an interrupted job therefore resumes with the same stack, which is what makes its losses equal to the last bit,
-/// and runs added to a study later form jobs of their own beside the old ones. A written job that holds runs outside the
-/// plan (the config was narrowed) keeps its finished runs only; its others are grouped anew.
+/// runs: an interrupted job therefore resumes with the same stack, which is what makes its losses equal to the last
+/// bit, and runs added to a study later form jobs of their own beside the old ones. A written job that holds runs
+/// outside the plan (the config was narrowed) keeps its finished runs only; its others are grouped anew.
 [[nodiscard]] std::vector<JobPlan> group_jobs(const std::vector<RunSpec>& plan, const std::filesystem::path& study,
                                               const RecordSet& records);
 

@@ -32,7 +32,8 @@ struct Running {
 };
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
   return text;
 }
 
@@ -105,8 +106,8 @@ class Pool {
     auto worker = start_worker(argv, environment, job_folder(study_, next.job->id), signals_);
     if (!worker) {
       if (!next.told_waiting && next.attempt == 1) {
-        progress_.say(fmt::format("job {} ({}): a worker of an earlier study is still at it; waiting for its end", next.job->id,
-                                  describe(*next.job)));
+        progress_.say(fmt::format("job {} ({}): a worker of an earlier study is still at it; waiting for its end",
+                                  next.job->id, describe(*next.job)));
       }
       next.told_waiting = true;
       return false;
@@ -164,7 +165,8 @@ class Pool {
     } else if (event["event"] == "record") {
       const std::string id = event.contains("run") && event["run"].is_string() ? event["run"].get<std::string>() : "";
       if (!id.empty() && counted_.insert(id).second) progress_.set_done_runs(progress_.done_runs() + 1);
-      log_event(study_, "run_finished", {{"run", id}, {"job", job.id}, {"loss", finite_or_null(number_or_nan(event, "loss"))}});
+      log_event(study_, "run_finished",
+                {{"run", id}, {"job", job.id}, {"loss", finite_or_null(number_or_nan(event, "loss"))}});
     }
   }
 
@@ -200,7 +202,8 @@ class Pool {
       return;
     }
     std::string reason = explain_end(r.worker, status);
-    if (exited_well) reason = fmt::format("ended without an error but {} of its records are missing or unreadable", missing);
+    if (exited_well)
+      reason = fmt::format("ended without an error but {} of its records are missing or unreadable", missing);
     const bool cannot_start = WIFEXITED(status) && WEXITSTATUS(status) == 127;
     if (r.pending.attempt < options_.attempts && !cannot_start) {
       progress_.say(fmt::format("job {} ({}): {}; starting it again ({} of {})", job.id, describe(job), reason,
@@ -227,8 +230,8 @@ class Pool {
 
 }  // namespace
 
-PoolResult run_jobs(const fs::path& study, const std::vector<JobPlan>& jobs, const PoolOptions& options, Signals& signals,
-                    Progress& progress) {
+PoolResult run_jobs(const fs::path& study, const std::vector<JobPlan>& jobs, const PoolOptions& options,
+                    Signals& signals, Progress& progress) {
   return Pool(study, options, signals, progress).run(jobs);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// A pool of training processes on this machine (DESIGN 6): each job is one process that reads jobs/<id>/job.json, writes
-// records and prints one JSON line per event.
+// A pool of training processes on this machine (DESIGN 6): each job is one process that reads jobs/<id>/job.json,
+// writes records and prints one JSON line per event.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -19,8 +19,8 @@ struct PoolOptions {
   std::int64_t threads = 1;          ///< per process
   std::string engine = "auto";       ///< see Job::engine
   double checkpoint_every_s = 60;
-  std::string corpus;                ///< folder, absolute
-  int attempts = 3;                  ///< a process that dies is started again, from its checkpoint, this often in all
+  std::string corpus;  ///< folder, absolute
+  int attempts = 3;    ///< a process that dies is started again, from its checkpoint, this often in all
 };
 
 struct FailedJob {
@@ -34,11 +34,11 @@ struct PoolResult {
   bool interrupted = false;
 };
 
-/// Runs the jobs, in order, until all are done or failed. A failed job does not stop the others. SIGINT, SIGTERM or SIGHUP
-/// is passed on as SIGTERM; the workers write their checkpoints and end, and the result says interrupted; a second signal
-/// kills them. Workers die with this process, however it ends. A job whose worker of an earlier study is still alive is
-/// started when that one has ended.
-/// Errors (environment): a job file or the event log cannot be written, a process cannot be started; workers are killed.
+/// Runs the jobs, in order, until all are done or failed. A failed job does not stop the others. SIGINT, SIGTERM or
+/// SIGHUP is passed on as SIGTERM; the workers write their checkpoints and end, and the result says interrupted; a
+/// second signal kills them. Workers die with this process, however it ends. A job whose worker of an earlier study is
+/// still alive is started when that one has ended. Errors (environment): a job file or the event log cannot be written,
+/// a process cannot be started; workers are killed.
 [[nodiscard]] PoolResult run_jobs(const std::filesystem::path& study, const std::vector<JobPlan>& jobs,
                                   const PoolOptions& options, Signals& signals, Progress& progress);
 

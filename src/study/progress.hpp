@@ -10,7 +10,7 @@ namespace scalelaw {
 
 struct ProgressOutput {
   std::function<void(std::string_view)> write = [](std::string_view) {};
-  bool terminal = false;         ///< redraw one line; else a plain line every `plain_every_s`
+  bool terminal = false;  ///< redraw one line; else a plain line every `plain_every_s`
   double plain_every_s = 10;
 };
 

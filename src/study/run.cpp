@@ -40,8 +40,8 @@ void set_aside(const fs::path& folder, const std::vector<RunSpec>& runs, const R
 }
 
 /// Simulates in this process. Returns whether it was interrupted.
-bool simulate_missing(const fs::path& folder, const std::vector<RunSpec>& runs, const RecordSet& records, Signals& signals,
-                      Progress& progress) {
+bool simulate_missing(const fs::path& folder, const std::vector<RunSpec>& runs, const RecordSet& records,
+                      Signals& signals, Progress& progress) {
   for (const RunSpec& spec : runs) {
     if (records.finished(run_id(spec))) continue;
     if (signals.take_stops() > 0) return true;
@@ -111,7 +111,9 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   summary.before = count_finished(runs, before);
   set_aside(options.folder, runs, before);
   log_event(options.folder, "study_started",
-            {{"planned", summary.planned}, {"finished", summary.before}, {"backend", options.backend.simulate ? "simulate" : "train"},
+            {{"planned", summary.planned},
+             {"finished", summary.before},
+             {"backend", options.backend.simulate ? "simulate" : "train"},
              {"device", options.backend.simulate ? "simulator" : options.backend.device}});
 
   Progress progress(options.progress, summary.planned, summary.before);
@@ -141,8 +143,8 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
 
 std::string describe(const StudySummary& s) {
   const std::int64_t missing = s.planned - s.before - s.made;
-  std::string out = fmt::format("{} of {} runs finished ({} before, {} now in {}){}\n", s.before + s.made, s.planned, s.before,
-                                s.made, short_duration(s.seconds),
+  std::string out = fmt::format("{} of {} runs finished ({} before, {} now in {}){}\n", s.before + s.made, s.planned,
+                                s.before, s.made, short_duration(s.seconds),
                                 s.diverged > 0 ? fmt::format(", {} of them diverged", s.diverged) : "");
   for (const FailedJob& job : s.failed) out += fmt::format("failed: job {} ({}): {}\n", job.id, job.what, job.reason);
   if (s.interrupted) {
@@ -160,11 +162,19 @@ Json to_json(const StudySummary& s) {
   for (const BadRecord& record : s.bad) bad.push_back({{"file", record.file}, {"reason", record.reason}});
   Json left_out = Json::array();
   for (const LeftOut& point : s.left_out) {
-    left_out.push_back({{"shape", point.shape}, {"budget", point.budget_flops}, {"tokens", point.tokens}, {"reason", point.reason}});
+    left_out.push_back(
+        {{"shape", point.shape}, {"budget", point.budget_flops}, {"tokens", point.tokens}, {"reason", point.reason}});
   }
-  return {{"planned", s.planned},   {"finished_before", s.before}, {"made", s.made},      {"diverged", s.diverged},
-          {"failed", failed},       {"bad_records", bad},          {"left_out", left_out}, {"notes", s.notes},
-          {"interrupted", s.interrupted}, {"seconds", s.seconds}};
+  return {{"planned", s.planned},
+          {"finished_before", s.before},
+          {"made", s.made},
+          {"diverged", s.diverged},
+          {"failed", failed},
+          {"bad_records", bad},
+          {"left_out", left_out},
+          {"notes", s.notes},
+          {"interrupted", s.interrupted},
+          {"seconds", s.seconds}};
 }
 
 }  // namespace scalelaw

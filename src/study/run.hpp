@@ -14,8 +14,8 @@ namespace scalelaw {
 struct StudyOptions {
   std::filesystem::path folder;
   BackendChoice backend;
-  Environment environment;             ///< for the number of CUDA devices
-  std::optional<CorpusFacts> corpus;   ///< needed for training
+  Environment environment;            ///< for the number of CUDA devices
+  std::optional<CorpusFacts> corpus;  ///< needed for training
   ProgressOutput progress;
 };
 
@@ -25,7 +25,8 @@ struct StudySummary {
   std::int64_t made = 0;      ///< finished by this call
   std::int64_t diverged = 0;  ///< of the finished ones
   std::vector<FailedJob> failed;
-  std::vector<BadRecord> bad;      ///< files under runs/ that were no records when the study began; their runs are made anew
+  std::vector<BadRecord>
+      bad;  ///< files under runs/ that were no records when the study began; their runs are made anew
   std::vector<LeftOut> left_out;
   std::vector<std::string> notes;  ///< of the plan
   bool config_changed = false;     ///< study.toml was there and said something else

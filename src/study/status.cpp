@@ -53,8 +53,8 @@ StudyStatus study_status(const std::filesystem::path& study) {
 }
 
 std::string describe(const StudyStatus& s) {
-  std::string out = fmt::format("{}: {} completed, {} diverged, {} failed; the last start planned {}\n", s.name, s.completed,
-                                s.diverged, s.failed, s.planned);
+  std::string out = fmt::format("{}: {} completed, {} diverged, {} failed; the last start planned {}\n", s.name,
+                                s.completed, s.diverged, s.failed, s.planned);
   out += s.process != 0 ? fmt::format("running now (process {})\n", s.process) : std::string("not running\n");
   for (const auto& job : s.running) out += fmt::format("  job {}\n", job);
   for (const auto& job : s.failed_jobs) out += fmt::format("failed: job {} ({}): {}\n", job.id, job.what, job.reason);
@@ -75,9 +75,9 @@ Json to_json(const StudyStatus& s) {
   for (const auto& job : s.failed_jobs) failed.push_back({{"job", job.id}, {"what", job.what}, {"reason", job.reason}});
   Json bad = Json::array();
   for (const auto& record : s.bad) bad.push_back({{"file", record.file}, {"reason", record.reason}});
-  return {{"name", s.name},       {"planned", s.planned},         {"completed", s.completed}, {"diverged", s.diverged},
-          {"failed", s.failed},   {"process", s.process},         {"running", s.running},     {"failed_jobs", failed},
-          {"bad_records", bad},   {"last_events", s.last_events}};
+  return {{"name", s.name},     {"planned", s.planned},        {"completed", s.completed}, {"diverged", s.diverged},
+          {"failed", s.failed}, {"process", s.process},        {"running", s.running},     {"failed_jobs", failed},
+          {"bad_records", bad}, {"last_events", s.last_events}};
 }
 
 }  // namespace scalelaw

@@ -16,9 +16,9 @@ struct StudyStatus {
   std::int64_t diverged = 0;
   std::int64_t failed = 0;
   std::vector<BadRecord> bad;
-  long process = 0;                      ///< of the study running now; 0 if none is
-  std::vector<std::string> running;      ///< jobs at work, "id (d32 L2, 16 runs)"; only while a study is running
-  std::vector<FailedJob> failed_jobs;    ///< since the last start
+  long process = 0;                    ///< of the study running now; 0 if none is
+  std::vector<std::string> running;    ///< jobs at work, "id (d32 L2, 16 runs)"; only while a study is running
+  std::vector<FailedJob> failed_jobs;  ///< since the last start
   std::vector<Json> last_events;
 };
 

@@ -25,14 +25,15 @@ RunRecord read_record(const fs::path& file) {
   if (record.id != id || file.stem() != id) {
     fail_data("{}: its spec belongs to run {}, its id says {}", file.string(), id, record.id);
   }
-  if (record.outcome.status == "completed" && !record.loss.nats) fail_data("{}: completed but without a loss", file.string());
+  if (record.outcome.status == "completed" && !record.loss.nats)
+    fail_data("{}: completed but without a loss", file.string());
   return record;
 }
 
 bool is_finished(const RunRecord& record) { return record.outcome.status != "failed"; }
 
-/// Open-file-description locks: they end with the last descriptor, can be asked about without being taken, and work over
-/// NFS, which flock(2) does not everywhere.
+/// Open-file-description locks: they end with the last descriptor, can be asked about without being taken, and work
+/// over NFS, which flock(2) does not everywhere.
 struct flock whole_file(short type) {
   struct flock lock {};
   lock.l_type = type;
@@ -124,7 +125,8 @@ bool write_study_config(const fs::path& study, const StudyConfig& config) {
 StudyConfig load_study_config(const fs::path& study) {
   std::error_code error;
   if (!fs::exists(config_path(study), error)) {
-    fail_data("{}: is no study folder (it has no study.toml); 'scalelaw study CONFIG --out DIR' makes one", study.string());
+    fail_data("{}: is no study folder (it has no study.toml); 'scalelaw study CONFIG --out DIR' makes one",
+              study.string());
   }
   return read_study_config(config_path(study));
 }
@@ -132,13 +134,16 @@ StudyConfig load_study_config(const fs::path& study) {
 StudyLock::StudyLock(const fs::path& study) {
   make_folder(study);
   fd_ = ::open(lock_path(study).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd_ < 0) fail_device("cannot open {}: {}; check the folder's permissions", lock_path(study).string(), std::strerror(errno));
+  if (fd_ < 0)
+    fail_device("cannot open {}: {}; check the folder's permissions", lock_path(study).string(), std::strerror(errno));
   struct flock lock = whole_file(F_WRLCK);
   if (::fcntl(fd_, F_OFD_SETLK, &lock) != 0) {
     const int problem = errno;
     const long owner = lock_owner(fd_);
     ::close(fd_);
-    if (problem != EAGAIN && problem != EACCES) fail_device("cannot lock {}: {}", lock_path(study).string(), std::strerror(problem));
+    if (problem != EAGAIN && problem != EACCES)
+      fail_device("cannot lock {}: {}; does its file system know locks?", lock_path(study).string(),
+                  std::strerror(problem));
     fail_device("{}: another study is running in this folder (process {}); wait for it, stop it, or give another --out",
                 study.string(), owner);
   }
@@ -146,7 +151,8 @@ StudyLock::StudyLock(const fs::path& study) {
   if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, pid.data(), pid.size(), 0) < 0) {
     const int problem = errno;
     ::close(fd_);
-    fail_device("cannot write {}: {}", lock_path(study).string(), std::strerror(problem));
+    fail_device("cannot write {}: {}; free some space or check the folder", lock_path(study).string(),
+                std::strerror(problem));
   }
 }
 

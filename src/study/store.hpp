@@ -11,10 +11,11 @@
 namespace scalelaw {
 
 // Paths inside a study folder.
-[[nodiscard]] std::filesystem::path config_path(const std::filesystem::path& study);                         // study.toml
-[[nodiscard]] std::filesystem::path events_path(const std::filesystem::path& study);                         // events.jsonl
-[[nodiscard]] std::filesystem::path record_path(const std::filesystem::path& study, const std::string& id);  // runs/<id>.json
-[[nodiscard]] std::filesystem::path job_folder(const std::filesystem::path& study, const std::string& id);   // jobs/<id>
+[[nodiscard]] std::filesystem::path config_path(const std::filesystem::path& study);  // study.toml
+[[nodiscard]] std::filesystem::path events_path(const std::filesystem::path& study);  // events.jsonl
+[[nodiscard]] std::filesystem::path record_path(const std::filesystem::path& study,
+                                                const std::string& id);  // runs/<id>.json
+[[nodiscard]] std::filesystem::path job_folder(const std::filesystem::path& study, const std::string& id);  // jobs/<id>
 
 /// A file under runs/ that is not a record; treated as a run not done.
 struct BadRecord {
@@ -30,7 +31,8 @@ struct RecordSet {
   [[nodiscard]] bool finished(const std::string& id) const;
 };
 
-/// Reads runs/*.json. A file that cannot be read, is no record, or whose spec does not hash to its name is listed as bad.
+/// Reads runs/*.json. A file that cannot be read, is no record, or whose spec does not hash to its name is listed as
+/// bad.
 [[nodiscard]] RecordSet read_records(const std::filesystem::path& study);
 /// Whether runs/<id>.json holds a readable, finished record of that id.
 [[nodiscard]] bool has_finished_record(const std::filesystem::path& study, const std::string& id);

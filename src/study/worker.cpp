@@ -34,8 +34,8 @@ int take_job_lock(const std::filesystem::path& folder) {
 }
 
 /// In the child: becomes the program, or ends with 127 and the reason on standard error.
-[[noreturn]] void become(const std::vector<char*>& argv, const std::map<std::string, std::string>& environment, int output,
-                         int log, int lock, pid_t parent, const Signals& signals) {
+[[noreturn]] void become(const std::vector<char*>& argv, const std::map<std::string, std::string>& environment,
+                         int output, int log, int lock, pid_t parent, const Signals& signals) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the parent ended between fork and prctl
@@ -71,7 +71,8 @@ std::string last_error_line(const std::filesystem::path& file, std::uintmax_t fr
 
 }  // namespace
 
-std::optional<Worker> start_worker(const std::vector<std::string>& argv, const std::map<std::string, std::string>& environment,
+std::optional<Worker> start_worker(const std::vector<std::string>& argv,
+                                   const std::map<std::string, std::string>& environment,
                                    const std::filesystem::path& folder, const Signals& signals) {
   SCALELAW_CHECK(!argv.empty(), "no program to start");
   const int lock = take_job_lock(folder);
@@ -134,8 +135,9 @@ std::vector<std::string> read_lines(Worker& worker) {
 }
 
 std::string explain_end(const Worker& worker, int status) {
-  std::string how = WIFSIGNALED(status) ? fmt::format("killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
-                                        : fmt::format("exit code {}", WEXITSTATUS(status));
+  std::string how = WIFSIGNALED(status)
+                        ? fmt::format("killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+                        : fmt::format("exit code {}", WEXITSTATUS(status));
   const std::string line = last_error_line(worker.log, worker.log_start);
   return line.empty() ? how : fmt::format("{}: {}", how, line);
 }

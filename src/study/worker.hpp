@@ -24,9 +24,9 @@ struct Worker {
   std::uintmax_t log_start = 0;  ///< size of the log when this process began
 };
 
-/// Starts argv with its standard error appended to log, in a process group of its own, killed with this process, holding
-/// a lock on folder/lock until it and its descendants have ended. None where another process still holds that lock.
-/// Errors (environment): no more processes or files.
+/// Starts argv with its standard error appended to log, in a process group of its own, killed with this process,
+/// holding a lock on folder/lock until it and its descendants have ended. None where another process still holds that
+/// lock. Errors (environment): no more processes or files.
 [[nodiscard]] std::optional<Worker> start_worker(const std::vector<std::string>& argv,
                                                  const std::map<std::string, std::string>& environment,
                                                  const std::filesystem::path& folder, const Signals& signals);
@@ -34,7 +34,8 @@ struct Worker {
 /// Whole lines that have arrived; sets output to -1 at the end of the stream.
 [[nodiscard]] std::vector<std::string> read_lines(Worker& worker);
 
-/// How a process ended, from waitpid's status, and the last line of its standard error: "exit code 4: error: disk full".
+/// How a process ended, from waitpid's status, and the last line of its standard error: "exit code 4: error: disk
+/// full".
 [[nodiscard]] std::string explain_end(const Worker& worker, int status);
 
 /// Sends a signal to the worker and its descendants.

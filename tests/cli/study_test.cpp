@@ -36,26 +36,31 @@ class StudyCommand : public ::testing::Test {
     folder_ = fs::temp_directory_path() / fmt::format("scalelaw_cli_study_{}_{}", name, ::getpid());
     fs::remove_all(folder_);
     fs::create_directories(folder_);
-    write_file_atomic(folder_ / "small.toml",
-                      "[corpus]\npath = \"corpus\"\n[design]\nbudgets = [1e9, 2e9]\nmin_steps = 10\n"
-                      "shapes = [{ d_model = 16, n_layer = 1 }, { d_model = 24, n_layer = 2 }]\nlearning_rates = [0.01, 0.02]\n");
+    write_file_atomic(
+        folder_ / "small.toml",
+        "[corpus]\npath = \"corpus\"\n[design]\nbudgets = [1e9, 2e9]\nmin_steps = 10\n"
+        "shapes = [{ d_model = 16, n_layer = 1 }, { d_model = 24, n_layer = 2 }]\nlearning_rates = [0.01, 0.02]\n");
   }
   void TearDown() override { fs::remove_all(folder_); }
 
   /// Runs `scalelaw ARGUMENTS` in the test's folder.
   Result scalelaw(const std::string& arguments, const std::string& before = "") const {
-    const std::string command = fmt::format("cd '{}' && {} '{}/scalelaw' {} >'{}' 2>'{}'", folder_.string(), before,
-                                            SCALELAW_BINARY_DIR, arguments, (folder_ / "out").string(), (folder_ / "err").string());
+    const std::string command =
+        fmt::format("cd '{}' && {} '{}/scalelaw' {} >'{}' 2>'{}'", folder_.string(), before, SCALELAW_BINARY_DIR,
+                    arguments, (folder_ / "out").string(), (folder_ / "err").string());
     const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text_file(folder_ / "out"), read_text_file(folder_ / "err")};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text_file(folder_ / "out"),
+            read_text_file(folder_ / "err")};
   }
   void make_corpus() const {
     const Result made = scalelaw("corpus synth --out corpus --tokens 3000000 --seed 1");
     ASSERT_EQ(made.code, 0) << made.err;
   }
   std::string fake_backend(const std::string& extra = "") const {
-    return fmt::format("--backend command --set 'backend.command=[\"{}/test_study\", \"fake-trainer\", \"--job\", \"{{job}}\", "
-                       "\"--out\", \"{{out}}\"{}]'", SCALELAW_BINARY_DIR, extra);
+    return fmt::format(
+        "--backend command --set 'backend.command=[\"{}/test_study\", \"fake-trainer\", \"--job\", \"{{job}}\", "
+        "\"--out\", \"{{out}}\"{}]'",
+        SCALELAW_BINARY_DIR, extra);
   }
   static void expect_one_line_error(const Result& result, int code, const std::string& text) {
     EXPECT_EQ(result.code, code) << result.err;
@@ -96,7 +101,9 @@ TEST_F(StudyCommand, PlanAsCsvAndJsonHoldEveryRun) {
 TEST_F(StudyCommand, AutoWithoutCudaSimulatesAndSaysHowToTrainOnTheCpu) {
   const Result result = scalelaw("run small.toml --backend auto --out s", "CUDA_VISIBLE_DEVICES=");
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("simulated; to train on the CPU instead: scalelaw study small.toml --backend train --device cpu"));
+  EXPECT_THAT(
+      result.out,
+      HasSubstr("simulated; to train on the CPU instead: scalelaw study small.toml --backend train --device cpu"));
   EXPECT_THAT(result.out, HasSubstr("8 of 8 runs finished"));
   const Result again = scalelaw("run small.toml --backend auto --out s", "CUDA_VISIBLE_DEVICES=");
   EXPECT_THAT(again.out, HasSubstr("(8 before, 0 now"));
@@ -121,7 +128,8 @@ TEST_F(StudyCommand, WrongConfigsAndFoldersAreOneLineErrors) {
   expect_one_line_error(scalelaw("run none.toml"), 2, "no such config file");
   expect_one_line_error(scalelaw("run small.toml --backend gpu"), 2, "--backend");
   expect_one_line_error(scalelaw("status ."), 3, "is no study folder");
-  expect_one_line_error(scalelaw("run small.toml --backend train --device cuda", "CUDA_VISIBLE_DEVICES="), 4, "no CUDA device");
+  expect_one_line_error(scalelaw("run small.toml --backend train --device cuda", "CUDA_VISIBLE_DEVICES="), 4,
+                        "no CUDA device");
 }
 
 TEST_F(StudyCommand, RunsAnExternalProgramThroughTheJobProtocol) {
@@ -164,7 +172,8 @@ TEST_F(StudyCommand, QuietPrintsNothingAndJsonStandsAlone) {
 TEST_F(StudyCommand, DoctorNamesEachCheckAndWhatToDo) {
   const Result result = scalelaw("doctor");
   EXPECT_EQ(result.code, 0) << result.err;
-  for (const char* name : {"CPU trainer", "CUDA trainer", "CUDA device", "corpus", "gnuplot", "disk"}) EXPECT_THAT(result.out, HasSubstr(name));
+  for (const char* name : {"CPU trainer", "CUDA trainer", "CUDA device", "corpus", "gnuplot", "disk"})
+    EXPECT_THAT(result.out, HasSubstr(name));
   EXPECT_THAT(result.out, HasSubstr("missing corpus"));
   EXPECT_THAT(result.out, HasSubstr("scripts/get_corpus.sh"));
   make_corpus();

@@ -15,8 +15,9 @@ namespace fs = std::filesystem;
 class Config : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              fmt::format("scalelaw_config_{}_{}", ::testing::UnitTest::GetInstance()->current_test_info()->name(), ::getpid());
+    folder_ = fs::temp_directory_path() / fmt::format("scalelaw_config_{}_{}",
+                                                      ::testing::UnitTest::GetInstance()->current_test_info()->name(),
+                                                      ::getpid());
     fs::create_directories(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -44,19 +45,22 @@ TEST_F(Config, TakesItsNameFromTheFile) {
 }
 
 TEST_F(Config, ResolvedTomlReadsBackToTheSameConfig) {
-  StudyConfig config = read("[design]\nbudgets = [1e10, 3.3e11]\nshapes = [{ d_model = 16, n_layer = 2 }]\n"
-                            "[simulation.params]\nE = 1.5\n[optimizer]\nbeta2_half_life_tokens = 1e5\n"
-                            "[backend]\ncommand = [\"a \\\"b\\\"\", \"{job}\"]\n");
+  StudyConfig config = read(
+      "[design]\nbudgets = [1e10, 3.3e11]\nshapes = [{ d_model = 16, n_layer = 2 }]\n"
+      "[simulation.params]\nE = 1.5\n[optimizer]\nbeta2_half_life_tokens = 1e5\n"
+      "[backend]\ncommand = [\"a \\\"b\\\"\", \"{job}\"]\n");
   const StudyConfig again = read(to_toml(to_json_fields(config)));
   EXPECT_EQ(to_json_fields(again), to_json_fields(config));
 }
 
 TEST_F(Config, OverridesWin) {
-  EXPECT_EQ(read("[design]\nbudgets = [1e10]\n", {"design.seeds=[1, 2]"}).design.seeds, (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(read("[design]\nbudgets = [1e10]\n", {"design.seeds=[1, 2]"}).design.seeds,
+            (std::vector<std::int64_t>{1, 2}));
 }
 
 TEST_F(Config, ErrorsNameFileLineKeyAndWhatIsAllowed) {
-  expect_error("[design]\nbudgets = [1e10]\nbatch_token = 256\n", {"mine.toml:3", "design.batch_token", "did you mean 'batch_tokens'?"});
+  expect_error("[design]\nbudgets = [1e10]\nbatch_token = 256\n",
+               {"mine.toml:3", "design.batch_token", "did you mean 'batch_tokens'?"});
   expect_error("[design]\nbudgets = [-1]\n", {"mine.toml:2", "design.budgets[0]", "> 0"});
   expect_error("[design]\nbudgets = 1e10\n", {"must be an array"});
   expect_error("[design]\nkind = \"isoflops\"\n", {"grid | isoflop", "did you mean \"isoflop\"?"});
@@ -67,9 +71,11 @@ TEST_F(Config, IsCheckedAsAWhole) {
   expect_error("[design]\nkind = \"grid\"\ndepths = [1]\ntokens = [100000]\n", {"design.widths"});
   expect_error("[design]\nbudgets = [1e10]\nlearning_rates = []\n", {"design.learning_rates", "mine.toml:3"});
   expect_error("[design]\nbudgets = [1e10]\nseeds = []\n", {"design.seeds"});
-  expect_error("[design]\nbudgets = [1e10]\nshapes = [{ d_model = 20, n_layer = 1 }]\n", {"design.shapes[0].d_model", "multiple"});
+  expect_error("[design]\nbudgets = [1e10]\nshapes = [{ d_model = 20, n_layer = 1 }]\n",
+               {"design.shapes[0].d_model", "multiple"});
   expect_error("[design]\nbudgets = [1e10]\nshapes = [{ d_model = 16 }]\n", {"design.shapes[0]", "n_layer"});
-  expect_error("[design]\nbudgets = [1e10]\nbatch_tokens = 100\n", {"design.batch_tokens", "multiple of model.context"});
+  expect_error("[design]\nbudgets = [1e10]\nbatch_tokens = 100\n",
+               {"design.batch_tokens", "multiple of model.context"});
   expect_error("[design]\nbudgets = [1e10]\naspect_min = 20\n", {"design.aspect_min", "aspect_max"});
   expect_error("[design]\nbudgets = [1e10]\n[backend]\nkind = \"command\"\n", {"backend.command"});
   expect_error("[design]\nbudgets = [1e10]\n[model]\nd_head = 7\n", {"model.d_head", "even"});

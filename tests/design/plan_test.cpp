@@ -108,7 +108,8 @@ TEST(MakePlan, SpendsEachBudgetToHalfAStep) {
 TEST(MakePlan, GivesAllRunsOfATrunkTheSameWarmupSteps) {
   Rng rng = make_rng(3, "warmup");
   for (int trial = 0; trial < 20; ++trial) {
-    StudyConfig config = isoflop({1e11 * (1 + uniform01(rng)), 4e11 * (1 + uniform01(rng)), 1e12 * (1 + uniform01(rng))});
+    StudyConfig config =
+        isoflop({1e11 * (1 + uniform01(rng)), 4e11 * (1 + uniform01(rng)), 1e12 * (1 + uniform01(rng))});
     config.optimizer.warmup = 0.2 * uniform01(rng);
     std::map<std::string, std::set<std::int64_t>> warmups;  // shape, rate -> warmup steps
     std::map<std::string, std::set<std::string>> trunks;
@@ -165,7 +166,8 @@ TEST(MakePlan, AGridIsTheProductOfItsLists) {
   EXPECT_EQ(plan.runs.size(), 2U * 3 * 2 * 2 * 3);
   for (const PlannedRun& run : plan.runs) {
     EXPECT_EQ(run.budget_flops, 0);
-    EXPECT_THAT((std::set<std::int64_t>{100096, 199936}), ::testing::Contains(run.spec.data.tokens)) << "rounded to 256";
+    EXPECT_THAT((std::set<std::int64_t>{100096, 199936}), ::testing::Contains(run.spec.data.tokens))
+        << "rounded to 256";
   }
 }
 

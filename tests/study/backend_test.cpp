@@ -20,7 +20,8 @@ BackendChoice choose(const std::string& kind, const std::string& device, const E
   return choose_backend(config, 1, environment, "configs/quick.toml");
 }
 
-void expect_device_error(const std::string& kind, const std::string& device, const Environment& environment, const std::string& text) {
+void expect_device_error(const std::string& kind, const std::string& device, const Environment& environment,
+                         const std::string& text) {
   try {
     (void)choose(kind, device, environment);
     FAIL() << "accepted";

@@ -21,8 +21,8 @@
 
 namespace scalelaw::testing {
 
-/// Loss that depends on the spec and on the whole stack, as a batched product's last bits may: a study that resumed with
-/// another grouping would give other numbers.
+/// Loss that depends on the spec and on the whole stack, as a batched product's last bits may: a study that resumed
+/// with another grouping would give other numbers.
 inline double fake_loss(const RunSpec& run, const std::string& job) {
   const std::string hash = sha256_hex(run_id(run) + job);
   return 1.5 + static_cast<double>(std::stoull(hash.substr(0, 8), nullptr, 16)) / 4294967296.0;
@@ -30,11 +30,11 @@ inline double fake_loss(const RunSpec& run, const std::string& job) {
 
 struct FakeTrainerArguments {
   std::string job, out;
-  int step_ms = 2;             ///< time a run takes: 4 steps of this
-  std::string fail_shape;      ///< jobs of this shape end with exit code 3 and a message
-  std::string die_once;        ///< jobs of this shape kill themselves (SIGKILL) on their first attempt
-  std::string diverge_shape;   ///< runs of this shape diverge
-  bool forget_records = false; ///< exit 0 without writing anything
+  int step_ms = 2;              ///< time a run takes: 4 steps of this
+  std::string fail_shape;       ///< jobs of this shape end with exit code 3 and a message
+  std::string die_once;         ///< jobs of this shape kill themselves (SIGKILL) on their first attempt
+  std::string diverge_shape;    ///< runs of this shape diverge
+  bool forget_records = false;  ///< exit 0 without writing anything
   bool ignore_term = false;
 };
 
@@ -53,7 +53,9 @@ inline int fake_trainer(const FakeTrainerArguments& a) {
   const std::string shape = shape_name(job.runs.front().model);
   const auto folder = std::filesystem::path(a.job).parent_path();
   trace(a, "job " + job.id + " pid " + std::to_string(::getpid()));
-  std::cout << R"({"event":"start","job":")" << job.id << "\"}\n" << "not a JSON line\n" << std::flush;
+  std::cout << R"({"event":"start","job":")" << job.id << "\"}\n"
+            << "not a JSON line\n"
+            << std::flush;
   if (shape == a.fail_shape) {
     std::cerr << "some talk\nerror: the corpus is on fire\n";
     return 3;
@@ -72,7 +74,8 @@ inline int fake_trainer(const FakeTrainerArguments& a) {
       std::this_thread::sleep_for(std::chrono::milliseconds(a.step_ms));
       std::cout << fmt::format(R"({{"event":"progress","tokens":{},"tokens_total":{},"loss":2.5,"tokens_per_s":1000}})",
                                4 * done - 4 + static_cast<std::size_t>(step), 4 * job.runs.size())
-                << "\n" << std::flush;
+                << "\n"
+                << std::flush;
       if (stop_requested() && !a.ignore_term) {
         trace(a, "stopped " + job.id);
         return 130;
@@ -92,9 +95,12 @@ inline int fake_trainer(const FakeTrainerArguments& a) {
     }
     write_record(a.out, record);
     trace(a, "trained " + id);
-    std::cout << R"({"event":"record","run":")" << id << R"(","loss":)" << record.loss.nats.value_or(0) << "}\n" << std::flush;
+    std::cout << R"({"event":"record","run":")" << id << R"(","loss":)" << record.loss.nats.value_or(0) << "}\n"
+              << std::flush;
   }
-  std::cout << R"({"event":"done"})" << "\n" << std::flush;
+  std::cout << R"({"event":"done"})"
+            << "\n"
+            << std::flush;
   return 0;
 }
 

@@ -207,7 +207,8 @@ TEST_F(RunStudy, ACorruptRecordIsNamedAndMadeAgainWithTheSameLoss) {
   const auto ids = std::vector<std::string>{whole.begin()->first, whole.rbegin()->first};
   const std::string text = read_text_file(record_path(folder_, ids[0]));
   write_file_atomic(record_path(folder_, ids[0]), text.substr(0, text.size() / 2));
-  write_file_atomic(record_path(folder_, ids[1]), read_text_file(record_path(folder_, std::next(whole.begin())->first)));
+  write_file_atomic(record_path(folder_, ids[1]),
+                    read_text_file(record_path(folder_, std::next(whole.begin())->first)));
   const StudySummary summary = run_study(small_config(), options(folder_));
   ASSERT_THAT(summary.bad, SizeIs(2));
   EXPECT_THAT(summary.bad[0].reason, HasSubstr(ids[0]));
