@@ -7,7 +7,32 @@
 
 namespace scalelaw::native::SCALELAW_ISA {
 
-constexpr Index kAttentionRows = 2 * kRows;
+// Few rows waste little above the diagonal; two blocks of half of them still keep the multipliers busy.
+constexpr Index kAttentionRows = W == 16 ? 16 : 8;
+
+/// Rows [d] of x, each times its factor.
+template <Index N>
+SCALELAW_INLINE void scale_rows(float* x, Index ld, const float* factors, Index rows, Index d) {
+  for (Index i = 0; i < rows; ++i, x += ld) {
+    const float factor = factors[i];
+    for (Index c = 0; c < d; c += N) Heads<N>::put(x + c, Heads<N>::get(x + c) * factor);
+  }
+}
+/// to = rows of x times their factors; dots = those rows times the rows of y.
+template <Index N>
+SCALELAW_INLINE void scale_and_dot(const float* x, Index ldx, const float* factors, const float* y, Index ldy,
+                                   float* to, Index ld_to, float* dots, Index rows, Index d) {
+  for (Index i = 0; i < rows; ++i, x += ldx, y += ldy, to += ld_to) {
+    const float factor = factors[i];
+    typename Heads<N>::Part products{};
+    for (Index c = 0; c < d; c += N) {
+      const auto scaled = Heads<N>::get(x + c) * factor;
+      Heads<N>::put(to + c, scaled);
+      products += scaled * Heads<N>::get(y + c);
+    }
+    dots[i] = sum<N>(products);
+  }
+}
 
 void attention(const AttentionForward& a, const AttentionShape& s) {
   const Index t = s.context, d = s.d_head, width = s.heads * d, ld = stride(t);
@@ -37,9 +62,7 @@ void attention(const AttentionForward& a, const AttentionShape& s) {
           inverse[i] = 1.0F / sum(total);
         }
         product(rows, d, end, {block, ld, 1}, {v, a.ld_qkv, kPanel}, out + begin * a.ld_out, a.ld_out, false);
-        for (Index i = begin; i < end; ++i) {
-          for (Index c = 0; c < d; ++c) out[i * a.ld_out + c] *= inverse[i];
-        }
+        with_part(d, [&](auto part) { scale_rows<part>(out + begin * a.ld_out, a.ld_out, inverse + begin, rows, d); });
       }
     }
   }
@@ -50,9 +73,9 @@ void attention(const AttentionForward& a, const AttentionShape& s) {
 void attention_backward(const AttentionBackward& a, const AttentionShape& s) {
   const Index t = s.context, d = s.d_head, width = s.heads * d, ld = stride(t), ld_d = stride(d);
   const float scale = 1.0F / __builtin_sqrtf(static_cast<float>(d));
-  float* ds = a.scratch;           // [T, ld]
-  float* values = ds + t * ld;     // [D, ld]
-  float* dout = values + d * ld;   // [T, ld_d]
+  float* ds = a.scratch;          // [T, ld]
+  float* values = ds + t * ld;    // [D, ld]
+  float* dout = values + d * ld;  // [T, ld_d]
   const float* weights = a.weights;
   const float* inverse = a.inverse_sums;
   for (Index sequence = 0; sequence < s.sequences; ++sequence) {
@@ -65,17 +88,11 @@ void attention_backward(const AttentionBackward& a, const AttentionShape& s) {
       for (Index begin = 0; begin < t; begin += kAttentionRows) {
         const Index rows = smaller(kAttentionRows, t - begin), end = begin + rows;
         float shift[kAttentionRows];
-        for (Index i = begin; i < end; ++i) {
-          const float* from = a.dout + (first + i) * a.ld_dout + head * d;
-          const float* o = a.out + (first + i) * a.ld_out + head * d;
-          float dot = 0.0F;
-          for (Index c = 0; c < d; ++c) {
-            const float x = from[c] * inverse[i];
-            dout[i * ld_d + c] = x;
-            dot += x * o[c];
-          }
-          shift[i - begin] = dot;
-        }
+        with_part(d, [&](auto part) {
+          scale_and_dot<part>(a.dout + (first + begin) * a.ld_dout + head * d, a.ld_dout, inverse + begin,
+                              a.out + (first + begin) * a.ld_out + head * d, a.ld_out, dout + begin * ld_d, ld_d, shift,
+                              rows, d);
+        });
         float* block = ds + begin * ld;
         product(rows, whole_vectors(end), d, {dout + begin * ld_d, ld_d, 1}, {values, ld, kPanel}, block, ld, false);
         for (Index i = begin; i < end; ++i) {

@@ -1,8 +1,8 @@
 #pragma once
 // The vector kernels of the native step. kernels.cpp is compiled once per instruction set; a table of function pointers
 // is one such copy. Matrices are stored by rows; `ld` is the distance of two rows in floats. Rows of activations are
-// padded to `stride(width)` floats and kernels work on whole vectors of them: what lies in the padding is never part of a
-// result.
+// padded to `stride(width)` floats and kernels work on whole vectors of them: what lies in the padding is never part of
+// a result.
 #include <cstdint>
 #include <span>
 #include <string>
@@ -72,7 +72,8 @@ struct Kernels {
   /// c [m, n] = a [m, k] b [k, n], or c += a b. Writes nothing but c; may read kSlack floats beyond b.
   void (*product)(Index m, Index n, Index k, const Left& a, const Right& b, float* c, Index ldc, bool add);
 
-  /// y = x r with r = 1 / sqrt(mean(x^2) + eps) of each row (RMSNorm, Zhang and Sennrich 2019, arXiv 1910.07467, no gain).
+  /// y = x r with r = 1 / sqrt(mean(x^2) + eps) of each row (RMSNorm, Zhang and Sennrich 2019, arXiv 1910.07467, no
+  /// gain).
   void (*norm)(const float* x, float* y, Index ld, float* r, Index rows, Index width, float eps);
   /// dx = r (dy - y mean(dy y)), or dx += that.
   void (*norm_backward)(const float* dy, const float* y, const float* r, float* dx, Index ld, Index rows, Index width,
@@ -82,8 +83,8 @@ struct Kernels {
   void (*rotate_qk)(float* qkv, Index ld, float* r, const float* cos, const float* sin, const AttentionShape& shape,
                     float eps);
   /// Gradients of rotated q and k -> of the products, in place.
-  void (*rotate_qk_backward)(float* dqkv, const float* qkv, Index ld, const float* r, const float* cos, const float* sin,
-                             const AttentionShape& shape);
+  void (*rotate_qk_backward)(float* dqkv, const float* qkv, Index ld, const float* r, const float* cos,
+                             const float* sin, const AttentionShape& shape);
   void (*attention)(const AttentionForward& a, const AttentionShape& shape);
   void (*attention_backward)(const AttentionBackward& a, const AttentionShape& shape);
   /// u -> gelu(u) in place, tanh form (Hendrycks and Gimpel 2016, arXiv 1606.08415); slope = gelu'(u).

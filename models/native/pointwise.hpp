@@ -9,7 +9,8 @@ SCALELAW_INLINE Vector first_lanes(Vector x, Index n) {
   return lane_numbers() < static_cast<std::int32_t>(n) ? x : Vector{};
 }
 
-/// f(column, vector filter) for each vector of a row: only the last one may hold padding, which the filter sets to zero.
+/// f(column, vector filter) for each vector of a row: only the last one may hold padding, which the filter sets to
+/// zero.
 template <class F>
 SCALELAW_INLINE void each_vector(Index width, F f) {
   Index c = 0;
@@ -116,8 +117,8 @@ struct Heads {
 /// f(width of the widest vector that divides d_head, as a constant)
 template <class F>
 SCALELAW_INLINE void with_part(Index d_head, F f) {
-  if (W >= 16 && d_head % 16 == 0) return f(std::integral_constant<Index, W >= 16 ? 16 : W>());
-  if (W >= 8 && d_head % 8 == 0) return f(std::integral_constant<Index, W >= 8 ? 8 : W>());
+  if (W >= 16 && d_head % 16 == 0) return f(std::integral_constant < Index, W >= 16 ? 16 : W > ());
+  if (W >= 8 && d_head % 8 == 0) return f(std::integral_constant < Index, W >= 8 ? 8 : W > ());
   if (d_head % 4 == 0) return f(std::integral_constant<Index, 4>());
   f(std::integral_constant<Index, 2>());
 }

@@ -28,7 +28,11 @@ Floats Step::floats(Index size) {
 }
 
 Step::Weight Step::weight(const Slice& slice, bool transposed) {
-  Weight w{.offset = slice.offset, .rows = slice.rows, .cols = slice.cols, .transposed = transposed, .forward = {},
+  Weight w{.offset = slice.offset,
+           .rows = slice.rows,
+           .cols = slice.cols,
+           .transposed = transposed,
+           .forward = {},
            .backward = {}};
   if (transposed) std::swap(w.rows, w.cols);
   w.forward = floats(packed_size(k_, w.rows, w.cols));
@@ -68,7 +72,8 @@ Step::Step(const Layout& layout, const Kernels& kernels)
     y.slope = floats(rows * ld_hidden_);
   }
   const Slice& embedding = layout.at("embedding");
-  embedding_ = {.offset = embedding.offset, .rows = embedding.rows, .cols = embedding.cols, .forward = {}, .backward = {}};
+  embedding_ = {
+      .offset = embedding.offset, .rows = embedding.rows, .cols = embedding.cols, .forward = {}, .backward = {}};
   head_ = model_.tie_embeddings ? weight(embedding, true) : weight(layout.at("head"));
   x_ = floats(rows * ld_model_);
   normed_ = floats(rows * ld_model_);
@@ -114,7 +119,8 @@ void Step::multiply(const float* x, Index ldx, const Weight& w, float* y, Index 
 /// dx = dy W^T
 void Step::multiply_back(const float* dy, Index ld_dy, const Weight& w, float* dx, Index ldx, Index rows) const {
   const Index whole = (w.rows + k_.lanes - 1) / k_.lanes * k_.lanes;
-  k_.product(rows, whole, w.cols, {dy, ld_dy, 1}, {w.backward, k_.panel_width, w.cols * k_.panel_width}, dx, ldx, false);
+  k_.product(rows, whole, w.cols, {dy, ld_dy, 1}, {w.backward, k_.panel_width, w.cols * k_.panel_width}, dx, ldx,
+             false);
 }
 
 /// dW (+)= x^T dy
@@ -136,8 +142,13 @@ void Step::forward(const float* parameters, const std::int64_t* inputs, Index wi
     k_.norm(x_, y.normed1, ld_model_, y.scale1, rows, d_model, kNormEps);
     multiply(y.normed1, ld_model_, y.qkv, y.qkv_rows, ld_qkv_, rows, false);
     k_.rotate_qk(y.qkv_rows, ld_qkv_, y.qk_scale, cos_, sin_, shape, kNormEps);
-    k_.attention({.qkv = y.qkv_rows, .ld_qkv = ld_qkv_, .out = y.attended, .ld_out = ld_width_, .weights = y.weights,
-                  .inverse_sums = y.inverse_sums, .scratch = scratch_},
+    k_.attention({.qkv = y.qkv_rows,
+                  .ld_qkv = ld_qkv_,
+                  .out = y.attended,
+                  .ld_out = ld_width_,
+                  .weights = y.weights,
+                  .inverse_sums = y.inverse_sums,
+                  .scratch = scratch_},
                  shape);
     multiply(y.attended, ld_width_, y.output, x_, ld_model_, rows, true);
     k_.norm(x_, y.normed2, ld_model_, y.scale2, rows, d_model, kNormEps);
@@ -167,9 +178,16 @@ void Step::backward(float* gradients, const std::int64_t* inputs, Index windows,
 
     add_gradient(y.attended, ld_width_, dx_, ld_model_, y.output, gradients, rows, !first);
     multiply_back(dx_, ld_model_, y.output, dattended_, ld_width_, rows);
-    k_.attention_backward({.qkv = y.qkv_rows, .ld_qkv = ld_qkv_, .out = y.attended, .ld_out = ld_width_,
-                           .weights = y.weights, .inverse_sums = y.inverse_sums, .dout = dattended_,
-                           .ld_dout = ld_width_, .dqkv = dqkv_, .scratch = scratch_},
+    k_.attention_backward({.qkv = y.qkv_rows,
+                           .ld_qkv = ld_qkv_,
+                           .out = y.attended,
+                           .ld_out = ld_width_,
+                           .weights = y.weights,
+                           .inverse_sums = y.inverse_sums,
+                           .dout = dattended_,
+                           .ld_dout = ld_width_,
+                           .dqkv = dqkv_,
+                           .scratch = scratch_},
                           shape);
     k_.rotate_qk_backward(dqkv_, y.qkv_rows, ld_qkv_, y.qk_scale, cos_, sin_, shape);
     add_gradient(y.normed1, ld_model_, dqkv_, ld_qkv_, y.qkv, gradients, rows, !first);

@@ -1,5 +1,6 @@
 #pragma once
-// The decoder and its gradient in double precision and plain loops, one window at a time, written from the formulas alone.
+// The decoder and its gradient in double precision and plain loops, one window at a time, written from the formulas
+// alone.
 #include <cmath>
 #include <cstdint>
 #include <numbers>
