@@ -2,8 +2,8 @@
 // Memory and the few operations of the step that are not the model: on the CPU, or on one CUDA device. No LibTorch
 // here.
 #include <cstdint>
+#include <iterator>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -35,9 +35,11 @@ class Buffer {
 
   [[nodiscard]] T* data() const { return static_cast<T*>(memory_.get()); }
   [[nodiscard]] std::int64_t size() const { return size_; }
-  /// Writes values from index `at` on.
-  void upload(std::span<const T> values, std::int64_t at = 0) {
-    detail::copy_in(kind_, data() + at, values.data(), values.size_bytes());
+  /// Writes values (anything contiguous of type T) from index `at` on.
+  template <class Range>
+  void upload(const Range& values, std::int64_t at = 0) {
+    const T* first = std::data(values);
+    detail::copy_in(kind_, data() + at, first, std::size(values) * sizeof(T));
   }
   [[nodiscard]] std::vector<T> download(std::int64_t at, std::int64_t count) const {
     std::vector<T> values(static_cast<std::size_t>(count));

@@ -35,13 +35,14 @@ struct Right {
 /// Shapes of causal attention. Rows of q, k and v: [sequences * context, width] with heads side by side.
 struct AttentionShape {
   Index sequences, context, heads, d_head;
+  float scale = 1.0F;  ///< of the scores; queries and keys have length sqrt(d_head), so |score| <= scale * d_head
 };
 struct AttentionForward {
   const float* qkv;  ///< after rotate_qk: [tokens, ld_qkv], columns q | k | v
   Index ld_qkv;
   float* out;  ///< [tokens, ld_out]
   Index ld_out;
-  float* weights;       ///< out: exp(score) [sequences, heads, context, stride(context)]
+  float* weights;       ///< out: exp(score - shift of the row) [sequences, heads, context, stride(context)]
   float* inverse_sums;  ///< out: 1 / their sums [sequences, heads, context]
   float* scratch;       ///< attention_scratch floats
 };
@@ -87,7 +88,7 @@ struct Kernels {
                              const float* sin, const AttentionShape& shape);
   void (*attention)(const AttentionForward& a, const AttentionShape& shape);
   void (*attention_backward)(const AttentionBackward& a, const AttentionShape& shape);
-  /// u -> gelu(u) in place, tanh form (Hendrycks and Gimpel 2016, arXiv 1606.08415); slope = gelu'(u).
+  /// u -> gelu(u) = u Phi(u) in place (Hendrycks and Gimpel 2016, arXiv 1606.08415); slope = gelu'(u).
   void (*gelu)(float* u, float* slope, Index ld, Index rows, Index width);
   void (*multiply)(float* x, const float* y, Index ld, Index rows, Index width);  ///< x *= y
   /// losses [rows] = -ln softmax(logits)[target]; then logits = (softmax - onehot) * scale, unless scale is 0.

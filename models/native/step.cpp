@@ -11,6 +11,7 @@ namespace scalelaw::native {
 namespace {
 
 constexpr float kNormEps = 1e-6F;
+constexpr float kScoreScale = 1.0F;  // queries and keys are normalized: a head can be as sharp as exp(+-d_head)
 constexpr Index kChunkTokens = 128;
 
 }  // namespace
@@ -51,7 +52,7 @@ Step::Step(const Layout& layout, const Kernels& kernels)
       ld_hidden_(stride(model_.d_ff)),
       ld_vocab_(stride(model_.vocab)) {
   const Index context = model_.context, rows = chunk_ * context, heads = model_.n_head;
-  const AttentionShape shape{chunk_, context, heads, model_.d_head};
+  const AttentionShape shape{chunk_, context, heads, model_.d_head, kScoreScale};
   for (Index i = 0; i < model_.n_layer; ++i) {
     const std::string name = fmt::format("layers.{}.", i);
     Layer& y = layers_.emplace_back();
@@ -135,7 +136,7 @@ void Step::add_gradient(const float* x, Index ldx, const float* dy, Index ld_dy,
 }
 
 void Step::forward(const float* parameters, const std::int64_t* inputs, Index windows) {
-  const AttentionShape shape{windows, model_.context, model_.n_head, model_.d_head};
+  const AttentionShape shape{windows, model_.context, model_.n_head, model_.d_head, kScoreScale};
   const Index rows = windows * model_.context, d_model = model_.d_model, d_ff = model_.d_ff;
   k_.gather(parameters + embedding_.offset, inputs, x_, ld_model_, rows, d_model);
   for (Layer& y : layers_) {
@@ -161,7 +162,7 @@ void Step::forward(const float* parameters, const std::int64_t* inputs, Index wi
 }
 
 void Step::backward(float* gradients, const std::int64_t* inputs, Index windows, bool first) {
-  const AttentionShape shape{windows, model_.context, model_.n_head, model_.d_head};
+  const AttentionShape shape{windows, model_.context, model_.n_head, model_.d_head, kScoreScale};
   const Index rows = windows * model_.context, d_model = model_.d_model, d_ff = model_.d_ff;
   // The gradient of a tied head shares its place with the embedding's, which starts from zero.
   add_gradient(normed_, ld_model_, logits_, ld_vocab_, head_, gradients, rows, !first || head_.transposed);
