@@ -54,7 +54,10 @@ const Kernels& kernels_named(const std::string& instruction_set) {
 class NativeEngine {
  public:
   NativeEngine(const Layout& layout, const EngineBuffers& buffers, const Kernels& kernels)
-      : vocab_(layout.model.vocab), context_(layout.model.context), params_(layout.params), buffers_(buffers),
+      : vocab_(layout.model.vocab),
+        context_(layout.model.context),
+        params_(layout.params),
+        buffers_(buffers),
         step_(layout, kernels) {}
 
   void loss_and_grad(const Batch& batch, float* losses) {

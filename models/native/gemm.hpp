@@ -17,8 +17,8 @@ constexpr Index kDepth = 256;
 
 /// c [R, V vectors] (+)= a [R, depth] b [depth, V vectors]
 template <Index R, Index V>
-SCALELAW_INLINE void block(Index depth, const float* a, Index a_row, Index a_column, const float* b, Index b_row, float* c,
-                           Index ldc, bool add) {
+SCALELAW_INLINE void block(Index depth, const float* a, Index a_row, Index a_column, const float* b, Index b_row,
+                           float* c, Index ldc, bool add) {
   Vector sums[R][V];
 #pragma GCC unroll 32
   for (Index r = 0; r < R; ++r) {
@@ -63,7 +63,8 @@ struct Blocks<V, std::integer_sequence<Index, R...>> {
 using Wide = Blocks<2, std::make_integer_sequence<Index, kRows>>;
 using Narrow = Blocks<1, std::make_integer_sequence<Index, 2 * kRows>>;
 
-/// Rows of the next block when `left` are left: full blocks, then two nearly equal ones instead of a full and a tiny one.
+/// Rows of the next block when `left` are left: full blocks, then two nearly equal ones instead of a full and a tiny
+/// one.
 SCALELAW_INLINE Index next_rows(Index left, Index most) {
   if (left <= most) return left;
   return left >= 2 * most ? most : (left + 1) / 2;
@@ -111,8 +112,8 @@ SCALELAW_INLINE void product(Index m, Index n, Index k, const Left& a, const Rig
   }
 }
 
-/// The same for large a = x^T, as in dW = x^T dy: many rows of x and dy lie in many pages, so both are copied to where the
-/// processor need not look up so many of them (measured: 5 to 10 % from 128 columns on, a loss below).
+/// The same for large a = x^T, as in dW = x^T dy: many rows of x and dy lie in many pages, so both are copied to where
+/// the processor need not look up so many of them (measured: 5 to 10 % from 128 columns on, a loss below).
 void product_copied(Index m, Index n, Index k, const Left& a, const Right& b, float* c, Index ldc, bool add) {
   constexpr Index kSlab = 16 * kRows;
   float left[kSlab * kDepth + kSlack], right[kDepth * kPanel];

@@ -1,8 +1,8 @@
 #pragma once
 // The vector kernels of the native step. kernels.cpp is compiled once per instruction set; a table of function pointers
 // is one such copy. Matrices are stored by rows; `ld` is the distance of two rows in floats. Rows of activations are
-// padded to `stride(width)` floats and kernels work on whole vectors of them: what lies in the padding is never part of a
-// result.
+// padded to `stride(width)` floats and kernels work on whole vectors of them: what lies in the padding is never part of
+// a result.
 #include <cstdint>
 #include <span>
 #include <string>
@@ -35,13 +35,14 @@ struct Right {
 /// Shapes of causal attention. Rows of q, k and v: [sequences * context, width] with heads side by side.
 struct AttentionShape {
   Index sequences, context, heads, d_head;
+  float scale = 1.0F;  ///< of the scores; queries and keys have length sqrt(d_head), so |score| <= scale * d_head
 };
 struct AttentionForward {
   const float* qkv;  ///< after rotate_qk: [tokens, ld_qkv], columns q | k | v
   Index ld_qkv;
   float* out;  ///< [tokens, ld_out]
   Index ld_out;
-  float* weights;       ///< out: exp(score) [sequences, heads, context, stride(context)]
+  float* weights;       ///< out: exp(score - shift of the row) [sequences, heads, context, stride(context)]
   float* inverse_sums;  ///< out: 1 / their sums [sequences, heads, context]
   float* scratch;       ///< attention_scratch floats
 };
@@ -72,7 +73,8 @@ struct Kernels {
   /// c [m, n] = a [m, k] b [k, n], or c += a b. Writes nothing but c; may read kSlack floats beyond b.
   void (*product)(Index m, Index n, Index k, const Left& a, const Right& b, float* c, Index ldc, bool add);
 
-  /// y = x r with r = 1 / sqrt(mean(x^2) + eps) of each row (RMSNorm, Zhang and Sennrich 2019, arXiv 1910.07467, no gain).
+  /// y = x r with r = 1 / sqrt(mean(x^2) + eps) of each row (RMSNorm, Zhang and Sennrich 2019, arXiv 1910.07467, no
+  /// gain).
   void (*norm)(const float* x, float* y, Index ld, float* r, Index rows, Index width, float eps);
   /// dx = r (dy - y mean(dy y)), or dx += that.
   void (*norm_backward)(const float* dy, const float* y, const float* r, float* dx, Index ld, Index rows, Index width,
@@ -82,11 +84,11 @@ struct Kernels {
   void (*rotate_qk)(float* qkv, Index ld, float* r, const float* cos, const float* sin, const AttentionShape& shape,
                     float eps);
   /// Gradients of rotated q and k -> of the products, in place.
-  void (*rotate_qk_backward)(float* dqkv, const float* qkv, Index ld, const float* r, const float* cos, const float* sin,
-                             const AttentionShape& shape);
+  void (*rotate_qk_backward)(float* dqkv, const float* qkv, Index ld, const float* r, const float* cos,
+                             const float* sin, const AttentionShape& shape);
   void (*attention)(const AttentionForward& a, const AttentionShape& shape);
   void (*attention_backward)(const AttentionBackward& a, const AttentionShape& shape);
-  /// u -> gelu(u) in place, tanh form (Hendrycks and Gimpel 2016, arXiv 1606.08415); slope = gelu'(u).
+  /// u -> gelu(u) = u Phi(u) in place (Hendrycks and Gimpel 2016, arXiv 1606.08415); slope = gelu'(u).
   void (*gelu)(float* u, float* slope, Index ld, Index rows, Index width);
   void (*multiply)(float* x, const float* y, Index ld, Index rows, Index width);  ///< x *= y
   /// losses [rows] = -ln softmax(logits)[target]; then logits = (softmax - onehot) * scale, unless scale is 0.

@@ -9,7 +9,8 @@ SCALELAW_INLINE Vector first_lanes(Vector x, Index n) {
   return lane_numbers() < static_cast<std::int32_t>(n) ? x : Vector{};
 }
 
-/// f(column, vector filter) for each vector of a row: only the last one may hold padding, which the filter sets to zero.
+/// f(column, vector filter) for each vector of a row: only the last one may hold padding, which the filter sets to
+/// zero.
 template <class F>
 SCALELAW_INLINE void each_vector(Index width, F f) {
   Index c = 0;
@@ -116,8 +117,8 @@ struct Heads {
 /// f(width of the widest vector that divides d_head, as a constant)
 template <class F>
 SCALELAW_INLINE void with_part(Index d_head, F f) {
-  if (W >= 16 && d_head % 16 == 0) return f(std::integral_constant<Index, W >= 16 ? 16 : W>());
-  if (W >= 8 && d_head % 8 == 0) return f(std::integral_constant<Index, W >= 8 ? 8 : W>());
+  if (W >= 16 && d_head % 16 == 0) return f(std::integral_constant < Index, W >= 16 ? 16 : W > ());
+  if (W >= 8 && d_head % 8 == 0) return f(std::integral_constant < Index, W >= 8 ? 8 : W > ());
   if (d_head % 4 == 0) return f(std::integral_constant<Index, 4>());
   f(std::integral_constant<Index, 2>());
 }
@@ -131,17 +132,20 @@ void rotate_qk_backward(float* dqkv, const float* qkv, Index ld, const float* r,
 }
 
 void gelu(float* u, float* slope, Index ld, Index rows, Index width) {
-  // gelu(x) = x s(z) with z = 2 sqrt(2 / pi) (x + 0.044715 x^3) and the logistic s, since (1 + tanh(z / 2)) / 2 = s(z)
-  constexpr float kLinear = 1.5957691216F, kCubic = 0.0713548163F;
+  // gelu(x) = x Phi(x), gelu'(x) = Phi(x) + x phi(x). For z = |x| / sqrt 2 and t = 1 / (1 + p z): erfc(z) = t (a1 + t (a2
+  // + ...)) e^(-z^2) to 1.5e-7 (Abramowitz and Stegun 1964, 7.1.26), and e^(-z^2) serves phi too.
+  constexpr float kP = 0.3275911F * 0.70710678F;
+  constexpr float kA1 = 0.254829592F, kA2 = -0.284496736F, kA3 = 1.421413741F, kA4 = -1.453152027F, kA5 = 1.061405429F;
+  constexpr float kDensity = 0.39894228F;  // 1 / sqrt(2 pi)
   for (Index i = 0; i < rows; ++i, u += ld, slope += ld) {
     for (Index c = 0; c < width; c += W) {
-      const Vector x = load(u + c), x2 = x * x;
-      const Vector z = x * (kLinear + kCubic * x2);
-      // Beyond +-80 the logistic is 0 or 1 in float.
-      const Vector s = 1.0F / (1.0F + exp_at_most_zero(-at_least(z, -80.0F)));
-      const Vector y = x * s;
-      store(u + c, y);
-      store(slope + c, s + y * (1.0F - s) * (kLinear + 3.0F * kCubic * x2));
+      const Vector x = load(u + c);
+      const Vector bell = exp_at_most_zero(-0.5F * x * x);
+      const Vector t = 1.0F / (1.0F + kP * (x < 0.0F ? -x : x));
+      const Vector tail = 0.5F * bell * t * (kA1 + t * (kA2 + t * (kA3 + t * (kA4 + t * kA5))));  // Phi(-|x|)
+      const Vector phi = x < 0.0F ? tail : 1.0F - tail;
+      store(u + c, x * phi);
+      store(slope + c, phi + x * bell * kDensity);
     }
   }
 }

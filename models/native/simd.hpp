@@ -1,5 +1,5 @@
-// Vectors of W floats by the compiler's vector extensions; W is set by the instruction set that the file is compiled for.
-// Included by kernels.cpp only, inside no namespace. No -ffast-math anywhere: NaN and infinity keep their meaning.
+// Vectors of W floats by the compiler's vector extensions; W is set by the instruction set that the file is compiled
+// for. Included by kernels.cpp only, inside no namespace. No -ffast-math anywhere: NaN and infinity keep their meaning.
 #pragma once
 #include <cstdint>
 
@@ -14,7 +14,9 @@ namespace scalelaw::native::SCALELAW_ISA {
 
 #define SCALELAW_INLINE inline __attribute__((always_inline))
 
-#if defined(__AVX512F__)
+#if defined(SCALELAW_LANES)  // a test: other widths than the processor's, for the compiler to put together
+constexpr Index W = SCALELAW_LANES;
+#elif defined(__AVX512F__)
 constexpr Index W = 16;
 #elif defined(__AVX2__)
 constexpr Index W = 8;
@@ -44,29 +46,19 @@ SCALELAW_INLINE Lanes lane_numbers() {
   return lanes;
 }
 
-/// The larger of each lane; NaN where x is NaN. (maxps takes its second operand where either is NaN.)
-SCALELAW_INLINE Vector at_least(Vector x, float low) {
-#if defined(__AVX512F__)
-  return static_cast<Vector>(_mm512_max_ps(static_cast<__m512>(splat(low)), static_cast<__m512>(x)));
+/// The larger of each lane; x where either is NaN, as maxps has it.
+SCALELAW_INLINE Vector maximum(Vector low, Vector x) {
+#if defined(SCALELAW_LANES) || !defined(__x86_64__)
+  return low > x ? low : x;
+#elif defined(__AVX512F__)
+  return static_cast<Vector>(_mm512_max_ps(static_cast<__m512>(low), static_cast<__m512>(x)));
 #elif defined(__AVX2__)
-  return static_cast<Vector>(_mm256_max_ps(static_cast<__m256>(splat(low)), static_cast<__m256>(x)));
-#elif defined(__x86_64__)
-  return static_cast<Vector>(_mm_max_ps(static_cast<__m128>(splat(low)), static_cast<__m128>(x)));
+  return static_cast<Vector>(_mm256_max_ps(static_cast<__m256>(low), static_cast<__m256>(x)));
 #else
-  return splat(low) > x ? splat(low) : x;
+  return static_cast<Vector>(_mm_max_ps(static_cast<__m128>(low), static_cast<__m128>(x)));
 #endif
 }
-SCALELAW_INLINE Vector maximum(Vector a, Vector x) {
-#if defined(__AVX512F__)
-  return static_cast<Vector>(_mm512_max_ps(static_cast<__m512>(a), static_cast<__m512>(x)));
-#elif defined(__AVX2__)
-  return static_cast<Vector>(_mm256_max_ps(static_cast<__m256>(a), static_cast<__m256>(x)));
-#elif defined(__x86_64__)
-  return static_cast<Vector>(_mm_max_ps(static_cast<__m128>(a), static_cast<__m128>(x)));
-#else
-  return a > x ? a : x;
-#endif
-}
+SCALELAW_INLINE Vector at_least(Vector x, float low) { return maximum(splat(low), x); }
 
 template <Index N, class Op>
 SCALELAW_INLINE float fold(const typename VectorOf<N>::Float& x, Op op) {

@@ -11,6 +11,7 @@ namespace scalelaw::native {
 namespace {
 
 constexpr float kNormEps = 1e-6F;
+constexpr float kScoreScale = 1.0F;  // queries and keys are normalized: a head can be as sharp as exp(+-d_head)
 constexpr Index kChunkTokens = 128;
 
 }  // namespace
@@ -28,7 +29,11 @@ Floats Step::floats(Index size) {
 }
 
 Step::Weight Step::weight(const Slice& slice, bool transposed) {
-  Weight w{.offset = slice.offset, .rows = slice.rows, .cols = slice.cols, .transposed = transposed, .forward = {},
+  Weight w{.offset = slice.offset,
+           .rows = slice.rows,
+           .cols = slice.cols,
+           .transposed = transposed,
+           .forward = {},
            .backward = {}};
   if (transposed) std::swap(w.rows, w.cols);
   w.forward = floats(packed_size(k_, w.rows, w.cols));
@@ -47,7 +52,7 @@ Step::Step(const Layout& layout, const Kernels& kernels)
       ld_hidden_(stride(model_.d_ff)),
       ld_vocab_(stride(model_.vocab)) {
   const Index context = model_.context, rows = chunk_ * context, heads = model_.n_head;
-  const AttentionShape shape{chunk_, context, heads, model_.d_head};
+  const AttentionShape shape{chunk_, context, heads, model_.d_head, kScoreScale};
   for (Index i = 0; i < model_.n_layer; ++i) {
     const std::string name = fmt::format("layers.{}.", i);
     Layer& y = layers_.emplace_back();
@@ -68,7 +73,8 @@ Step::Step(const Layout& layout, const Kernels& kernels)
     y.slope = floats(rows * ld_hidden_);
   }
   const Slice& embedding = layout.at("embedding");
-  embedding_ = {.offset = embedding.offset, .rows = embedding.rows, .cols = embedding.cols, .forward = {}, .backward = {}};
+  embedding_ = {
+      .offset = embedding.offset, .rows = embedding.rows, .cols = embedding.cols, .forward = {}, .backward = {}};
   head_ = model_.tie_embeddings ? weight(embedding, true) : weight(layout.at("head"));
   x_ = floats(rows * ld_model_);
   normed_ = floats(rows * ld_model_);
@@ -114,7 +120,8 @@ void Step::multiply(const float* x, Index ldx, const Weight& w, float* y, Index 
 /// dx = dy W^T
 void Step::multiply_back(const float* dy, Index ld_dy, const Weight& w, float* dx, Index ldx, Index rows) const {
   const Index whole = (w.rows + k_.lanes - 1) / k_.lanes * k_.lanes;
-  k_.product(rows, whole, w.cols, {dy, ld_dy, 1}, {w.backward, k_.panel_width, w.cols * k_.panel_width}, dx, ldx, false);
+  k_.product(rows, whole, w.cols, {dy, ld_dy, 1}, {w.backward, k_.panel_width, w.cols * k_.panel_width}, dx, ldx,
+             false);
 }
 
 /// dW (+)= x^T dy
@@ -129,15 +136,20 @@ void Step::add_gradient(const float* x, Index ldx, const float* dy, Index ld_dy,
 }
 
 void Step::forward(const float* parameters, const std::int64_t* inputs, Index windows) {
-  const AttentionShape shape{windows, model_.context, model_.n_head, model_.d_head};
+  const AttentionShape shape{windows, model_.context, model_.n_head, model_.d_head, kScoreScale};
   const Index rows = windows * model_.context, d_model = model_.d_model, d_ff = model_.d_ff;
   k_.gather(parameters + embedding_.offset, inputs, x_, ld_model_, rows, d_model);
   for (Layer& y : layers_) {
     k_.norm(x_, y.normed1, ld_model_, y.scale1, rows, d_model, kNormEps);
     multiply(y.normed1, ld_model_, y.qkv, y.qkv_rows, ld_qkv_, rows, false);
     k_.rotate_qk(y.qkv_rows, ld_qkv_, y.qk_scale, cos_, sin_, shape, kNormEps);
-    k_.attention({.qkv = y.qkv_rows, .ld_qkv = ld_qkv_, .out = y.attended, .ld_out = ld_width_, .weights = y.weights,
-                  .inverse_sums = y.inverse_sums, .scratch = scratch_},
+    k_.attention({.qkv = y.qkv_rows,
+                  .ld_qkv = ld_qkv_,
+                  .out = y.attended,
+                  .ld_out = ld_width_,
+                  .weights = y.weights,
+                  .inverse_sums = y.inverse_sums,
+                  .scratch = scratch_},
                  shape);
     multiply(y.attended, ld_width_, y.output, x_, ld_model_, rows, true);
     k_.norm(x_, y.normed2, ld_model_, y.scale2, rows, d_model, kNormEps);
@@ -150,7 +162,7 @@ void Step::forward(const float* parameters, const std::int64_t* inputs, Index wi
 }
 
 void Step::backward(float* gradients, const std::int64_t* inputs, Index windows, bool first) {
-  const AttentionShape shape{windows, model_.context, model_.n_head, model_.d_head};
+  const AttentionShape shape{windows, model_.context, model_.n_head, model_.d_head, kScoreScale};
   const Index rows = windows * model_.context, d_model = model_.d_model, d_ff = model_.d_ff;
   // The gradient of a tied head shares its place with the embedding's, which starts from zero.
   add_gradient(normed_, ld_model_, logits_, ld_vocab_, head_, gradients, rows, !first || head_.transposed);
@@ -167,9 +179,16 @@ void Step::backward(float* gradients, const std::int64_t* inputs, Index windows,
 
     add_gradient(y.attended, ld_width_, dx_, ld_model_, y.output, gradients, rows, !first);
     multiply_back(dx_, ld_model_, y.output, dattended_, ld_width_, rows);
-    k_.attention_backward({.qkv = y.qkv_rows, .ld_qkv = ld_qkv_, .out = y.attended, .ld_out = ld_width_,
-                           .weights = y.weights, .inverse_sums = y.inverse_sums, .dout = dattended_,
-                           .ld_dout = ld_width_, .dqkv = dqkv_, .scratch = scratch_},
+    k_.attention_backward({.qkv = y.qkv_rows,
+                           .ld_qkv = ld_qkv_,
+                           .out = y.attended,
+                           .ld_out = ld_width_,
+                           .weights = y.weights,
+                           .inverse_sums = y.inverse_sums,
+                           .dout = dattended_,
+                           .ld_dout = ld_width_,
+                           .dqkv = dqkv_,
+                           .scratch = scratch_},
                           shape);
     k_.rotate_qk_backward(dqkv_, y.qkv_rows, ld_qkv_, y.qk_scale, cos_, sin_, shape);
     add_gradient(y.normed1, ld_model_, dqkv_, ld_qkv_, y.qkv, gradients, rows, !first);

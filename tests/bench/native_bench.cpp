@@ -1,5 +1,5 @@
-// Tokens a second of one training step without the optimizer: the native engine on each instruction set against the torch
-// engine with one member, interleaved in one run on one thread. Best and median of the rounds.
+// Tokens a second of one training step without the optimizer: the native engine on each instruction set against the
+// torch engine with one member, interleaved in one run on one thread. Best and median of the rounds.
 //   bench_native [rounds] [name of a shape, or a part of it]
 #include <fmt/format.h>
 
@@ -30,8 +30,13 @@ struct Shape {
 };
 
 scalelaw::ModelSpec model(std::int64_t layers, std::int64_t width, std::int64_t d_head, std::int64_t context) {
-  return {.d_model = width, .n_layer = layers, .d_head = d_head, .n_head = width / d_head, .d_ff = 4 * width,
-          .context = context, .vocab = 256};
+  return {.d_model = width,
+          .n_layer = layers,
+          .d_head = d_head,
+          .n_head = width / d_head,
+          .d_ff = 4 * width,
+          .context = context,
+          .vocab = 256};
 }
 
 /// Members with parameters and a batch.
@@ -47,8 +52,9 @@ struct Setup {
     gradients.resize(parameters.size());
     losses.resize(static_cast<std::size_t>(members));
     for (std::int64_t k = 0; k < members; ++k) {
-      initialize(layout, k, std::span(parameters).subspan(static_cast<std::size_t>(k * layout.params),
-                                                          static_cast<std::size_t>(layout.params)));
+      initialize(layout, k,
+                 std::span(parameters)
+                     .subspan(static_cast<std::size_t>(k * layout.params), static_cast<std::size_t>(layout.params)));
     }
     scalelaw::Rng rng = scalelaw::make_rng(1, "tokens");
     tokens.resize(static_cast<std::size_t>(members * shape.windows * shape.model.context));
@@ -111,10 +117,11 @@ int main(int argc, char** argv) {
   for (const auto* kernels : scalelaw::native::available_kernels()) {
     fmt::print("{}: product kernel {:.1f} GFLOP/s\n", kernels->name, peak_gflops(*kernels));
   }
-  const std::vector<Shape> shapes = {{"L2 C16 T64 B4", model(2, 16, 8, 64), 4},     {"L2 C24 T64 B4", model(2, 24, 8, 64), 4},
-                                     {"L2 C32 T32 B8", model(2, 32, 8, 32), 8},     {"L3 C48 T64 B4", model(3, 48, 16, 64), 4},
-                                     {"L4 C64 T64 B12", model(4, 64, 16, 64), 12},  {"L4 C128 T64 B12", model(4, 128, 32, 64), 12},
-                                     {"L4 C256 T128 B8", model(4, 256, 64, 128), 8}};
+  const std::vector<Shape> shapes = {
+      {"L2 C16 T64 B4", model(2, 16, 8, 64), 4},     {"L2 C24 T64 B4", model(2, 24, 8, 64), 4},
+      {"L2 C32 T32 B8", model(2, 32, 8, 32), 8},     {"L3 C48 T64 B4", model(3, 48, 16, 64), 4},
+      {"L4 C64 T64 B12", model(4, 64, 16, 64), 12},  {"L4 C128 T64 B12", model(4, 128, 32, 64), 12},
+      {"L4 C256 T128 B8", model(4, 256, 64, 128), 8}};
   fmt::print("{:16} {:22} {:>10} {:>10} {:>9} {:>7}\n", "shape", "engine", "best tok/s", "median", "GFLOP/s", "ratio");
   for (const Shape& shape : shapes) {
     if (std::string(shape.name).find(wanted) == std::string::npos) continue;

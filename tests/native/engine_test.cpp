@@ -75,8 +75,14 @@ double relative_distance(const A& found, const B& expected) {
 }
 
 ModelSpec model(Index layers, Index heads, Index d_head, Index d_ff, Index context, Index vocab, bool tied = false) {
-  return {.d_model = heads * d_head, .n_layer = layers, .d_head = d_head, .n_head = heads, .d_ff = d_ff,
-          .context = context, .vocab = vocab, .tie_embeddings = tied};
+  return {.d_model = heads * d_head,
+          .n_layer = layers,
+          .d_head = d_head,
+          .n_head = heads,
+          .d_ff = d_ff,
+          .context = context,
+          .vocab = vocab,
+          .tie_embeddings = tied};
 }
 
 TEST(ReferenceModel, GradientIsTheSlopeOfTheLoss) {
@@ -113,9 +119,9 @@ TEST_P(NativeShapes, LossesAndGradientsEqualTheReferenceOnEveryInstructionSet) {
     EXPECT_NEAR(m.losses[0], expected.loss, 2e-6 * expected.loss) << instruction_set;
     for (const Slice& slice : m.layout.slices) {
       const auto at = static_cast<std::size_t>(slice.offset), size = static_cast<std::size_t>(slice.size());
-      EXPECT_LT(relative_distance(std::span(m.gradients).subspan(at, size),
-                                  std::span(expected.gradients).subspan(at, size)),
-                1e-5)
+      EXPECT_LT(
+          relative_distance(std::span(m.gradients).subspan(at, size), std::span(expected.gradients).subspan(at, size)),
+          1e-5)
           << instruction_set << " " << slice.name;
     }
     std::vector<float> window_losses(static_cast<std::size_t>(windows));
@@ -159,7 +165,8 @@ TEST(NativeEngine, NotANumberStaysInItsMember) {
     Members clean(spec, 3, 4), sick(spec, 3, 4);
     const Engine engine = sick.engine();
     clean.step();
-    for (const float poison : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 1e30F}) {
+    for (const float poison :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 1e30F}) {
       std::fill(sick.parameters_of(1).begin(), sick.parameters_of(1).end(), poison);
       engine.loss_and_grad(sick.batch(), sick.losses.data());
       engine.loss_and_grad(sick.batch(), sick.losses.data());
@@ -240,7 +247,8 @@ void expect_error(ExitCode code, const std::string& text, const std::function<vo
 
 TEST(NativeEngine, RefusesWhatItCannotDo) {
   ModelSpec large = model(1, 1, 128, 16, 4, 9);
-  expect_error(ExitCode::usage, "d_head up to 64, this is 128; use engine = \"torch\"", [&] { Members(large, 1, 1).step(); });
+  expect_error(ExitCode::usage, "d_head up to 64, this is 128; use engine = \"torch\"",
+               [&] { Members(large, 1, 1).step(); });
   large = model(1, 1, 8, 16, 513, 9);
   expect_error(ExitCode::usage, "context up to 512, this is 513", [&] { Members(large, 1, 1).step(); });
   large = model(1, 1, 8, 16, 4, 65537);

@@ -7,10 +7,24 @@
 
 #include "core/rng.hpp"
 #include "models/native/kernels.hpp"
+#include "models/native/step.hpp"
 #include "native/reference_model.hpp"
 
 namespace scalelaw::native {
+
+// The kernels with vectors of 16, as for AVX-512, put together by the compiler from narrower ones
+// (tests/CMakeLists.txt).
+namespace wide {
+extern const Kernels kernels;
+}
+
 namespace {
+
+std::vector<const Kernels*> all_kernels() {
+  std::vector<const Kernels*> list(available_kernels().begin(), available_kernels().end());
+  list.push_back(&wide::kernels);
+  return list;
+}
 
 using reference::Matrix;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -159,13 +173,15 @@ TEST_P(NativeKernels, RotatedQueriesAndKeysAndTheirGradients) {
     std::vector<float> scale(at(context * 2 * heads));
     k_.rotate_qk(rows.data(), rows.ld, scale.data(), tables.cos.data(), tables.sin.data(), shape, 1e-6F);
     expect_near(rows, turned(x), 3e-6, "rotated");
-    k_.rotate_qk_backward(drows.data(), rows.data(), rows.ld, scale.data(), tables.cos.data(), tables.sin.data(), shape);
+    k_.rotate_qk_backward(drows.data(), rows.data(), rows.ld, scale.data(), tables.cos.data(), tables.sin.data(),
+                          shape);
     expect_near(drows, slopes(x, [&](const Matrix& v) { return dot(turned(v), dy); }), 1e-4, "gradient");
   }
 }
 
 TEST_P(NativeKernels, AttentionAndItsGradient) {
-  for (const auto& [context, d] : {std::pair<Index, Index>{1, 8}, {5, 2}, {13, 6}, {16, 8}, {30, 16}, {26, 12}, {7, 64}}) {
+  for (const auto& [context, d] :
+       {std::pair<Index, Index>{1, 8}, {5, 2}, {13, 6}, {16, 8}, {30, 16}, {26, 12}, {7, 64}}) {
     const Index heads = 2, sequences = 2, width = heads * d, tokens = sequences * context;
     const AttentionShape shape{sequences, context, heads, d};
     Matrix x = random_matrix(tokens, 3 * width, 7);
@@ -179,8 +195,8 @@ TEST_P(NativeKernels, AttentionAndItsGradient) {
           for (Index c = 0; c < 3 * width; ++c) rows(t, c) = v(s * context + t, c);
         }
         for (Index h = 0; h < heads; ++h) {
-          const Matrix p = reference::causal_weights(reference::columns(rows, h * d, d),
-                                                     reference::columns(rows, width + h * d, d));
+          const Matrix p =
+              reference::causal_weights(reference::columns(rows, h * d, d), reference::columns(rows, width + h * d, d));
           const Matrix o = reference::times(p, reference::columns(rows, 2 * width + h * d, d));
           for (Index t = 0; t < context; ++t) {
             for (Index c = 0; c < d; ++c) out(s * context + t, h * d + c) = o(t, c);
@@ -285,8 +301,36 @@ TEST_P(NativeKernels, MultipliesInPlace) {
   expect_near(x, expected, 1e-6, "product");
 }
 
-INSTANTIATE_TEST_SUITE_P(InstructionSets, NativeKernels,
-                         testing::ValuesIn(available_kernels().begin(), available_kernels().end()),
+TEST(NativeStep, OfSixteenLanesEqualsTheOthers) {
+  for (const ModelSpec& spec :
+       {ModelSpec{.d_model = 32, .n_layer = 2, .d_head = 8, .n_head = 4, .d_ff = 128, .context = 33, .vocab = 100},
+        ModelSpec{.d_model = 24,
+        .n_layer = 1,
+        .d_head = 12,
+        .n_head = 2,
+        .d_ff = 20,
+        .context = 7,
+        .vocab = 61,
+        .tie_embeddings = true}}) {
+    const Layout layout = make_layout(spec);
+    std::vector<float> parameters(at(layout.params));
+    initialize(layout, 1, parameters);
+    std::vector<std::int64_t> tokens;
+    for (Index t = 0; t < 5 * spec.context; ++t) tokens.push_back(t * t % spec.vocab);
+    std::vector<std::vector<float>> gradients;
+    for (const Kernels* kernels : all_kernels()) {
+      std::vector<float> losses(5);
+      gradients.emplace_back(parameters.size());
+      Step(layout, *kernels)
+          .run(parameters.data(), gradients.back().data(), tokens.data(), tokens.data(), 5, losses.data());
+      for (std::size_t i = 0; i < parameters.size(); ++i) {
+        ASSERT_NEAR(gradients.back()[i], gradients.front()[i], 1e-6) << kernels->name;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(InstructionSets, NativeKernels, testing::ValuesIn(all_kernels()),
                          [](const auto& set) { return std::string(set.param->name); });
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
-// The decoder and its gradient in double precision and plain loops, one window at a time, written from the formulas alone.
+// The decoder and its gradient in double precision and plain loops, one window at a time, written from the formulas
+// alone.
 #include <cmath>
 #include <cstdint>
 #include <numbers>
@@ -100,16 +101,12 @@ inline void put_columns(Matrix& to, const Matrix& x, Index at) {
     for (Index c = 0; c < x.cols; ++c) to(r, at + c) = x(r, c);
   }
 }
-inline double gelu(double x) {
-  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
-}
+inline double gelu(double x) { return 0.5 * x * std::erfc(-x / std::numbers::sqrt2); }
 inline double gelu_slope(double x) {
-  const double a = std::sqrt(2 / std::numbers::pi);
-  const double tanh = std::tanh(a * (x + 0.044715 * x * x * x));
-  return 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh * tanh) * a * (1 + 3 * 0.044715 * x * x);
+  return 0.5 * std::erfc(-x / std::numbers::sqrt2) + x * std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi);
 }
 
-/// Softmax weights [T, T] of causal attention of one head.
+/// Softmax weights [T, T] of causal attention of one head; the scores are not scaled.
 inline Matrix causal_weights(const Matrix& q, const Matrix& k) {
   Matrix p(q.rows, q.rows);
   for (Index i = 0; i < q.rows; ++i) {
@@ -117,7 +114,7 @@ inline Matrix causal_weights(const Matrix& q, const Matrix& k) {
     for (Index j = 0; j <= i; ++j) {
       double score = 0;
       for (Index c = 0; c < q.cols; ++c) score += q(i, c) * k(j, c);
-      total += p(i, j) = std::exp(score / std::sqrt(static_cast<double>(q.cols)));
+      total += p(i, j) = std::exp(score);
     }
     for (Index j = 0; j <= i; ++j) p(i, j) /= total;
   }
@@ -225,7 +222,7 @@ inline Result loss_and_grad(const Layout& layout, std::span<const double> parame
         for (Index i = 0; i < context; ++i) {
           double mean = 0;
           for (Index j = 0; j <= i; ++j) mean += p(i, j) * dp(i, j);
-          for (Index j = 0; j <= i; ++j) ds(i, j) = p(i, j) * (dp(i, j) - mean) / std::sqrt(static_cast<double>(d));
+          for (Index j = 0; j <= i; ++j) ds(i, j) = p(i, j) * (dp(i, j) - mean);
         }
         put_columns(dqkv, normed_backward(q_raw, rotated(times(ds, k), d, -1), d), h * d);
         put_columns(dqkv, normed_backward(k_raw, rotated(times(transposed(ds), q), d, -1), d), width + h * d);

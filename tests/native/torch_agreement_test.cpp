@@ -19,8 +19,14 @@ const bool kOneThread = (configure_torch(1), true);
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 ModelSpec model(Index layers, Index heads, Index d_head, Index d_ff, Index context, Index vocab, bool tied = false) {
-  return {.d_model = heads * d_head, .n_layer = layers, .d_head = d_head, .n_head = heads, .d_ff = d_ff,
-          .context = context, .vocab = vocab, .tie_embeddings = tied};
+  return {.d_model = heads * d_head,
+          .n_layer = layers,
+          .d_head = d_head,
+          .n_head = heads,
+          .d_ff = d_ff,
+          .context = context,
+          .vocab = vocab,
+          .tie_embeddings = tied};
 }
 
 /// Members trained by one engine. The tokens follow a rule with noise, so that there is something to learn.
@@ -67,9 +73,15 @@ struct Training {
     };
     const std::vector<AdamScalars> scalars(at(kMembers), {3e-3F, correction(0.9F), correction(0.95F)});
     adam_step(open_device("cpu"),
-              {.members = kMembers, .params = layout.params, .decayed = layout.decayed, .parameters = parameters.data(),
-               .gradients = gradients.data(), .moment1 = moment1.data(), .moment2 = moment2.data(),
-               .settings = settings.data(), .diverged = diverged.data()},
+              {.members = kMembers,
+               .params = layout.params,
+               .decayed = layout.decayed,
+               .parameters = parameters.data(),
+               .gradients = gradients.data(),
+               .moment1 = moment1.data(),
+               .moment2 = moment2.data(),
+               .settings = settings.data(),
+               .diverged = diverged.data()},
               scalars.data(), step, losses.data(), norms.data());
   }
 };
