@@ -110,6 +110,11 @@ std::string message_of(const Problem& p, const Solution& s, double condition) {
 }
 
 FitResult fit_parametric(const std::vector<Observation>& points, const FitOptions& options) {
+  if (options.law == LawKind::kaplan_steps) {
+    fail_config(
+        "--law kaplan-steps: needs the optimizer steps of each run, which observations do not carry; this law predicts "
+        "but cannot be fitted, take kaplan or chinchilla");
+  }
   FitResult result;
   result.law = options.law;
   result.objective = options.objective;

@@ -85,7 +85,7 @@ void set_bounds(Problem& p) {
       p.max_step[i] = 0.5;
     } else if (name == "E" || amplitude) {
       p.lower[i] = std::log(least) - 12;
-      p.upper[i] = std::log(most) + (amplitude ? 6 : 0);
+      p.upper[i] = std::log(most) + (amplitude ? 1 : 0);
       p.max_step[i] = 2;
     } else {
       const bool decay = name == "R_D" || name == "R_N";
@@ -93,6 +93,9 @@ void set_bounds(Problem& p) {
       p.upper[i] = decay ? std::log(1e6) : 400;
       p.max_step[i] = decay ? 1 : 4;
     }
+    p.start_lower[i] = p.lower[i];
+    if (name == "E" || amplitude) p.start_lower[i] = std::log(least) - 4;
+    if (fast(p) && !is_log_parameter(name)) p.start_lower[i] = 0.02;
   }
 }
 
@@ -128,13 +131,18 @@ Linearised linearise(const Problem& p, std::span<const double> theta, bool with_
   return out;
 }
 
-void evaluate_fast(const Problem& p, std::span<const double> weights, double delta, bool second_order,
-                   std::span<const double> theta, LocalModel& at) {
+SurfaceTheta surface_theta(const Problem& p, std::span<const double> theta) {
   SurfaceTheta full{};
   for (std::size_t j = 0; j < 5; ++j) {
     full[j] = p.fixed[j] ? (is_log_parameter(law_info(p.law).parameters[j]) ? std::log(p.values[j]) : p.values[j]) : 0;
   }
   for (std::size_t k = 0; k < p.free.size(); ++k) full[p.free[k]] = theta[k];
+  return full;
+}
+
+void evaluate_fast(const Problem& p, std::span<const double> weights, double delta, bool second_order,
+                   std::span<const double> theta, LocalModel& at) {
+  const SurfaceTheta full = surface_theta(p, theta);
   SurfaceSums sums;
   const bool logs = p.objective.kind != ObjectiveKind::mse;
   surface_sums(p.surface, weights, full, logs, delta, second_order, sums);
@@ -227,14 +235,11 @@ Vector start_from(const Problem& p, const std::vector<double>& values) {
   for (std::size_t k = 0; k < p.free.size(); ++k) {
     const std::size_t j = p.free[k];
     theta[k] = is_log_parameter(names[j]) ? std::log(std::max(values[j], 1e-300)) : values[j];
-    double lower = p.lower[k];
     if (fast(p) && (j == 1 || j == 2)) {
       const double exponent = p.fixed[j + 2] ? p.values[j + 2] : values[j + 2];
       theta[k] -= exponent * (j == 1 ? p.log_params_center : p.log_tokens_center);
     }
-    if (names[j] == "E" || (fast(p) && j < 3)) lower += 8;  // e^-4 of the smallest loss
-    if (fast(p) && j > 2) lower = 0.02;
-    theta[k] = std::clamp(theta[k], lower, p.upper[k]);
+    theta[k] = std::clamp(theta[k], p.start_lower[k], p.upper[k]);
   }
   return theta;
 }
@@ -263,7 +268,15 @@ void evaluate(const Problem& p, std::span<const double> weights, double delta, b
 }
 
 std::vector<double> residuals(const Problem& p, std::span<const double> theta) {
-  return linearise(p, theta.first(p.free.size()), false).residual;
+  if (!fast(p)) return linearise(p, theta.first(p.free.size()), false).residual;
+  const SurfaceTheta full = surface_theta(p, theta);
+  std::vector<double> r(p.size());
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double predicted = std::exp(full[0]) + std::exp(full[1] - full[3] * p.surface.log_params[i]) +
+                             std::exp(full[2] - full[4] * p.surface.log_tokens[i]);
+    r[i] = p.objective.kind == ObjectiveKind::mse ? predicted - p.observed[i] : std::log(predicted / p.observed[i]);
+  }
+  return r;
 }
 
 double design_condition(const Problem& p, std::span<const double> theta) {
@@ -307,6 +320,8 @@ Solution solve(const Problem& p, std::span<const double> weights, const Vector& 
     while (level > p.objective.delta) {
       delta = level;
       second_order = !std::isinf(level);
+      // A term that vanishes on the way comes back slowly, since its logarithm hardly moves the objective.
+      newton.lower = second_order ? p.lower : p.start_lower;
       const NewtonOptions rough_options{.max_evaluations = 100, .tolerance = 1e-4, .polish = false};
       const NewtonResult rough = minimise(newton, theta, rough_options);
       evaluations += rough.evaluations;
@@ -316,6 +331,7 @@ Solution solve(const Problem& p, std::span<const double> weights, const Vector& 
       level = std::isinf(level) ? middle : std::min(level / 4, middle);
     }
     second_order = true;
+    newton.lower = p.lower;
     delta = p.objective.delta;
   }
   const NewtonResult found = minimise(

@@ -25,6 +25,7 @@ struct Problem {
   SurfacePoints surface;  ///< chinchilla only
   double log_params_center = 0, log_tokens_center = 0;
   Vector lower{}, upper{}, max_step{};  ///< of the free parameters
+  Vector start_lower{};                 ///< within these a start lets every term of the law matter
 
   [[nodiscard]] std::size_t size() const { return observed.size(); }
 };

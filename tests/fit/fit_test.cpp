@@ -184,6 +184,13 @@ TEST(Fit, JsonGoesThereAndBack) {
   EXPECT_THROW((void)fit_from_json(Json::parse(R"({"schema":"scalelaw.run/1"})"), "test"), Error);
 }
 
+TEST(Fit, ALawWhoseQuantitiesAreNotObservedIsRefused) {
+  const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
+  EXPECT_THROW((void)fit(points, {.law = LawKind::kaplan_steps}), Error);
+  EXPECT_THROW((void)fit(points, {.method = "astrology"}), Error);
+  EXPECT_THROW((void)fit(points, {.law = LawKind::kaplan, .starts = "grid"}), Error);
+}
+
 TEST(Fit, DropHighestLeavesOutTheHighestLosses) {
   auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0, 1);
   points[0].loss_nats = 50;

@@ -42,7 +42,7 @@ TEST(Reference, TheObjectiveAtHoffmannsConstants) {
   SCALELAW_NEED_REFERENCE();
   const auto points = read_observations(reference / "chinchilla_points_besiroglu2024.csv");
   const Law& law = published_law("hoffmann2022");
-  // All but alpha held, and alpha started there: at zero steps the value is the objective at the published constants.
+  // One evaluation is the start itself: the value there, and no claim to have fitted anything.
   FitOptions options{.drop_highest = 5, .starts = "hoffmann2022", .max_evaluations = 1, .profile = false};
   const FitResult r = fit(points, options);
   EXPECT_NEAR(r.objective_value, 0.001231162602579, 1e-14);
