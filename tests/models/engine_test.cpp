@@ -12,6 +12,7 @@ namespace scalelaw {
 namespace {
 
 using at::Tensor;
+const bool kConfigured = (configure_torch(1), true);
 
 namespace reference {
 
@@ -49,7 +50,8 @@ Tensor token_losses(const Layout& layout, const Tensor& flat, const Tensor& inpu
     const std::string layer = fmt::format("layers.{}.", i);
     const std::vector<Tensor> qkv = at::matmul(reference_norm(x), weight(layer + "attention.qkv")).split(width, 2);
     const auto heads = [&](const Tensor& t) { return t.view({windows, m.context, m.n_head, m.d_head}); };
-    const Tensor q = turn(reference_norm(heads(qkv[0]))).transpose(1, 2), k = turn(reference_norm(heads(qkv[1]))).transpose(1, 2);
+    const Tensor q = turn(reference_norm(heads(qkv[0]))).transpose(1, 2),
+                 k = turn(reference_norm(heads(qkv[1]))).transpose(1, 2);
     const Tensor scores = at::matmul(q, k.transpose(2, 3)).masked_fill(future, -1e30);
     const Tensor mixed = at::matmul(at::softmax(scores, -1), heads(qkv[2]).transpose(1, 2)).transpose(1, 2);
     x = x + at::matmul(mixed.reshape({windows, m.context, width}), weight(layer + "attention.output"));

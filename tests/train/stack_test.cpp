@@ -1,5 +1,6 @@
 #include "train/stack.hpp"
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -82,7 +83,8 @@ TEST_P(StackTest, AMemberGivenANanChangesNoOtherBit) {
 TEST_P(StackTest, TenLossesAtAFixedSeed) {
   // Made with LibTorch 2.15 on an AVX-512 processor. Sums in another order move these losses by some 1e-6; a change of
   // the architecture, initialisation, data order, schedule or optimizer moves them by far more than the tolerance.
-  const std::vector<double> expected = {0};
+  const std::vector<double> expected = {3.457439, 3.035093, 2.826453, 2.702925, 2.348640,
+                                        2.070876, 2.081439, 1.688257, 2.139213, 1.917090};
   Stack stack = make_stack(setup, {run(0.02, 1, 100)});
   std::vector<double> losses;
   for (std::int64_t i = 1; i <= 10; ++i) {
@@ -90,7 +92,7 @@ TEST_P(StackTest, TenLossesAtAFixedSeed) {
     losses.push_back(stack.curve.loss.back());
   }
   for (std::size_t i = 0; i < losses.size(); ++i) {
-    ASSERT_LT(i, expected.size()) << testing::PrintToString(losses);
+    ASSERT_LT(i, expected.size()) << fmt::format("{:.6f}", fmt::join(losses, ", "));
     EXPECT_NEAR(losses[i], expected[i], 1e-4) << i;
   }
 }

@@ -9,8 +9,12 @@
 #include "core/job.hpp"
 #include "core/rng.hpp"
 #include "corpus/corpus.hpp"
+#include "models/engine.hpp"
 
 namespace scalelaw::synthetic {
+
+/// One thread, as the program has it: with more, these tiny products spend their time waiting for one another.
+inline const bool kConfigured = (configure_torch(1), true);
 
 /// A fresh folder for one test.
 inline std::filesystem::path fresh_folder(const std::string& name) {
