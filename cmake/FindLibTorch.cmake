@@ -52,6 +52,8 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   endforeach()
   add_library(LibTorch::cpu INTERFACE IMPORTED)
   target_include_directories(LibTorch::cpu SYSTEM INTERFACE "${LibTorch_INCLUDE_DIR}" "${LibTorch_API_INCLUDE_DIR}")
+  # its include folder has a fmt of its own, not that of the system's libfmt: whoever includes it must not link to that one
+  target_compile_definitions(LibTorch::cpu INTERFACE FMT_HEADER_ONLY=1)
   target_compile_features(LibTorch::cpu INTERFACE cxx_std_20)
   # --no-as-needed: the registration of operators happens in libraries of which no symbol is named
   target_link_options(LibTorch::cpu INTERFACE "-Wl,--no-as-needed" "-Wl,--allow-shlib-undefined" "-Wl,-rpath,${_lib}" ${_link_dirs})

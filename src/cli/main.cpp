@@ -47,6 +47,15 @@ ExitCode run(int argc, char** argv) {
 
   Action action;
   // commands
+  add_plan(app, globals, action);
+  add_study(app, globals, action);
+  add_status(app, globals, action);
+  add_doctor(app, globals, action);
+  add_report(app, globals, action);
+  add_allocate(app, globals, action);
+  add_predict(app, globals, action);
+  add_compare(app, globals, action);
+  add_corpus(app, globals, action);
   add_fit(app, globals, action);
   add_laws(app, globals, action);
 

@@ -56,7 +56,10 @@ CsvTable read_csv(const std::filesystem::path& path) {
 }
 
 std::string csv_cell(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  const std::string_view blanks = " \t";  // readers trim them around a cell that is not quoted
+  const bool trimmed =
+      !text.empty() && (blanks.find(text.front()) != blanks.npos || blanks.find(text.back()) != blanks.npos);
+  if (!trimmed && text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"') out += '"';

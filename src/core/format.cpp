@@ -21,7 +21,7 @@ std::size_t width_of(const std::string& text) {
 std::string exact_number(double x) { return fmt::format("{}", x); }
 
 std::string short_count(double x) {
-  constexpr std::array<const char*, 5> suffixes = {"", "k", "M", "G", "T"};
+  constexpr std::array<const char*, 5> suffixes = {"", "k", "M", "B", "T"};
   if (!std::isfinite(x) || std::abs(x) >= 1e16) return fmt::format("{:.3g}", x);
   std::size_t i = 0;
   while (i + 1 < suffixes.size() && std::abs(x) >= 999.5) {

@@ -7,7 +7,7 @@ namespace scalelaw {
 
 /// Shortest decimal text that reads back to the same double.
 [[nodiscard]] std::string exact_number(double x);
-/// "1.5k", "23.1M", "1.7T": 3 significant digits with a decimal suffix; 1e16 and more in exponent form.
+/// "1.5k", "23.1M", "175B", "1.7T": 3 significant digits with the suffix that the field writes; 1e16 and more in exponent form.
 [[nodiscard]] std::string short_count(double x);
 /// "2m 05s", "1h 03m", "850 ms"
 [[nodiscard]] std::string short_duration(double seconds);

@@ -224,7 +224,7 @@ void fields(Visit&& visit, T& t) {
 
 /// Where and with what a record was made. Not part of the id.
 struct RunContext {
-  std::string version, git, compiler, torch, device, precision, host, started, finished;
+  std::string version, git, compiler, torch, engine, device, precision, host, started, finished;
   std::int64_t threads = 1;
 };
 template <class Visit, FieldsOf<RunContext> T>
@@ -233,6 +233,7 @@ void fields(Visit&& visit, T& c) {
   visit("git", c.git, any(), "commit built");
   visit("compiler", c.compiler, any(), "compiler");
   visit("torch", c.torch, any(), "LibTorch version; empty for simulated runs");
+  visit("engine", c.engine, any(), "engine of a trained run and why; empty for simulated runs");
   visit("device", c.device, any(), "cpu, cuda:0 ... or simulator, with its name");
   visit("precision", c.precision, any(), "precision used and why");
   visit("threads", c.threads, at_least(0), "threads of the process");

@@ -1,5 +1,22 @@
 #pragma once
 // The same estimator on two sources of records: do their exponents differ?
+//
+// Against a law (compare_with_law). Simulated studies have the same (N, D) points, weights and groups as the empirical
+// one; each is fitted with the same options. With e the empirical estimate of an exponent, s_e the scale of its fit's
+// residuals of ln loss, t_i and s_i the same of simulated study i, and m the median of the t_i:
+//   difference = e - m,   interval = difference - s_e q,   q: quantiles of (t_i - m) / s_i
+// (a parametric bootstrap-t). Bias of the estimator cancels in e - m; dividing by each study's own residual scale
+// accounts for the noise being estimated, so that under the null (the law holds, the noise is normal) the 95 % interval
+// misses 0 in 5 % of studies. Where the noise is given instead, s_e = s_i = 1.
+//
+// Between two sets of observations (compare_observations): quantiles of the differences of paired bootstrap draws, at
+// the level of the fits' expanded percentiles (fit/bootstrap.hpp).
+//
+// Verdict for a margin: "equivalent" if the 90 % interval of the difference lies within [-margin, margin] (two
+// one-sided tests of 5 % each, Schuirmann 1987), also where the difference is significant but that small; otherwise
+// "different" if the 95 % interval excludes 0; otherwise "inconclusive". "not_converged" where either fit did not
+// converge.
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,21 +26,30 @@
 namespace scalelaw {
 
 struct ExponentComparison {
-  std::string name;  ///< alpha, beta, a, b
+  std::string name;  ///< alpha, beta, a, b, frontier, ... (see exponents_of)
   double first = 0, second = 0;
-  Interval first_ci95, second_ci95;
-  double difference = 0;  ///< first - second
-  Interval difference_ci95;
-  std::string verdict;    ///< equivalent | different | inconclusive within the margin; "not_converged" if a fit did not
+  Interval first_ci95, second_ci95;  ///< second: of the simulated studies, or of its bootstrap
+  double difference = 0;             ///< first - second
+  Interval difference_ci95, difference_ci90;
+  bool significant = false;  ///< the 95 % interval of the difference excludes 0
+  double detectable = 0;     ///< power: the smallest difference that this design finds significant in 80 % of studies
+  std::string verdict;  ///< equivalent | different | inconclusive within the margin; "not_converged" if a fit did not
 };
 
 struct Comparison {
   std::string first, second;  ///< names of the two sources
   Convention convention;
   double margin = 0.05;
-  std::int64_t studies = 0;   ///< simulated studies or bootstrap replicates behind the second source
-  FitResult first_fit, second_fit;
+  std::int64_t studies =
+      0;  ///< simulated studies or bootstrap replicates behind the second source, those that converged
+  std::int64_t failed = 0;          ///< those that did not
+  double noise = 0;                 ///< sd of ln loss in the simulated studies; 0 between two sets of observations
+  double group_share = 0;           ///< share of its variance that the points of one group have in common
+  bool noise_estimated = false;     ///< from the residuals of the first fit
+  bool reanchored = false;          ///< the law's amplitudes were refitted to the points, its exponents kept
+  FitResult first_fit, second_fit;  ///< second: of the law's losses without noise
   std::vector<ExponentComparison> exponents;
+  std::vector<std::string> notes;  ///< what a reader has to know, one line each
 };
 
 struct CompareOptions {
@@ -31,16 +57,31 @@ struct CompareOptions {
   double margin = 0.05;
   std::int64_t studies = 200;  ///< simulated studies at the same points
   std::uint64_t seed = 1;
+  bool reanchor = true;  ///< refit the law's amplitudes to the points (sim/reanchor.hpp)
 };
 
-/// Empirical observations against `law`: simulated at the same (N, D) points with noise sd `noise` of ln loss, refitted with
-/// the same estimator; the interval of the difference joins the bootstrap of the first and the spread of the second.
-[[nodiscard]] Comparison compare_with_law(const std::string& name, const std::vector<Observation>& points, const Law& law,
-                                          double noise, const CompareOptions& options);
-/// Two sets of observations, each bootstrapped.
+/// Exponents of a law's constants: its parameters named alpha* or beta* and "exponent"; a and b of N* ~ C^a, D* ~ C^b
+/// where there is an optimum; for chinchilla also "frontier": alpha beta / (alpha + beta), as in L*(C) - E ~
+/// C^-frontier.
+[[nodiscard]] std::map<std::string, double> exponents_of(const Law& law);
+/// Those of the fitted constants and of `derived`.
+[[nodiscard]] std::map<std::string, double> exponents_of(const FitResult& fit);
+
+/// Noise of ln loss from the residuals of a converged fit. sd: sqrt(pi / 2) * mean |residual| * n / (n - p), for normal
+/// noise the standard deviation, and less moved by outliers than their root mean square; p counts the constants fitted.
+/// group_share: mean product of the residuals of two points of one group, over the mean square; 0 without groups.
+[[nodiscard]] PointNoise residual_noise(const FitResult& fit, const std::vector<Observation>& points);
+
+/// Empirical observations against `law`, see the top of this file. `noise`: known sd of ln loss, or 0 to estimate it
+/// and the groups' share from the residuals. Points left out by fit.drop_highest are left out of the simulated studies
+/// too.
+[[nodiscard]] Comparison compare_with_law(const std::string& name, const std::vector<Observation>& points,
+                                          const Law& law, double noise, const CompareOptions& options);
+/// Two sets of observations, each bootstrapped (200 replicates where the options ask for none).
 [[nodiscard]] Comparison compare_observations(const std::string& first, const std::vector<Observation>& first_points,
                                               const std::string& second, const std::vector<Observation>& second_points,
                                               const CompareOptions& options);
+/// "scalelaw.comparison/1"
 [[nodiscard]] Json to_json(const Comparison& comparison);
 [[nodiscard]] std::string describe(const Comparison& comparison);
 

@@ -1,0 +1,77 @@
+// AdamW on the CPU. Plain loops that the compiler vectorizes; sums run in a fixed order, so results are the same each
+// time.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "models/cuda_backend.hpp"
+#include "models/device.hpp"
+
+// Built for several instruction sets, chosen when the program starts.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define SCALELAW_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define SCALELAW_CLONES
+#endif
+
+namespace scalelaw {
+namespace {
+
+constexpr std::size_t kLanes = 16;
+
+SCALELAW_CLONES double sum_of_squares(const float* __restrict x, std::size_t n) {
+  double total = 0;
+  constexpr std::size_t kBlock = 4096;  // float sums of at most 256 terms a lane, gathered in double
+  for (std::size_t begin = 0; begin < n; begin += kBlock) {
+    const std::size_t end = std::min(n, begin + kBlock);
+    std::array<float, kLanes> lanes{};
+    std::size_t i = begin;
+    for (; i + kLanes <= end; i += kLanes) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += x[i + lane] * x[i + lane];
+    }
+    for (std::size_t lane = 0; i < end; ++i, ++lane) lanes[lane] += x[i] * x[i];
+    for (const float lane : lanes) total += static_cast<double>(lane);
+  }
+  return total;
+}
+
+SCALELAW_CLONES void update(float* __restrict p, const float* __restrict gradient, float* __restrict m,
+                            float* __restrict v, std::size_t n, AdamSettings s, AdamScalars now, float scale,
+                            float decay) {
+  const float rest1 = 1.0F - s.beta1, rest2 = 1.0F - s.beta2;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float g = gradient[i] * scale;
+    m[i] = s.beta1 * m[i] + rest1 * g;
+    v[i] = s.beta2 * v[i] + rest2 * g * g;
+    p[i] -= now.lr * (decay * p[i] + now.correction1 * m[i] / (std::sqrt(now.correction2 * v[i]) + s.eps));
+  }
+}
+
+}  // namespace
+
+void adam_step(const Device& device, const AdamState& state, const AdamScalars* scalars, std::int64_t step,
+               const float* losses, float* norms) {
+  if (device.kind == DeviceKind::cuda) return cuda::adam_step(state, scalars, step, losses, norms);
+  const auto params = static_cast<std::size_t>(state.params);
+  const auto decayed = static_cast<std::size_t>(state.decayed);
+  for (std::int64_t k = 0; k < state.members; ++k) {
+    const std::int64_t row = k * state.params;
+    const AdamSettings& settings = state.settings[k];
+    const auto norm = static_cast<float>(std::sqrt(sum_of_squares(state.gradients + row, params)));
+    norms[k] = norm;
+    if (state.diverged[k] != 0) continue;
+    if (!std::isfinite(norm) || !std::isfinite(losses[k])) {
+      state.diverged[k] = step;
+      continue;
+    }
+    const float scale = settings.clip > 0 && norm > settings.clip ? settings.clip / norm : 1.0F;
+    float* p = state.parameters + row;
+    const float* g = state.gradients + row;
+    float* m = state.moment1 + row;
+    float* v = state.moment2 + row;
+    update(p, g, m, v, decayed, settings, scalars[k], scale, settings.weight_decay);
+    update(p + decayed, g + decayed, m + decayed, v + decayed, params - decayed, settings, scalars[k], scale, 0.0F);
+  }
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,68 @@
+#include "models/device.hpp"
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <new>
+
+#include "core/error.hpp"
+#include "models/cuda_backend.hpp"
+
+namespace scalelaw {
+namespace {
+
+std::string cpu_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  }
+  return "unknown processor";
+}
+
+}  // namespace
+
+Device open_device(const std::string& kind) {
+  if (kind == "cuda") return {.kind = DeviceKind::cuda, .name = cuda::open()};
+  SCALELAW_CHECK(kind == "cpu", "device {}", kind);
+  return {.kind = DeviceKind::cpu, .name = "cpu: " + cpu_name()};
+}
+
+namespace detail {
+
+std::shared_ptr<void> allocate(DeviceKind kind, std::size_t bytes) {
+  if (kind == DeviceKind::cuda) return {cuda::allocate(bytes), cuda::release};
+  constexpr std::size_t kLine = 64;  // whole cache lines, so that vector loads are aligned
+  const std::size_t rounded = (bytes + kLine - 1) / kLine * kLine + kLine;
+  void* memory = std::aligned_alloc(kLine, rounded);
+  if (memory == nullptr) throw std::bad_alloc();
+  std::memset(memory, 0, rounded);
+  return {memory, std::free};
+}
+
+void copy_in(DeviceKind kind, void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;
+  if (kind == DeviceKind::cuda) return cuda::copy_in(to, from, bytes);
+  std::memcpy(to, from, bytes);
+}
+
+void copy_out(DeviceKind kind, void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;
+  if (kind == DeviceKind::cuda) return cuda::copy_out(to, from, bytes);
+  std::memcpy(to, from, bytes);
+}
+
+}  // namespace detail
+
+void gather_windows(const Device& device, const std::uint8_t* tokens, const std::int64_t* starts, std::int64_t windows,
+                    std::int64_t context, std::int64_t* inputs, std::int64_t* targets) {
+  if (device.kind == DeviceKind::cuda) return cuda::gather_windows(tokens, starts, windows, context, inputs, targets);
+  for (std::int64_t w = 0; w < windows; ++w) {
+    const std::uint8_t* from = tokens + starts[w];
+    for (std::int64_t t = 0; t < context; ++t) {
+      inputs[w * context + t] = from[t];
+      targets[w * context + t] = from[t + 1];
+    }
+  }
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,96 @@
+#pragma once
+// Memory and the few operations of the step that are not the model: on the CPU, or on one CUDA device. No LibTorch
+// here.
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace scalelaw {
+
+enum class DeviceKind { cpu, cuda };
+
+struct Device {
+  DeviceKind kind = DeviceKind::cpu;
+  std::string name;  ///< "cpu: Intel Xeon ..." or "cuda:0 NVIDIA H100 ..."
+};
+
+/// @param kind "cpu" or "cuda". Errors (device): no CUDA in this program, or no usable CUDA device.
+[[nodiscard]] Device open_device(const std::string& kind);
+
+namespace detail {
+[[nodiscard]] std::shared_ptr<void> allocate(DeviceKind kind, std::size_t bytes);  // zeroed
+void copy_in(DeviceKind kind, void* to, const void* from, std::size_t bytes);
+void copy_out(DeviceKind kind, void* to, const void* from, std::size_t bytes);
+}  // namespace detail
+
+/// An array in the memory of a device, zero at first. Copies share it. Transfers wait for the device.
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(const Device& device, std::int64_t size)
+      : kind_(device.kind), size_(size), memory_(detail::allocate(kind_, static_cast<std::size_t>(size) * sizeof(T))) {}
+
+  [[nodiscard]] T* data() const { return static_cast<T*>(memory_.get()); }
+  [[nodiscard]] std::int64_t size() const { return size_; }
+  /// Writes values (anything contiguous of type T) from index `at` on.
+  template <class Range>
+  void upload(const Range& values, std::int64_t at = 0) {
+    const T* first = std::data(values);
+    detail::copy_in(kind_, data() + at, first, std::size(values) * sizeof(T));
+  }
+  [[nodiscard]] std::vector<T> download(std::int64_t at, std::int64_t count) const {
+    std::vector<T> values(static_cast<std::size_t>(count));
+    detail::copy_out(kind_, values.data(), data() + at, values.size() * sizeof(T));
+    return values;
+  }
+  [[nodiscard]] std::vector<T> download() const { return download(0, size_); }
+
+ private:
+  DeviceKind kind_ = DeviceKind::cpu;
+  std::int64_t size_ = 0;
+  std::shared_ptr<void> memory_;
+};
+
+/// Settings of AdamW that stay the same for a member's whole run.
+struct AdamSettings {
+  float beta1 = 0.9F, beta2 = 0.95F, eps = 1e-8F, weight_decay = 0.1F;
+  float clip = 1.0F;  ///< largest gradient norm; 0 = no clipping
+};
+/// What changes from step to step.
+struct AdamScalars {
+  float lr = 0;
+  float correction1 = 1;  ///< 1 / (1 - beta1^t), t = 1 for the first step
+  float correction2 = 1;  ///< 1 / (1 - beta2^t)
+};
+
+/// K members in device memory; every pointer is [K] or, for the first four, [K, P].
+struct AdamState {
+  std::int64_t members = 0, params = 0, decayed = 0;
+  float* parameters = nullptr;
+  const float* gradients = nullptr;
+  float* moment1 = nullptr;
+  float* moment2 = nullptr;
+  const AdamSettings* settings = nullptr;
+  std::int64_t* diverged = nullptr;  ///< 0, or the step at which the loss or the gradient stopped being finite
+};
+
+/// One step of AdamW with decoupled decay (Loshchilov and Hutter 2019, arXiv 1711.05101, as PyTorch has it) for each
+/// member:
+///   g = gradient * min(1, clip / |gradient|);  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
+///   p -= lr (weight_decay p + c1 m / (sqrt(c2 v) + eps))
+/// A member whose loss or gradient norm is not finite is marked in `diverged` and never changed again; the others do
+/// not notice. @param step number of the step, from 1; @param losses [K] in; @param norms [K] out. All device memory.
+void adam_step(const Device& device, const AdamState& state, const AdamScalars* scalars, std::int64_t step,
+               const float* losses, float* norms);
+
+/// Copies windows of context + 1 tokens: inputs[w] = tokens[start .. start + context), targets one further, as 64-bit
+/// ids.
+/// @param tokens of a split, one byte each; @param starts [windows]; @param inputs, targets [windows, context]; all
+/// device memory.
+void gather_windows(const Device& device, const std::uint8_t* tokens, const std::int64_t* starts, std::int64_t windows,
+                    std::int64_t context, std::int64_t* inputs, std::int64_t* targets);
+
+}  // namespace scalelaw

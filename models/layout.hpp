@@ -1,0 +1,44 @@
+#pragma once
+// Where each matrix of a model lies in a flat vector of P parameters. K members stacked are K such rows: [K, P].
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/records.hpp"
+
+namespace scalelaw {
+
+/// One matrix, stored by rows: y = x W with W of shape [rows, cols] (the token matrix: one row per token id).
+struct Slice {
+  std::string name;  ///< "embedding", "layers.0.attention.qkv" ..., the same in checkpoints and exports
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  std::int64_t offset = 0;  ///< of its first parameter
+  std::string group;        ///< embedding | attention | mlp | head, as in ParamCounts
+  double init_std = 0;      ///< standard deviation of the normal it is drawn from
+  bool decay = true;        ///< weight decay applies
+
+  [[nodiscard]] std::int64_t size() const { return rows * cols; }
+};
+
+/// The decoder of DESIGN 7: query, key and value are one matrix [d_model, 3 n_head d_head] with the columns of all
+/// queries first; slices with decay come before those without.
+struct Layout {
+  ModelSpec model;
+  std::vector<Slice> slices;
+  std::int64_t params = 0;   ///< P; equals count_params(model).total
+  std::int64_t decayed = 0;  ///< parameters 0 .. decayed-1 have weight decay
+
+  /// Throws std::logic_error where there is no such slice.
+  [[nodiscard]] const Slice& at(const std::string& name) const;
+};
+
+/// Errors (config): a shape the model cannot have (check_shape).
+[[nodiscard]] Layout make_layout(const ModelSpec& model);
+
+/// Fills one member's P parameters: each slice from its own stream of (seed, slice name), so that the same seed gives
+/// the same numbers whatever else is trained beside it, on every device.
+void initialize(const Layout& layout, std::int64_t seed, std::span<float> parameters);
+
+}  // namespace scalelaw

@@ -1,0 +1,29 @@
+#pragma once
+// The step of the decoder on a CPU, without LibTorch: the losses and gradients of make_torch_engine, several times
+// faster for small shapes. One thread; members one after another, since stacking them gains nothing on a CPU.
+#include <string>
+#include <vector>
+
+#include "models/engine.hpp"
+
+namespace scalelaw {
+
+/// Largest shape the native engine takes; others train with the torch engine.
+constexpr std::int64_t kNativeMaxHead = 64, kNativeMaxContext = 512, kNativeMaxVocab = 65536;
+
+/// Why the native engine cannot take this shape, as one line; empty where it can. Every width (d_model, d_ff) is
+/// possible; those that are multiples of 16 are fastest.
+[[nodiscard]] std::string native_refusal(const ModelSpec& model);
+
+/// What this processor can run, best first: "avx512", "avx2", "baseline".
+[[nodiscard]] std::vector<std::string> native_instruction_sets();
+
+/// @param buffers in host memory, of `layout.params` floats a member; @param instruction_set "auto" for the best.
+/// The engine is named "native avx2"; batches are in host memory too. Results depend on the instruction set, on nothing
+/// else. Denormal numbers count as zero inside a step; the caller's setting comes back after it. Errors: config: a
+/// shape of native_refusal; device: an instruction set that is not available; std::logic_error from a step: a token
+/// outside the vocabulary.
+[[nodiscard]] Engine make_native_engine(const Layout& layout, const EngineBuffers& buffers,
+                                        const std::string& instruction_set = "auto");
+
+}  // namespace scalelaw

@@ -1,0 +1,68 @@
+#pragma once
+// Forward and backward of one member. Windows are independent, so a chunk of a few of them goes through all layers and
+// back before the next one starts: the activations of one chunk are all that is kept, and they stay in cache.
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "models/layout.hpp"
+#include "models/native/kernels.hpp"
+
+namespace scalelaw::native {
+
+/// Floats on cache lines, zero at first, with kSlack behind them.
+class Floats {
+ public:
+  Floats() = default;
+  explicit Floats(Index size);
+  operator float*() const { return data_.get(); }
+  [[nodiscard]] Index size() const { return size_; }
+
+ private:
+  struct Free {
+    void operator()(float* p) const { std::free(p); }
+  };
+  std::unique_ptr<float, Free> data_;
+  Index size_ = 0;
+};
+
+class Step {
+ public:
+  Step(const Layout& layout, const Kernels& kernels);
+
+  /// Losses [windows] of one member. @param gradients [P] of the mean over all windows, overwritten; may be null.
+  void run(const float* parameters, float* gradients, const std::int64_t* inputs, const std::int64_t* targets,
+           Index windows, float* losses);
+  [[nodiscard]] Index bytes() const { return bytes_; }
+
+ private:
+  struct Weight {
+    Index offset = 0, rows = 0, cols = 0;
+    bool transposed = false;  // the product uses the transpose of what is stored: a tied head
+    Floats forward, backward;
+  };
+  struct Layer {
+    Weight qkv, output, up, down;
+    Floats normed1, scale1, qkv_rows, qk_scale, weights, inverse_sums, attended, normed2, scale2, hidden, slope;
+  };
+
+  Floats floats(Index size);
+  Weight weight(const Slice& slice, bool transposed = false);
+  void pack(Weight& w, const float* parameters, bool backward) const;
+  void multiply(const float* x, Index ldx, const Weight& w, float* y, Index ldy, Index rows, bool add) const;
+  void multiply_back(const float* dy, Index ld_dy, const Weight& w, float* dx, Index ldx, Index rows) const;
+  void add_gradient(const float* x, Index ldx, const float* dy, Index ld_dy, const Weight& w, float* gradients,
+                    Index rows, bool add) const;
+  void forward(const float* parameters, const std::int64_t* inputs, Index windows);
+  void backward(float* gradients, const std::int64_t* inputs, Index windows, bool first);
+
+  const Kernels& k_;
+  ModelSpec model_;
+  Index width_ = 0, chunk_ = 1, bytes_ = 0;  // width of attention; windows of a chunk
+  Index ld_model_, ld_width_, ld_qkv_, ld_hidden_, ld_vocab_;
+  Weight embedding_, head_;
+  std::vector<Layer> layers_;
+  Floats cos_, sin_, x_, normed_, scale_, logits_, losses_, dx_, dnormed_, dattended_, dqkv_, dhidden_, scratch_;
+};
+
+}  // namespace scalelaw::native

@@ -1,0 +1,28 @@
+#pragma once
+// The optimum of a law under constraints that have no closed form.
+#include "law/laws.hpp"
+
+namespace scalelaw {
+
+/// What a budget pays for and what data there are.
+struct LifetimeConstraint {
+  double inference_tokens = 0;  ///< served after training, 2 N FLOPs each
+  double unique_tokens = 0;     ///< distinct training tokens; 0 = unlimited
+};
+
+/// The law with repeats worth less: E + A/N'^alpha + B/D'^beta with the decay constants R_D* and R_N* of Muennighoff et
+/// al. 2023 (arXiv 2305.16264) added to a chinchilla law; a data-constrained law as it is. Errors (config): any other
+/// law.
+[[nodiscard]] Law with_repetition(const Law& law);
+
+/// Least loss with 6 N D + 2 N inference_tokens = flops, by Brent's method over ln N. `flops` of the result is 6 N D.
+/// Without constraints: compute_optimal.
+[[nodiscard]] Optimum constrained_optimal(const Law& law, double flops, const LifetimeConstraint& constraint);
+
+/// The smallest budget whose constrained optimum has params, tokens or loss at a given value: the root in ln C of
+/// quantity(optimum(C)) = value. None where no budget of 1e-6 .. 1e60 FLOPs gives it.
+enum class OptimumQuantity { params, tokens, loss };
+[[nodiscard]] std::optional<Optimum> optimum_with(const Law& law, OptimumQuantity quantity, double value,
+                                                  const LifetimeConstraint& constraint);
+
+}  // namespace scalelaw

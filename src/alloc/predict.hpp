@@ -1,0 +1,30 @@
+#pragma once
+// The loss that a law or a fit gives at a point, with its interval.
+#include <optional>
+#include <string>
+
+#include "fit/fit.hpp"
+
+namespace scalelaw {
+
+struct Prediction {
+  std::string law;
+  LawPoint point;  ///< flops = 6 N D
+  double loss_nats = 0;
+  std::optional<Interval> ci95;     ///< of the law's value, without the noise of a single run; none without a bootstrap
+  double extrapolation_factor = 0;  ///< flops / largest flops of the data; 0 where the data are unknown
+  std::string convention = "total";
+};
+
+/// With point.unique_tokens a chinchilla law takes the decay of repeats of with_repetition (alloc/optimum.hpp).
+/// Errors (config): N or D that is not positive; steps missing for a law of the steps; a law that gives no loss.
+/// Errors (data): a fit that did not converge, or a loss that is not finite.
+[[nodiscard]] Prediction predict(const Law& law, const LawPoint& point);
+[[nodiscard]] Prediction predict(const FitResult& fit, const LawPoint& point);
+
+/// "scalelaw.prediction/1"
+[[nodiscard]] Json to_json(const Prediction& prediction);
+/// Text for a terminal; ends with a newline.
+[[nodiscard]] std::string describe(const Prediction& prediction);
+
+}  // namespace scalelaw

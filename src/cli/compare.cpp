@@ -1,0 +1,158 @@
+// scalelaw compare: do the exponents of two sources differ?
+#include "inference/compare.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "cli/cli.hpp"
+#include "fit/select.hpp"
+#include "study/store.hpp"
+
+namespace scalelaw::cli {
+namespace {
+
+struct Arguments {
+  std::string first, second;
+  std::string law = "chinchilla";
+  std::string objective = "log-huber";
+  std::string convention;
+  std::vector<std::string> columns;
+  double noise = 0;
+  CompareOptions compare;
+};
+
+ObjectiveKind objective_kind(const std::string& name) {
+  if (name == "log-mse") return ObjectiveKind::log_mse;
+  return name == "mse" ? ObjectiveKind::mse : ObjectiveKind::log_huber;
+}
+
+std::map<std::string, std::string> renames(const std::vector<std::string>& columns) {
+  std::map<std::string, std::string> result;
+  for (const std::string& column : columns) {
+    const auto equals = column.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == column.size()) {
+      fail_config("--columns: '{}' is not NAME=COLUMN, for example params=N", column);
+    }
+    result[column.substr(0, equals)] = column.substr(equals + 1);
+  }
+  return result;
+}
+
+const Law* published(const std::string& name) {
+  for (const Law& law : published_laws()) {
+    if (law.name == name) return &law;
+  }
+  return nullptr;
+}
+
+/// The name of a source as a table shows it: the last part of a path.
+std::string label(const std::string& source) {
+  const std::filesystem::path path = std::filesystem::path(source).lexically_normal();
+  return path.filename().empty() ? path.parent_path().filename().string() : path.filename().string();
+}
+
+std::vector<Observation> load_points(const std::string& source, const Arguments& arguments,
+                                     std::vector<std::string>& notes) {
+  if (!std::filesystem::exists(source)) {
+    std::vector<std::string> names;
+    for (const Law& law : published_laws()) names.push_back(law.name);
+    const std::string near = nearest_word(source, names);
+    fail_data("{}: there is no such study folder, CSV or published law{}", source,
+              near.empty() ? "; scalelaw laws lists the laws" : fmt::format(" (did you mean '{}'?)", near));
+  }
+  if (!std::filesystem::is_directory(source)) return read_observations(source, renames(arguments.columns));
+
+  const RecordSet set = read_records(source);
+  std::vector<RunRecord> records;
+  for (const auto& [id, record] : set.records) records.push_back(record);
+  if (records.empty()) {
+    fail_data("{}: holds no run records (runs/*.json); run scalelaw study CONFIG --out {} first", source, source);
+  }
+  SelectionOptions options;
+  options.convention = arguments.compare.fit.convention;
+  const Selection selection = select_observations(records, options);
+  if (selection.observations.empty()) {
+    fail_data("{}: none of its {} records can be used{}", source, records.size(),
+              selection.excluded.empty() ? "" : ": " + selection.excluded.front().reason);
+  }
+  if (!selection.excluded.empty() || !set.bad.empty()) {
+    notes.push_back(fmt::format("{}: {} runs left out by the selection, {} unreadable records", label(source),
+                                selection.excluded.size(), set.bad.size()));
+  }
+  return selection.observations;
+}
+
+ExitCode compare(const Globals& globals, Arguments arguments) {
+  const Law* first_law = published(arguments.first);
+  const Law* second_law = published(arguments.second);
+  if (first_law != nullptr && second_law != nullptr) {
+    fail_config("compare: {} and {} are both published laws; one of the two must be a study folder or a CSV",
+                arguments.first, arguments.second);
+  }
+  if (first_law != nullptr) {  // the points come first
+    std::swap(arguments.first, arguments.second);
+    std::swap(first_law, second_law);
+  }
+  FitOptions& fit_options = arguments.compare.fit;
+  fit_options.law = law_kind(arguments.law);
+  fit_options.objective.kind = objective_kind(arguments.objective);
+  fit_options.threads = globals.threads;
+  fit_options.bootstrap.seed = arguments.compare.seed;
+  fit_options.convention.params = !arguments.convention.empty() ? arguments.convention
+                                  : second_law != nullptr       ? second_law->convention.params
+                                                                : "total";
+  std::vector<std::string> notes;
+  const std::vector<Observation> first = load_points(arguments.first, arguments, notes);
+  Comparison comparison;
+  if (second_law != nullptr) {
+    comparison = compare_with_law(label(arguments.first), first, *second_law, arguments.noise, arguments.compare);
+  } else {
+    const std::vector<Observation> second = load_points(arguments.second, arguments, notes);
+    comparison =
+        compare_observations(label(arguments.first), first, label(arguments.second), second, arguments.compare);
+  }
+  comparison.notes.insert(comparison.notes.end(), notes.begin(), notes.end());
+  print(globals, describe(comparison));
+  emit_json(globals, to_json(comparison));
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app, const Globals& globals, Action& action) {
+  auto arguments = std::make_shared<Arguments>();
+  CompareOptions& options = arguments->compare;
+  CLI::App* command = app.add_subcommand("compare", "do the exponents of two sources differ, by the same estimator?");
+  command->add_option("A", arguments->first, "study folder, CSV of observations, or published law")->required();
+  command->add_option("B", arguments->second, "the same; a law is simulated at the points of the other")->required();
+  command->add_option("--law", arguments->law, "law fitted to both");
+  command->add_option("--method", options.fit.method, "how it is fitted")
+      ->check(CLI::IsMember({"parametric", "isoflop", "envelope"}));
+  command->add_option("--objective", arguments->objective, "what is minimised")
+      ->check(CLI::IsMember({"log-huber", "log-mse", "mse"}));
+  command->add_option("--delta", options.fit.objective.delta, "where the Huber objective becomes linear")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--drop-highest", options.fit.drop_highest, "leave out the K highest losses")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--convention", arguments->convention,
+                   "what counts as N in study folders; default: as the law counts")
+      ->check(CLI::IsMember({"total", "non_embedding", "effective"}));
+  command->add_option("--columns", arguments->columns, "renames of CSV columns: params=N,tokens=D,loss=L")
+      ->delimiter(',');
+  command->add_option("--margin", options.margin, "differences up to this are equivalent");
+  command->add_option("--studies", options.studies,
+                      "simulated studies, or bootstrap replicates between two sets of points");
+  command->add_option("--noise", arguments->noise, "known standard deviation of ln loss; default: from the residuals");
+  command->add_flag("!--keep-amplitudes", options.reanchor, "simulate the published amplitudes as they are");
+  command->add_option("--bootstrap", options.fit.bootstrap.replicates,
+                      "replicates for the intervals of the first source");
+  command->add_option("--resample", options.fit.bootstrap.resample, "what the bootstrap draws")
+      ->check(CLI::IsMember({"runs", "groups", "parametric"}));
+  command->add_option("--seed", options.seed, "seed of simulations and resampling");
+  command->callback(
+      [arguments, &globals, &action] { action = [arguments, &globals] { return compare(globals, *arguments); }; });
+}
+
+}  // namespace scalelaw::cli

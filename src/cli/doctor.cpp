@@ -1,0 +1,141 @@
+// scalelaw doctor: what this machine and this checkout can do.
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <memory>
+
+#include "cli/cli.hpp"
+#include "core/build_info.hpp"
+#include "core/format.hpp"
+#include "corpus/corpus.hpp"
+#include "design/config.hpp"
+#include "study/backend.hpp"
+
+namespace scalelaw::cli {
+namespace {
+
+struct Check {
+  std::string name;
+  bool ok = false;
+  std::string detail;  ///< what was found
+  std::string advice;  ///< what to do where it is missing
+};
+
+struct Output {
+  int status = -1;
+  std::string first_line;
+};
+
+/// Runs a shell command, whose standard error is not shown.
+Output run_command(const std::string& command) {
+  Output output;
+  FILE* pipe = ::popen(fmt::format("{} 2>&1", command).c_str(), "r");
+  if (pipe == nullptr) return output;
+  std::array<char, 512> line{};
+  while (std::fgets(line.data(), static_cast<int>(line.size()), pipe) != nullptr) {
+    if (output.first_line.empty()) output.first_line = line.data();
+  }
+  const int status = ::pclose(pipe);
+  output.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  output.first_line.erase(output.first_line.find_last_not_of("\r\n ") + 1);
+  return output;
+}
+
+std::string quoted(const std::filesystem::path& path) {
+  std::string out = "'";
+  for (const char c : path.string()) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+/// A trainer starts, which loads LibTorch.
+Check trainer_check(const std::string& name, const std::filesystem::path& program, const char* advice) {
+  Check check{name, false, "not beside this program", advice};
+  if (program.empty()) return check;
+  const Output output = run_command(quoted(program) + " --version");
+  check.ok = output.status == 0;
+  check.detail = check.ok ? output.first_line : fmt::format("does not start: {}", output.first_line);
+  return check;
+}
+
+Check corpus_check(const std::string& folder) {
+  Check check{"corpus", false, fmt::format("none in {}", folder),
+              "scripts/get_corpus.sh gets one; other folders: corpus.path in a config"};
+  std::error_code error;
+  if (!std::filesystem::exists(std::filesystem::path(folder) / "manifest.json", error)) return check;
+  try {
+    const Corpus corpus = load_corpus(folder);
+    check.ok = true;
+    check.detail = fmt::format("{}: {} training tokens", folder,
+                               short_count(static_cast<double>(corpus.manifest.splits.train.tokens)));
+  } catch (const Error& e) {
+    check.detail = e.what();
+  }
+  return check;
+}
+
+Check disk_check() {
+  constexpr double kEnough = 1e9;
+  std::error_code error;
+  const auto space = std::filesystem::space(".", error);
+  const double free = error ? 0 : static_cast<double>(space.available);
+  return {"disk", free >= kEnough, fmt::format("{}B free here", short_count(free)),
+          "free at least 1 GB, or use --out on another disk"};
+}
+
+std::vector<Check> all_checks(const std::string& corpus) {
+  const Environment environment = probe_environment();
+  std::vector<Check> checks;
+  const BuildInfo info = build_info();
+  checks.push_back({"scalelaw", true, fmt::format("{} {} {}", info.version, info.compiler, info.type), ""});
+  checks.push_back({"cores", true, fmt::format("{}", environment.cores), ""});
+  checks.push_back(trainer_check("CPU trainer", environment.cpu_trainer,
+                                 "scripts/setup.sh, then cmake --preset release and cmake --build --preset release"));
+  checks.push_back(trainer_check(
+      "CUDA trainer", environment.cuda_trainer,
+      "only for GPUs: scripts/setup.sh --cuda, then cmake --preset cuda and cmake --build --preset cuda"));
+  checks.push_back(
+      {"CUDA device", environment.cuda_devices > 0,
+       environment.cuda_devices > 0 ? fmt::format("{} found", environment.cuda_devices) : "none found",
+       "only for GPUs: nvidia-smi must list one; without it, train on the CPU (--backend train --device cpu)"});
+  checks.push_back(corpus_check(corpus));
+  const Output gnuplot = run_command("gnuplot --version");
+  checks.push_back({"gnuplot", gnuplot.status == 0, gnuplot.status == 0 ? gnuplot.first_line : "not found",
+                    "only for static plots: apt-get install gnuplot-nox"});
+  checks.push_back(disk_check());
+  return checks;
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, const Globals& globals, Action& action) {
+  struct Options {
+    bool config_keys = false;
+    std::string corpus = CorpusConfig().path;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("doctor", "check programs, devices, corpus and disk, and say what to do");
+  command->add_option("--corpus", options->corpus, "corpus folder to check");
+  command->add_flag("--config-keys", options->config_keys, "print the table of docs/CONFIG.md")->group("");
+  command->callback([options, &globals, &action] {
+    action = [options, &globals] {
+      if (options->config_keys) {
+        print(globals, config_reference());
+        return ExitCode::ok;
+      }
+      Json value = Json::array();
+      for (const Check& check : all_checks(options->corpus)) {
+        print(globals, fmt::format("{:<8}{:<13} {}{}\n", check.ok ? "ok" : "missing", check.name, check.detail,
+                                   check.ok ? "" : fmt::format("; {}", check.advice)));
+        value.push_back({{"name", check.name},
+                         {"ok", check.ok},
+                         {"detail", check.detail},
+                         {"advice", check.ok ? "" : check.advice}});
+      }
+      emit_json(globals, value);
+      return ExitCode::ok;
+    };
+  });
+}
+
+}  // namespace scalelaw::cli

@@ -1,0 +1,188 @@
+// scalelaw plan CONFIG: what a study would run, without running it.
+#include <fmt/ranges.h>
+
+#include <memory>
+
+#include "cli/study_common.hpp"
+#include "core/csv.hpp"
+#include "core/format.hpp"
+#include "law/shape.hpp"
+#include "study/jobs.hpp"
+#include "study/run.hpp"
+
+namespace scalelaw::cli {
+namespace {
+
+struct PlanOptions {
+  ConfigOptions config;
+  std::string format = "table";
+};
+
+/// Runs that differ in learning rate and seed only.
+struct Row {
+  const PlannedRun* first = nullptr;
+  std::int64_t runs = 0;
+};
+
+std::vector<Row> rows_of(const Plan& plan) {
+  std::vector<Row> rows;
+  for (const PlannedRun& run : plan.runs) {
+    const bool same = !rows.empty() && shape_name(rows.back().first->spec.model) == shape_name(run.spec.model) &&
+                      rows.back().first->spec.data.tokens == run.spec.data.tokens &&
+                      rows.back().first->budget_flops == run.budget_flops;
+    if (!same) rows.push_back({&run, 0});
+    ++rows.back().runs;
+  }
+  return rows;
+}
+
+std::string table_text(const StudyConfig& config, const Plan& plan) {
+  std::vector<std::vector<std::string>> cells;
+  for (const Row& row : rows_of(plan)) {
+    const RunSpec& spec = row.first->spec;
+    const ParamCounts params = count_params(spec.model);
+    const auto six_nd = count_flops(spec.model, spec.data.tokens).six_nd_total;
+    const double budget = row.first->budget_flops;
+    cells.push_back({shape_name(spec.model), short_count(static_cast<double>(params.total)),
+                     short_count(static_cast<double>(spec.data.tokens)), fmt::format("{:.3g}", six_nd),
+                     budget > 0 ? fmt::format("{:g}", budget) : "-",
+                     fmt::format("{} x {}", config.design.learning_rates.size(), config.design.seeds.size()),
+                     fmt::format("{}", run_steps(spec)),
+                     row.first->epochs > 0 ? fmt::format("{:.2f}", row.first->epochs) : "-"});
+  }
+  return text_table({"shape", "N", "D", "6ND", "budget", "lrs x seeds", "steps", "epochs"}, cells);
+}
+
+Json run_json(const PlannedRun& run) {
+  const ParamCounts params = count_params(run.spec.model);
+  return {{"id", run_id(run.spec)},
+          {"shape", shape_name(run.spec.model)},
+          {"d_model", run.spec.model.d_model},
+          {"n_layer", run.spec.model.n_layer},
+          {"params", params.total},
+          {"tokens", run.spec.data.tokens},
+          {"flops", count_flops(run.spec.model, run.spec.data.tokens).six_nd_total},
+          {"budget", run.budget_flops},
+          {"lr", run.spec.optimizer.lr},
+          {"seed", run.spec.seed},
+          {"steps", run_steps(run.spec)},
+          {"warmup_steps", warmup_steps(run.spec)},
+          {"epochs", run.epochs}};
+}
+
+std::string csv_line(const std::vector<std::string>& cells) {
+  std::string line;
+  for (std::size_t i = 0; i < cells.size(); ++i) line += (i > 0 ? "," : "") + csv_cell(cells[i]);
+  return line + "\n";
+}
+
+std::string csv_text(const Plan& plan) {
+  const std::vector<std::string> columns{"id",     "shape", "d_model", "n_layer", "params",       "tokens", "flops",
+                                         "budget", "lr",    "seed",    "steps",   "warmup_steps", "epochs"};
+  std::string out = csv_line(columns);
+  for (const PlannedRun& run : plan.runs) {
+    const Json value = run_json(run);
+    std::vector<std::string> cells;
+    for (const auto& column : columns) {
+      const Json& item = value.at(column);
+      cells.push_back(item.is_string() ? item.get<std::string>() : canonical_json(item));
+    }
+    out += csv_line(cells);
+  }
+  return out;
+}
+
+struct Estimate {
+  double flops = 0;
+  double seconds = 0;
+  std::int64_t workers = 1;
+  std::size_t jobs = 0;
+};
+
+/// For the CPU workers that `train` would use, whatever the backend: the plan does not depend on this machine
+/// otherwise.
+Estimate estimate(const StudyConfig& config, const Plan& plan) {
+  std::vector<RunSpec> runs;
+  for (const PlannedRun& run : plan.runs) runs.push_back(run.spec);
+  const std::vector<JobPlan> jobs = group_jobs(runs, {}, {});
+  Estimate e;
+  e.workers = config.backend.workers > 0
+                  ? config.backend.workers
+                  : std::max<std::int64_t>(1, probe_environment().cores / config.training.threads_per_worker);
+  e.jobs = jobs.size();
+  for (const JobPlan& job : jobs) e.flops += job.flops;
+  e.seconds = estimate_seconds(jobs, config.training.flops_per_s, e.workers);
+  return e;
+}
+
+Json plan_json(const StudyConfig& config, const Plan& plan, const Estimate& e) {
+  Json runs = Json::array();
+  for (const PlannedRun& run : plan.runs) runs.push_back(run_json(run));
+  Json left_out = Json::array();
+  for (const LeftOut& p : plan.left_out) {
+    left_out.push_back({{"shape", p.shape}, {"budget", p.budget_flops}, {"tokens", p.tokens}, {"reason", p.reason}});
+  }
+  return {{"schema", "scalelaw.plan/1"},
+          {"name", config.name},
+          {"runs", runs},
+          {"left_out", left_out},
+          {"notes", plan.notes},
+          {"estimate", {{"flops", e.flops}, {"seconds", e.seconds}, {"workers", e.workers}, {"jobs", e.jobs}}}};
+}
+
+std::string table_page(const StudyConfig& config, const Plan& plan, const Estimate& e) {
+  std::string out = table_text(config, plan);
+  out += fmt::format("\nlearning rates {}; seeds {}{}\n", fmt::join(config.design.learning_rates, ", "),
+                     fmt::join(config.design.seeds, ", "),
+                     config.design.lr_scale_exponent == 0 ? "" : "; rates are scaled with params (lr_scale_exponent)");
+  out += fmt::format("{} runs in {} jobs, {:.3g} FLOPs with shared trunks", plan.runs.size(), e.jobs, e.flops);
+  if (config.backend.kind == "simulate") {
+    out += "; simulated, nothing is trained\n";
+  } else {
+    out += fmt::format("; about {} on {} CPU worker{} at {:g} FLOP/s each (an estimate; training.flops_per_s)\n",
+                       short_duration(e.seconds), e.workers, e.workers == 1 ? "" : "s", config.training.flops_per_s);
+  }
+  for (const LeftOut& p : plan.left_out) {
+    out += fmt::format("left out: {}{}, {} tokens: {}\n", p.shape,
+                       p.budget_flops > 0 ? fmt::format(" at {:g} FLOPs", p.budget_flops) : "",
+                       short_count(static_cast<double>(p.tokens)), p.reason);
+  }
+  for (const auto& note : plan.notes) out += fmt::format("note: {}\n", note);
+  return out;
+}
+
+ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
+  const StudyConfig config = read_config_options(options.config);
+  const bool simulate = config.backend.kind == "simulate";
+  std::optional<CorpusFacts> corpus;
+  std::error_code error;
+  const bool has_corpus = std::filesystem::exists(std::filesystem::path(config.corpus.path) / "manifest.json", error);
+  if (!simulate && has_corpus) corpus = corpus_facts(config);
+  Plan plan = study_plan(config, simulate, corpus ? &*corpus : nullptr);
+  if (!simulate && !has_corpus) {
+    plan.notes.push_back(
+        fmt::format("no corpus in {}, so epochs are unknown and run ids are not final; scripts/get_corpus.sh gets one",
+                    config.corpus.path));
+  }
+  const Estimate e = estimate(config, plan);
+  const Json value = plan_json(config, plan, e);
+  if (options.format == "table") print(globals, table_page(config, plan, e));
+  if (options.format == "csv") print(globals, csv_text(plan));
+  if (options.format == "json") print(globals, value.dump(1) + "\n");
+  emit_json(globals, value);
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, const Globals& globals, Action& action) {
+  auto options = std::make_shared<PlanOptions>();
+  CLI::App* command = app.add_subcommand("plan", "print the runs of a study, their sizes and an estimate of the time");
+  add_config_options(*command, options->config);
+  command->add_option("--format", options->format, "table, csv or json")
+      ->check(CLI::IsMember({"table", "csv", "json"}));
+  command->callback(
+      [options, &globals, &action] { action = [options, &globals] { return plan_action(*options, globals); }; });
+}
+
+}  // namespace scalelaw::cli

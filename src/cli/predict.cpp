@@ -1,0 +1,39 @@
+// scalelaw predict: the loss of a model trained on so many tokens.
+#include "alloc/predict.hpp"
+
+#include <memory>
+
+#include "cli/cli.hpp"
+#include "cli/law_source.hpp"
+
+namespace scalelaw::cli {
+namespace {
+
+struct Arguments {
+  LawArguments law;
+  LawPoint point;
+};
+
+}  // namespace
+
+void add_predict(CLI::App& app, const Globals& globals, Action& action) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("predict", "the loss of a model of N parameters trained on D tokens");
+  add_law_arguments(*command, arguments->law);
+  command->add_option("--params", arguments->point.params, "parameters N, counted as the law counts them")->required();
+  command->add_option("--tokens", arguments->point.tokens, "training tokens D")->required();
+  command->add_option("--unique-tokens", arguments->point.unique_tokens,
+                      "distinct training tokens; needs a law of repeats");
+  command->add_option("--steps", arguments->point.steps, "optimizer steps, for laws of the steps");
+  command->callback([arguments, &globals, &action] {
+    action = [arguments, &globals] {
+      const auto source = load_law(arguments->law);
+      const Prediction prediction = std::visit([&](const auto& law) { return predict(law, arguments->point); }, source);
+      print(globals, describe(prediction));
+      emit_json(globals, to_json(prediction));
+      return ExitCode::ok;
+    };
+  });
+}
+
+}  // namespace scalelaw::cli

@@ -1,0 +1,71 @@
+// scalelaw report STUDY, scalelaw plot STUDY
+#include <filesystem>
+#include <memory>
+
+#include "cli/cli.hpp"
+#include "report/analysis.hpp"
+#include "report/figures.hpp"
+#include "report/gnuplot.hpp"
+
+namespace scalelaw::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ReportArgs {
+  std::string study;
+  std::string kind = "all";
+  std::string format = "svg";
+};
+
+ExitCode report(const ReportArgs& args, const Globals& globals) {
+  const fs::path folder = args.study;
+  const Analysis analysis = analyze_study(folder, globals.threads);
+  const std::string warning = write_analysis(folder, analysis);
+  print(globals, summary_text(analysis, folder));
+  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  emit_json(globals, {{"report", (folder / "report.html").string()},
+                      {"runs", analysis.records.size()},
+                      {"points", analysis.selection.observations.size()},
+                      {"status", analysis.parametric.convergence.status},
+                      {"warnings", analysis.warnings}});
+  return ExitCode::ok;
+}
+
+ExitCode plot(const ReportArgs& args, const Globals& globals) {
+  const fs::path folder = args.study;
+  const Analysis analysis = analyze_study(folder, globals.threads);
+  Json written = Json::array();
+  for (const auto& figure : make_figures(analysis)) {
+    if (args.kind != "all" && figure.kind != args.kind) continue;
+    const fs::path path = folder / "plots" / (figure.id + "." + args.format);
+    draw_figure(figure, path, args.format);
+    print(globals, path.string() + "\n");
+    written.push_back(path.string());
+  }
+  if (written.empty()) {
+    fail_data("{}: nothing to draw of kind {}; scalelaw report {} says what was left out and why", folder.string(),
+              args.kind, folder.string());
+  }
+  emit_json(globals, {{"plots", written}});
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, const Globals& globals, Action& action) {
+  const auto args = std::make_shared<ReportArgs>();
+  CLI::App* report_command = app.add_subcommand(
+      "report", "rebuild fits, allocation, comparison, plots and report.html from a study's records");
+  report_command->add_option("study", args->study, "folder of a study")->required();
+  report_command->callback([args, &globals, &action] { action = [args, &globals] { return report(*args, globals); }; });
+
+  CLI::App* plot_command = app.add_subcommand("plot", "draw a study's figures with gnuplot into its plots folder");
+  plot_command->add_option("study", args->study, "folder of a study")->required();
+  plot_command->add_option("--kind", args->kind, "which figures")
+      ->check(CLI::IsMember({"isoflop", "surface", "allocation", "sweeps", "curves", "all"}));
+  plot_command->add_option("--format", args->format, "file format")->check(CLI::IsMember({"svg", "png", "pdf"}));
+  plot_command->callback([args, &globals, &action] { action = [args, &globals] { return plot(*args, globals); }; });
+}
+
+}  // namespace scalelaw::cli

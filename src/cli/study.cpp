@@ -1,0 +1,115 @@
+// scalelaw study | run | simulate CONFIG.
+#include <memory>
+
+#include "cli/study_common.hpp"
+#include "report/analysis.hpp"
+#include "study/run.hpp"
+
+namespace scalelaw::cli {
+namespace {
+
+struct RunOptions {
+  ConfigOptions config;
+  std::string out;
+};
+
+struct FinishedRuns {
+  StudyConfig config;
+  std::filesystem::path folder;
+  StudySummary summary;
+};
+
+void print_before(const Globals& globals, const StudyConfig& config, const StudyOptions& options) {
+  const BackendChoice& backend = options.backend;
+  if (!backend.note.empty()) print(globals, backend.note + "\n");
+  const std::string where =
+      backend.simulate ? fmt::format("simulated with {}", config.simulation.law)
+                       : fmt::format("{} on {}, {} worker{}", config.backend.kind == "command" ? "command" : "trained",
+                                     backend.device, backend.workers, backend.workers == 1 ? "" : "s");
+  const Plan plan = study_plan(config, backend.simulate, options.corpus ? &*options.corpus : nullptr);
+  std::string text =
+      fmt::format("study {} in {}: {} runs, {}\n", config.name, options.folder.string(), plan.runs.size(), where);
+  for (const LeftOut& p : plan.left_out) {
+    text += fmt::format("left out: {}, {} tokens: {}\n", p.shape, p.tokens, p.reason);
+  }
+  for (const std::string& note : plan.notes) text += fmt::format("note: {}\n", note);
+  print(globals, text);
+}
+
+void print_after(const Globals& globals, const StudySummary& summary) {
+  std::string text;
+  if (summary.config_changed)
+    text += "the config differs from the one of this folder: study.toml was rewritten, records were kept\n";
+  for (const BadRecord& bad : summary.bad)
+    text += fmt::format("not a record, so its run was not taken as done: {}\n", bad.reason);
+  print(globals, text + describe(summary));
+}
+
+FinishedRuns make_runs(const RunOptions& options, const Globals& globals) {
+  FinishedRuns done;
+  done.config = read_config_options(options.config);
+  done.folder =
+      options.out.empty() ? std::filesystem::path("studies") / done.config.name : std::filesystem::path(options.out);
+  StudyOptions study;
+  study.folder = done.folder;
+  study.environment = probe_environment();
+  study.backend = choose_backend(done.config.backend, done.config.training.threads_per_worker, study.environment,
+                                 options.config.config);
+  if (!study.backend.simulate) study.corpus = corpus_facts(done.config);
+  study.progress = standard_progress(globals.quiet);
+  print_before(globals, done.config, study);
+  done.summary = run_study(done.config, study);
+  print_after(globals, done.summary);
+  return done;
+}
+
+ExitCode records_action(const RunOptions& options, const Globals& globals) {
+  const FinishedRuns done = make_runs(options, globals);
+  emit_json(globals, to_json(done.summary));
+  return done.summary.exit_code();
+}
+
+ExitCode study_action(const RunOptions& options, const Globals& globals) {
+  const FinishedRuns done = make_runs(options, globals);
+  if (done.summary.interrupted) {
+    emit_json(globals, to_json(done.summary));
+    return ExitCode::interrupted;
+  }
+  const Analysis analysis = analyze_study(done.folder, globals.threads);
+  const std::string warning = write_analysis(done.folder, analysis);
+  print(globals, "\n" + summary_text(analysis, done.folder));
+  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  Json result = to_json(done.summary);
+  result["fit"] = to_json(analysis.parametric);
+  result["isoflop"] = to_json(analysis.isoflop);
+  result["allocations"] = Json::array();
+  for (const Allocation& allocation : analysis.allocations) result["allocations"].push_back(to_json(allocation));
+  if (analysis.comparison) result["comparison"] = to_json(*analysis.comparison);
+  result["report"] = (done.folder / "report.html").string();
+  emit_json(globals, result);
+  return done.summary.exit_code();
+}
+
+void add_one(CLI::App& app, const Globals& globals, Action& action, const char* name, const char* help,
+             ExitCode (*run)(const RunOptions&, const Globals&), const char* fixed_backend) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* command = app.add_subcommand(name, help);
+  add_config_options(*command, options->config);
+  command->add_option("--out", options->out, "folder of the study; default studies/NAME");
+  command->callback([=, &globals, &action] {
+    if (fixed_backend != nullptr) options->config.backend = fixed_backend;
+    action = [options, &globals, run] { return run(*options, globals); };
+  });
+}
+
+}  // namespace
+
+void add_study(CLI::App& app, const Globals& globals, Action& action) {
+  add_one(app, globals, action, "study", "make every run of a study that is missing, then analyse its records",
+          study_action, nullptr);
+  add_one(app, globals, action, "run", "make every run of a study that is missing, records only", records_action,
+          nullptr);
+  add_one(app, globals, action, "simulate", "as run, with the analytic simulator", records_action, "simulate");
+}
+
+}  // namespace scalelaw::cli

@@ -1,0 +1,179 @@
+#pragma once
+// A corpus on disk: a folder with manifest.json, train.bin and validation.bin (one byte per token). Format:
+// data/README.md.
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/fields.hpp"
+
+namespace scalelaw {
+
+struct CorpusTokenizer {
+  std::string kind = "byte";  ///< byte: token = byte of the text; symbol: token = symbol of a generated stream
+  std::int64_t vocab = 256;   ///< every token is below it
+};
+template <class Visit, FieldsOf<CorpusTokenizer> T>
+void fields(Visit&& visit, T& t) {
+  visit("kind", t.kind, one_of({"byte", "symbol"}), "what a token is");
+  visit("vocab", t.vocab, between(2, 256), "number of token ids");
+}
+
+/// How the text was cut into documents.
+struct CorpusDocuments {
+  std::string kind = "blank-line";  ///< blank-line | entry | file | json-line; stream for a generated one
+  std::string separator = "\n\n";   ///< bytes written after every document
+  std::int64_t total = 0;           ///< documents kept
+  std::int64_t empty = 0;           ///< documents without any text, left out
+  std::int64_t cut = 0;             ///< cuts made in documents longer than 1 MiB
+};
+template <class Visit, FieldsOf<CorpusDocuments> T>
+void fields(Visit&& visit, T& d) {
+  visit("kind", d.kind, one_of({"blank-line", "entry", "file", "json-line", "stream"}), "what ends a document");
+  visit("separator", d.separator, any(), "bytes written after every document");
+  visit("total", d.total, at_least(0), "documents kept");
+  visit("empty", d.empty, at_least(0), "documents without text, left out");
+  visit("cut", d.cut, at_least(0), "cuts made in documents that are too long");
+}
+
+struct CorpusSplit {
+  std::string file;  ///< name inside the corpus folder
+  std::int64_t tokens = 0;
+  std::int64_t documents = 0;
+  std::string sha256 = {};  ///< of the file
+};
+template <class Visit, FieldsOf<CorpusSplit> T>
+void fields(Visit&& visit, T& s) {
+  visit("file", s.file, any(), "name inside the folder");
+  visit("tokens", s.tokens, at_least(1), "tokens");
+  visit("documents", s.documents, at_least(0), "documents");
+  visit("sha256", s.sha256, any(), "hash of the file");
+}
+
+struct CorpusSplits {
+  CorpusSplit train{.file = "train.bin"};
+  CorpusSplit validation{.file = "validation.bin"};
+};
+template <class Visit, FieldsOf<CorpusSplits> T>
+void fields(Visit&& visit, T& s) {
+  visit("train", s.train, any(), "what models are trained on");
+  visit("validation", s.validation, any(), "what losses are measured on");
+}
+
+/// Empirical entropies of the training split, nats per token: what a model reaches that knows only the frequency of
+/// each token (unigram), or its frequency after the token before it (bigram).
+struct CorpusEntropy {
+  double unigram = 0;
+  double bigram = 0;
+};
+template <class Visit, FieldsOf<CorpusEntropy> T>
+void fields(Visit&& visit, T& e) {
+  visit("unigram", e.unigram, at_least(0), "H(token), nats");
+  visit("bigram", e.bigram, at_least(0), "H(token | token before), nats");
+}
+
+struct CorpusInput {
+  std::string path;        ///< as given; "-" for standard input
+  std::int64_t bytes = 0;  ///< of text, after decompression
+};
+template <class Visit, FieldsOf<CorpusInput> T>
+void fields(Visit&& visit, T& i) {
+  visit("path", i.path, any(), "as given");
+  visit("bytes", i.bytes, at_least(0), "bytes of text, after decompression");
+}
+
+/// What made a generated corpus; kind "none" for a corpus of text.
+struct CorpusGenerator {
+  std::string kind = "none";
+  std::map<std::string, double> params;
+};
+template <class Visit, FieldsOf<CorpusGenerator> T>
+void fields(Visit&& visit, T& g) {
+  visit("kind", g.kind, one_of({"none", "markov"}), "generator");
+  visit("params", g.params, any(), "its settings");
+}
+
+/// manifest.json, "scalelaw.corpus/1".
+struct Manifest {
+  std::string schema = "scalelaw.corpus/1";
+  std::string name;
+  std::string sha256;  ///< of train.bin's bytes followed by validation.bin's: the identity of the corpus
+  CorpusTokenizer tokenizer;
+  std::string dtype = "uint8";
+  double bytes_per_token = 1.0;  ///< bytes of text per token, for bits per byte
+  CorpusDocuments documents;
+  CorpusSplits splits;
+  CorpusEntropy entropy_nats;
+  std::optional<double> entropy_rate_nats;  ///< exact entropy per token, known for a generated corpus only
+  CorpusGenerator generator;
+  std::vector<CorpusInput> inputs;
+  std::string created;  ///< UTC, ISO 8601
+  std::string version;  ///< of scalelaw
+};
+template <class Visit, FieldsOf<Manifest> T>
+void fields(Visit&& visit, T& m) {
+  visit("schema", m.schema, one_of({"scalelaw.corpus/1"}), "format");
+  visit("name", m.name, any(), "name for reports");
+  visit("sha256", m.sha256, any(), "hash of both token files");
+  visit("tokenizer", m.tokenizer, any(), "what a token is");
+  visit("dtype", m.dtype, one_of({"uint8"}), "type of a token in the files");
+  visit("bytes_per_token", m.bytes_per_token, positive(), "bytes of text per token");
+  visit("documents", m.documents, any(), "how the text was cut");
+  visit("splits", m.splits, any(), "token files");
+  visit("entropy_nats", m.entropy_nats, any(), "empirical entropies of the training split");
+  visit("entropy_rate_nats", m.entropy_rate_nats, at_least(0), "exact entropy rate of a generated corpus");
+  visit("generator", m.generator, any(), "what made a generated corpus");
+  visit("inputs", m.inputs, any(), "files read");
+  visit("created", m.created, any(), "UTC, ISO 8601");
+  visit("version", m.version, any(), "of scalelaw");
+}
+
+[[nodiscard]] Json to_json(const Manifest& manifest);
+
+/// manifest.json of a corpus folder; the token files are not looked at.
+/// Errors (data): no such folder or manifest (with the commands that make one), not a corpus manifest, a wrong value.
+[[nodiscard]] Manifest load_manifest(const std::filesystem::path& folder);
+
+/// A whole file, read only, mapped into memory: processes that read the same corpus share its pages. A contiguous range
+/// of bytes: converts to std::span<const std::uint8_t>.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  /// Errors (data): the file cannot be read. An empty file is an empty range.
+  explicit MappedFile(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  [[nodiscard]] const std::uint8_t* data() const { return data_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] const std::uint8_t* begin() const { return data_; }
+  [[nodiscard]] const std::uint8_t* end() const { return data_ + size_; }
+  [[nodiscard]] std::uint8_t operator[](std::size_t i) const { return data_[i]; }
+
+ private:
+  const std::uint8_t* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Tokens of both splits with their manifest.
+struct Corpus {
+  std::filesystem::path folder;
+  Manifest manifest;
+  MappedFile train, validation;
+};
+
+/// What load_corpus checks beyond the sizes: hashes reads every byte (about 1 GB/s) and compares SHA-256 and token
+/// range.
+enum class CorpusCheck { sizes, hashes };
+
+/// Opens a corpus. Errors (data): see load_manifest; a token file missing, of another size, or (hashes) of other
+/// content than the manifest says: names the folder and how to build the corpus again.
+[[nodiscard]] Corpus load_corpus(const std::filesystem::path& folder, CorpusCheck check = CorpusCheck::sizes);
+
+}  // namespace scalelaw

@@ -1,0 +1,72 @@
+#pragma once
+// Writes a corpus folder: all of it or nothing.
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "corpus/corpus.hpp"
+#include "corpus/sha256.hpp"
+
+namespace scalelaw {
+
+enum class Split { train, validation };
+
+/// Counts of tokens and of pairs of neighbours in a stream.
+class TokenCounts {
+ public:
+  TokenCounts();
+  void add(std::string_view tokens);
+  /// Entropies of the stream so far, nats per token: unigram -sum p(x) ln p(x); bigram -sum p(x, y) ln p(y | x), over
+  /// pairs of neighbours. 0 where there are no tokens.
+  [[nodiscard]] CorpusEntropy entropy() const;
+
+ private:
+  std::vector<std::uint64_t> pairs_;  // [x * 256 + y]
+  int first_ = -1, last_ = -1;
+};
+
+/// Writes both token files into OUT.tmp beside OUT and renames that folder to OUT at the end. If anything fails before
+/// (full disk, bad input, interrupt), the destructor removes OUT.tmp and OUT stays as it was.
+class CorpusWriter {
+ public:
+  /// Errors: usage, if out exists and is neither empty nor a corpus folder with nothing else in it, or another build of
+  /// the same folder is running; environment, if it cannot be written.
+  explicit CorpusWriter(const std::filesystem::path& out);
+  CorpusWriter(const CorpusWriter&) = delete;
+  CorpusWriter& operator=(const CorpusWriter&) = delete;
+  ~CorpusWriter();
+
+  /// Errors: environment (for example a full disk).
+  void write(Split split, std::string_view tokens);
+  void end_document(Split split) { ++files_[static_cast<std::size_t>(split)].documents; }
+  [[nodiscard]] std::int64_t tokens(Split split) const { return files_[static_cast<std::size_t>(split)].tokens; }
+
+  /// Completes the manifest (splits, sha256, entropies, created, version; a name, if it has none: the folder's), writes
+  /// it and moves the folder into place.
+  Manifest publish(Manifest manifest);
+
+ private:
+  CorpusWriter() = default;
+  struct TokenFile {
+    std::filesystem::path path;
+    int fd = -1;
+    std::string buffer;
+    std::int64_t tokens = 0, documents = 0;
+    Sha256 hash;
+  };
+  void lock_folder();
+  void flush(Split split);
+  void close_file(TokenFile& file);
+  [[noreturn]] void fail(const std::filesystem::path& path, int error) const;
+
+  std::filesystem::path out_, temporary_;
+  int folder_ = -1;  // descriptor of the temporary folder; holds its lock
+  bool own_ = false;
+  std::array<TokenFile, 2> files_;
+  TokenCounts counts_;
+};
+
+}  // namespace scalelaw

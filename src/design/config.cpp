@@ -1,0 +1,139 @@
+#include "design/config.hpp"
+
+#include "core/format.hpp"
+#include "law/shape.hpp"
+
+namespace scalelaw {
+namespace {
+
+template <class T>
+void need(const std::vector<T>& list, const char* key, const char* why, const Source& source) {
+  if (list.empty()) source.fail(key, fmt::format("is empty; {}", why));
+}
+
+void check_widths(const StudyConfig& c, const Source& source) {
+  const auto check = [&](std::int64_t d_model, const std::string& key) {
+    if (d_model % c.model.d_head != 0) {
+      source.fail(key, fmt::format("is {}; it must be a multiple of model.d_head, {}", d_model, c.model.d_head));
+    }
+  };
+  for (std::size_t i = 0; i < c.design.widths.size(); ++i)
+    check(c.design.widths[i], fmt::format("design.widths[{}]", i));
+  for (std::size_t i = 0; i < c.design.shapes.size(); ++i) {
+    if (c.design.shapes[i].d_model == 0 || c.design.shapes[i].n_layer == 0) {
+      source.fail(fmt::format("design.shapes[{}]", i), "needs both d_model and n_layer");
+    }
+    check(c.design.shapes[i].d_model, fmt::format("design.shapes[{}].d_model", i));
+  }
+}
+
+void check_config(const StudyConfig& c, const Source& source) {
+  if (c.name.empty() || c.name.find('/') != std::string::npos || c.name.starts_with('.')) {
+    source.fail("name", fmt::format("is \"{}\"; it names a folder, so it must not be empty, hold '/' or start with '.'",
+                                    c.name));
+  }
+  if (c.model.d_head % 2 != 0) source.fail("model.d_head", "must be even: rotary positions turn pairs");
+  if (c.design.kind == "isoflop") {
+    need(c.design.budgets, "design.budgets", "an isoflop design needs budgets = [FLOPs, ...]", source);
+  } else {
+    need(c.design.widths, "design.widths", "a grid needs widths = [d_model, ...]", source);
+    need(c.design.depths, "design.depths", "a grid needs depths = [n_layer, ...]", source);
+    need(c.design.tokens, "design.tokens", "a grid needs tokens = [tokens, ...]", source);
+  }
+  need(c.design.learning_rates, "design.learning_rates", "at least one rate is needed", source);
+  need(c.design.seeds, "design.seeds", "at least one seed is needed", source);
+  check_widths(c, source);
+  if (c.design.batch_tokens % c.model.context != 0) {
+    source.fail("design.batch_tokens", fmt::format("is {}; it must be a multiple of model.context, {}",
+                                                   c.design.batch_tokens, c.model.context));
+  }
+  if (c.design.aspect_min > c.design.aspect_max) {
+    source.fail("design.aspect_min",
+                fmt::format("is {}, above aspect_max, {}", c.design.aspect_min, c.design.aspect_max));
+  }
+  if (c.backend.kind == "command") {
+    need(c.backend.command, "backend.command", "kind \"command\" needs command = [\"program\", \"{job}\", \"{out}\"]",
+         source);
+  }
+  if (c.schedule.kind == "trunk_cooldown" && c.optimizer.warmup + c.schedule.cooldown_fraction > 1) {
+    source.fail("optimizer.warmup", fmt::format("is {}; with schedule.cooldown_fraction {} it exceeds the whole run",
+                                                c.optimizer.warmup, c.schedule.cooldown_fraction));
+  }
+}
+
+/// Visitor that lists leaf keys with their defaults.
+struct Lister {
+  std::string parent;
+  std::string* out;
+
+  template <class T>
+  void operator()(const char* key, const T& value, const Rule& rule, const char* help) {
+    const std::string name = detail::join_key(parent, key);
+    if constexpr (std::is_same_v<T, bool>) {
+      row(name, "true or false", value, rule, help);
+    } else if constexpr (std::is_same_v<T, std::int64_t>) {
+      row(name, "whole number", value, rule, help);
+    } else if constexpr (std::is_same_v<T, double>) {
+      row(name, "number", value, rule, help);
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      row(name, "string", value, rule, help);
+    } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
+      row(name, "table of numbers", value, rule, help);
+    } else if constexpr (std::is_same_v<T, std::vector<ShapeConfig>>) {
+      row(name, "list of { d_model, n_layer }", value, rule, help);
+    } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+      row(name, "list of strings", value, rule, help);
+    } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+      row(name, "list of numbers", value, rule, help);
+    } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+      row(name, "list of whole numbers", value, rule, help);
+    } else {
+      Lister nested{name, out};
+      fields(nested, value);
+    }
+  }
+
+  template <class T>
+  void row(const std::string& name, const char* type, const T& value, const Rule& rule, const char* help) {
+    std::string range = describe(rule);
+    for (std::size_t at = 0; (at = range.find('|', at)) != std::string::npos; at += 2) range.replace(at, 1, "\\|");
+    *out +=
+        fmt::format("| `{}` | {} | `{}` | {} | {} |\n", name, type, canonical_json(to_json_fields(value)), range, help);
+  }
+};
+
+}  // namespace
+
+StudyConfig read_study_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  const ConfigText text = read_config(path, overrides);
+  StudyConfig config;
+  config.name = path.stem().string();
+  read_fields(text.values, config, text.source);
+  check_config(config, text.source);
+  return config;
+}
+
+ModelSpec model_spec(const ModelConfig& model, const ShapeConfig& shape) {
+  ModelSpec spec;
+  spec.d_model = shape.d_model;
+  spec.n_layer = shape.n_layer;
+  spec.d_head = model.d_head;
+  spec.n_head = shape.d_model / model.d_head;
+  spec.d_ff = model.mlp_ratio * shape.d_model;
+  spec.context = model.context;
+  spec.vocab = model.vocab;
+  spec.tie_embeddings = model.tie_embeddings;
+  spec.parametrization = model.parametrization;
+  check_shape(spec, fmt::format("shape d{} L{}", shape.d_model, shape.n_layer));
+  return spec;
+}
+
+std::string config_reference() {
+  std::string out = "| key | type | default | range | meaning |\n| --- | --- | --- | --- | --- |\n";
+  const StudyConfig defaults;
+  Lister lister{"", &out};
+  fields(lister, defaults);
+  return out;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,240 @@
+#pragma once
+// What a study's TOML file may say. Every key with its default and range: docs/CONFIG.md.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/config_file.hpp"
+#include "core/observation.hpp"
+#include "core/records.hpp"
+
+namespace scalelaw {
+
+struct CorpusConfig {
+  std::string path = "data/webster1913";
+  std::int64_t unique_tokens = 0;
+};
+template <class Visit, FieldsOf<CorpusConfig> T>
+void fields(Visit&& visit, T& c) {
+  visit("path", c.path, any(),
+        "folder of a built corpus, from where the program is started; not read by simulated studies");
+  visit("unique_tokens", c.unique_tokens, at_least(0),
+        "training tokens that may be used, the rest is never seen; 0 = all");
+}
+
+struct ModelConfig {
+  std::int64_t context = 64;
+  std::int64_t d_head = 8;
+  std::int64_t vocab = 256;
+  std::int64_t mlp_ratio = 4;
+  bool tie_embeddings = false;
+  std::string parametrization = "standard";
+};
+template <class Visit, FieldsOf<ModelConfig> T>
+void fields(Visit&& visit, T& m) {
+  visit("context", m.context, between(2, 65536), "tokens in a training window");
+  visit("d_head", m.d_head, between(2, 1024), "width of an attention head, even; every d_model is a multiple of it");
+  visit("vocab", m.vocab, between(2, 1048576), "number of token ids; 256 for bytes");
+  visit("mlp_ratio", m.mlp_ratio, between(1, 64), "d_ff / d_model");
+  visit("tie_embeddings", m.tie_embeddings, any(), "share the token matrix with the output head");
+  visit("parametrization", m.parametrization, one_of({"standard"}), "how initial scales depend on width");
+}
+
+struct ShapeConfig {
+  std::int64_t d_model = 0;
+  std::int64_t n_layer = 0;
+};
+template <class Visit, FieldsOf<ShapeConfig> T>
+void fields(Visit&& visit, T& s) {
+  visit("d_model", s.d_model, between(1, 65536), "width of the residual stream");
+  visit("n_layer", s.n_layer, between(1, 1024), "number of transformer blocks");
+}
+
+/// Which runs. The expected optimum N = coefficient * C^exponent places the sizes of an isoFLOP ladder; its defaults
+/// are a power law through 16 k, 28 k and 43 k parameters at 1e11, 3e11 and 1e12 FLOPs (bytes of Webster's dictionary).
+struct DesignConfig {
+  std::string kind = "isoflop";
+  std::vector<double> budgets = {};
+  std::vector<ShapeConfig> shapes = {};
+  std::int64_t sizes_per_budget = 5;
+  double size_factor = 1.6;
+  double optimum_coefficient = 0.31;
+  double optimum_exponent = 0.43;
+  double aspect_min = 8;
+  double aspect_max = 16;
+  std::int64_t min_width = 16;
+  std::vector<std::int64_t> widths = {};
+  std::vector<std::int64_t> depths = {};
+  std::vector<std::int64_t> tokens = {};
+  std::vector<double> learning_rates = {0.004, 0.008, 0.016, 0.032};
+  double lr_scale_exponent = 0;
+  double lr_reference_params = 27648;
+  std::vector<std::int64_t> seeds = {0};
+  std::int64_t batch_tokens = 256;
+  std::int64_t min_steps = 150;
+  double max_epochs = 4;
+  Convention convention = {};
+};
+template <class Visit, FieldsOf<DesignConfig> T>
+void fields(Visit&& visit, T& d) {
+  visit("kind", d.kind, one_of({"grid", "isoflop"}), "grid: widths x depths x tokens; isoflop: sizes at equal compute");
+  visit("budgets", d.budgets, positive(), "isoflop: training FLOPs of each budget");
+  visit("shapes", d.shapes, any(),
+        "isoflop: shapes tried at every budget; empty = chosen around each expected optimum");
+  visit("sizes_per_budget", d.sizes_per_budget, between(2, 99), "isoflop without shapes: sizes at each budget");
+  visit("size_factor", d.size_factor, Rule{.low = 1, .high = 100, .low_open = true},
+        "isoflop without shapes: ratio of neighbouring sizes");
+  visit("optimum_coefficient", d.optimum_coefficient, positive(),
+        "expected optimal params = coefficient * flops ^ exponent");
+  visit("optimum_exponent", d.optimum_exponent, between(0, 1), "see optimum_coefficient");
+  visit("aspect_min", d.aspect_min, positive(), "isoflop without shapes: smallest d_model / n_layer");
+  visit("aspect_max", d.aspect_max, positive(), "isoflop without shapes: largest d_model / n_layer");
+  visit("min_width", d.min_width, at_least(2), "isoflop without shapes: smallest d_model");
+  visit("widths", d.widths, between(1, 65536), "grid: each d_model");
+  visit("depths", d.depths, between(1, 1024), "grid: each n_layer");
+  visit("tokens", d.tokens, at_least(1), "grid: training tokens of each run");
+  visit("learning_rates", d.learning_rates, positive(), "peak learning rates tried at every point");
+  visit("lr_scale_exponent", d.lr_scale_exponent, between(-2, 2),
+        "rate used = listed * (params / lr_reference_params) ^ -exponent, 4 digits; 0 = as listed");
+  visit("lr_reference_params", d.lr_reference_params, positive(), "see lr_scale_exponent");
+  visit("seeds", d.seeds, between(0, 9.0e15), "seeds of initialisation and data order, each tried at every point");
+  visit("batch_tokens", d.batch_tokens, at_least(1), "tokens in one optimizer step, a multiple of model.context");
+  visit("min_steps", d.min_steps, at_least(1), "points with fewer steps are left out of the plan, and named");
+  visit("max_epochs", d.max_epochs, positive(), "points that see the corpus more often are left out, and named");
+  visit("convention", d.convention, any(), "what counts as N and C in budgets and in the expected optimum");
+}
+
+/// OptimizerSpec without the learning rate; warmup becomes each run's warmup_fraction.
+struct OptimizerConfig {
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double beta2_half_life_tokens = 0;
+  double eps = 1e-8;
+  double weight_decay = 0.1;
+  double clip = 1.0;
+  double warmup = 0.05;
+};
+template <class Visit, FieldsOf<OptimizerConfig> T>
+void fields(Visit&& visit, T& o) {
+  visit("beta1", o.beta1, Rule{.low = 0, .high = 1, .high_open = true}, "decay of the first moment per step");
+  visit("beta2", o.beta2, Rule{.low = 0, .high = 1, .high_open = true}, "decay of the second moment per step");
+  visit("beta2_half_life_tokens", o.beta2_half_life_tokens, at_least(0),
+        "if not 0: half-life of the second moment in tokens, instead of beta2");
+  visit("eps", o.eps, positive(), "added to the root of the second moment");
+  visit("weight_decay", o.weight_decay, at_least(0), "decoupled decay, multiplied by the learning rate");
+  visit("clip", o.clip, at_least(0), "largest norm of a gradient; 0 = no clipping");
+  visit("warmup", o.warmup, between(0, 1), "steps of rising rate as a share of the shortest run of a trunk");
+}
+
+struct TrainingConfig {
+  std::string precision = "fp32";
+  std::int64_t eval_tokens = 65536;
+  std::string engine = "auto";
+  double checkpoint_every_s = 60;
+  std::int64_t threads_per_worker = 1;
+  double flops_per_s = 1e10;
+};
+template <class Visit, FieldsOf<TrainingConfig> T>
+void fields(Visit&& visit, T& t) {
+  visit("precision", t.precision, one_of({"fp32", "bf16"}), "arithmetic of the matrix products");
+  visit("eval_tokens", t.eval_tokens, at_least(1), "held-out tokens of the final evaluation");
+  visit("engine", t.engine, one_of({"auto", "native", "torch"}),
+        "what computes losses and gradients; auto: native on a CPU, torch on CUDA");
+  visit("checkpoint_every_s", t.checkpoint_every_s, positive(), "seconds between two checkpoints of a job");
+  visit("threads_per_worker", t.threads_per_worker, between(1, 1024), "threads of one training process on a CPU");
+  visit("flops_per_s", t.flops_per_s, positive(), "speed of one worker that the plan's estimate of time assumes");
+}
+
+struct BackendConfig {
+  std::string kind = "auto";
+  std::string device = "auto";
+  std::vector<std::string> command = {};
+  std::int64_t workers = 0;
+};
+template <class Visit, FieldsOf<BackendConfig> T>
+void fields(Visit&& visit, T& b) {
+  visit(
+      "kind", b.kind, one_of({"auto", "train", "simulate", "command"}),
+      "auto: train on a CUDA device if there is one, else simulate; command: any program that speaks the job protocol");
+  visit("device", b.device, one_of({"auto", "cpu", "cuda"}), "where to train; auto: CUDA if possible, else the CPU");
+  visit("command", b.command, any(),
+        "kind command: program and arguments; {job} and {out} stand for the job file and study");
+  visit("workers", b.workers, between(0, 1024), "training processes at once; 0 = as many as cores, on CUDA as devices");
+}
+
+struct AnalysisConfig {
+  std::string law = "chinchilla";
+  Convention convention = {};
+  std::int64_t bootstrap = 500;
+  std::string resample = "groups";
+  std::int64_t seed = 1;
+  std::vector<double> budgets = {};
+  std::int64_t min_steps = 0;
+};
+template <class Visit, FieldsOf<AnalysisConfig> T>
+void fields(Visit&& visit, T& a) {
+  visit("law", a.law, any(), "law fitted to the records");
+  visit("convention", a.convention, any(), "what counts as N and C in the fit");
+  visit("bootstrap", a.bootstrap, between(0, 1e6), "bootstrap replicates behind the intervals; 0 = no intervals");
+  visit("resample", a.resample, one_of({"runs", "groups", "parametric"}), "what the bootstrap resamples");
+  visit("seed", a.seed, between(0, 9.0e15), "seed of the bootstrap");
+  visit("budgets", a.budgets, positive(), "FLOPs to allocate; empty = 1, 10 and 100 times the design's largest");
+  visit("min_steps", a.min_steps, at_least(0), "runs with fewer steps are left out of the fit");
+}
+
+struct CompareConfig {
+  std::string law = "besiroglu2024";
+  double margin = 0.05;
+  std::int64_t studies = 200;
+  std::int64_t seed = 1;
+};
+template <class Visit, FieldsOf<CompareConfig> T>
+void fields(Visit&& visit, T& c) {
+  visit("law", c.law, any(), "published law simulated at the same points, for comparison");
+  visit("margin", c.margin, positive(), "exponents closer than this count as equivalent");
+  visit("studies", c.studies, between(2, 1e6), "simulated studies behind the comparison");
+  visit("seed", c.seed, between(0, 9.0e15), "seed of the simulated studies");
+}
+
+struct StudyConfig {
+  std::string name;
+  CorpusConfig corpus;
+  ModelConfig model;
+  DesignConfig design;
+  OptimizerConfig optimizer;
+  ScheduleSpec schedule;
+  TrainingConfig training;
+  BackendConfig backend;
+  SimulationSpec simulation;
+  AnalysisConfig analysis;
+  CompareConfig compare;
+};
+template <class Visit, FieldsOf<StudyConfig> T>
+void fields(Visit&& visit, T& s) {
+  visit("name", s.name, any(), "name of the study and of its folder; default: the config file's name without .toml");
+  visit("corpus", s.corpus, any(), "text to train on");
+  visit("model", s.model, any(), "what all shapes share");
+  visit("design", s.design, any(), "which runs");
+  visit("optimizer", s.optimizer, any(), "AdamW");
+  visit("schedule", s.schedule, any(), "learning-rate schedule");
+  visit("training", s.training, any(), "how runs are trained");
+  visit("backend", s.backend, any(), "what trains or simulates them");
+  visit("simulation", s.simulation, any(), "law and noise of simulated runs");
+  visit("analysis", s.analysis, any(), "fit and allocation");
+  visit("compare", s.compare, any(), "comparison with a published law");
+}
+
+/// Reads a study's TOML file with --set overrides and checks it as a whole.
+/// Errors (config): see read_config and read_fields; no budgets, widths, depths, tokens, rates or seeds where the
+/// design needs them; d_model not a multiple of d_head; batch_tokens not a multiple of context; aspect_min above
+/// aspect_max; backend command without a command.
+[[nodiscard]] StudyConfig read_study_config(const std::filesystem::path& path,
+                                            const std::vector<std::string>& overrides = {});
+
+/// The shape with what [model] says of all shapes.
+[[nodiscard]] ModelSpec model_spec(const ModelConfig& model, const ShapeConfig& shape);
+
+/// Every key of a study file as a Markdown table (key, type, default, range, meaning): the body of docs/CONFIG.md.
+[[nodiscard]] std::string config_reference();
+
+}  // namespace scalelaw

@@ -1,0 +1,201 @@
+#include "design/plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "core/format.hpp"
+#include "law/shape.hpp"
+
+namespace scalelaw {
+namespace {
+
+struct Point {
+  ModelSpec model;
+  double params = 0;  ///< under the design's convention
+  double budget = 0;
+  std::int64_t steps = 0;
+  double epochs = 0;
+};
+
+/// N under a convention, and FLOPs of a token.
+double params_under(const Convention& convention, const ModelSpec& model) {
+  RunRecord record;
+  record.params = count_params(model);
+  return params_of(record, convention);
+}
+double flops_of_token(const Convention& convention, const ModelSpec& model) {
+  return convention.flops == "exact" ? flops_per_token(model) : 6 * params_under(convention, model);
+}
+
+Point make_point(const StudyConfig& config, const ShapeConfig& shape, double budget, double tokens) {
+  Point point;
+  point.model = model_spec(config.model, shape);
+  point.params = params_under(config.design.convention, point.model);
+  point.budget = budget;
+  const double wanted = budget > 0 ? budget / flops_of_token(config.design.convention, point.model) : tokens;
+  point.steps = std::llround(wanted / static_cast<double>(config.design.batch_tokens));
+  return point;
+}
+
+std::vector<Point> all_points(const StudyConfig& config) {
+  const DesignConfig& design = config.design;
+  std::vector<Point> points;
+  if (design.kind == "grid") {
+    for (const std::int64_t width : design.widths) {
+      for (const std::int64_t depth : design.depths) {
+        for (const std::int64_t tokens : design.tokens) {
+          points.push_back(make_point(config, {width, depth}, 0, static_cast<double>(tokens)));
+        }
+      }
+    }
+  } else {
+    const bool given = !design.shapes.empty();
+    const auto ladder = given ? std::vector<std::vector<ShapeConfig>>() : isoflop_ladder(config);
+    for (std::size_t i = 0; i < design.budgets.size(); ++i) {
+      for (const ShapeConfig& shape : given ? design.shapes : ladder[i]) {
+        points.push_back(make_point(config, shape, design.budgets[i], 0));
+      }
+    }
+  }
+  std::ranges::stable_sort(points, {}, [](const Point& p) {
+    return std::tuple(p.params, p.model.d_model, p.model.n_layer, p.steps, p.budget);
+  });
+  return points;
+}
+
+/// Four significant digits, so that a last-bit difference of pow() between machines never changes a run's id.
+double rounded_rate(double rate) {
+  const double unit = std::pow(10.0, std::floor(std::log10(rate)) - 3);
+  return std::strtod(fmt::format("{:.3e}", std::round(rate / unit) * unit).c_str(), nullptr);
+}
+
+double scaled_rate(const DesignConfig& design, double listed, double params) {
+  if (design.lr_scale_exponent == 0) return listed;
+  return rounded_rate(listed * std::pow(params / design.lr_reference_params, -design.lr_scale_exponent));
+}
+
+std::string shape_key(const ModelSpec& model) { return to_json_fields(model).dump(); }
+
+RunSpec run_spec(const StudyConfig& config, const Point& point, const CorpusFacts* corpus) {
+  RunSpec spec;
+  spec.model = point.model;
+  spec.data.corpus_sha256 = corpus != nullptr ? corpus->sha256 : "";
+  spec.data.tokens = point.steps * config.design.batch_tokens;
+  spec.data.batch_tokens = config.design.batch_tokens;
+  spec.data.unique_tokens = config.corpus.unique_tokens;
+  spec.data.eval_tokens = config.training.eval_tokens;
+  spec.optimizer.beta1 = config.optimizer.beta1;
+  spec.optimizer.beta2 = config.optimizer.beta2;
+  spec.optimizer.beta2_half_life_tokens = config.optimizer.beta2_half_life_tokens;
+  spec.optimizer.eps = config.optimizer.eps;
+  spec.optimizer.weight_decay = config.optimizer.weight_decay;
+  spec.optimizer.clip = config.optimizer.clip;
+  spec.schedule = config.schedule;
+  spec.precision = config.training.precision;
+  return spec;
+}
+
+/// Sorts out the points that break a limit.
+std::vector<Point> usable_points(const StudyConfig& config, const CorpusFacts* corpus, std::vector<LeftOut>& left_out) {
+  std::vector<Point> usable;
+  for (Point point : all_points(config)) {
+    const std::int64_t tokens = point.steps * config.design.batch_tokens;
+    const auto leave_out = [&](std::string reason) {
+      left_out.push_back({shape_name(point.model), point.budget, tokens, std::move(reason)});
+    };
+    if (corpus != nullptr && corpus->train_tokens > 0) {
+      const std::int64_t wanted = config.corpus.unique_tokens;
+      const std::int64_t available = wanted > 0 ? std::min(wanted, corpus->train_tokens) : corpus->train_tokens;
+      point.epochs = static_cast<double>(tokens) / static_cast<double>(available);
+    }
+    if (point.steps < config.design.min_steps) {
+      leave_out(fmt::format("{} steps, fewer than min_steps = {}", point.steps, config.design.min_steps));
+    } else if (point.epochs > config.design.max_epochs) {
+      leave_out(fmt::format("{:.1f} epochs, more than max_epochs = {}", point.epochs, config.design.max_epochs));
+    } else {
+      usable.push_back(std::move(point));
+    }
+  }
+  return usable;
+}
+
+void note_unbracketed(const StudyConfig& config, const std::vector<Point>& points, std::vector<std::string>& notes) {
+  if (config.design.kind != "isoflop") return;
+  for (const double budget : config.design.budgets) {
+    const double optimum = expected_optimum(config.design, budget);
+    bool below = false;
+    bool above = false;
+    for (const Point& p : points) {
+      if (p.budget != budget) continue;
+      below = below || p.params < optimum;
+      above = above || p.params > optimum;
+    }
+    if (below && above) continue;
+    notes.push_back(
+        fmt::format("budget {:g} FLOPs: no size {} the expected optimum of {} params, so its minimum may lie at "
+                    "the edge",
+                    budget,
+                    below   ? "above"
+                    : above ? "below"
+                            : "on either side of",
+                    short_count(optimum)));
+  }
+}
+
+}  // namespace
+
+Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus) {
+  Plan plan;
+  const std::vector<Point> points = usable_points(config, corpus, plan.left_out);
+  note_unbracketed(config, points, plan.notes);
+  if (points.empty()) {
+    fail_config(
+        "design: no run is left: every point has fewer than min_steps = {} steps or more than max_epochs = {} "
+        "epochs; raise the budgets, or see 'scalelaw plan --help'",
+        config.design.min_steps, config.design.max_epochs);
+  }
+  std::map<std::string, std::int64_t> shortest;  // steps of the shortest run of each shape: rates and seeds share it
+  for (const Point& p : points) {
+    const auto [it, fresh] = shortest.try_emplace(shape_key(p.model), p.steps);
+    if (!fresh) it->second = std::min(it->second, p.steps);
+  }
+  std::set<std::string> ids;
+  for (const Point& point : points) {
+    RunSpec spec = run_spec(config, point, corpus);
+    const bool has_trunk = spec.schedule.kind == "trunk_cooldown";
+    const auto base = static_cast<double>(has_trunk ? shortest.at(shape_key(point.model)) : point.steps);
+    const double warmup = std::round(config.optimizer.warmup * base);
+    spec.optimizer.warmup_fraction = warmup / static_cast<double>(point.steps);
+    for (const double listed : config.design.learning_rates) {
+      spec.optimizer.lr = scaled_rate(config.design, listed, point.params);
+      for (const std::int64_t seed : config.design.seeds) {
+        spec.seed = seed;
+        if (ids.insert(run_id(spec)).second) plan.runs.push_back({spec, point.budget, point.epochs});
+      }
+    }
+  }
+  return plan;
+}
+
+double training_flops(const std::vector<RunSpec>& runs) {
+  double flops = 0;
+  std::map<std::string, double> trunks;  // trunk -> longest constant part, in FLOPs
+  for (const RunSpec& run : runs) {
+    const double per_step = 6 * static_cast<double>(count_params(run.model).total * run.data.batch_tokens);
+    const std::int64_t cooldown = cooldown_steps(run);
+    const std::string trunk = trunk_id(run);
+    const std::int64_t own_steps = trunk.empty() ? run_steps(run) : cooldown;
+    flops += per_step * static_cast<double>(own_steps);
+    if (!trunk.empty()) {
+      double& longest = trunks[trunk];
+      longest = std::max(longest, per_step * static_cast<double>(run_steps(run) - cooldown));
+    }
+  }
+  for (const auto& [trunk, longest] : trunks) flops += longest;
+  return flops;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,63 @@
+#pragma once
+// Config -> the runs of a study, in a fixed order.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "design/config.hpp"
+
+namespace scalelaw {
+
+/// What the plan needs to know of the corpus.
+struct CorpusFacts {
+  std::string sha256;             ///< of the token stream
+  std::int64_t train_tokens = 0;  ///< in the training split
+};
+
+struct PlannedRun {
+  RunSpec spec;
+  double budget_flops = 0;  ///< isoFLOP budget; 0 in a grid
+  double epochs = 0;        ///< passes over the usable training tokens; 0 where there is no corpus
+};
+
+/// A point (shape, tokens) that the limits of the design exclude.
+struct LeftOut {
+  std::string shape;        ///< "d32 L2"
+  double budget_flops = 0;  ///< 0 in a grid
+  std::int64_t tokens = 0;
+  std::string reason;  ///< "97 steps, fewer than min_steps = 150"
+};
+
+struct Plan {
+  std::vector<PlannedRun>
+      runs;  ///< by params, then tokens, then position of rate and seed in the config; ids are unique
+  std::vector<LeftOut> left_out;
+  std::vector<std::string> notes;  ///< what the user should know: a budget whose optimum is not bracketed by its sizes
+};
+
+/// The runs of a study, as trained runs. Token budgets are whole optimizer steps (tokens = steps * batch_tokens). With
+/// a trunk_cooldown schedule the runs of a trunk (same shape, rate and seed) get warmup fractions that make
+/// warmup_steps equal: `warmup` times the steps of the shortest of them; other schedules have no trunk, and each run
+/// warms up on its own. Where corpus is null the hash is left empty and nothing is left out for its epochs. Errors
+/// (config): no run is left.
+[[nodiscard]] Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus);
+
+/// Params expected to be optimal for a budget: optimum_coefficient * flops^optimum_exponent.
+[[nodiscard]] double expected_optimum(const DesignConfig& design, double flops);
+
+/// Sizes of an isoFLOP ladder for every budget, smallest first. The rungs are a geometric series (ratio size_factor)
+/// through the smallest budget's expected optimum, each a buildable shape with aspect_min <= d_model / n_layer <=
+/// aspect_max and d_model >= min_width: within an eighth of a step the one of most middling aspect, else the nearest in
+/// params. A budget takes the sizes_per_budget rungs centred on its optimum, and more where shapes are so coarse that
+/// one of its sides would stay empty (below the smallest shape it does). Budgets share rungs, so that their runs share
+/// trunks.
+[[nodiscard]] std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config);
+
+/// The budget of the design that a run of these FLOPs (under design.convention) belongs to: the nearest in ratio, if it
+/// is within 5 %; 0 otherwise and in a grid.
+[[nodiscard]] double nearest_budget(const DesignConfig& design, double flops);
+
+/// Training FLOPs (6 N_total D) of a set of runs when branches of a trunk share it: what a trainer really does.
+[[nodiscard]] double training_flops(const std::vector<RunSpec>& runs);
+
+}  // namespace scalelaw

@@ -1,0 +1,280 @@
+#include "inference/compare.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "core/stats.hpp"
+#include "fit/draws.hpp"
+#include "fit/parallel.hpp"
+#include "sim/reanchor.hpp"
+
+namespace scalelaw {
+namespace {
+
+constexpr double kPower80 = 0.8416;  // standard normal quantile of 0.8
+constexpr std::size_t kFewestStudies = 40;
+
+/// Quantile at rank q (n + 1): a further value of the same distribution lies below it with probability q.
+double predictive_quantile(const std::vector<double>& x, double q) {
+  const auto n = static_cast<double>(x.size());
+  return quantile(x, std::clamp((q * (n + 1) - 1) / (n - 1), 0.0, 1.0));
+}
+
+/// Half the width of the central 68.3 %: the standard deviation of normal values, and less moved by far ones.
+double spread(const std::vector<double>& x) {
+  return (predictive_quantile(x, 0.8413) - predictive_quantile(x, 0.1587)) / 2;
+}
+
+void judge(ExponentComparison& e, double margin) {
+  e.significant = e.difference_ci95.low > 0 || e.difference_ci95.high < 0;
+  if (e.difference_ci90.low >= -margin && e.difference_ci90.high <= margin) {
+    e.verdict = "equivalent";
+  } else {
+    e.verdict = e.significant ? "different" : "inconclusive";
+  }
+}
+
+/// Values of one exponent over the bootstrap draws of a fit.
+std::vector<double> draws_of(const FitResult& fit, const std::string& name) {
+  std::vector<double> values;
+  Law law = fit.fitted;
+  for (const std::vector<double>& draw : fit.bootstrap.draws) {
+    law.values = draw;
+    const auto exponents = exponents_of(law);
+    const auto it = exponents.find(name);
+    if (it != exponents.end()) values.push_back(it->second);
+  }
+  return values;
+}
+
+/// The fit's own 95 % interval of an exponent; none without enough draws.
+std::optional<Interval> bootstrap_interval(const FitResult& fit, const std::string& name) {
+  const BootstrapResult& b = fit.bootstrap;
+  if (b.draws.size() < kFewestStudies) return std::nullopt;
+  if (b.ci95.contains(name)) return b.ci95.at(name);
+  if (b.derived_ci95.contains(name)) return b.derived_ci95.at(name);
+  return draws_interval(draws_of(fit, name), interval_tail(fit));
+}
+
+std::vector<Observation> without_highest(std::vector<Observation> points, std::int64_t count) {
+  std::stable_sort(points.begin(), points.end(),
+                   [](const Observation& a, const Observation& b) { return a.loss_nats < b.loss_nats; });
+  points.resize(points.size() - std::min(points.size(), static_cast<std::size_t>(count)));
+  return points;
+}
+
+void add_not_converged(Comparison& c) {
+  auto names = exponents_of(c.first_fit);
+  names.merge(exponents_of(c.second_fit));
+  for (const auto& [name, value] : names) {
+    ExponentComparison e;
+    e.name = name;
+    e.verdict = "not_converged";
+    e.first = e.second = e.difference = e.detectable = std::nan("");
+    e.first_ci95 = e.second_ci95 = e.difference_ci95 = e.difference_ci90 = {.low = std::nan(""), .high = std::nan("")};
+    c.exponents.push_back(e);
+  }
+}
+
+/// Exponents and residual scale of the simulated studies that converged.
+struct Simulated {
+  std::vector<std::map<std::string, double>> exponents;
+  std::vector<double> scales;
+  std::int64_t failed = 0;
+};
+
+Simulated simulate_studies(const std::vector<Observation>& points, const Law& law, const PointNoise& noise,
+                           const CompareOptions& options) {
+  FitOptions fit_options = options.fit;
+  fit_options.drop_highest = 0;
+  fit_options.bootstrap.replicates = 0;
+  fit_options.threads = 1;
+  fit_options.profile = false;
+  const auto count = static_cast<std::size_t>(options.studies);
+  std::vector<std::map<std::string, double>> exponents(count);
+  std::vector<double> scales(count, 1);
+  parallel_for(count, options.fit.threads, [&](std::size_t i) {
+    const auto study = simulate_points(points, law, noise, options.seed, i);
+    const FitResult result = fit(study, fit_options);
+    if (!result.converged()) return;
+    exponents[i] = exponents_of(result);
+    if (!result.fitted.values.empty()) scales[i] = residual_noise(result, study).sd;
+  });
+  Simulated simulated;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (exponents[i].empty()) {
+      ++simulated.failed;
+    } else {
+      simulated.exponents.push_back(std::move(exponents[i]));
+      simulated.scales.push_back(scales[i]);
+    }
+  }
+  return simulated;
+}
+
+ExponentComparison against_studies(const std::string& name, const FitResult& first, const Simulated& simulated,
+                                   double first_scale, bool studentized) {
+  std::vector<double> values;
+  for (const auto& exponents : simulated.exponents) values.push_back(exponents.at(name));
+  ExponentComparison e;
+  e.name = name;
+  e.first = exponents_of(first).at(name);
+  e.second = quantile(values, 0.5);
+  e.second_ci95 = {.low = predictive_quantile(values, 0.025), .high = predictive_quantile(values, 0.975)};
+  e.difference = e.first - e.second;
+
+  std::vector<double> pivots;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    pivots.push_back((values[i] - e.second) * (studentized ? first_scale / simulated.scales[i] : 1));
+  }
+  const auto interval = [&](double around, double tail) {
+    return Interval{.low = around - predictive_quantile(pivots, 1 - tail),
+                    .high = around - predictive_quantile(pivots, tail)};
+  };
+  e.difference_ci95 = interval(e.difference, 0.025);
+  e.difference_ci90 = interval(e.difference, 0.05);
+  e.detectable = (e.difference_ci95.high - e.difference_ci95.low) / 2 + kPower80 * spread(pivots);
+
+  e.first_ci95 = bootstrap_interval(first, name).value_or(interval(e.first, 0.025));
+  return e;
+}
+
+void check_options(const CompareOptions& options) {
+  if (!(options.margin > 0) || !std::isfinite(options.margin)) {
+    fail_config("compare: --margin is {}; it must be positive", options.margin);
+  }
+  if (options.studies < static_cast<std::int64_t>(kFewestStudies)) {
+    fail_config("compare: --studies is {}; the 2.5 % quantile needs at least {}", options.studies, kFewestStudies);
+  }
+}
+
+}  // namespace
+
+Comparison compare_with_law(const std::string& name, const std::vector<Observation>& points, const Law& law,
+                            double noise, const CompareOptions& options) {
+  check_options(options);
+  if (law.kind == LawKind::optimal) {
+    fail_config("compare: the law '{}' gives the optimal size, not a loss, so it cannot be simulated", law.name);
+  }
+  if (!(noise >= 0) || !std::isfinite(noise)) fail_config("compare: --noise is {}; it must be at least 0", noise);
+  Comparison c;
+  c.first = name;
+  c.second = law.name;
+  c.convention = options.fit.convention;
+  c.margin = options.margin;
+  c.noise_estimated = noise == 0;
+  const std::vector<Observation> used = without_highest(points, options.fit.drop_highest);
+  FitOptions plain = options.fit;
+  plain.drop_highest = 0;
+  plain.bootstrap.replicates = 0;
+
+  Law simulated_law = law;
+  if (options.reanchor) {
+    if (const auto anchored = reanchor(law, used)) {
+      simulated_law = *anchored;
+      c.reanchored = true;
+      c.notes.push_back(
+          fmt::format("the exponents of {} were kept and its amplitudes refitted to these points: published "
+                      "amplitudes mean nothing at another scale and on another text",
+                      law.name));
+    } else {
+      c.notes.push_back(
+          fmt::format("the amplitudes of {} could not be refitted to these points: simulated as published", law.name));
+    }
+  }
+  if (law.convention.params != c.convention.params) {
+    c.notes.push_back(fmt::format("{} counts N as {}, these points as {}: its exponents hold for its own count",
+                                  law.name, law.convention.params, c.convention.params));
+  }
+
+  c.first_fit = fit(points, options.fit);
+  c.second_fit = fit(simulate_points(used, simulated_law, {}, options.seed, 0), plain);
+  if (!c.first_fit.converged()) {
+    c.notes.push_back(
+        fmt::format("the fit of {} did not converge (status {}): no comparison", name, c.first_fit.convergence.status));
+    add_not_converged(c);
+    return c;
+  }
+  const bool has_residuals = !c.first_fit.fitted.values.empty();
+  if (c.noise_estimated && !has_residuals) {
+    fail_config("compare: the method '{}' leaves no residuals to estimate the noise from; give --noise",
+                options.fit.method);
+  }
+  PointNoise point_noise{.sd = noise};
+  if (c.noise_estimated) point_noise = residual_noise(c.first_fit, used);
+  c.noise = point_noise.sd;
+  c.group_share = point_noise.group_share;
+
+  const Simulated simulated = simulate_studies(used, simulated_law, point_noise, options);
+  c.studies = static_cast<std::int64_t>(simulated.exponents.size());
+  c.failed = simulated.failed;
+  if (simulated.exponents.size() < kFewestStudies) {
+    c.notes.push_back(
+        fmt::format("only {} of {} simulated studies gave a converged fit: no comparison", c.studies, options.studies));
+    add_not_converged(c);
+    return c;
+  }
+  for (const auto& [exponent, value] : exponents_of(c.first_fit)) {
+    c.exponents.push_back(against_studies(exponent, c.first_fit, simulated, c.noise, c.noise_estimated));
+    judge(c.exponents.back(), c.margin);
+  }
+  return c;
+}
+
+Comparison compare_observations(const std::string& first, const std::vector<Observation>& first_points,
+                                const std::string& second, const std::vector<Observation>& second_points,
+                                const CompareOptions& options) {
+  check_options(options);
+  Comparison c;
+  c.first = first;
+  c.second = second;
+  c.convention = options.fit.convention;
+  c.margin = options.margin;
+  FitOptions first_options = options.fit;
+  if (first_options.bootstrap.replicates == 0) first_options.bootstrap.replicates = options.studies;
+  FitOptions second_options = first_options;
+  second_options.bootstrap.seed = first_options.bootstrap.seed + 1;  // the two resamplings are independent
+  c.first_fit = fit(first_points, first_options);
+  c.second_fit = fit(second_points, second_options);
+  c.studies = std::min(static_cast<std::int64_t>(c.first_fit.bootstrap.draws.size()),
+                       static_cast<std::int64_t>(c.second_fit.bootstrap.draws.size()));
+  c.failed = c.first_fit.bootstrap.failed + c.second_fit.bootstrap.failed;
+  for (const FitResult* fit : {&c.first_fit, &c.second_fit}) {
+    if (!fit->converged()) {
+      c.notes.push_back(fmt::format("the fit of {} did not converge (status {}): no comparison",
+                                    fit == &c.first_fit ? first : second, fit->convergence.status));
+    }
+  }
+  if (!c.first_fit.converged() || !c.second_fit.converged()) {
+    add_not_converged(c);
+    return c;
+  }
+  const double tail = std::min(interval_tail(c.first_fit), interval_tail(c.second_fit));
+  const auto second_exponents = exponents_of(c.second_fit);
+  for (const auto& [name, value] : exponents_of(c.first_fit)) {
+    std::vector<double> a = draws_of(c.first_fit, name), b = draws_of(c.second_fit, name);
+    if (a.size() < kFewestStudies || b.size() < kFewestStudies || !second_exponents.contains(name)) continue;
+    ExponentComparison e;
+    e.name = name;
+    e.first = value;
+    e.second = second_exponents.at(name);
+    e.difference = e.first - e.second;
+    e.first_ci95 = bootstrap_interval(c.first_fit, name).value_or(Interval{});
+    e.second_ci95 = bootstrap_interval(c.second_fit, name).value_or(Interval{});
+    std::vector<double> differences;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) differences.push_back(a[i] - b[i]);
+    e.difference_ci95 = draws_interval(differences, tail);
+    e.difference_ci90 = draws_interval(differences, 2 * tail);
+    e.detectable = (e.difference_ci95.high - e.difference_ci95.low) / 2 + kPower80 * spread(differences);
+    judge(e, c.margin);
+    c.exponents.push_back(e);
+  }
+  if (c.exponents.empty()) {
+    c.notes.push_back("too few bootstrap refits converged on one of the two sources: no comparison");
+    add_not_converged(c);
+  }
+  return c;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,72 @@
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "inference/compare.hpp"
+
+namespace scalelaw {
+
+std::map<std::string, double> exponents_of(const Law& law) {
+  std::map<std::string, double> exponents;
+  const auto& names = law_info(law.kind).parameters;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i].starts_with("alpha") || names[i].starts_with("beta") || names[i] == "exponent") {
+      exponents[names[i]] = law.values[i];
+    }
+  }
+  if (const auto allocation = allocation_exponents(law)) {
+    exponents["a"] = allocation->a;
+    exponents["b"] = allocation->b;
+  }
+  if (law.kind == LawKind::chinchilla) {
+    const double alpha = law.value("alpha"), beta = law.value("beta");
+    exponents["frontier"] = alpha * beta / (alpha + beta);
+  }
+  return exponents;
+}
+
+std::map<std::string, double> exponents_of(const FitResult& fit) {
+  std::map<std::string, double> exponents;
+  if (!fit.fitted.values.empty()) exponents = exponents_of(fit.fitted);
+  for (const char* name : {"a", "b"}) {
+    const auto it = fit.derived.find(name);
+    if (it != fit.derived.end()) exponents[name] = it->second;
+  }
+  return exponents;
+}
+
+PointNoise residual_noise(const FitResult& fit, const std::vector<Observation>& points) {
+  SCALELAW_CHECK(!fit.fitted.values.empty(), "the fit has no constants");
+  const auto n = static_cast<double>(points.size());
+  const auto constants = static_cast<double>(fit.fitted.values.size());
+  if (n <= constants) return {.sd = std::nan("")};
+
+  double absolute = 0, square = 0;
+  std::map<std::string, std::vector<double>> groups;
+  for (const Observation& point : points) {
+    const LawPoint at{.params = point.params,
+                      .tokens = point.tokens,
+                      .flops = point.flops,
+                      .unique_tokens = point.unique_tokens.value_or(0),
+                      .steps = 0};
+    const double residual = std::log(point.loss_nats / predict_loss(fit.fitted, at));
+    absolute += std::abs(residual);
+    square += residual * residual;
+    if (!point.group.empty()) groups[point.group].push_back(residual);
+  }
+  double product = 0, pairs = 0;
+  for (const auto& [group, residuals] : groups) {
+    for (std::size_t i = 0; i < residuals.size(); ++i) {
+      for (std::size_t j = i + 1; j < residuals.size(); ++j) {
+        product += residuals[i] * residuals[j];
+        ++pairs;
+      }
+    }
+  }
+  PointNoise noise;
+  noise.sd = std::sqrt(std::numbers::pi / 2) * absolute / (n - constants);
+  if (pairs > 0 && square > 0) noise.group_share = std::clamp(product / pairs / (square / n), 0.0, 0.95);
+  return noise;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,159 @@
+#include "report/analysis.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "report/text.hpp"
+
+namespace scalelaw {
+namespace {
+
+FitOptions fit_options(const AnalysisOptions& options, const Convention& convention, const std::string& method,
+                       std::int64_t replicates) {
+  FitOptions out;
+  out.law = options.law;
+  out.method = method;
+  out.objective = options.objective;
+  out.convention = convention;
+  out.drop_highest = options.drop_highest;
+  out.bootstrap = {.replicates = replicates, .resample = options.resample, .seed = options.seed};
+  out.threads = options.threads;
+  return out;
+}
+
+Selection select_for(const std::vector<RunRecord>& records, const AnalysisOptions& options,
+                     const Convention& convention) {
+  return select_observations(
+      records, {.convention = convention, .min_steps = options.min_steps, .keep_edge = options.keep_edge});
+}
+
+/// The budget of a point is a matter of the plan, hence of the study's own convention, whatever N and C count here.
+void copy_budgets(const std::vector<Observation>& from, std::vector<Observation>& to) {
+  for (auto& point : to) {
+    const auto same = std::ranges::find_if(
+        from, [&](const Observation& o) { return o.shape == point.shape && o.tokens == point.tokens; });
+    if (same != from.end()) point.budget = same->budget;
+  }
+}
+
+/// Approach 2. Points outside every budget belong to no valley; where there are no budgets, the fit says so itself.
+FitResult fit_budgets(const std::vector<Observation>& points, FitOptions options) {
+  std::vector<Observation> inside;
+  std::ranges::copy_if(points, std::back_inserter(inside), [](const Observation& o) { return o.budget > 0; });
+  // There is no law of the loss to draw residuals around.
+  if (options.bootstrap.resample == "parametric") options.bootstrap.resample = "runs";
+  return fit(inside.empty() ? points : inside, options);
+}
+
+bool same(const Convention& a, const Convention& b) { return a.params == b.params && a.flops == b.flops; }
+
+std::vector<ConventionFit> fit_conventions(const Analysis& analysis) {
+  std::vector<ConventionFit> out;
+  for (const Convention& convention :
+       {Convention{.params = "total", .flops = "6nd"}, Convention{.params = "non_embedding", .flops = "6nd"},
+        Convention{.params = "effective", .flops = "6nd"}, Convention{.params = "total", .flops = "exact"}}) {
+    if (same(convention, analysis.options.convention)) {
+      out.push_back({convention, analysis.parametric, analysis.isoflop});
+      continue;
+    }
+    std::vector<Observation> points = select_for(analysis.records, analysis.options, convention).observations;
+    copy_budgets(analysis.selection.observations, points);
+    const std::int64_t replicates = std::min(analysis.options.bootstrap, analysis.options.convention_bootstrap);
+    out.push_back({convention, fit(points, fit_options(analysis.options, convention, "parametric", replicates)),
+                   fit_budgets(points, fit_options(analysis.options, convention, "isoflop", replicates))});
+  }
+  return out;
+}
+
+void add_allocations(Analysis& analysis) {
+  const FitResult& fit = analysis.parametric;
+  if (!fit.converged()) {
+    analysis.warnings.push_back(fmt::format("no allocation: the {} fit is {}", method_text(fit), status_text(fit)));
+    return;
+  }
+  if (!allocation_exponents(fit.fitted)) {
+    analysis.warnings.push_back(
+        fmt::format("no allocation: the law {} has no optimum over N and D", law_info(fit.law).name));
+    return;
+  }
+  std::vector<double> budgets = analysis.options.allocation_flops;
+  if (budgets.empty()) {
+    const auto& planned = analysis.options.planned_budgets;
+    const double largest = planned.empty() ? fit.flops_range.high : *std::ranges::max_element(planned);
+    budgets = {largest, 10 * largest, 100 * largest};
+  }
+  for (const double flops : budgets) {
+    AllocationRequest request;
+    request.flops = flops;
+    try {
+      analysis.allocations.push_back(allocate(fit, request));
+    } catch (const Error& e) {
+      analysis.warnings.push_back(fmt::format("no allocation for {} FLOPs: {}", power_text(flops), e.what()));
+    }
+  }
+}
+
+void add_comparison(Analysis& analysis) {
+  const AnalysisOptions& options = analysis.options;
+  if (options.compare_law.empty()) return;
+  const Law& law = published_law(options.compare_law);
+  if (analysis.parametric.fitted.values.empty()) {
+    analysis.warnings.push_back(fmt::format("no comparison with {}: nothing was fitted", law.name));
+    return;
+  }
+  CompareOptions compare;
+  compare.fit = fit_options(options, options.convention, "parametric", options.bootstrap);
+  compare.margin = options.margin;
+  compare.studies = options.studies;
+  compare.seed = options.compare_seed;
+  try {
+    analysis.comparison =
+        compare_with_law(analysis.study, analysis.selection.observations, law, options.noise, compare);
+  } catch (const Error& e) {
+    // Points that cannot be compared (too few, no noise to estimate) do not stop the rest of the analysis.
+    analysis.warnings.push_back(fmt::format("no comparison with {}: {}", law.name, e.what()));
+  }
+}
+
+void add_warnings(Analysis& analysis) {
+  for (const FitResult* fit : {&analysis.parametric, &analysis.isoflop}) {
+    if (fit->converged()) continue;
+    analysis.warnings.push_back(fmt::format("{}: {}{}{}", method_text(*fit), status_text(*fit),
+                                            fit->message.empty() ? "" : "; ", fit->message));
+  }
+  const auto edges =
+      std::ranges::count_if(analysis.selection.sweeps, [](const LrSweep& s) { return s.status.starts_with("edge"); });
+  if (edges > 0) {
+    analysis.warnings.push_back(
+        fmt::format("the best learning rate lies on the edge of the sweep at {} of {} points: widen [design] lr to "
+                    "trust those losses",
+                    edges, analysis.selection.sweeps.size()));
+  }
+}
+
+}  // namespace
+
+Analysis analyze(const std::string& study, std::vector<RunRecord> records, const AnalysisOptions& options) {
+  Analysis analysis;
+  analysis.study = study;
+  analysis.options = options;
+  analysis.records = std::move(records);
+  analysis.selection = select_for(analysis.records, options, options.convention);
+  std::vector<Observation>& points = analysis.selection.observations;
+  if (same(options.convention, options.planned_convention)) {
+    assign_budgets(points, options.planned_budgets);
+  } else {
+    std::vector<Observation> planned = select_for(analysis.records, options, options.planned_convention).observations;
+    assign_budgets(planned, options.planned_budgets);
+    copy_budgets(planned, points);
+  }
+  analysis.parametric = fit(points, fit_options(options, options.convention, "parametric", options.bootstrap));
+  analysis.isoflop = fit_budgets(points, fit_options(options, options.convention, "isoflop", options.bootstrap));
+  add_warnings(analysis);
+  add_allocations(analysis);
+  add_comparison(analysis);
+  analysis.conventions = fit_conventions(analysis);
+  return analysis;
+}
+
+}  // namespace scalelaw

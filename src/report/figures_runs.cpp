@@ -1,0 +1,303 @@
+// Figures of the runs themselves: loss curves, learning-rate sweeps, losses against N and D, isoFLOP curves.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "core/format.hpp"
+#include "report/figures.hpp"
+#include "report/series.hpp"
+#include "report/text.hpp"
+
+namespace scalelaw {
+namespace {
+
+constexpr std::size_t kMaxCurves = 80;  // more lines than that say less and make the page heavy
+constexpr std::size_t kMaxSweepPanels = 24;
+
+/// Keeps `count` of the items, spread evenly over their order.
+template <class T>
+std::vector<T> spread(const std::vector<T>& items, std::size_t count) {
+  if (items.size() <= count) return items;
+  std::vector<T> out;
+  for (std::size_t i = 0; i < count; ++i) out.push_back(items[i * (items.size() - 1) / (count - 1)]);
+  return out;
+}
+
+/// Values that differ by less than 5 % count as one; where that leaves most values alone, values within a factor of 2.
+struct Groups {
+  std::vector<double> centers;     ///< geometric means, rising
+  std::vector<std::size_t> index;  ///< group of each value
+  bool exact = true;               ///< the members agree within 5 %
+};
+
+Groups group_by(const std::vector<double>& values, double factor) {
+  std::vector<std::size_t> order(values.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::sort(order, {}, [&](std::size_t i) { return values[i]; });
+  Groups out;
+  out.index.resize(values.size());
+  for (std::size_t i = 0; i < order.size();) {
+    double sum = 0;
+    std::size_t end = i;
+    for (; end < order.size() && values[order[end]] <= values[order[i]] * factor; ++end) {
+      sum += std::log(values[order[end]]);
+      out.index[order[end]] = out.centers.size();
+    }
+    out.centers.push_back(std::exp(sum / static_cast<double>(end - i)));
+    i = end;
+  }
+  return out;
+}
+
+Groups group_values(const std::vector<double>& values) {
+  Groups groups = group_by(values, 1.05);
+  if (groups.centers.size() * 2 <= values.size()) return groups;
+  groups = group_by(values, 2.0);
+  groups.exact = false;
+  return groups;
+}
+
+/// Points by group, each group with the fitted loss at its centre. `across` is what the x axis shows, `along` what is
+/// grouped.
+Panel loss_panel(const Analysis& analysis, bool against_params) {
+  const auto& points = analysis.selection.observations;
+  std::vector<double> grouped;
+  for (const auto& p : points) grouped.push_back(against_params ? p.tokens : p.params);
+  const Groups groups = group_values(grouped);
+  const std::string symbol = against_params ? "D" : "N";
+  Panel panel;
+  panel.title = against_params ? "Loss against N, at each D" : "Loss against D, at each N";
+  panel.x = against_params ? params_axis() : tokens_axis();
+  panel.y = loss_axis();
+  for (std::size_t g = 0; g < groups.centers.size(); ++g) {
+    Series series;
+    series.name = fmt::format("{} {} {}", symbol, groups.exact ? "=" : "≈", short_count(groups.centers[g]));
+    series.color = series_color(g, groups.centers.size());
+    series.group = symbol + std::to_string(g);
+    for (const auto& p : sorted_by(points, against_params)) {
+      const auto at = static_cast<std::size_t>(p.second);
+      if (groups.index[at] != g) continue;
+      series.x.push_back(against_params ? p.first.params : p.first.tokens);
+      series.y.push_back(p.first.loss_nats);
+      series.hover.push_back(observation_text(p.first));
+    }
+    if (!analysis.parametric.fitted.values.empty()) {
+      Series line{.name = "fit at " + series.name,
+                  .mark = Mark::line,
+                  .color = series.color,
+                  .legend = false,
+                  .group = series.group};
+      for (const double x : log_space(range_of(points, against_params), 60)) {
+        const Scale scale{.params = against_params ? x : groups.centers[g],
+                          .tokens = against_params ? groups.centers[g] : x};
+        line.x.push_back(x);
+        line.y.push_back(predict_loss(analysis.parametric.fitted, scale));
+      }
+      panel.series.push_back(std::move(line));
+    }
+    panel.series.push_back(std::move(series));
+  }
+  return panel;
+}
+
+std::string budget_remark(const IsoflopBudget& budget) {
+  if (budget.status == "interior") return "";
+  if (budget.status.starts_with("edge")) return " (no minimum inside)";
+  if (budget.status == "not_convex") return " (not convex)";
+  if (budget.status == "too_few_points") return " (too few points)";
+  return " (" + budget.status + ")";
+}
+
+}  // namespace
+
+Figure curves_figure(const Analysis& analysis) {
+  Figure figure{.id = "curves", .kind = "curves", .title = "Loss curves", .caption = ""};
+  if (analysis.curves.empty()) return figure;
+  std::vector<LossCurve> curves = analysis.curves;
+  std::ranges::stable_sort(curves, [](const LossCurve& a, const LossCurve& b) {
+    return std::pair(a.params, a.tokens) < std::pair(b.params, b.tokens);
+  });
+  curves = spread(curves, kMaxCurves);
+  figure.caption = fmt::format(
+      "Training loss of the run nearest the best learning rate of each shape and token budget. Branches of one trunk "
+      "lie on "
+      "each other until their cooldown{}.",
+      curves.size() < analysis.curves.size()
+          ? fmt::format("; {} of {} curves are drawn", curves.size(), analysis.curves.size())
+          : "");
+  std::vector<std::string> shapes;
+  for (const auto& c : curves) {
+    if (shapes.empty() || shapes.back() != c.shape) shapes.push_back(c.shape);
+  }
+  Panel panel{
+      .title = "", .x = {"tokens seen", Scaling::log_counts}, .y = {"training loss (nats/token)", Scaling::linear}};
+  std::size_t shape = 0;
+  for (std::size_t i = 0; i < curves.size(); ++i) {
+    const LossCurve& c = curves[i];
+    const bool first = i == 0 || c.shape != curves[i - 1].shape;
+    if (i > 0 && first) ++shape;
+    Series series{.name = fmt::format("{} (N {})", c.shape, short_count(c.params)),
+                  .mark = Mark::line,
+                  .color = series_color(shape, shapes.size()),
+                  .x = c.at_tokens,
+                  .y = c.loss_nats,
+                  .legend = first,
+                  .group = c.shape};
+    series.hover.assign(c.at_tokens.size(), "");
+    for (std::size_t k = 0; k < c.at_tokens.size(); ++k) {
+      series.hover[k] = fmt::format("{} · D {} · lr {} · {} tokens: {:.3f} nats", c.shape, short_count(c.tokens),
+                                    number_text(c.lr), short_count(c.at_tokens[k]), c.loss_nats[k]);
+    }
+    panel.series.push_back(std::move(series));
+  }
+  figure.panels.push_back(std::move(panel));
+  return figure;
+}
+
+Figure isoflop_figure(const Analysis& analysis) {
+  Figure figure{
+      .id = "isoflop",
+      .kind = "isoflop",
+      .title = "isoFLOP curves",
+      .caption =
+          "Best loss of each model size at equal compute. Lines: the parabola in ln N of approach 2. Stars: its "
+          "minimum, kept only where it lies between the measured sizes."};
+  Panel panel{.title = "", .x = params_axis(), .y = {"loss (nats/token)", Scaling::linear}};
+  std::map<double, std::vector<Observation>> by_budget;
+  for (const auto& p : analysis.selection.observations) {
+    if (p.budget > 0) by_budget[p.budget].push_back(p);
+  }
+  std::size_t i = 0;
+  for (auto& [flops, points] : by_budget) {
+    std::ranges::sort(points, {}, &Observation::params);
+    const std::string color = series_color(i, by_budget.size());
+    const std::string group = "C" + std::to_string(i++);
+    const IsoflopBudget* fitted = nullptr;
+    for (const auto& b : analysis.isoflop.budgets) {
+      if (std::abs(std::log(b.flops / flops)) < 0.1) fitted = &b;
+    }
+    Series series{.name = fmt::format("C = {}{}", power_text(flops), fitted ? budget_remark(*fitted) : ""),
+                  .color = color,
+                  .group = group};
+    for (const auto& p : points) {
+      series.x.push_back(p.params);
+      series.y.push_back(p.loss_nats);
+      if (p.loss_stderr) {
+        series.low.push_back(p.loss_nats - *p.loss_stderr);
+        series.high.push_back(p.loss_nats + *p.loss_stderr);
+      }
+      series.hover.push_back(observation_text(p));
+    }
+    if (series.low.size() != series.x.size()) series.low.clear(), series.high.clear();
+    if (fitted != nullptr && fitted->curvature != 0) {
+      Series line{
+          .name = "parabola " + series.name, .mark = Mark::line, .color = color, .legend = false, .group = group};
+      for (const double x : log_space({points.front().params, points.back().params}, 50)) {
+        const double u = std::log(x);
+        line.x.push_back(x);
+        line.y.push_back(fitted->constant + fitted->linear * u + fitted->curvature * u * u);
+      }
+      panel.series.push_back(std::move(line));
+    }
+    panel.series.push_back(std::move(series));
+    if (fitted != nullptr && fitted->status == "interior") {
+      panel.series.push_back(
+          {.name = "minimum",
+           .mark = Mark::star,
+           .color = color,
+           .x = {fitted->params},
+           .y = {fitted->loss_nats},
+           .hover = {fmt::format("minimum at C {} · N* {} · D* {} · {:.4f} nats", power_text(flops),
+                                 short_count(fitted->params), short_count(fitted->tokens), fitted->loss_nats)},
+           .legend = false,
+           .group = group});
+    }
+  }
+  if (!panel.series.empty()) figure.panels.push_back(std::move(panel));
+  return figure;
+}
+
+Figure loss_figure(const Analysis& analysis) {
+  Figure figure{
+      .id = "loss",
+      .kind = "surface",
+      .title = "Loss against model size and against data",
+      .caption =
+          "Points: tuned loss of each shape and token budget. Lines: the fitted law at the D or N of each colour "
+          "(≈: points within a factor of 2 share a colour, so they need not lie on its line).",
+      .columns = 2};
+  if (analysis.selection.observations.empty()) return figure;
+  figure.panels = {loss_panel(analysis, true), loss_panel(analysis, false)};
+  return figure;
+}
+
+Figure sweeps_figure(const Analysis& analysis) {
+  Figure figure{
+      .id = "sweeps",
+      .kind = "sweeps",
+      .title = "Learning-rate sweeps",
+      .caption =
+          "Mean loss over seeds against peak learning rate. Stars: the interpolated optimum. Crosses: the best "
+          "rate lies on the edge of the sweep, so the loss is an upper bound.",
+      .columns = 3,
+      .panel_height = 300};
+  std::map<std::pair<double, std::string>, std::vector<LrSweep>> by_shape;
+  bool several_rates = false;
+  for (const auto& s : analysis.selection.sweeps) {
+    by_shape[{s.params, s.shape}].push_back(s);
+    several_rates = several_rates || s.points.size() > 1;
+  }
+  if (!several_rates) return figure;
+  std::vector<double> all_tokens;
+  for (const auto& s : analysis.selection.sweeps) all_tokens.push_back(s.tokens);
+  // One colour scale of D for all panels.
+  const auto [least, most] = std::ranges::minmax(all_tokens);
+  for (auto& [shape, sweeps] : by_shape) {
+    if (figure.panels.size() == kMaxSweepPanels) {
+      figure.caption += fmt::format(" The first {} of {} shapes are drawn.", kMaxSweepPanels, by_shape.size());
+      break;
+    }
+    std::ranges::sort(sweeps, {}, &LrSweep::tokens);
+    Panel panel{.title = fmt::format("{} (N {})", shape.second, short_count(shape.first)),
+                .x = {"peak learning rate", Scaling::log_plain},
+                .y = {"loss (nats/token)", Scaling::linear}};
+    for (const auto& sweep : sweeps) {
+      const double t = most > least ? std::log(sweep.tokens / least) / std::log(most / least) : 0;
+      const std::string color = series_color(static_cast<std::size_t>(std::lround(99 * t)), 100);
+      const std::string group = fmt::format("{} {}", shape.second, sweep.tokens);
+      Series line{.name = "D = " + short_count(sweep.tokens),
+                  .mark = Mark::line,
+                  .color = color,
+                  .legend = false,
+                  .group = group};
+      Series points{.name = line.name, .mark = Mark::points, .color = color, .legend = false, .group = group};
+      for (const auto& p : sweep.points) {
+        line.x.push_back(p.lr);
+        line.y.push_back(p.loss_nats);
+        points.hover.push_back(fmt::format("{} · D {} · lr {} · {:.4f} nats, mean of {} seed(s)", shape.second,
+                                           short_count(sweep.tokens), number_text(p.lr), p.loss_nats, p.seeds));
+      }
+      points.x = line.x;
+      points.y = line.y;
+      const bool edge = sweep.status.starts_with("edge");
+      Series best{
+          .name = "best",
+          .mark = edge ? Mark::cross : Mark::star,
+          .color = color,
+          .x = {sweep.best_lr},
+          .y = {sweep.best_loss_nats},
+          .hover = {fmt::format("{} · D {}: best lr {} ({}), {:.4f} nats", shape.second, short_count(sweep.tokens),
+                                number_text(sweep.best_lr), sweep.status, sweep.best_loss_nats)},
+          .legend = false,
+          .group = group};
+      panel.series.push_back(std::move(line));
+      panel.series.push_back(std::move(points));
+      panel.series.push_back(std::move(best));
+    }
+    figure.panels.push_back(std::move(panel));
+  }
+  figure.caption += fmt::format(" Colours: D from {} (dark) to {} (light).", short_count(least), short_count(most));
+  return figure;
+}
+
+}  // namespace scalelaw

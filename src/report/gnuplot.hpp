@@ -1,0 +1,23 @@
+#pragma once
+// Figures as SVG, PNG or PDF files through gnuplot.
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "report/figure.hpp"
+
+namespace scalelaw {
+
+/// gnuplot on the PATH, if it is there.
+[[nodiscard]] std::optional<std::filesystem::path> gnuplot_program();
+
+/// Draws a figure atomically (a temporary file is renamed over `path`).
+/// @param format svg | png | pdf
+/// Errors (environment): gnuplot is missing, or fails (with its message).
+void draw_figure(const Figure& figure, const std::filesystem::path& path, const std::string& format);
+
+/// The gnuplot script of a figure: its data stand inside as named blocks, the picture goes to `output`.
+[[nodiscard]] std::string gnuplot_script(const Figure& figure, const std::string& output, const std::string& format);
+
+}  // namespace scalelaw

@@ -1,0 +1,171 @@
+// What the analysis reads from a study's folder and writes into it.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "core/csv.hpp"
+#include "core/files.hpp"
+#include "core/format.hpp"
+#include "design/plan.hpp"
+#include "report/analysis.hpp"
+#include "report/figures.hpp"
+#include "report/gnuplot.hpp"
+#include "report/html.hpp"
+#include "study/store.hpp"
+
+namespace scalelaw {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Rows of a curve: the last row of each of max_points steps in ln tokens, so that the start is not drawn too densely.
+void read_curve(const fs::path& path, std::size_t max_points, LossCurve& curve) {
+  const CsvTable table = read_csv(path);
+  const std::size_t tokens_column = table.column("tokens");
+  const std::size_t loss_column = table.column("train_loss_nats");
+  if (tokens_column == CsvTable::npos || loss_column == CsvTable::npos) {
+    fail_data("{}: no column tokens or train_loss_nats; delete the file to draw the report without this curve",
+              path.string());
+  }
+  std::vector<std::pair<double, double>> rows;
+  for (const auto& row : table.rows) {
+    const double tokens = std::strtod(row[tokens_column].c_str(), nullptr);
+    const double loss = row[loss_column].empty() ? NAN : std::strtod(row[loss_column].c_str(), nullptr);
+    if (tokens > 0 && std::isfinite(loss)) rows.emplace_back(tokens, loss);
+  }
+  if (rows.empty()) return;
+  const double first = std::log(rows.front().first);
+  const double span = std::max(std::log(rows.back().first) - first, 1e-9);
+  long last_bin = -1;
+  for (const auto& [tokens, loss] : rows) {
+    const long bin = std::lround((std::log(tokens) - first) / span * static_cast<double>(max_points - 1));
+    if (bin == last_bin) {
+      curve.at_tokens.back() = tokens;
+      curve.loss_nats.back() = loss;
+    } else {
+      curve.at_tokens.push_back(tokens);
+      curve.loss_nats.push_back(loss);
+      last_bin = bin;
+    }
+  }
+}
+
+/// "runs/quick/" and "runs/quick" are both the study "quick".
+std::string folder_name(const fs::path& folder) {
+  const fs::path absolute = fs::absolute(folder).lexically_normal();
+  return absolute.has_filename() ? absolute.filename().string() : absolute.parent_path().filename().string();
+}
+
+}  // namespace
+
+AnalysisOptions analysis_options(const StudyConfig& config, int threads) {
+  AnalysisOptions out;
+  out.law = law_kind(config.analysis.law);
+  out.convention = config.analysis.convention;
+  out.resample = config.analysis.resample;
+  out.bootstrap = config.analysis.bootstrap;
+  out.seed = static_cast<std::uint64_t>(config.analysis.seed);
+  out.threads = threads;
+  out.min_steps = config.analysis.min_steps;
+  if (config.design.kind == "isoflop") out.planned_budgets = config.design.budgets;
+  out.planned_convention = config.design.convention;
+  out.allocation_flops = config.analysis.budgets;
+  out.compare_law = config.compare.law;
+  out.margin = config.compare.margin;
+  out.studies = config.compare.studies;
+  out.compare_seed = static_cast<std::uint64_t>(config.compare.seed);
+  return out;
+}
+
+Analysis analyze_study(const fs::path& study_folder, int threads) {
+  if (!fs::is_directory(study_folder / "runs")) {
+    fail_data("{}: no such folder, so this is not a study; give the folder that holds runs/ (scalelaw study writes it)",
+              (study_folder / "runs").string());
+  }
+  RecordSet set = read_records(study_folder);
+  if (set.records.empty()) {
+    fail_data("{}: no readable record; run scalelaw study or scalelaw run first{}", (study_folder / "runs").string(),
+              set.bad.empty() ? "" : " (" + set.bad.front().reason + ")");
+  }
+  std::vector<RunRecord> records;
+  records.reserve(set.records.size());
+  for (auto& [id, record] : set.records) records.push_back(std::move(record));
+
+  AnalysisOptions options;
+  options.threads = threads;
+  std::string name = folder_name(study_folder);
+  std::vector<Exclusion> not_planned;
+  if (fs::exists(config_path(study_folder))) {
+    const StudyConfig config = load_study_config(study_folder);
+    options = analysis_options(config, threads);
+    if (!config.name.empty()) name = config.name;
+    for (const auto& left : make_plan(config, nullptr).left_out) {
+      not_planned.push_back({fmt::format("{} at D {}", left.shape, short_count(static_cast<double>(left.tokens))),
+                             "not planned: " + left.reason});
+    }
+  }
+  Analysis analysis = analyze(name, std::move(records), options);
+  auto& excluded = analysis.selection.excluded;
+  excluded.insert(excluded.end(), not_planned.begin(), not_planned.end());
+  for (const auto& bad : set.bad) analysis.warnings.push_back("a record was left out: " + bad.reason);
+  load_curves(analysis, study_folder);
+  return analysis;
+}
+
+void load_curves(Analysis& analysis, const fs::path& study_folder, std::size_t max_points) {
+  analysis.curves.clear();
+  std::multimap<std::string, const RunRecord*> by_shape;
+  for (const RunRecord& record : analysis.records) {
+    if (record.loss.nats) by_shape.emplace(shape_name(record.spec.model), &record);
+  }
+  for (const LrSweep& sweep : analysis.selection.sweeps) {
+    const RunRecord* best = nullptr;
+    double best_distance = 0;
+    const auto [begin, end] = by_shape.equal_range(sweep.shape);
+    for (auto it = begin; it != end; ++it) {
+      const RunRecord& record = *it->second;
+      if (std::abs(static_cast<double>(record.tokens) - sweep.tokens) > 0.01 * sweep.tokens) continue;
+      const double distance = std::abs(std::log(record.spec.optimizer.lr / sweep.best_lr));
+      if (best == nullptr || distance < best_distance) {
+        best = &record;
+        best_distance = distance;
+      }
+    }
+    if (best == nullptr) continue;
+    const fs::path path = study_folder / "curves" / (best->id + ".csv");
+    if (!fs::exists(path)) continue;
+    LossCurve curve{.run = best->id,
+                    .shape = sweep.shape,
+                    .params = sweep.params,
+                    .tokens = sweep.tokens,
+                    .lr = best->spec.optimizer.lr,
+                    .at_tokens = {},
+                    .loss_nats = {}};
+    read_curve(path, max_points, curve);
+    if (!curve.at_tokens.empty()) analysis.curves.push_back(std::move(curve));
+  }
+}
+
+std::string write_analysis(const fs::path& folder, const Analysis& analysis) {
+  write_file_atomic(folder / "records.csv", observations_csv(analysis.selection.observations));
+  write_json_file(folder / "fits" / "parametric.json", to_json(analysis.parametric));
+  write_json_file(folder / "fits" / "isoflop.json", to_json(analysis.isoflop));
+  Json allocations = Json::array();
+  for (const auto& allocation : analysis.allocations) allocations.push_back(to_json(allocation));
+  write_json_file(folder / "allocation.json", Json{{"allocations", allocations}});
+  // A comparison of an earlier analysis must not outlive it.
+  if (analysis.comparison) {
+    write_json_file(folder / "comparison.json", to_json(*analysis.comparison));
+  } else {
+    fs::remove(folder / "comparison.json");
+  }
+  const std::vector<Figure> figures = make_figures(analysis);
+  write_file_atomic(folder / "report.html", report_html(analysis, figures));
+  if (!gnuplot_program()) {
+    return "the plots/ folder was not drawn: gnuplot not found; apt-get install gnuplot-nox, then scalelaw plot STUDY";
+  }
+  for (const auto& figure : figures) draw_figure(figure, folder / "plots" / (figure.id + ".svg"), "svg");
+  return "";
+}
+
+}  // namespace scalelaw

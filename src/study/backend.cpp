@@ -1,0 +1,124 @@
+#include "study/backend.hpp"
+
+#include <fmt/ranges.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "core/files.hpp"
+
+namespace scalelaw {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path sibling(const char* name) {
+  const fs::path path = program_folder() / name;
+  std::error_code error;
+  return fs::is_regular_file(path, error) ? path : fs::path();
+}
+
+std::int64_t usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+std::int64_t count_cuda_devices() {
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr) {
+    const std::string list = visible;
+    if (list.empty() || list == "-1") return 0;
+  }
+  std::int64_t devices = 0;
+  if (FILE* pipe = ::popen("nvidia-smi -L 2>/dev/null", "r"); pipe != nullptr) {
+    std::array<char, 512> line{};
+    while (std::fgets(line.data(), static_cast<int>(line.size()), pipe) != nullptr) {
+      if (std::string_view(line.data()).starts_with("GPU ")) ++devices;
+    }
+    ::pclose(pipe);
+  }
+  std::error_code error;
+  if (devices == 0 && fs::exists("/dev/nvidia0", error)) devices = 1;
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr && devices > 0) {
+    const std::string list = visible;
+    devices = std::min<std::int64_t>(devices, 1 + std::ranges::count(list, ','));
+  }
+  return devices;
+}
+
+constexpr const char* kBuildCpu = "scripts/setup.sh, cmake --preset release, cmake --build --preset release";
+constexpr const char* kBuildCuda = "scripts/setup.sh --cuda, cmake --preset cuda, cmake --build --preset cuda";
+
+BackendChoice train_on(const std::string& device, const Environment& environment, std::int64_t workers) {
+  const bool cuda = device == "cuda";
+  const fs::path& trainer = cuda ? environment.cuda_trainer : environment.cpu_trainer;
+  if (trainer.empty()) {
+    fail_device(
+        "{} is not beside this program, so nothing can be trained on {}; build it with {}, or use --backend simulate",
+        cuda ? "scalelaw-trainer-cuda" : "scalelaw-trainer", cuda ? "CUDA" : "the CPU", cuda ? kBuildCuda : kBuildCpu);
+  }
+  return {.simulate = false,
+          .device = device,
+          .command = {trainer.string(), "--job", "{job}", "--out", "{out}"},
+          .workers = workers,
+          .note = ""};
+}
+
+}  // namespace
+
+Environment probe_environment() {
+  return {.cpu_trainer = sibling("scalelaw-trainer"),
+          .cuda_trainer = sibling("scalelaw-trainer-cuda"),
+          .cuda_devices = count_cuda_devices(),
+          .cores = usable_cores()};
+}
+
+BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
+                             const Environment& environment, const std::string& config_path) {
+  const bool cuda_ready = environment.cuda_devices > 0 && !environment.cuda_trainer.empty();
+  const std::int64_t cpu_workers =
+      backend.workers > 0 ? backend.workers : std::max<std::int64_t>(1, environment.cores / threads_per_worker);
+  const std::int64_t cuda_workers =
+      backend.workers > 0 ? backend.workers : std::max<std::int64_t>(1, environment.cuda_devices);
+
+  if (backend.kind == "simulate") return {.simulate = true, .device = "", .command = {}, .workers = 1, .note = ""};
+  if (backend.device == "cuda" && backend.kind != "command" && environment.cuda_devices == 0) {
+    fail_device("no CUDA device was found (nvidia-smi lists none); use --device cpu to train on the CPU");
+  }
+  if (backend.kind == "command") {
+    const bool cuda = backend.device == "cuda" || (backend.device == "auto" && environment.cuda_devices > 0);
+    return {.simulate = false,
+            .device = cuda ? "cuda" : "cpu",
+            .command = backend.command,
+            .workers = cuda ? cuda_workers : cpu_workers,
+            .note = ""};
+  }
+  if (backend.kind == "train") {
+    const bool cuda = backend.device == "cuda" || (backend.device == "auto" && cuda_ready);
+    return train_on(cuda ? "cuda" : "cpu", environment, cuda ? cuda_workers : cpu_workers);
+  }
+  if (backend.device == "cuda" || (cuda_ready && backend.device == "auto")) {
+    BackendChoice choice = train_on("cuda", environment, cuda_workers);
+    choice.note = fmt::format("backend auto: training on {} CUDA device{}", environment.cuda_devices,
+                              environment.cuda_devices == 1 ? "" : "s");
+    return choice;
+  }
+  const char* reason = backend.device == "cpu"         ? "device is cpu, and auto trains on CUDA only"
+                       : environment.cuda_devices == 0 ? "no CUDA device here"
+                                                       : "a CUDA device, but scalelaw-trainer-cuda is not built";
+  return {
+      .simulate = true,
+      .device = "",
+      .command = {},
+      .workers = 1,
+      .note = fmt::format("backend auto: {}, so the runs are simulated; to train on the CPU instead: scalelaw study {} "
+                          "--backend train --device cpu",
+                          reason, config_path)};
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,34 @@
+#pragma once
+// Where the runs of a study are made: trained on a device, trained by another program, or simulated.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "design/config.hpp"
+
+namespace scalelaw {
+
+/// What this machine offers.
+struct Environment {
+  std::filesystem::path cpu_trainer;   ///< scalelaw-trainer; empty if it is not there
+  std::filesystem::path cuda_trainer;  ///< scalelaw-trainer-cuda; empty if it is not there
+  std::int64_t cuda_devices = 0;
+  std::int64_t cores = 1;  ///< that this process may use
+};
+/// Looks for the trainers beside the running program and for CUDA devices (nvidia-smi, else /dev/nvidia0).
+[[nodiscard]] Environment probe_environment();
+
+struct BackendChoice {
+  bool simulate = false;
+  std::string device = "cpu";        ///< cpu | cuda, for training
+  std::vector<std::string> command;  ///< program and arguments, with {job} and {out} to be replaced
+  std::int64_t workers = 1;
+  std::string note;  ///< one line for the user; empty where the choice was asked for outright
+};
+
+/// `config_path` is named in the command that the note of an automatic choice gives.
+/// Errors (environment): a trainer that is not built; a CUDA device asked for and not there.
+[[nodiscard]] BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
+                                           const Environment& environment, const std::string& config_path);
+
+}  // namespace scalelaw

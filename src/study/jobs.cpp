@@ -1,0 +1,95 @@
+#include "study/jobs.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "core/observation.hpp"
+#include "design/plan.hpp"
+
+namespace scalelaw {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string stack_key(const RunSpec& run) {
+  Json value = to_json(run);
+  value["data"].erase("tokens");
+  value["optimizer"].erase("lr");
+  value["optimizer"].erase("warmup_fraction");
+  value.erase("seed");
+  return value.dump();
+}
+
+JobPlan make_job(std::vector<RunSpec> runs) {
+  JobPlan job;
+  job.id = job_id(runs);
+  job.flops = training_flops(runs);
+  job.runs = std::move(runs);
+  return job;
+}
+
+}  // namespace
+
+std::vector<Job> read_jobs(const fs::path& study) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(study / "jobs", error)) files.push_back(entry.path() / "job.json");
+  std::ranges::sort(files);
+  std::vector<Job> jobs;
+  for (const auto& file : files) {
+    try {
+      if (fs::exists(file, error)) jobs.push_back(job_from_json(read_json_file(file), file.string()));
+    } catch (const Error&) {
+      continue;  // written anew from the plan
+    }
+  }
+  return jobs;
+}
+
+std::vector<JobPlan> group_jobs(const std::vector<RunSpec>& plan, const fs::path& study, const RecordSet& records) {
+  std::map<std::string, const RunSpec*> open;  // runs of the plan that belong to no job yet
+  for (const RunSpec& run : plan) open.emplace(run_id(run), &run);
+
+  std::vector<JobPlan> jobs;
+  for (Job& job : read_jobs(study)) {
+    std::vector<std::string> ids;
+    for (const RunSpec& run : job.runs) ids.push_back(run_id(run));
+    const bool whole = std::ranges::all_of(ids, [&](const std::string& id) { return open.contains(id); });
+    for (const std::string& id : ids) {
+      if (whole || records.finished(id)) open.erase(id);
+    }
+    if (whole) jobs.push_back(make_job(std::move(job.runs)));
+  }
+
+  std::map<std::string, std::vector<RunSpec>> groups;
+  for (const RunSpec& run : plan) {
+    if (open.contains(run_id(run))) groups[stack_key(run)].push_back(run);
+  }
+  for (auto& [key, runs] : groups) jobs.push_back(make_job(std::move(runs)));
+  std::ranges::sort(
+      jobs, [](const JobPlan& a, const JobPlan& b) { return a.flops != b.flops ? a.flops > b.flops : a.id < b.id; });
+  return jobs;
+}
+
+std::vector<std::string> missing_runs(const JobPlan& job, const RecordSet& records) {
+  std::vector<std::string> missing;
+  for (const RunSpec& run : job.runs) {
+    std::string id = run_id(run);
+    if (!records.finished(id)) missing.push_back(std::move(id));
+  }
+  return missing;
+}
+
+std::string describe(const JobPlan& job) {
+  return fmt::format("{}, {} run{}", shape_name(job.runs.front().model), job.runs.size(),
+                     job.runs.size() == 1 ? "" : "s");
+}
+
+double estimate_seconds(const std::vector<JobPlan>& jobs, double flops_per_s, std::int64_t workers) {
+  std::vector<double> busy(static_cast<std::size_t>(std::max<std::int64_t>(1, workers)), 0.0);
+  for (const JobPlan& job : jobs) *std::ranges::min_element(busy) += job.flops / flops_per_s;
+  return std::ranges::max(busy);
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,40 @@
+#pragma once
+// Runs -> jobs: sets that a trainer stacks and branches (DESIGN 6).
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/job.hpp"
+#include "study/store.hpp"
+
+namespace scalelaw {
+
+/// Runs that a trainer makes together, whether or not some of them are done.
+struct JobPlan {
+  std::string id;             ///< job_id(runs)
+  std::vector<RunSpec> runs;  ///< in the order of the plan
+  double flops = 0;           ///< training_flops(runs)
+};
+
+/// Groups runs that differ only in learning rate, seed, tokens and warmup_fraction, longest job first.
+///
+/// The grouping follows the whole plan and not what is missing, and a job once written to jobs/<id>/job.json keeps its
+/// runs: an interrupted job therefore resumes with the same stack, which is what makes its losses equal to the last
+/// bit, and runs added to a study later form jobs of their own beside the old ones. A written job that holds runs
+/// outside the plan (the config was narrowed) keeps its finished runs only; its others are grouped anew.
+[[nodiscard]] std::vector<JobPlan> group_jobs(const std::vector<RunSpec>& plan, const std::filesystem::path& study,
+                                              const RecordSet& records);
+
+/// Ids of the job's runs without a finished record.
+[[nodiscard]] std::vector<std::string> missing_runs(const JobPlan& job, const RecordSet& records);
+
+/// Jobs written in the study folder; unreadable ones are left out.
+[[nodiscard]] std::vector<Job> read_jobs(const std::filesystem::path& study);
+
+/// "d32 L2, 16 runs"
+[[nodiscard]] std::string describe(const JobPlan& job);
+
+/// Seconds that the jobs take on `workers` workers of `flops_per_s` each, longest first: an estimate.
+[[nodiscard]] double estimate_seconds(const std::vector<JobPlan>& jobs, double flops_per_s, std::int64_t workers);
+
+}  // namespace scalelaw

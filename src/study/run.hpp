@@ -1,0 +1,52 @@
+#pragma once
+// A study from its plan to its records.
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "design/plan.hpp"
+#include "study/backend.hpp"
+#include "study/pool.hpp"
+
+namespace scalelaw {
+
+struct StudyOptions {
+  std::filesystem::path folder;
+  BackendChoice backend;
+  Environment environment;            ///< for the number of CUDA devices
+  std::optional<CorpusFacts> corpus;  ///< needed for training
+  ProgressOutput progress;
+};
+
+struct StudySummary {
+  std::int64_t planned = 0;   ///< runs of the plan
+  std::int64_t before = 0;    ///< of these, finished before this call
+  std::int64_t made = 0;      ///< finished by this call
+  std::int64_t diverged = 0;  ///< of the finished ones
+  std::vector<FailedJob> failed;
+  std::vector<BadRecord>
+      bad;  ///< files under runs/ that were no records when the study began; their runs are made anew
+  std::vector<LeftOut> left_out;
+  std::vector<std::string> notes;  ///< of the plan
+  bool config_changed = false;     ///< study.toml was there and said something else
+  bool interrupted = false;
+  double seconds = 0;
+
+  /// 130 interrupted; 1 some jobs failed; 0 otherwise.
+  [[nodiscard]] ExitCode exit_code() const;
+};
+
+/// The plan of a study as its backend makes it: simulated specs where the backend simulates, which need no corpus.
+/// Errors (config): as make_plan.
+[[nodiscard]] Plan study_plan(const StudyConfig& config, bool simulate, const CorpusFacts* corpus);
+
+/// Makes every run of the plan that has no finished record in the folder. Runs of an earlier config stay in the folder.
+/// Errors (environment): the folder is in use by another study or cannot be written. (config): the plan is empty.
+[[nodiscard]] StudySummary run_study(const StudyConfig& config, const StudyOptions& options);
+
+/// For a terminal: counts, failures with their reasons, what to do.
+[[nodiscard]] std::string describe(const StudySummary& summary);
+[[nodiscard]] Json to_json(const StudySummary& summary);
+
+}  // namespace scalelaw

@@ -1,0 +1,83 @@
+#include "study/status.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace scalelaw {
+namespace {
+
+constexpr std::size_t kLastEvents = 5;
+
+std::string text_of(const Json& event, const char* key) {
+  const auto it = event.find(key);
+  if (it == event.end() || it->is_null()) return "";
+  return it->is_string() ? it->get<std::string>() : it->dump();
+}
+
+}  // namespace
+
+StudyStatus study_status(const std::filesystem::path& study) {
+  StudyStatus status;
+  status.name = load_study_config(study).name;
+  status.process = running_study(study);
+  RecordSet set = read_records(study);
+  status.bad = std::move(set.bad);
+  for (const auto& [id, record] : set.records) {
+    if (record.outcome.status == "completed") ++status.completed;
+    if (record.outcome.status == "diverged") ++status.diverged;
+    if (record.outcome.status == "failed") ++status.failed;
+  }
+  const std::vector<Json> events = read_events(study);
+  std::map<std::string, std::string> running;
+  for (const Json& event : events) {
+    const std::string kind = text_of(event, "event");
+    const std::string job = text_of(event, "job");
+    if (kind == "study_started") {
+      running.clear();
+      status.failed_jobs.clear();
+      const double planned = number_or_nan(event, "planned");
+      status.planned = planned > 0 ? static_cast<std::int64_t>(planned) : 0;
+    } else if (kind == "job_started") {
+      running[job] = text_of(event, "what");
+    } else if (kind == "job_finished" || kind == "job_stopped" || kind == "job_failed" || kind == "job_retried") {
+      running.erase(job);
+    }
+    if (kind == "job_failed") status.failed_jobs.push_back({job, text_of(event, "what"), text_of(event, "reason")});
+  }
+  if (status.process != 0) {
+    for (const auto& [job, what] : running) status.running.push_back(fmt::format("{} ({})", job, what));
+  }
+  const std::size_t first = events.size() > kLastEvents ? events.size() - kLastEvents : 0;
+  status.last_events.assign(events.begin() + static_cast<std::ptrdiff_t>(first), events.end());
+  return status;
+}
+
+std::string describe(const StudyStatus& s) {
+  std::string out = fmt::format("{}: {} completed, {} diverged, {} failed; the last start planned {}\n", s.name,
+                                s.completed, s.diverged, s.failed, s.planned);
+  out += s.process != 0 ? fmt::format("running now (process {})\n", s.process) : std::string("not running\n");
+  for (const auto& job : s.running) out += fmt::format("  job {}\n", job);
+  for (const auto& job : s.failed_jobs) out += fmt::format("failed: job {} ({}): {}\n", job.id, job.what, job.reason);
+  for (const auto& bad : s.bad) out += fmt::format("not a record: {}\n", bad.reason);
+  if (!s.last_events.empty()) out += "last events:\n";
+  for (const Json& event : s.last_events) {
+    std::string line = fmt::format("  {} {}", text_of(event, "time"), text_of(event, "event"));
+    for (const char* key : {"job", "run", "loss", "reason", "made"}) {
+      if (const std::string text = text_of(event, key); !text.empty()) line += fmt::format(" {} {}", key, text);
+    }
+    out += line + "\n";
+  }
+  return out;
+}
+
+Json to_json(const StudyStatus& s) {
+  Json failed = Json::array();
+  for (const auto& job : s.failed_jobs) failed.push_back({{"job", job.id}, {"what", job.what}, {"reason", job.reason}});
+  Json bad = Json::array();
+  for (const auto& record : s.bad) bad.push_back({{"file", record.file}, {"reason", record.reason}});
+  return {{"name", s.name},     {"planned", s.planned},        {"completed", s.completed}, {"diverged", s.diverged},
+          {"failed", s.failed}, {"process", s.process},        {"running", s.running},     {"failed_jobs", failed},
+          {"bad_records", bad}, {"last_events", s.last_events}};
+}
+
+}  // namespace scalelaw

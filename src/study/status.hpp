@@ -1,0 +1,30 @@
+#pragma once
+// What a study folder says of itself.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "study/pool.hpp"
+#include "study/store.hpp"
+
+namespace scalelaw {
+
+struct StudyStatus {
+  std::string name;
+  std::int64_t planned = 0;    ///< of the last start
+  std::int64_t completed = 0;  ///< records in the folder, those of earlier configs included
+  std::int64_t diverged = 0;
+  std::int64_t failed = 0;
+  std::vector<BadRecord> bad;
+  long process = 0;                    ///< of the study running now; 0 if none is
+  std::vector<std::string> running;    ///< jobs at work, "id (d32 L2, 16 runs)"; only while a study is running
+  std::vector<FailedJob> failed_jobs;  ///< since the last start
+  std::vector<Json> last_events;
+};
+
+/// Errors (data): the folder is no study.
+[[nodiscard]] StudyStatus study_status(const std::filesystem::path& study);
+[[nodiscard]] std::string describe(const StudyStatus& status);
+[[nodiscard]] Json to_json(const StudyStatus& status);
+
+}  // namespace scalelaw

@@ -1,0 +1,171 @@
+#include "study/store.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+#include "core/files.hpp"
+#include "core/format.hpp"
+
+namespace scalelaw {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path lock_path(const fs::path& study) { return study / ".lock"; }
+
+RunRecord read_record(const fs::path& file) {
+  RunRecord record = record_from_json(read_json_file(file), file.string());
+  const std::string id = run_id(record.spec);
+  if (record.id != id || file.stem() != id) {
+    fail_data("{}: its spec belongs to run {}, its id says {}", file.string(), id, record.id);
+  }
+  if (record.outcome.status == "completed" && !record.loss.nats)
+    fail_data("{}: completed but without a loss", file.string());
+  return record;
+}
+
+bool is_finished(const RunRecord& record) { return record.outcome.status != "failed"; }
+
+/// Open-file-description locks: they end with the last descriptor, can be asked about without being taken, and work
+/// over NFS, which flock(2) does not everywhere.
+struct flock whole_file(short type) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+/// The process id that the holder of the lock wrote into it.
+long lock_owner(int fd) {
+  std::array<char, 32> text{};
+  const ssize_t n = ::pread(fd, text.data(), text.size() - 1, 0);
+  return n > 0 ? std::strtol(text.data(), nullptr, 10) : 0;
+}
+
+}  // namespace
+
+fs::path config_path(const fs::path& study) { return study / "study.toml"; }
+fs::path events_path(const fs::path& study) { return study / "events.jsonl"; }
+fs::path record_path(const fs::path& study, const std::string& id) { return study / "runs" / (id + ".json"); }
+fs::path job_folder(const fs::path& study, const std::string& id) { return study / "jobs" / id; }
+
+bool RecordSet::finished(const std::string& id) const {
+  const auto it = records.find(id);
+  return it != records.end() && is_finished(it->second);
+}
+
+RecordSet read_records(const fs::path& study) {
+  RecordSet set;
+  std::error_code error;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(study / "runs", error)) {
+    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  for (const auto& file : files) {
+    try {
+      RunRecord record = read_record(file);
+      std::string id = record.id;
+      set.records.emplace(std::move(id), std::move(record));
+    } catch (const Error& e) {
+      set.bad.push_back({file.string(), e.what()});
+    }
+  }
+  return set;
+}
+
+bool has_finished_record(const fs::path& study, const std::string& id) {
+  const fs::path file = record_path(study, id);
+  std::error_code error;
+  if (!fs::exists(file, error)) return false;
+  try {
+    return is_finished(read_record(file));
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+void write_record(const fs::path& study, const RunRecord& record) {
+  write_json_file(record_path(study, record.id), to_json(record));
+}
+
+void log_event(const fs::path& study, const std::string& event, Json details) {
+  details["time"] = utc_now();
+  details["event"] = event;
+  append_line(events_path(study), details.dump());
+}
+
+std::vector<Json> read_events(const fs::path& study) {
+  std::vector<Json> events;
+  std::error_code error;
+  if (!fs::exists(events_path(study), error)) return events;
+  std::istringstream lines(read_text_file(events_path(study)));
+  for (std::string line; std::getline(lines, line);) {
+    Json event = Json::parse(line, nullptr, false);
+    if (event.is_object() && event.contains("event") && event["event"].is_string()) events.push_back(std::move(event));
+  }
+  return events;
+}
+
+bool write_study_config(const fs::path& study, const StudyConfig& config) {
+  const std::string text = to_toml(to_json_fields(config));
+  std::error_code error;
+  const bool existed = fs::exists(config_path(study), error);
+  if (existed && read_text_file(config_path(study)) == text) return false;
+  write_file_atomic(config_path(study), text);
+  return existed;
+}
+
+StudyConfig load_study_config(const fs::path& study) {
+  std::error_code error;
+  if (!fs::exists(config_path(study), error)) {
+    fail_data("{}: is no study folder (it has no study.toml); 'scalelaw study CONFIG --out DIR' makes one",
+              study.string());
+  }
+  return read_study_config(config_path(study));
+}
+
+StudyLock::StudyLock(const fs::path& study) {
+  make_folder(study);
+  fd_ = ::open(lock_path(study).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd_ < 0)
+    fail_device("cannot open {}: {}; check the folder's permissions", lock_path(study).string(), std::strerror(errno));
+  struct flock lock = whole_file(F_WRLCK);
+  if (::fcntl(fd_, F_OFD_SETLK, &lock) != 0) {
+    const int problem = errno;
+    const long owner = lock_owner(fd_);
+    ::close(fd_);
+    if (problem != EAGAIN && problem != EACCES)
+      fail_device("cannot lock {}: {}; does its file system know locks?", lock_path(study).string(),
+                  std::strerror(problem));
+    fail_device("{}: another study is running in this folder (process {}); wait for it, stop it, or give another --out",
+                study.string(), owner);
+  }
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, pid.data(), pid.size(), 0) < 0) {
+    const int problem = errno;
+    ::close(fd_);
+    fail_device("cannot write {}: {}; free some space or check the folder", lock_path(study).string(),
+                std::strerror(problem));
+  }
+}
+
+StudyLock::~StudyLock() { ::close(fd_); }
+
+long running_study(const fs::path& study) {
+  const int fd = ::open(lock_path(study).c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  struct flock lock = whole_file(F_WRLCK);
+  const bool locked = ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  const long owner = locked ? lock_owner(fd) : 0;
+  ::close(fd);
+  return owner;
+}
+
+}  // namespace scalelaw

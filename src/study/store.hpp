@@ -1,0 +1,68 @@
+#pragma once
+// A study is a folder; nothing else holds state (DESIGN 4). Records, events, the resolved config, the lock.
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/records.hpp"
+#include "design/config.hpp"
+
+namespace scalelaw {
+
+// Paths inside a study folder.
+[[nodiscard]] std::filesystem::path config_path(const std::filesystem::path& study);  // study.toml
+[[nodiscard]] std::filesystem::path events_path(const std::filesystem::path& study);  // events.jsonl
+[[nodiscard]] std::filesystem::path record_path(const std::filesystem::path& study,
+                                                const std::string& id);  // runs/<id>.json
+[[nodiscard]] std::filesystem::path job_folder(const std::filesystem::path& study, const std::string& id);  // jobs/<id>
+
+/// A file under runs/ that is not a record; treated as a run not done.
+struct BadRecord {
+  std::string file;
+  std::string reason;
+};
+
+struct RecordSet {
+  std::map<std::string, RunRecord> records;  ///< by run id, failed ones included
+  std::vector<BadRecord> bad;
+
+  /// A run that need not be trained again: completed or diverged (a divergence is a result; a failure is not).
+  [[nodiscard]] bool finished(const std::string& id) const;
+};
+
+/// Reads runs/*.json. A file that cannot be read, is no record, or whose spec does not hash to its name is listed as
+/// bad.
+[[nodiscard]] RecordSet read_records(const std::filesystem::path& study);
+/// Whether runs/<id>.json holds a readable, finished record of that id.
+[[nodiscard]] bool has_finished_record(const std::filesystem::path& study, const std::string& id);
+void write_record(const std::filesystem::path& study, const RunRecord& record);
+
+/// Appends {"time", "event", ...} to events.jsonl.
+void log_event(const std::filesystem::path& study, const std::string& event, Json details = Json::object());
+/// Every readable event, oldest first; a line cut off by a crash is skipped.
+[[nodiscard]] std::vector<Json> read_events(const std::filesystem::path& study);
+
+/// Writes study.toml: the config with every default. Returns true where a different one was there before.
+bool write_study_config(const std::filesystem::path& study, const StudyConfig& config);
+/// Errors (data): the folder is no study (no study.toml).
+[[nodiscard]] StudyConfig load_study_config(const std::filesystem::path& study);
+
+/// Exclusive right to run a study in a folder, held until destruction or the end of the process, however it ends.
+class StudyLock {
+ public:
+  /// Errors (environment): another process runs a study there.
+  explicit StudyLock(const std::filesystem::path& study);
+  ~StudyLock();
+  StudyLock(const StudyLock&) = delete;
+  StudyLock& operator=(const StudyLock&) = delete;
+  StudyLock(StudyLock&&) = delete;
+  StudyLock& operator=(StudyLock&&) = delete;
+
+ private:
+  int fd_ = -1;
+};
+/// Process id of the study running in the folder; 0 if none does.
+[[nodiscard]] long running_study(const std::filesystem::path& study);
+
+}  // namespace scalelaw

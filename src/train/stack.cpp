@@ -1,0 +1,234 @@
+#include "train/stack.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "corpus/sampler.hpp"
+#include "train/schedule.hpp"
+
+namespace scalelaw {
+namespace {
+
+std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+Stack empty_stack(const StackSetup& setup, const std::vector<RunSpec>& specs) {
+  Stack stack;
+  stack.specs = specs;
+  const std::int64_t members = stack.members(), size = members * setup.layout.params;
+  stack.parameters = Buffer<float>(setup.device, size);
+  stack.gradients = Buffer<float>(setup.device, size);
+  stack.moment1 = Buffer<float>(setup.device, size);
+  stack.moment2 = Buffer<float>(setup.device, size);
+  stack.diverged = Buffer<std::int64_t>(setup.device, members);
+  stack.settings = Buffer<AdamSettings>(setup.device, members);
+  std::vector<AdamSettings> settings;
+  for (const RunSpec& spec : specs) {
+    settings.push_back({.beta1 = static_cast<float>(spec.optimizer.beta1),
+                        .beta2 = static_cast<float>(beta2_of(spec)),
+                        .eps = static_cast<float>(spec.optimizer.eps),
+                        .weight_decay = static_cast<float>(spec.optimizer.weight_decay),
+                        .clip = static_cast<float>(spec.optimizer.clip)});
+  }
+  stack.settings.upload(settings);
+  stack.curve.loss_sum.assign(index(members), 0);
+  stack.curve.norm_sum.assign(index(members), 0);
+  stack.engine = make_engine(
+      setup.engine, setup.layout, setup.device,
+      {.members = members, .parameters = stack.parameters.data(), .gradients = stack.gradients.data()},
+      setup.precision);
+  return stack;
+}
+
+AdamScalars scalars_of(const RunSpec& spec, std::int64_t step) {
+  const auto done = static_cast<double>(step + 1);
+  return {.lr = static_cast<float>(learning_rate(spec, step)),
+          .correction1 = static_cast<float>(1 / (1 - std::pow(spec.optimizer.beta1, done))),
+          .correction2 = static_cast<float>(1 / (1 - std::pow(beta2_of(spec), done)))};
+}
+
+/// Everything the device needs for the next `capacity` steps, so that no step waits for the host.
+struct Chunk {
+  std::int64_t capacity, windows, context, members;
+  std::vector<WindowSampler> samplers;
+  Buffer<std::int64_t> starts, inputs, targets;
+  Buffer<AdamScalars> scalars;
+  Buffer<float> losses, norms;
+
+  Chunk(const StackSetup& setup, const Stack& stack, std::int64_t steps)
+      : capacity(steps), context(setup.layout.model.context), members(stack.members()) {
+    for (const RunSpec& spec : stack.specs) {
+      samplers.push_back(make_sampler(setup.train_tokens, spec.data.unique_tokens, context, spec.seed));
+    }
+    windows = stack.specs.front().data.batch_tokens / context;
+    const std::int64_t rows = members * windows;
+    starts = Buffer<std::int64_t>(setup.device, capacity * rows);
+    inputs = Buffer<std::int64_t>(setup.device, rows * context);
+    targets = Buffer<std::int64_t>(setup.device, rows * context);
+    scalars = Buffer<AdamScalars>(setup.device, capacity * members);
+    losses = Buffer<float>(setup.device, capacity * members);
+    norms = Buffer<float>(setup.device, capacity * members);
+  }
+
+  void fill(const Stack& stack, std::int64_t steps) {
+    std::vector<std::int64_t> first;
+    std::vector<AdamScalars> now;
+    for (std::int64_t step = stack.step; step < stack.step + steps; ++step) {
+      for (std::size_t k = 0; k < samplers.size(); ++k) {
+        now.push_back(scalars_of(stack.specs[k], step));
+        for (std::int64_t w = 0; w < windows; ++w) first.push_back(samplers[k].start(step * windows + w));
+      }
+    }
+    starts.upload(first);
+    scalars.upload(now);
+  }
+};
+
+void add_to_curve(Curve& curve, std::int64_t step, std::int64_t stride, const float* losses, const float* norms) {
+  const std::size_t members = curve.loss_sum.size();
+  for (std::size_t k = 0; k < members; ++k) {
+    curve.loss_sum[k] += static_cast<double>(losses[k]);
+    curve.norm_sum[k] += static_cast<double>(norms[k]);
+  }
+  if (++curve.pending < stride) return;
+  curve.steps.push_back(step);
+  for (std::size_t k = 0; k < members; ++k) {
+    curve.loss.push_back(curve.loss_sum[k] / static_cast<double>(curve.pending));
+    curve.norm.push_back(curve.norm_sum[k] / static_cast<double>(curve.pending));
+    curve.loss_sum[k] = curve.norm_sum[k] = 0;
+  }
+  curve.pending = 0;
+}
+
+}  // namespace
+
+StackSetup make_setup(const ModelSpec& model, const Device& device, const std::string& precision,
+                      const EngineChoice& engine, const Corpus& corpus,
+                      std::int64_t curve_stride) {
+  StackSetup setup{
+      .layout = make_layout(model), .device = device, .precision = precision, .engine = engine, .train = {}, .validation = {}};
+  setup.curve_stride = curve_stride;
+  setup.train_tokens = corpus.manifest.splits.train.tokens;
+  setup.validation_tokens = corpus.manifest.splits.validation.tokens;
+  setup.train_data = corpus.train.data();
+  setup.validation_data = corpus.validation.data();
+  if (device.kind == DeviceKind::cuda) {
+    setup.train = Buffer<std::uint8_t>(device, setup.train_tokens);
+    setup.train.upload(corpus.train);
+    setup.validation = Buffer<std::uint8_t>(device, setup.validation_tokens);
+    setup.validation.upload(corpus.validation);
+    setup.train_data = setup.train.data();
+    setup.validation_data = setup.validation.data();
+  }
+  return setup;
+}
+
+Stack make_stack(const StackSetup& setup, const std::vector<RunSpec>& specs) {
+  Stack stack = empty_stack(setup, specs);
+  std::vector<float> row(index(setup.layout.params));
+  for (std::int64_t k = 0; k < stack.members(); ++k) {
+    initialize(setup.layout, specs[index(k)].seed, row);
+    stack.parameters.upload(row, k * setup.layout.params);
+  }
+  return stack;
+}
+
+Stack copy_members(const StackSetup& setup, const Stack& from, const std::vector<std::size_t>& rows,
+                   const std::vector<RunSpec>& specs) {
+  SCALELAW_CHECK(rows.size() == specs.size(), "{} rows, {} specs", rows.size(), specs.size());
+  Stack stack = empty_stack(setup, specs);
+  stack.step = from.step;
+  const std::int64_t params = setup.layout.params;
+  const std::size_t points = from.curve.steps.size(), old = from.specs.size();
+  stack.curve.steps = from.curve.steps;
+  stack.curve.pending = from.curve.pending;
+  stack.curve.loss.resize(points * rows.size());
+  stack.curve.norm.resize(points * rows.size());
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    const auto to = static_cast<std::int64_t>(k) * params, row = static_cast<std::int64_t>(rows[k]) * params;
+    stack.parameters.upload(from.parameters.download(row, params), to);
+    stack.moment1.upload(from.moment1.download(row, params), to);
+    stack.moment2.upload(from.moment2.download(row, params), to);
+    stack.diverged.upload(from.diverged.download(static_cast<std::int64_t>(rows[k]), 1), static_cast<std::int64_t>(k));
+    stack.curve.loss_sum[k] = from.curve.loss_sum[rows[k]];
+    stack.curve.norm_sum[k] = from.curve.norm_sum[rows[k]];
+    for (std::size_t point = 0; point < points; ++point) {
+      stack.curve.loss[point * rows.size() + k] = from.curve.loss[point * old + rows[k]];
+      stack.curve.norm[point * rows.size() + k] = from.curve.norm[point * old + rows[k]];
+    }
+  }
+  return stack;
+}
+
+bool train(const StackSetup& setup, Stack& stack, std::int64_t until, const std::function<bool()>& after) {
+  using Clock = std::chrono::steady_clock;
+  constexpr double kChunkSeconds = 0.1;
+  if (stack.step >= until) return true;
+  Chunk chunk(setup, stack, setup.device.kind == DeviceKind::cuda ? 256 : 64);
+  const AdamState state{.members = stack.members(),
+                        .params = setup.layout.params,
+                        .decayed = setup.layout.decayed,
+                        .parameters = stack.parameters.data(),
+                        .gradients = stack.gradients.data(),
+                        .moment1 = stack.moment1.data(),
+                        .moment2 = stack.moment2.data(),
+                        .settings = stack.settings.data(),
+                        .diverged = stack.diverged.data()};
+  const Batch batch{.inputs = chunk.inputs.data(), .targets = chunk.targets.data(), .windows = chunk.windows};
+  const std::int64_t rows = chunk.members * chunk.windows;
+  std::int64_t steps = 1;
+  while (stack.step < until) {
+    steps = std::min(steps, until - stack.step);
+    const auto start = Clock::now();
+    chunk.fill(stack, steps);
+    for (std::int64_t s = 0; s < steps; ++s) {
+      gather_windows(setup.device, setup.train_data, chunk.starts.data() + s * rows, rows, chunk.context,
+                     chunk.inputs.data(), chunk.targets.data());
+      float* losses = chunk.losses.data() + s * chunk.members;
+      stack.engine.loss_and_grad(batch, losses);
+      adam_step(setup.device, state, chunk.scalars.data() + s * chunk.members, stack.step + s + 1, losses,
+                chunk.norms.data() + s * chunk.members);
+    }
+    const std::vector<float> losses = chunk.losses.download(0, steps * chunk.members);
+    const std::vector<float> norms = chunk.norms.download(0, steps * chunk.members);
+    for (std::int64_t s = 0; s < steps; ++s) {
+      add_to_curve(stack.curve, ++stack.step, setup.curve_stride, losses.data() + s * chunk.members,
+                   norms.data() + s * chunk.members);
+    }
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    steps =
+        std::clamp<std::int64_t>(std::llround(kChunkSeconds * static_cast<double>(steps) / seconds), 1, chunk.capacity);
+    if (!after()) return stack.step >= until;
+  }
+  return true;
+}
+
+std::vector<std::vector<double>> evaluate(const StackSetup& setup, const Stack& stack) {
+  const std::int64_t context = setup.layout.model.context, members = stack.members();
+  const std::int64_t wanted = std::max<std::int64_t>(1, stack.specs.front().data.eval_tokens / context);
+  const std::int64_t windows = std::min(wanted, (setup.validation_tokens - 1) / context);
+  if (windows < 1) fail_data("corpus: the validation split has {} tokens, less than a window", setup.validation_tokens);
+  const std::int64_t tokens_at_once = setup.device.kind == DeviceKind::cuda ? 65536 : 4096;
+  const std::int64_t at_once = std::clamp<std::int64_t>(tokens_at_once / (context * members), 1, windows);
+  Buffer<std::int64_t> starts(setup.device, members * at_once);
+  Buffer<std::int64_t> inputs(setup.device, members * at_once * context),
+      targets(setup.device, members * at_once * context);
+  Buffer<float> losses(setup.device, members * at_once);
+  std::vector<std::vector<double>> result(index(members));
+  for (std::int64_t begin = 0; begin < windows; begin += at_once) {
+    const std::int64_t n = std::min(at_once, windows - begin);
+    std::vector<std::int64_t> first;
+    for (std::int64_t row = 0; row < members * n; ++row) first.push_back((begin + row % n) * context);
+    starts.upload(first);
+    gather_windows(setup.device, setup.validation_data, starts.data(), members * n, context, inputs.data(),
+                   targets.data());
+    stack.engine.window_losses({.inputs = inputs.data(), .targets = targets.data(), .windows = n}, losses.data());
+    const std::vector<float> values = losses.download(0, members * n);
+    for (std::int64_t row = 0; row < members * n; ++row) {
+      result[index(row / n)].push_back(static_cast<double>(values[index(row)]));
+    }
+  }
+  return result;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,70 @@
+// scalelaw-trainer --job job.json --out STUDY: the job protocol of DESIGN 6.
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "core/build_info.hpp"
+#include "models/engine.hpp"
+#include "train/trainer.hpp"
+
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+void request_stop(int /*signal*/) { stop_requested = 1; }
+
+scalelaw::ExitCode run(int argc, char** argv) {
+  CLI::App app("scalelaw-trainer: trains the runs of one job and writes their records. Started by scalelaw.");
+  std::string job_path, out, device;
+  app.add_option("--job", job_path, "job file (scalelaw.job/1)")->required();
+  app.add_option("--out", out, "study folder that receives runs/, curves/ and jobs/")->required();
+  app.add_option("--device", device, "cpu or cuda, instead of what the job says")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  app.set_version_flag("--version", [] {
+    return fmt::format("scalelaw-trainer {} (LibTorch {})", scalelaw::build_info().version, scalelaw::torch_version());
+  });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e), scalelaw::ExitCode::ok;
+    scalelaw::fail_config("{}; 'scalelaw-trainer --help' lists the options", e.what());
+  }
+  // Read by cuBLAS when CUDA starts: without it repeated products may differ in the last bit.
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+  scalelaw::Job job = scalelaw::job_from_json(scalelaw::read_json_file(job_path), job_path);
+  if (!device.empty()) job.device = device;
+  scalelaw::configure_torch(job.threads);
+  const scalelaw::TrainerHooks hooks{.report =
+                                         [](const scalelaw::Json& event) {
+                                           fmt::print("{}\n", event.dump());
+                                           std::fflush(stdout);
+                                         },
+                                     .stop = [] { return stop_requested != 0; }};
+  return scalelaw::run_job(job, out, hooks);
+}
+
+/// The first line of a message: LibTorch adds a stack trace to its own.
+std::string first_line(const char* what) {
+  const std::string text = what;
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return static_cast<int>(run(argc, argv));
+  } catch (const scalelaw::Error& e) {
+    fmt::print(stderr, "error: {}\n", e.what());
+    return static_cast<int>(e.code());
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "error: out of memory; put fewer runs into a job or lower batch_tokens\n");
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "error: training failed: {}; see the log of the job\n", first_line(e.what()));
+  }
+  return static_cast<int>(scalelaw::ExitCode::device);
+}

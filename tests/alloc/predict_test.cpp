@@ -1,0 +1,96 @@
+#include "alloc/predict.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/rng.hpp"
+
+namespace scalelaw {
+namespace {
+
+using testing::HasSubstr;
+
+template <class Callable>
+std::string error_of(Callable callable, ExitCode code) {
+  try {
+    callable();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), code);
+    return e.what();
+  }
+  return "";
+}
+
+FitResult fit_with_draws(double spread) {
+  FitResult fit;
+  fit.fitted = published_law("besiroglu2024");
+  fit.convergence.status = "converged";
+  fit.flops_range = {.low = 1e18, .high = 1e21};
+  Rng rng = make_rng(3, "draws");
+  for (int i = 0; i < 200; ++i) {
+    std::vector<double> values = fit.fitted.values;
+    for (double& v : values) v *= std::exp(spread * standard_normal(rng));
+    fit.bootstrap.draws.push_back(values);
+  }
+  return fit;
+}
+
+// Losses of GPT-3 (175e9 parameters, 300e9 tokens) and of 70e9 on 1.4e12 tokens, computed from the constants by hand.
+TEST(Predict, KnownModelsUnderPublishedLaws) {
+  const LawPoint gpt3{.params = 175e9, .tokens = 300e9};
+  const LawPoint chinchilla{.params = 70e9, .tokens = 1.4e12};
+  EXPECT_NEAR(predict(published_law("hoffmann2022"), gpt3).loss_nats, 1.976, 5e-4);
+  EXPECT_NEAR(predict(published_law("besiroglu2024"), gpt3).loss_nats, 2.009, 5e-4);
+  EXPECT_NEAR(predict(published_law("kaplan2020-joint"), gpt3).loss_nats, 1.661, 5e-4);
+  EXPECT_NEAR(predict(published_law("kaplan2020-n"), gpt3).loss_nats, 1.604, 5e-4);
+  EXPECT_NEAR(predict(published_law("hoffmann2022"), chinchilla).loss_nats, 1.921, 5e-4);
+  EXPECT_NEAR(predict(published_law("besiroglu2024"), chinchilla).loss_nats, 1.974, 5e-4);
+  EXPECT_DOUBLE_EQ(predict(published_law("hoffmann2022"), gpt3).point.flops, 3.15e23);
+}
+
+TEST(Predict, RepeatedTokensMatchTheAuthorsExample) {
+  const LawPoint repeated{.params = 6.34e9, .tokens = 242e9, .unique_tokens = 25e9};
+  EXPECT_NEAR(predict(published_law("muennighoff2023"), repeated).loss_nats, 2.2256440889984477, 1e-6);
+}
+
+TEST(Predict, AChinchillaFitPricesRepeats) {
+  const FitResult fit = fit_with_draws(0.01);
+  const Prediction fresh = predict(fit, {.params = 1e9, .tokens = 20e9});
+  const Prediction repeated = predict(fit, {.params = 1e9, .tokens = 20e9, .unique_tokens = 2e9});
+  EXPECT_GT(repeated.loss_nats, fresh.loss_nats);
+  EXPECT_GT(repeated.ci95->low, fresh.ci95->low);
+}
+
+TEST(Predict, IntervalsCoverTheEstimateAndWarnBeyondTheData) {
+  const Prediction inside = predict(fit_with_draws(0.01), {.params = 1e9, .tokens = 20e9});
+  const Prediction beyond = predict(fit_with_draws(0.01), {.params = 1e12, .tokens = 20e12});
+  ASSERT_TRUE(inside.ci95);
+  EXPECT_LT(inside.ci95->low, inside.loss_nats);
+  EXPECT_GT(inside.ci95->high, inside.loss_nats);
+  EXPECT_THAT(describe(inside), testing::Not(HasSubstr("warning")));
+  EXPECT_THAT(describe(beyond), HasSubstr("warning: this lies 1.2e+05 times"));
+  EXPECT_EQ(to_json(beyond)["schema"], "scalelaw.prediction/1");
+}
+
+TEST(Predict, WrongInputIsNamed) {
+  const Law& law = published_law("besiroglu2024");
+  EXPECT_THAT(error_of([&] { (void)predict(law, {.params = 0, .tokens = 1}); }, ExitCode::usage),
+              HasSubstr("--params is 0"));
+  EXPECT_THAT(error_of([&] { (void)predict(law, {.params = 1, .tokens = -1}); }, ExitCode::usage),
+              HasSubstr("--tokens is -1"));
+  EXPECT_THAT(error_of([&] { (void)predict(published_law("kaplan2020-optimal"), {.params = 1, .tokens = 1}); },
+                       ExitCode::usage),
+              HasSubstr("not a loss"));
+  EXPECT_THAT(error_of([&] { (void)predict(published_law("kaplan2020-steps"), {.params = 1e6, .tokens = 1e9}); },
+                       ExitCode::usage),
+              HasSubstr("--steps is 0"));
+  FitResult fit = fit_with_draws(0.01);
+  fit.convergence.status = "at_bound";
+  EXPECT_THAT(error_of([&] { (void)predict(fit, {.params = 1e6, .tokens = 1e9}); }, ExitCode::data),
+              HasSubstr("at_bound"));
+}
+
+}  // namespace
+}  // namespace scalelaw

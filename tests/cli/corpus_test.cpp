@@ -1,0 +1,183 @@
+// scalelaw corpus as a program: output, exit codes, and what a failed build leaves behind.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include "core/files.hpp"
+#include "core/json.hpp"
+#include "core/rng.hpp"
+#include "corpus/corpus.hpp"
+#include "temp_folder.hpp"
+
+namespace scalelaw {
+namespace {
+
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+const std::string kProgram = std::string(SCALELAW_BINARY_DIR) + "/scalelaw";
+
+struct Ended {
+  int code = -1;
+  std::string out, err;
+};
+
+std::string some_text(std::size_t bytes) {
+  Rng rng = make_rng(1, "cli-corpus-test");
+  std::string text;
+  while (text.size() < bytes) {
+    const std::uint64_t length = 20 + uniform_below(rng, 200);
+    for (std::uint64_t i = 0; i < length; ++i) text += static_cast<char>('a' + uniform_below(rng, 20));
+    text += "\n\n";
+  }
+  return text;
+}
+
+class CorpusCommand : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(kProgram)) GTEST_SKIP() << kProgram << " is not built";
+    write_file_atomic(folder_ / "text.txt", some_text(400'000));
+  }
+  /// Runs a shell command in the test's folder; $scalelaw is the program.
+  [[nodiscard]] Ended shell(const std::string& command) const {
+    const std::string line = fmt::format("cd '{}' && scalelaw='{}' && ({}) > '{}' 2> '{}'", folder_.path().string(),
+                                         kProgram, command, (logs_ / "out").string(), (logs_ / "err").string());
+    const int status = std::system(line.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text_file(logs_ / "out"), read_text_file(logs_ / "err")};
+  }
+  /// The command must end with this code and one line of error, and leave no folder of that name nor a temporary one.
+  [[nodiscard]] std::string failed(int code, const std::string& command, const std::string& out = "c") const {
+    const Ended e = shell(command);
+    EXPECT_EQ(e.code, code) << command << "\n" << e.err;
+    EXPECT_EQ(e.out, "");
+    EXPECT_THAT(e.err, testing::StartsWith("error: "));
+    EXPECT_EQ(std::ranges::count(e.err, '\n'), 1) << e.err;
+    EXPECT_FALSE(fs::exists(folder_ / out));
+    EXPECT_FALSE(fs::exists(folder_ / (out + ".tmp")));
+    return e.err;
+  }
+  TempFolder folder_, logs_;
+};
+
+TEST_F(CorpusCommand, BuildsShowsAndChecks) {
+  const Ended built = shell("$scalelaw corpus build --input text.txt --out c --name mine --validation-fraction 0.1");
+  ASSERT_EQ(built.code, 0) << built.err;
+  EXPECT_EQ(built.err, "");
+  EXPECT_THAT(built.out, testing::AllOf(HasSubstr("mine"), HasSubstr("bigram entropy"), HasSubstr("text.txt")));
+  EXPECT_EQ(shell("$scalelaw corpus info c").out, built.out);
+  const Ended checked = shell("$scalelaw corpus info c --check --json -");
+  EXPECT_EQ(checked.code, 0);
+  EXPECT_EQ(Json::parse(checked.out), read_json_file(folder_ / "c/manifest.json"));
+  EXPECT_EQ(shell("$scalelaw --quiet corpus info c").out, "");
+  EXPECT_EQ(shell("$scalelaw corpus info c --json info.json").code, 0);
+  EXPECT_EQ(read_json_file(folder_ / "info.json")["name"], "mine");
+}
+
+TEST_F(CorpusCommand, StandardInputIsThatOfAFile) {
+  ASSERT_EQ(shell("$scalelaw corpus build --input text.txt --out a --validation-fraction 0.1").code, 0);
+  ASSERT_EQ(shell("$scalelaw corpus build --input - --out b --validation-fraction 0.1 < text.txt").code, 0);
+  ASSERT_EQ(shell("gzip -c text.txt | $scalelaw corpus build --input - --out d --validation-fraction 0.1").code, 0);
+  const std::string sha256 = load_manifest(folder_ / "a").sha256;
+  EXPECT_EQ(load_manifest(folder_ / "b").sha256, sha256);
+  EXPECT_EQ(load_manifest(folder_ / "d").sha256, sha256);
+}
+
+TEST_F(CorpusCommand, SynthesizesAStreamOfKnownEntropy) {
+  const Ended e = shell("$scalelaw corpus synth --out m --order 1 --symbols 8 --tokens 200000 --seed 3 --json -");
+  ASSERT_EQ(e.code, 0) << e.err;
+  const Json manifest = Json::parse(e.out);
+  EXPECT_NEAR(manifest["entropy_rate_nats"].get<double>(), manifest["entropy_nats"]["bigram"].get<double>(), 0.01);
+  EXPECT_EQ(manifest["generator"]["params"]["seed"], 3);
+  EXPECT_EQ(shell("$scalelaw corpus info m --check").code, 0);
+}
+
+TEST_F(CorpusCommand, WrongInputEndsWithOneLineAndExitCodeThree) {
+  write_file_atomic(folder_ / "empty.txt", "");
+  write_file_atomic(folder_ / "small.txt", some_text(3000));
+  write_file_atomic(folder_ / "bad.jsonl", "{\"text\": \"a\"}\n{\"body\": \"b\"}\n");
+  EXPECT_THAT(failed(3, "$scalelaw corpus build --input none.txt --out c"), HasSubstr("none.txt: no such file"));
+  EXPECT_THAT(failed(3, "$scalelaw corpus build --input 'x*.txt' --out c"), HasSubstr("matches no file"));
+  EXPECT_THAT(failed(3, "$scalelaw corpus build --input empty.txt --out c"), HasSubstr("no text"));
+  EXPECT_THAT(failed(3, "$scalelaw corpus build --input small.txt --out c"), HasSubstr("at least 100000"));
+  EXPECT_THAT(failed(3, "$scalelaw corpus build --input bad.jsonl --out c"),
+              testing::AllOf(HasSubstr("bad.jsonl:2"), HasSubstr("body"), HasSubstr("--field")));
+  EXPECT_THAT(failed(3, "$scalelaw corpus build --input - --out c < /dev/null"), HasSubstr("no text"));
+  EXPECT_THAT(failed(3, "gzip -c text.txt | head -c 5000 | $scalelaw corpus build --input - --out c"),
+              testing::AllOf(HasSubstr("standard input"), HasSubstr("cut off")));
+  EXPECT_THAT(failed(3, "$scalelaw corpus info c"), HasSubstr("scalelaw corpus build"));
+}
+
+TEST_F(CorpusCommand, WrongUsageEndsWithOneLineAndExitCodeTwo) {
+  EXPECT_THAT(failed(2, "$scalelaw corpus build --out c"), HasSubstr("--input"));
+  EXPECT_THAT(failed(2, "$scalelaw corpus build --input text.txt --out c --format csv"), HasSubstr("--format"));
+  EXPECT_THAT(failed(2, "$scalelaw corpus build --input text.txt --out c --validation-fraction 2"),
+              HasSubstr("--validation-fraction"));
+  EXPECT_THAT(failed(2, "$scalelaw corpus build --input text.txt --out c --documents json-line"),
+              HasSubstr("--format jsonl"));
+  EXPECT_THAT(failed(2, "$scalelaw corpus synth --out c --symbols 1000"), HasSubstr("2 .. 256"));
+  (void)failed(2, "$scalelaw corpus");
+  const Ended e = shell("mkdir mine && touch mine/notes && $scalelaw corpus build --input text.txt --out mine");
+  EXPECT_EQ(e.code, 2);
+  EXPECT_THAT(e.err, HasSubstr("notes"));
+  EXPECT_TRUE(fs::exists(folder_ / "mine/notes"));
+}
+
+TEST_F(CorpusCommand, AFullDiskEndsWithExitCodeFourAndLeavesNothing) {
+  fs::create_directory(folder_ / "disk");
+  const std::string mount = "unshare -rm sh -c 'mount -t tmpfs -o size=200k tmpfs disk && ";
+  if (shell(mount + "true'").code != 0)
+    GTEST_SKIP() << "no file system may be mounted here, not even in a namespace of our own";
+  const Ended e = shell(
+      "export scalelaw; " + mount +
+      "{ $scalelaw corpus build --input text.txt --out disk/c --validation-fraction 0.1; echo code $?; ls -A disk; }'");
+  EXPECT_EQ(e.out, "code 4\n") << "files are left on the full disk, or another exit code";
+  EXPECT_THAT(e.err, testing::AllOf(testing::StartsWith("error: cannot write"), HasSubstr("No space left"),
+                                    HasSubstr("free some space")));
+}
+
+TEST_F(CorpusCommand, AFileSizeLimitIsLikeAFullDisk) {
+  const std::string message = failed(
+      4, "trap '' XFSZ; ulimit -f 100; $scalelaw corpus build --input text.txt --out c --validation-fraction 0.1");
+  EXPECT_THAT(message, HasSubstr("train.bin"));
+}
+
+TEST_F(CorpusCommand, AFolderThatCannotBeWrittenEndsWithExitCodeFour) {
+  EXPECT_THAT(failed(4, "$scalelaw corpus build --input text.txt --out text.txt/c", "text.txt/c"),
+              HasSubstr("text.txt"));
+}
+
+TEST_F(CorpusCommand, CtrlCEndsWithExitCode130AndLeavesNothing) {
+  int feed[2];
+  ASSERT_EQ(::pipe2(feed, O_CLOEXEC), 0);
+  const std::string out = (folder_ / "c").string();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(feed[0], STDIN_FILENO);
+    ::execl(kProgram.c_str(), "scalelaw", "--quiet", "corpus", "build", "--input", "-", "--out", out.c_str(), nullptr);
+    ::_exit(99);
+  }
+  ::close(feed[0]);
+  const std::string text = some_text(10'000);  // less than a chunk: the program waits for more
+  ASSERT_EQ(::write(feed[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  for (int i = 0; i < 1000 && !fs::exists(out + ".tmp/validation.bin"); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));  // until it has begun
+  }
+  ASSERT_TRUE(fs::exists(out + ".tmp/validation.bin"));
+  ASSERT_EQ(::kill(child, SIGINT), 0);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ::close(feed[1]);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 130) << status;
+  EXPECT_FALSE(fs::exists(out));
+  EXPECT_FALSE(fs::exists(out + ".tmp"));
+}
+
+}  // namespace
+}  // namespace scalelaw

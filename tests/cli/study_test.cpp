@@ -1,0 +1,184 @@
+// plan, study, run, simulate, status and doctor as programs: output, exit codes, what they leave behind.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <thread>
+
+#include "core/csv.hpp"
+#include "core/files.hpp"
+#include "core/json.hpp"
+
+namespace scalelaw {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace fs = std::filesystem;
+
+struct Result {
+  int code = -1;
+  std::string out, err;
+};
+
+class StudyCommand : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const char* name = ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    folder_ = fs::temp_directory_path() / fmt::format("scalelaw_cli_study_{}_{}", name, ::getpid());
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    write_file_atomic(
+        folder_ / "small.toml",
+        "[corpus]\npath = \"corpus\"\n[design]\nbudgets = [1e9, 2e9]\nmin_steps = 10\n"
+        "shapes = [{ d_model = 16, n_layer = 1 }, { d_model = 24, n_layer = 2 }]\nlearning_rates = [0.01, 0.02]\n");
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  /// Runs `scalelaw ARGUMENTS` in the test's folder.
+  Result scalelaw(const std::string& arguments, const std::string& before = "") const {
+    const std::string command =
+        fmt::format("cd '{}' && {} '{}/scalelaw' {} >'{}' 2>'{}'", folder_.string(), before, SCALELAW_BINARY_DIR,
+                    arguments, (folder_ / "out").string(), (folder_ / "err").string());
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text_file(folder_ / "out"),
+            read_text_file(folder_ / "err")};
+  }
+  void make_corpus() const {
+    const Result made = scalelaw("corpus synth --out corpus --tokens 3000000 --seed 1");
+    ASSERT_EQ(made.code, 0) << made.err;
+  }
+  std::string fake_backend(const std::string& extra = "") const {
+    return fmt::format(
+        "--backend command --set 'backend.command=[\"{}/test_study\", \"fake-trainer\", \"--job\", \"{{job}}\", "
+        "\"--out\", \"{{out}}\"{}]'",
+        SCALELAW_BINARY_DIR, extra);
+  }
+  static void expect_one_line_error(const Result& result, int code, const std::string& text) {
+    EXPECT_EQ(result.code, code) << result.err;
+    EXPECT_TRUE(result.err.starts_with("error: ")) << result.err;
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(text));
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(StudyCommand, PlanPrintsRunsTotalsAndAnEstimateWithoutACorpus) {
+  const Result result = scalelaw("plan small.toml");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("d16 L1"));
+  EXPECT_THAT(result.out, HasSubstr("8 runs in 2 jobs"));
+  EXPECT_THAT(result.out, HasSubstr("an estimate"));
+  EXPECT_THAT(result.out, HasSubstr("scripts/get_corpus.sh"));
+  EXPECT_FALSE(fs::exists(folder_ / "studies"));
+}
+
+TEST_F(StudyCommand, PlanNamesWhatIsLeftOut) {
+  const Result result = scalelaw("plan small.toml --set design.min_steps=50");
+  EXPECT_THAT(result.out, HasSubstr("left out: d24 L2 at 1e+09 FLOPs"));
+  EXPECT_THAT(result.out, HasSubstr("25 steps, fewer than min_steps = 50"));
+}
+
+TEST_F(StudyCommand, PlanAsCsvAndJsonHoldEveryRun) {
+  write_file_atomic(folder_ / "plan.csv", scalelaw("plan small.toml --format csv").out);
+  const CsvTable table = read_csv(folder_ / "plan.csv");
+  EXPECT_EQ(table.rows.size(), 8U);
+  const Json json = Json::parse(scalelaw("plan small.toml --format json").out);
+  ASSERT_EQ(json["runs"].size(), 8U);
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(json["runs"][i]["id"], table.rows[i][table.column("id")]);
+  EXPECT_EQ(Json::parse(scalelaw("plan small.toml --json -").out), json);
+}
+
+TEST_F(StudyCommand, AutoWithoutCudaSimulatesAndSaysHowToTrainOnTheCpu) {
+  const Result result = scalelaw("run small.toml --backend auto --out s", "CUDA_VISIBLE_DEVICES=");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(
+      result.out,
+      HasSubstr("simulated; to train on the CPU instead: scalelaw study small.toml --backend train --device cpu"));
+  EXPECT_THAT(result.out, HasSubstr("8 of 8 runs finished"));
+  const Result again = scalelaw("run small.toml --backend auto --out s", "CUDA_VISIBLE_DEVICES=");
+  EXPECT_THAT(again.out, HasSubstr("(8 before, 0 now"));
+}
+
+TEST_F(StudyCommand, SimulateWritesRecordsUnderStudiesNameAndStatusCountsThem) {
+  EXPECT_EQ(scalelaw("simulate small.toml").code, 0);
+  EXPECT_TRUE(fs::exists(folder_ / "studies" / "small" / "study.toml"));
+  const Result status = scalelaw("status studies/small");
+  EXPECT_EQ(status.code, 0) << status.err;
+  EXPECT_THAT(status.out, HasSubstr("8 completed, 0 diverged, 0 failed"));
+  EXPECT_EQ(Json::parse(scalelaw("status studies/small --json -").out)["completed"], 8);
+}
+
+TEST_F(StudyCommand, AMissingCorpusIsADataErrorThatNamesTheScript) {
+  expect_one_line_error(scalelaw("run small.toml " + fake_backend()), 3, "scripts/get_corpus.sh");
+  EXPECT_FALSE(fs::exists(folder_ / "studies")) << "nothing is left behind";
+}
+
+TEST_F(StudyCommand, WrongConfigsAndFoldersAreOneLineErrors) {
+  expect_one_line_error(scalelaw("run small.toml --set design.budget=[1e9]"), 2, "did you mean 'budgets'?");
+  expect_one_line_error(scalelaw("run none.toml"), 2, "no such config file");
+  expect_one_line_error(scalelaw("run small.toml --backend gpu"), 2, "--backend");
+  expect_one_line_error(scalelaw("status ."), 3, "is no study folder");
+  expect_one_line_error(scalelaw("run small.toml --backend train --device cuda", "CUDA_VISIBLE_DEVICES="), 4,
+                        "no CUDA device");
+}
+
+TEST_F(StudyCommand, RunsAnExternalProgramThroughTheJobProtocol) {
+  make_corpus();
+  const Result result = scalelaw("run small.toml --out s " + fake_backend());
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("8 of 8 runs finished"));
+}
+
+TEST_F(StudyCommand, AFailedJobGivesExitCodeOneAndItsReason) {
+  make_corpus();
+  const Result result = scalelaw("run small.toml --out s " + fake_backend(", \"--fail-shape\", \"d24 L2\""));
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.out, HasSubstr("failed: job"));
+  EXPECT_THAT(result.out, HasSubstr("the corpus is on fire"));
+  EXPECT_THAT(result.out, HasSubstr("4 of 8 runs finished"));
+}
+
+TEST_F(StudyCommand, InterruptedItEndsWith130AndSaysHowToGoOn) {
+  make_corpus();
+  const std::string slow = "run small.toml --out s " + fake_backend(", \"--step-ms\", \"40\"");
+  const Result stopped = scalelaw(slow, "timeout -s INT 0.5");
+  EXPECT_EQ(stopped.code, 124) << "timeout reports that it had to stop the program";
+  EXPECT_THAT(stopped.out, HasSubstr("interrupted; run the same command again to go on\n"));
+  const Result kept = scalelaw(slow, "timeout --preserve-status -s INT 0.3");
+  EXPECT_EQ(kept.code, 130);
+  const Result rest = scalelaw("run small.toml --out s " + fake_backend());
+  EXPECT_EQ(rest.code, 0) << rest.err;
+  EXPECT_THAT(rest.out, HasSubstr("8 of 8 runs finished"));
+  EXPECT_THAT(rest.out, HasSubstr("study.toml was rewritten")) << "the backend's command differs";
+}
+
+TEST_F(StudyCommand, QuietPrintsNothingAndJsonStandsAlone) {
+  const Result quiet = scalelaw("simulate small.toml --quiet");
+  EXPECT_EQ(quiet.out + quiet.err, "");
+  const Json json = Json::parse(scalelaw("simulate small.toml --out other --json -").out);
+  EXPECT_EQ(json["made"], 8);
+}
+
+TEST_F(StudyCommand, DoctorNamesEachCheckAndWhatToDo) {
+  const Result result = scalelaw("doctor");
+  EXPECT_EQ(result.code, 0) << result.err;
+  for (const char* name : {"CPU trainer", "CUDA trainer", "CUDA device", "corpus", "gnuplot", "disk"})
+    EXPECT_THAT(result.out, HasSubstr(name));
+  EXPECT_THAT(result.out, HasSubstr("missing corpus"));
+  EXPECT_THAT(result.out, HasSubstr("scripts/get_corpus.sh"));
+  make_corpus();
+  EXPECT_THAT(scalelaw("doctor --corpus corpus").out, HasSubstr("ok      corpus"));
+}
+
+}  // namespace
+}  // namespace scalelaw

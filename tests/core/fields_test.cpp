@@ -1,0 +1,167 @@
+#include "core/fields.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "temp_folder.hpp"
+
+namespace scalelaw {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+struct Part {
+  std::int64_t count = 3;
+  std::vector<double> rates = {0.5};
+};
+template <class Visit, FieldsOf<Part> T>
+void fields(Visit&& visit, T& p) {
+  visit("count", p.count, between(1, 10), "how many");
+  visit("rates", p.rates, positive(), "rates");
+}
+
+struct Whole {
+  bool flag = false;
+  double share = 0.25;
+  std::string kind = "linear";
+  std::optional<double> limit;
+  std::map<std::string, double> constants;
+  Part part;
+  std::vector<Part> parts;
+  std::vector<std::string> names;
+};
+template <class Visit, FieldsOf<Whole> T>
+void fields(Visit&& visit, T& w) {
+  visit("flag", w.flag, any(), "a flag");
+  visit("share", w.share, Rule{.low = 0, .high = 1, .high_open = true}, "a share");
+  visit("kind", w.kind, one_of({"linear", "cosine"}), "a kind");
+  visit("limit", w.limit, at_least(0), "a limit");
+  visit("constants", w.constants, any(), "constants");
+  visit("part", w.part, any(), "a part");
+  visit("parts", w.parts, any(), "parts");
+  visit("names", w.names, any(), "names");
+}
+
+Whole read(const char* text, Source source = {.name = "file.toml", .origin = {}}) {
+  Whole whole;
+  read_fields(Json::parse(text), whole, source);
+  return whole;
+}
+std::string error(const char* text, Source source = {.name = "file.toml", .origin = {}}) {
+  return error_of(source.code, [&] { (void)read(text, source); });
+}
+
+TEST(ReadFields, SetsWhatIsNamedAndKeepsTheRest) {
+  const Whole w = read(R"({"share": 0.5, "part": {"count": 7}, "constants": {"A": 2, "B": 0.5}, "names": ["x", "y"]})");
+  EXPECT_EQ(w.share, 0.5);
+  EXPECT_EQ(w.part.count, 7);
+  EXPECT_EQ(w.part.rates, std::vector<double>{0.5});
+  EXPECT_EQ(w.kind, "linear");
+  EXPECT_EQ(w.constants, (std::map<std::string, double>{{"A", 2}, {"B", 0.5}}));
+  EXPECT_EQ(w.names, (std::vector<std::string>{"x", "y"}));
+  EXPECT_FALSE(w.limit.has_value());
+}
+
+TEST(ReadFields, WritesBackWhatItReads) {
+  Whole w =
+      read(R"({"flag": true, "limit": 1e-300, "parts": [{"count": 1}, {"rates": [0.1, 0.3]}], "kind": "cosine"})");
+  const Json json = to_json_fields(w);
+  Whole again;
+  read_fields(json, again, Source{});
+  EXPECT_EQ(to_json_fields(again), json);
+  EXPECT_EQ(again.parts.size(), 2U);
+  EXPECT_EQ(again.parts[1].rates, (std::vector<double>{0.1, 0.3}));
+  EXPECT_EQ(again.limit, 1e-300);
+  EXPECT_EQ(json.size(), 8U) << "every field is written";
+}
+
+TEST(ReadFields, WritesNonFiniteNumbersAsNull) {
+  Whole w;
+  w.share = std::nan("");
+  w.constants["A"] = std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(to_json_fields(w)["share"].is_null());
+  EXPECT_TRUE(to_json_fields(w)["constants"]["A"].is_null());
+}
+
+TEST(ReadFields, NullClearsAnOptional) {
+  Whole w;
+  w.limit = 3;
+  read_fields(Json{{"limit", nullptr}}, w, Source{});
+  EXPECT_FALSE(w.limit.has_value());
+}
+
+TEST(ReadFields, TakesWholeNumbersInFloatingForm) {
+  EXPECT_EQ(read(R"({"part": {"count": 1e1}})").part.count, 10);
+  EXPECT_THAT(error(R"({"part": {"count": 2.5}})"), HasSubstr("part.count"));
+  EXPECT_THAT(error(R"({"part": {"count": 1e300}})"), HasSubstr("whole number"));
+}
+
+TEST(ReadFields, UnknownKeyNamesTheOneMeant) {
+  EXPECT_THAT(error(R"({"part": {"cuont": 1}})"),
+              testing::AllOf(HasSubstr("'part.cuont'"), HasSubstr("did you mean 'count'")));
+  const std::string far = error(R"({"zzzzzzzz": 1})");
+  EXPECT_THAT(far, testing::AllOf(Not(HasSubstr("did you mean")), HasSubstr("share"), HasSubstr("names")));
+}
+
+TEST(ReadFields, WrongTypesNameKeyAndTypeWanted) {
+  EXPECT_THAT(error(R"({"flag": 1})"), testing::AllOf(HasSubstr("'flag'"), HasSubstr("true or false")));
+  EXPECT_THAT(error(R"({"share": "x"})"), HasSubstr("a number"));
+  EXPECT_THAT(error(R"({"kind": 4})"), HasSubstr("a string"));
+  EXPECT_THAT(error(R"({"part": 4})"), HasSubstr("a table"));
+  EXPECT_THAT(error(R"({"names": "x"})"), HasSubstr("an array"));
+  EXPECT_THAT(error(R"({"constants": 1})"), HasSubstr("a table of numbers"));
+  EXPECT_THAT(error(R"({"constants": {"A": "x"}})"), HasSubstr("constants.A"));
+  EXPECT_THAT(error(R"({"parts": [{}, {"count": 0}]})"), HasSubstr("parts[1].count"));
+}
+
+TEST(ReadFields, RangesIncludeOrExcludeTheirEnds) {
+  EXPECT_EQ(read(R"({"share": 0})").share, 0);
+  EXPECT_THAT(error(R"({"share": 1})"), testing::AllOf(HasSubstr("'share' is 1"), HasSubstr("0 .. below 1")));
+  EXPECT_EQ(read(R"({"part": {"count": 10}})").part.count, 10);
+  EXPECT_THAT(error(R"({"part": {"count": 11}})"), HasSubstr("1 .. 10"));
+  EXPECT_THAT(error(R"({"part": {"rates": [1, 0]}})"), testing::AllOf(HasSubstr("part.rates[1]"), HasSubstr("> 0")));
+  EXPECT_THAT(error(R"({"limit": -1})"), HasSubstr(">= 0"));
+}
+
+TEST(ReadFields, NanIsNeverInRange) {
+  Whole w;
+  Json value = {{"share", 0.5}};
+  value["share"] = std::nan("");
+  error_of(ExitCode::usage, [&] { read_fields(value, w, Source{}); });
+}
+
+TEST(ReadFields, WrongChoiceNamesTheChoices) {
+  EXPECT_THAT(error(R"({"kind": "cosin"})"),
+              testing::AllOf(HasSubstr("linear | cosine"), HasSubstr("did you mean \"cosine\"")));
+}
+
+TEST(ReadFields, ErrorCarriesPlaceAndExitCodeOfTheSource) {
+  const Source source{
+      .name = "a.toml", .origin = {{"part", "a.toml:4"}, {"part.count", "a.toml:5"}}, .code = ExitCode::data};
+  EXPECT_THAT(error(R"({"part": {"count": 0}})", source), testing::StartsWith("a.toml:5: "));
+  EXPECT_THAT(error(R"({"part": {"x": 0}})", source), testing::StartsWith("a.toml:4: "));
+  EXPECT_THAT(error(R"({"share": 7})", source), testing::StartsWith("a.toml: "));
+}
+
+TEST(Rules, DescribeThemselves) {
+  EXPECT_EQ(describe(any()), "");
+  EXPECT_EQ(describe(at_least(2)), ">= 2");
+  EXPECT_EQ(describe(positive()), "> 0");
+  EXPECT_EQ(describe(between(0, 1)), "0 .. 1");
+  EXPECT_EQ(describe(Rule{.high = 5, .high_open = true}), "< 5");
+  EXPECT_EQ(describe(one_of({"a", "b"})), "a | b");
+}
+
+TEST(NearestWord, FindsTyposAndNothingElse) {
+  const std::vector<std::string> words = {"d_model", "n_layer", "tokens", "batch_tokens"};
+  EXPECT_EQ(nearest_word("d_modle", words), "d_model");
+  EXPECT_EQ(nearest_word("token", words), "tokens");
+  EXPECT_EQ(nearest_word("bach_token", words), "batch_tokens");
+  EXPECT_EQ(nearest_word("completely", words), "");
+  EXPECT_EQ(nearest_word("x", {}), "");
+}
+
+}  // namespace
+}  // namespace scalelaw

@@ -1,0 +1,115 @@
+#include "design/config.hpp"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "core/files.hpp"
+
+namespace scalelaw {
+namespace {
+
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+class Config : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / fmt::format("scalelaw_config_{}_{}",
+                                                      ::testing::UnitTest::GetInstance()->current_test_info()->name(),
+                                                      ::getpid());
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  StudyConfig read(const std::string& text, const std::vector<std::string>& overrides = {}) const {
+    write_file_atomic(folder_ / "mine.toml", text);
+    return read_study_config(folder_ / "mine.toml", overrides);
+  }
+  void expect_error(const std::string& text, const std::vector<std::string>& parts) const {
+    try {
+      (void)read(text);
+      FAIL() << "accepted: " << text;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ExitCode::usage);
+      EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos);
+      for (const auto& part : parts) EXPECT_THAT(e.what(), HasSubstr(part));
+    }
+  }
+  fs::path folder_;
+};
+
+TEST_F(Config, TakesItsNameFromTheFile) {
+  EXPECT_EQ(read("[design]\nbudgets = [1e10]\n").name, "mine");
+  EXPECT_EQ(read("name = \"other\"\n[design]\nbudgets = [1e10]\n").name, "other");
+}
+
+TEST_F(Config, ResolvedTomlReadsBackToTheSameConfig) {
+  StudyConfig config = read(
+      "[design]\nbudgets = [1e10, 3.3e11]\nshapes = [{ d_model = 16, n_layer = 2 }]\n"
+      "[simulation.params]\nE = 1.5\n[optimizer]\nbeta2_half_life_tokens = 1e5\n"
+      "[backend]\ncommand = [\"a \\\"b\\\"\", \"{job}\"]\n");
+  const StudyConfig again = read(to_toml(to_json_fields(config)));
+  EXPECT_EQ(to_json_fields(again), to_json_fields(config));
+}
+
+TEST_F(Config, OverridesWin) {
+  EXPECT_EQ(read("[design]\nbudgets = [1e10]\n", {"design.seeds=[1, 2]"}).design.seeds,
+            (std::vector<std::int64_t>{1, 2}));
+}
+
+TEST_F(Config, ErrorsNameFileLineKeyAndWhatIsAllowed) {
+  expect_error("[design]\nbudgets = [1e10]\nbatch_token = 256\n",
+               {"mine.toml:3", "design.batch_token", "did you mean 'batch_tokens'?"});
+  expect_error("[design]\nbudgets = [-1]\n", {"mine.toml:2", "design.budgets[0]", "> 0"});
+  expect_error("[design]\nbudgets = 1e10\n", {"must be an array"});
+  expect_error("[design]\nkind = \"isoflops\"\n", {"grid | isoflop", "did you mean \"isoflop\"?"});
+}
+
+TEST_F(Config, IsCheckedAsAWhole) {
+  expect_error("", {"design.budgets", "isoflop"});
+  expect_error("[design]\nkind = \"grid\"\ndepths = [1]\ntokens = [100000]\n", {"design.widths"});
+  expect_error("[design]\nbudgets = [1e10]\nlearning_rates = []\n", {"design.learning_rates", "mine.toml:3"});
+  expect_error("[design]\nbudgets = [1e10]\nseeds = []\n", {"design.seeds"});
+  expect_error("[design]\nbudgets = [1e10]\nshapes = [{ d_model = 20, n_layer = 1 }]\n",
+               {"design.shapes[0].d_model", "multiple"});
+  expect_error("[design]\nbudgets = [1e10]\nshapes = [{ d_model = 16 }]\n", {"design.shapes[0]", "n_layer"});
+  expect_error("[design]\nbudgets = [1e10]\nbatch_tokens = 100\n",
+               {"design.batch_tokens", "multiple of model.context"});
+  expect_error("[design]\nbudgets = [1e10]\naspect_min = 20\n", {"design.aspect_min", "aspect_max"});
+  expect_error("[design]\nbudgets = [1e10]\n[backend]\nkind = \"command\"\n", {"backend.command"});
+  expect_error("[design]\nbudgets = [1e10]\n[model]\nd_head = 7\n", {"model.d_head", "even"});
+  expect_error("name = \"a/b\"\n[design]\nbudgets = [1e10]\n", {"name"});
+  expect_error("[design]\nbudgets = [1e10]\n[optimizer]\nwarmup = 0.9\n", {"optimizer.warmup"});
+}
+
+TEST_F(Config, EveryShippedStudyIsValid) {
+  for (const auto& entry : fs::recursive_directory_iterator(fs::path(SCALELAW_SOURCE_DIR) / "configs")) {
+    if (entry.path().extension() != ".toml") continue;
+    EXPECT_NO_THROW((void)read_study_config(entry.path())) << entry.path();
+  }
+}
+
+TEST(ConfigReference, IsTheTableOfTheDocumentation) {
+  const std::string doc = read_text_file(fs::path(SCALELAW_SOURCE_DIR) / "docs" / "CONFIG.md");
+  const auto begin = doc.find("| key |");
+  ASSERT_NE(begin, std::string::npos);
+  const auto end = doc.find("\n\n", begin);
+  EXPECT_EQ(doc.substr(begin, end == std::string::npos ? end : end + 1 - begin), config_reference())
+      << "replace the table of docs/CONFIG.md by the output of: scalelaw doctor --config-keys";
+}
+
+TEST(ConfigReference, NamesEveryLeafOfTheJsonForm) {
+  const std::string table = config_reference();
+  const Json config = to_json_fields(StudyConfig());
+  for (const auto& [section, value] : config.items()) {
+    if (!value.is_object()) continue;
+    for (const auto& [key, item] : value.items()) {
+      if (item.is_object() && !item.empty()) continue;  // a nested table: its own keys are listed
+      EXPECT_THAT(table, HasSubstr(fmt::format("| `{}.{}` |", section, key)));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace scalelaw

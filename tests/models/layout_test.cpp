@@ -1,0 +1,82 @@
+#include "models/layout.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "law/shape.hpp"
+
+namespace scalelaw {
+namespace {
+
+ModelSpec shape(std::int64_t d_model, std::int64_t n_layer, bool tied) {
+  ModelSpec m;
+  m.d_model = d_model;
+  m.n_layer = n_layer;
+  m.d_head = 8;
+  m.n_head = d_model / 8;
+  m.d_ff = 3 * d_model;
+  m.tie_embeddings = tied;
+  return m;
+}
+
+TEST(Layout, HoldsExactlyTheParametersThatAreCounted) {
+  for (const bool tied : {false, true}) {
+    for (const std::int64_t d : {8, 24, 64}) {
+      for (const std::int64_t layers : {1, 2, 5}) {
+        const ModelSpec m = shape(d, layers, tied);
+        const Layout layout = make_layout(m);
+        const ParamCounts counts = count_params(m);
+        std::map<std::string, std::int64_t> groups;
+        std::int64_t offset = 0;
+        for (const Slice& slice : layout.slices) {
+          EXPECT_EQ(slice.offset, offset) << slice.name;
+          offset += slice.size();
+          groups[slice.group] += slice.size();
+        }
+        EXPECT_EQ(layout.params, offset);
+        EXPECT_EQ(layout.params, counts.total);
+        EXPECT_EQ(groups["embedding"], counts.embedding);
+        EXPECT_EQ(groups["attention"], counts.attention);
+        EXPECT_EQ(groups["mlp"], counts.mlp);
+        EXPECT_EQ(groups["head"], counts.head);
+        EXPECT_LE(layout.decayed, layout.params);
+      }
+    }
+  }
+}
+
+TEST(Layout, RefusesAnImpossibleShape) {
+  ModelSpec m = shape(16, 1, false);
+  m.n_head = 3;
+  EXPECT_THROW((void)make_layout(m), Error);
+}
+
+TEST(Initialize, DependsOnSeedAndNameOnlyAndHasTheStatedScale) {
+  const Layout small = make_layout(shape(16, 1, false)), deep = make_layout(shape(16, 4, false));
+  std::vector<float> a(static_cast<std::size_t>(small.params)), b(static_cast<std::size_t>(deep.params));
+  initialize(small, 3, a);
+  initialize(deep, 3, b);
+  const Slice& up = small.at("layers.0.mlp.up");
+  for (std::int64_t i = 0; i < up.size(); ++i) {
+    ASSERT_EQ(a[static_cast<std::size_t>(up.offset + i)],
+              b[static_cast<std::size_t>(deep.at("layers.0.mlp.up").offset + i)]);
+  }
+  for (const Slice& slice : deep.slices) {
+    double square = 0;
+    for (std::int64_t i = 0; i < slice.size(); ++i) {
+      const double x = b[static_cast<std::size_t>(slice.offset + i)];
+      square += x * x;
+    }
+    // the sample deviation of n normals is within 4 / sqrt(2 n) of the true one but once in 16,000 times
+    const auto n = static_cast<double>(slice.size());
+    EXPECT_NEAR(std::sqrt(square / n) / slice.init_std, 1, 4 / std::sqrt(2 * n)) << slice.name;
+  }
+  EXPECT_DOUBLE_EQ(deep.at("layers.3.mlp.down").init_std, 1 / std::sqrt(48.0) / std::sqrt(8.0));
+  initialize(deep, 4, b);
+  EXPECT_NE(a[static_cast<std::size_t>(up.offset)], b[static_cast<std::size_t>(deep.at("layers.0.mlp.up").offset)]);
+}
+
+}  // namespace
+}  // namespace scalelaw

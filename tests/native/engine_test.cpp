@@ -1,0 +1,266 @@
+// The whole native step against the model in plain double loops, and its promises: isolation, determinism, errors.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "core/rng.hpp"
+#include "models/native/native.hpp"
+#include "native/reference_model.hpp"
+
+namespace scalelaw {
+namespace {
+
+using Index = std::int64_t;
+
+/// Parameters, gradients and a batch of K members, bound to an engine.
+struct Members {
+  Layout layout;
+  Index members, windows;
+  std::vector<float> parameters, gradients, losses;
+  std::vector<std::int64_t> inputs, targets;
+
+  Members(const ModelSpec& model, Index k, Index count)
+      : layout(make_layout(model)),
+        members(k),
+        windows(count),
+        parameters(static_cast<std::size_t>(k * layout.params)),
+        gradients(parameters.size(), std::numeric_limits<float>::quiet_NaN()),  // must be overwritten
+        losses(static_cast<std::size_t>(k)) {
+    for (Index member = 0; member < k; ++member) initialize(layout, 10 + member, parameters_of(member));
+    Rng rng = make_rng(7, "tokens");
+    const auto tokens = static_cast<std::size_t>(k * windows * model.context);
+    const auto draw = [&] { return static_cast<Index>(uniform_below(rng, static_cast<std::uint64_t>(model.vocab))); };
+    for (std::size_t i = 0; i < tokens; ++i) {
+      inputs.push_back(draw());
+      targets.push_back(draw());
+    }
+  }
+  std::span<float> parameters_of(Index member) { return row(parameters, member); }
+  std::span<float> gradients_of(Index member) { return row(gradients, member); }
+  [[nodiscard]] Engine engine(const std::string& instruction_set = "auto") {
+    return make_native_engine(layout, {members, parameters.data(), gradients.data()}, instruction_set);
+  }
+  [[nodiscard]] Batch batch() const { return {inputs.data(), targets.data(), windows}; }
+  void step(const std::string& instruction_set = "auto") {
+    engine(instruction_set).loss_and_grad(batch(), losses.data());
+  }
+  [[nodiscard]] reference::Result expected(Index member) {
+    const auto p = parameters_of(member);
+    const std::vector<double> wide(p.begin(), p.end());
+    const auto tokens = static_cast<std::size_t>(windows * layout.model.context);
+    const auto at = static_cast<std::size_t>(member) * tokens;
+    return reference::loss_and_grad(layout, wide, std::span(inputs).subspan(at, tokens),
+                                    std::span(targets).subspan(at, tokens));
+  }
+
+ private:
+  std::span<float> row(std::vector<float>& of, Index member) const {
+    return std::span(of).subspan(static_cast<std::size_t>(member * layout.params),
+                                 static_cast<std::size_t>(layout.params));
+  }
+};
+
+template <class A, class B>
+double relative_distance(const A& found, const B& expected) {
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double d = static_cast<double>(found[i]) - static_cast<double>(expected[i]);
+    difference += d * d;
+    size += static_cast<double>(expected[i]) * static_cast<double>(expected[i]);
+  }
+  return std::sqrt(difference / size);
+}
+
+ModelSpec model(Index layers, Index heads, Index d_head, Index d_ff, Index context, Index vocab, bool tied = false) {
+  return {.d_model = heads * d_head,
+          .n_layer = layers,
+          .d_head = d_head,
+          .n_head = heads,
+          .d_ff = d_ff,
+          .context = context,
+          .vocab = vocab,
+          .tie_embeddings = tied};
+}
+
+TEST(ReferenceModel, GradientIsTheSlopeOfTheLoss) {
+  for (const bool tied : {false, true}) {
+    Members m(model(2, 2, 4, 12, 5, 7, tied), 1, 2);
+    std::vector<double> p(m.parameters.begin(), m.parameters.end());
+    const reference::Result at = reference::loss_and_grad(m.layout, p, m.inputs, m.targets);
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      constexpr double kStep = 1e-5;
+      const double here = p[i];
+      p[i] = here + kStep;
+      const double up = reference::loss_and_grad(m.layout, p, m.inputs, m.targets).loss;
+      p[i] = here - kStep;
+      const double down = reference::loss_and_grad(m.layout, p, m.inputs, m.targets).loss;
+      p[i] = here;
+      ASSERT_NEAR(at.gradients[i], (up - down) / (2 * kStep), 1e-8) << "parameter " << i << " tied " << tied;
+    }
+  }
+}
+
+struct ShapeCase {
+  ModelSpec spec;
+  Index windows;
+};
+class NativeShapes : public testing::TestWithParam<ShapeCase> {};
+
+TEST_P(NativeShapes, LossesAndGradientsEqualTheReferenceOnEveryInstructionSet) {
+  const auto& [spec, windows] = GetParam();
+  Members m(spec, 1, windows);
+  const reference::Result expected = m.expected(0);
+  for (const std::string& instruction_set : native_instruction_sets()) {
+    std::fill(m.gradients.begin(), m.gradients.end(), std::numeric_limits<float>::quiet_NaN());
+    m.step(instruction_set);
+    EXPECT_NEAR(m.losses[0], expected.loss, 2e-6 * expected.loss) << instruction_set;
+    for (const Slice& slice : m.layout.slices) {
+      const auto at = static_cast<std::size_t>(slice.offset), size = static_cast<std::size_t>(slice.size());
+      EXPECT_LT(
+          relative_distance(std::span(m.gradients).subspan(at, size), std::span(expected.gradients).subspan(at, size)),
+          1e-5)
+          << instruction_set << " " << slice.name;
+    }
+    std::vector<float> window_losses(static_cast<std::size_t>(windows));
+    m.engine(instruction_set).window_losses(m.batch(), window_losses.data());
+    EXPECT_LT(relative_distance(window_losses, expected.window_losses), 1e-6) << instruction_set;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, NativeShapes,
+    testing::Values(ShapeCase{model(2, 2, 8, 64, 64, 256), 4}, ShapeCase{model(2, 3, 8, 96, 64, 256), 3},
+                    ShapeCase{model(2, 4, 8, 128, 32, 256), 9}, ShapeCase{model(1, 3, 16, 192, 64, 128), 3},
+                    ShapeCase{model(2, 4, 16, 256, 33, 100), 5}, ShapeCase{model(1, 2, 32, 40, 17, 61, true), 9},
+                    ShapeCase{model(1, 1, 64, 72, 130, 40), 2}, ShapeCase{model(2, 2, 16, 128, 1, 50, true), 3},
+                    // widths that are no whole vectors: the padding must not show
+                    ShapeCase{model(2, 3, 2, 5, 7, 11), 40}, ShapeCase{model(1, 3, 6, 17, 21, 13, true), 2},
+                    ShapeCase{model(1, 5, 4, 9, 40, 33), 4}, ShapeCase{model(1, 1, 10, 30, 3, 3), 1},
+                    ShapeCase{model(1, 2, 12, 50, 12, 300), 2}, ShapeCase{model(1, 1, 24, 290, 5, 9, true), 2}));
+
+TEST(NativeEngine, StackedMembersEqualSeparateOnesToTheBit) {
+  const ModelSpec spec = model(2, 2, 8, 64, 16, 50);
+  Members together(spec, 3, 5);
+  together.step();
+  for (Index k = 0; k < 3; ++k) {
+    Members alone(spec, 1, 5);
+    const auto p = together.parameters_of(k);
+    alone.parameters.assign(p.begin(), p.end());
+    const std::size_t tokens = alone.inputs.size();
+    std::copy_n(together.inputs.begin() + k * static_cast<Index>(tokens), tokens, alone.inputs.begin());
+    std::copy_n(together.targets.begin() + k * static_cast<Index>(tokens), tokens, alone.targets.begin());
+    alone.step();
+    EXPECT_EQ(alone.losses[0], together.losses[static_cast<std::size_t>(k)]);
+    const auto g = together.gradients_of(k);
+    EXPECT_EQ(alone.gradients, std::vector<float>(g.begin(), g.end()));
+  }
+}
+
+TEST(NativeEngine, NotANumberStaysInItsMember) {
+  // odd widths: garbage in the padding must not survive either
+  for (const ModelSpec& spec : {model(2, 2, 8, 64, 16, 50), model(1, 3, 6, 17, 21, 13, true)}) {
+    Members clean(spec, 3, 4), sick(spec, 3, 4);
+    const Engine engine = sick.engine();
+    clean.step();
+    for (const float poison :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 1e30F}) {
+      std::fill(sick.parameters_of(1).begin(), sick.parameters_of(1).end(), poison);
+      engine.loss_and_grad(sick.batch(), sick.losses.data());
+      engine.loss_and_grad(sick.batch(), sick.losses.data());
+      for (const Index k : {0, 2}) {
+        EXPECT_EQ(sick.losses[static_cast<std::size_t>(k)], clean.losses[static_cast<std::size_t>(k)]);
+        EXPECT_TRUE(std::ranges::equal(sick.gradients_of(k), clean.gradients_of(k)));
+      }
+    }
+    std::fill(sick.parameters_of(1).begin(), sick.parameters_of(1).end(), std::numeric_limits<float>::quiet_NaN());
+    engine.loss_and_grad(sick.batch(), sick.losses.data());
+    EXPECT_TRUE(std::isnan(sick.losses[1]));
+    std::vector<float> window_losses(12);
+    engine.window_losses(sick.batch(), window_losses.data());
+    for (std::size_t w = 0; w < 12; ++w) EXPECT_EQ(std::isnan(window_losses[w]), w / 4 == 1) << w;
+  }
+}
+
+TEST(NativeEngine, OneBadParameterMakesTheLossNotANumber) {
+  Members m(model(2, 2, 8, 64, 16, 50), 1, 2);
+  for (const Slice& slice : m.layout.slices) {
+    if (slice.name == "embedding") continue;  // only rows of tokens in the batch matter
+    const auto at = static_cast<std::size_t>(slice.offset);
+    const float before = m.parameters[at];
+    m.parameters[at] = std::numeric_limits<float>::quiet_NaN();
+    m.step();
+    EXPECT_TRUE(std::isnan(m.losses[0])) << slice.name;
+    m.parameters[at] = before;
+  }
+}
+
+TEST(NativeEngine, SameResultsEveryTimeAndForAnyBatchBefore) {
+  const ModelSpec spec = model(2, 2, 8, 64, 16, 50);
+  Members first(spec, 1, 7), again(spec, 1, 7);
+  first.step();
+  const Engine engine = again.engine();
+  engine.loss_and_grad({again.inputs.data(), again.targets.data(), 2}, again.losses.data());
+  std::vector<float> window_losses(7);
+  engine.window_losses(again.batch(), window_losses.data());
+  engine.loss_and_grad(again.batch(), again.losses.data());
+  EXPECT_EQ(first.losses, again.losses);
+  EXPECT_EQ(first.gradients, again.gradients);
+}
+
+TEST(NativeEngine, DescendsAlongItsGradient) {
+  Members m(model(2, 2, 8, 64, 16, 50), 1, 4);
+  m.step();
+  const float before = m.losses[0];
+  for (int step = 0; step < 50; ++step) {
+    for (std::size_t i = 0; i < m.parameters.size(); ++i) m.parameters[i] -= 0.3F * m.gradients[i];
+    m.step();
+  }
+  EXPECT_LT(m.losses[0], 0.7F * before);
+}
+
+TEST(NativeEngine, KeepsTheCallersTreatmentOfDenormals) {
+  Members m(model(1, 1, 8, 16, 4, 9), 1, 1);
+  m.step();
+  volatile float small = std::numeric_limits<float>::min();
+  small = small / 4;
+  EXPECT_GT(small, 0.0F);
+}
+
+TEST(NativeEngine, NamesItsInstructionSet) {
+  Members m(model(1, 1, 8, 16, 4, 9), 1, 1);
+  for (const std::string& name : native_instruction_sets()) EXPECT_EQ(m.engine(name).name, "native " + name);
+  EXPECT_EQ(m.engine().name, "native " + native_instruction_sets().front());
+}
+
+void expect_error(ExitCode code, const std::string& text, const std::function<void()>& action) {
+  try {
+    action();
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), code);
+    EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+  }
+}
+
+TEST(NativeEngine, RefusesWhatItCannotDo) {
+  ModelSpec large = model(1, 1, 128, 16, 4, 9);
+  expect_error(ExitCode::usage, "d_head up to 64, this is 128; use engine = \"torch\"",
+               [&] { Members(large, 1, 1).step(); });
+  large = model(1, 1, 8, 16, 513, 9);
+  expect_error(ExitCode::usage, "context up to 512, this is 513", [&] { Members(large, 1, 1).step(); });
+  large = model(1, 1, 8, 16, 4, 65537);
+  expect_error(ExitCode::usage, "vocab up to 65536", [&] { Members(large, 1, 1).step(); });
+  EXPECT_EQ(native_refusal(model(1, 1, 64, 16, 512, 65536)), "");
+  Members m(model(1, 1, 8, 16, 4, 9), 1, 1);
+  expect_error(ExitCode::device, "instruction set 'mmx' is not available", [&] { m.step("mmx"); });
+  m.targets[1] = 9;
+  EXPECT_THROW(m.step(), std::logic_error);
+  m.targets[1] = -1;
+  EXPECT_THROW(m.step(), std::logic_error);
+}
+
+}  // namespace
+}  // namespace scalelaw

@@ -1,0 +1,187 @@
+#include "report/html.hpp"
+
+#include <gmock/gmock.h>
+
+#include <regex>
+
+#include "core/files.hpp"
+#include "report/figures.hpp"
+#include "report/synthetic.hpp"
+#include "report/text.hpp"
+
+namespace scalelaw {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::string page_of(const Analysis& analysis) { return report_html(analysis, make_figures(analysis)); }
+
+/// The page without the embedded library: the part that is ours.
+std::string own_part(const std::string& page) {
+  const std::size_t plotly = page.find("<script>");
+  const std::size_t end = page.find("</script>", plotly);
+  return page.substr(0, plotly) + page.substr(end);
+}
+
+Json figures_of(const std::string& page) {
+  const std::string open = "id=\"figures\">";
+  const std::size_t begin = page.find(open) + open.size();
+  return Json::parse(page.substr(begin, page.find("</script>", begin) - begin));
+}
+
+/// Every element that was opened is closed, in order; void elements stand alone. Returns what is wrong, or nothing.
+std::string unbalanced(const std::string& html) {
+  static const std::set<std::string> kVoid = {"meta", "br", "link", "img", "hr"};
+  std::vector<std::string> open;
+  std::size_t at = 0;
+  while ((at = html.find('<', at)) != std::string::npos) {
+    if (html.compare(at, 2, "<!") == 0) {
+      at = html.find('>', at);
+      continue;
+    }
+    const bool closing = html[at + 1] == '/';
+    const std::size_t start = at + (closing ? 2 : 1);
+    const std::size_t end = html.find_first_of(" >\n", start);
+    const std::string name = html.substr(start, end - start);
+    at = html.find('>', end);
+    if (closing) {
+      if (open.empty() || open.back() != name)
+        return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
+      open.pop_back();
+    } else if (!kVoid.contains(name)) {
+      open.push_back(name);
+      if (name == "script" || name == "style") at = html.find("</" + name, at);
+    }
+  }
+  return open.empty() ? "" : "<" + open.back() + "> is never closed";
+}
+
+TEST(ReportPage, EveryElementIsClosedInOrder) { EXPECT_EQ(unbalanced(page_of(test::toy_analysis())), ""); }
+
+TEST(ReportPage, TheBalanceCheckSeesAMissingEnd) {
+  EXPECT_NE(unbalanced("<p><b>x</p>"), "");
+  EXPECT_NE(unbalanced("<p>x"), "");
+}
+
+TEST(ReportPage, HoldsEverySectionOnceAndAPlaceForEveryFigure) {
+  const std::string page = page_of(test::toy_analysis());
+  for (const char* id : {"answers", "isoflop", "allocation", "loss", "surface", "conventions", "sweeps", "curves",
+                         "excluded", "provenance"}) {
+    const std::string open = fmt::format("<section id=\"{}\">", id);
+    EXPECT_THAT(page, HasSubstr(open));
+    EXPECT_EQ(page.find(open), page.rfind(open)) << id;
+  }
+  const Json figures = figures_of(page);
+  EXPECT_EQ(figures.size(), 8U);
+  for (const auto& figure : figures) {
+    EXPECT_THAT(page, HasSubstr(fmt::format("id=\"plot_{}\"", figure.at("id").get<std::string>())));
+    EXPECT_FALSE(figure.at("data").empty());
+  }
+}
+
+TEST(ReportPage, LoadsNothingFromAnywhere) {
+  const std::string page = own_part(page_of(test::toy_analysis()));
+  EXPECT_THAT(page,
+              HasSubstr("Content-Security-Policy\" content=\"default-src 'none'; base-uri 'none'; form-action 'none'; "
+                        "script-src 'unsafe-inline'"));
+  EXPECT_THAT(page, Not(HasSubstr("http://")));
+  EXPECT_THAT(page, Not(HasSubstr("https://")));
+  EXPECT_THAT(page, Not(HasSubstr(" src=")));
+  EXPECT_THAT(page, Not(HasSubstr("@import")));
+  EXPECT_THAT(page, Not(HasSubstr("scattergl")));
+}
+
+TEST(ReportPage, NamesFromOutsideCannotBecomeMarkupOrEndAScript) {
+  Analysis analysis = test::toy_analysis();
+  const std::string evil = "</script><img src=x onerror=alert(1)>\"'&";
+  analysis.study = evil;
+  analysis.warnings = {evil};
+  analysis.selection.excluded = {{evil, evil}};
+  analysis.comparison->first = evil;
+  analysis.records[0].context.device = evil;
+  for (auto& o : analysis.selection.observations) o.shape = evil;
+  for (auto& s : analysis.selection.sweeps) s.shape = evil, s.status = evil;
+  for (auto& c : analysis.curves) c.shape = evil;
+  const std::string page = page_of(analysis);
+  EXPECT_THAT(page, Not(HasSubstr(evil)));
+  EXPECT_THAT(own_part(page), Not(HasSubstr("<img")));
+  EXPECT_EQ(unbalanced(page), "");
+  // Data, Plotly, page script: three ends and no more.
+  std::size_t ends = 0;
+  for (std::size_t at = page.find("</script"); at != std::string::npos; at = page.find("</script", at + 1)) ++ends;
+  EXPECT_EQ(ends, 3U);
+  // Plotly reads a little markup in texts: what it gets must hold entities.
+  const Json figures = figures_of(page);
+  EXPECT_THAT(figures.dump(), Not(HasSubstr("<img")));
+}
+
+TEST(ReportPage, BytesThatAreNotTextDoNotStopIt) {
+  Analysis analysis = test::toy_analysis();
+  for (auto& s : analysis.selection.sweeps) s.shape = "caf\xE9";
+  EXPECT_NO_THROW(static_cast<void>(page_of(analysis)));
+}
+
+TEST(ReportPage, AFitThatDidNotConvergeAlwaysSaysSo) {
+  Analysis analysis = test::toy_analysis();
+  EXPECT_THAT(page_of(analysis), Not(HasSubstr("not converged")));
+  analysis.parametric.convergence.status = "stalled";
+  EXPECT_THAT(headline_section(analysis), HasSubstr("not converged: stalled"));
+  EXPECT_THAT(summary_text(analysis, "s"), HasSubstr("not converged: stalled"));
+  analysis.conventions[1].isoflop.convergence.status = "too_few_points";
+  EXPECT_THAT(conventions_section(analysis), HasSubstr("not converged: too_few_points"));
+}
+
+TEST(ReportPage, SaysSimulatedInTheTitleOfASimulatedStudy) {
+  Analysis analysis = test::toy_analysis();
+  EXPECT_THAT(page_of(analysis), HasSubstr("<title>toy: trained study</title>"));
+  analysis.records = test::toy_records("simulated");
+  EXPECT_THAT(page_of(analysis), HasSubstr("<title>toy: simulated study (no model was trained)</title>"));
+  EXPECT_THAT(page_of(analysis), HasSubstr("<h1>toy: simulated study (no model was trained)</h1>"));
+}
+
+TEST(ReportPage, NamesWhatWasLeftOutAndWhy) {
+  const std::string text = excluded_section(test::toy_analysis());
+  EXPECT_THAT(text, HasSubstr("0123456789abcdef"));
+  EXPECT_THAT(text, HasSubstr("diverged at step 12"));
+  EXPECT_THAT(text, HasSubstr("edge_high"));
+}
+
+TEST(ReportPage, FlagsAParameterThatTheRunsDoNotIdentify) {
+  EXPECT_THAT(headline_section(test::toy_analysis()), HasSubstr("not identified by these runs"));
+}
+
+TEST(ReportPage, AnEmptyStudyStillMakesAPage) {
+  Analysis analysis;
+  analysis.study = "empty";
+  const std::string page = page_of(analysis);
+  EXPECT_EQ(unbalanced(page), "");
+  EXPECT_THAT(page, HasSubstr("not converged: too_few_points"));
+  EXPECT_TRUE(figures_of(page).empty());
+}
+
+TEST(ReportPage, SameAnalysisGivesTheSameBytes) {
+  EXPECT_EQ(page_of(test::toy_analysis()), page_of(test::toy_analysis()));
+}
+
+TEST(ScriptJson, HasNoAngleBracketAndReadsBackTheSame) {
+  const Json value = {{"a", "</script><!--"}, {"b", NAN}, {"c", "10¹¹"}};
+  const std::string text = script_json(value);
+  EXPECT_THAT(text, Not(HasSubstr("<")));
+  const Json back = Json::parse(text);
+  EXPECT_EQ(back.at("a"), value.at("a"));
+  EXPECT_TRUE(back.at("b").is_null());
+  EXPECT_EQ(back.at("c"), value.at("c"));
+}
+
+TEST(ReportText, WritesPowersOfTen) {
+  EXPECT_EQ(power_text(1e11), "10¹¹");
+  EXPECT_EQ(power_text(1.58e-12), "1.58×10⁻¹²");
+  EXPECT_EQ(power_text(3e10), "3×10¹⁰");
+  EXPECT_EQ(power_text(9.999e11), "10¹²");
+}
+
+TEST(ReportText, EscapesHtml) { EXPECT_EQ(html_escape("<a href=\"x\">&'"), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;"); }
+
+}  // namespace
+}  // namespace scalelaw

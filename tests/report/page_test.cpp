@@ -1,0 +1,139 @@
+// The page in a real browser, and the plots through a real gnuplot.
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/files.hpp"
+#include "report/figures.hpp"
+#include "report/gnuplot.hpp"
+#include "report/html.hpp"
+#include "report/synthetic.hpp"
+
+namespace scalelaw {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+fs::path fresh_folder(const std::string& name) {
+  const fs::path folder = fs::path(testing::TempDir()) / ("scalelaw_report_" + name);
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  return folder;
+}
+
+/// The Python that may have playwright: $SCALELAW_PYTHON, the project's own environment, or python3.
+std::string python() {
+  if (const char* given = std::getenv("SCALELAW_PYTHON")) return given;
+  const fs::path own = fs::path(SCALELAW_SOURCE_DIR) / ".venv/bin/python";
+  return fs::exists(own) ? own.string() : "python3";
+}
+
+struct CheckResult {
+  int code = 0;
+  std::string output;
+};
+
+CheckResult check_page(const fs::path& page) {
+  const fs::path log = page.parent_path() / "check.txt";
+  const std::string command = fmt::format("'{}' '{}/tests/report/check_page.py' '{}' > '{}' 2>&1", python(),
+                                          SCALELAW_SOURCE_DIR, page.string(), log.string());
+  const int status = std::system(command.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text_file(log)};
+}
+
+TEST(ReportInBrowser, EveryPlotIsDrawnWithoutErrorRequestOrPolicyViolation) {
+  const fs::path folder = fresh_folder("browser");
+  const Analysis analysis = test::toy_analysis();
+  write_file_atomic(folder / "report.html", report_html(analysis, make_figures(analysis)));
+  const CheckResult result = check_page(folder / "report.html");
+  if (result.code == 77 || result.code == 127) GTEST_SKIP() << "no browser to check with: " << result.output;
+  EXPECT_EQ(result.code, 0) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("8 plots drawn, 10 sections"));
+}
+
+TEST(ReportInBrowser, TheCheckSeesABrokenFigureAndAForeignRequest) {
+  const fs::path folder = fresh_folder("broken");
+  const Analysis analysis = test::toy_analysis();
+  std::string page = report_html(analysis, make_figures(analysis));
+  const std::string place = "id=\"plot_isoflop\"";
+  page.replace(page.find(place), place.size(), "id=\"plot_gone\"");
+  const std::string end = "</main>";
+  page.insert(page.find(end), "<img alt=\"\" src=\"http://192.0.2.1/x.png\">");
+  write_file_atomic(folder / "report.html", page);
+  const CheckResult result = check_page(folder / "report.html");
+  if (result.code == 77 || result.code == 127) GTEST_SKIP() << "no browser to check with: " << result.output;
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.output, HasSubstr("plot_gone is empty"));
+  EXPECT_THAT(result.output, HasSubstr("content security policy: img-src"));
+}
+
+TEST(Gnuplot, DrawsEveryFigureInEveryFormat) {
+  if (!gnuplot_program()) GTEST_SKIP() << "gnuplot is not installed";
+  const fs::path folder = fresh_folder("gnuplot");
+  const std::map<std::string, std::string> starts = {{"svg", "<?xml"}, {"png", "\x89PNG"}, {"pdf", "%PDF"}};
+  for (const auto& [format, start] : starts) {
+    for (const auto& figure : make_figures(test::toy_analysis())) {
+      const fs::path path = folder / (figure.id + "." + format);
+      draw_figure(figure, path, format);
+      EXPECT_TRUE(read_text_file(path).starts_with(start)) << path;
+    }
+  }
+}
+
+TEST(Gnuplot, TextFromOutsideIsNeverRunNorEndsAString) {
+  if (!gnuplot_program()) GTEST_SKIP() << "gnuplot is not installed";
+  const fs::path folder = fresh_folder("injection");
+  const fs::path proof = folder / "proof";
+  Figure figure{.id = "evil",
+                .kind = "curves",
+                .title = fmt::format("'; system('touch {0}'); set title '`touch {0}`\n", proof.string()),
+                .caption = ""};
+  const std::string evil = fmt::format("it's `touch {0}` $(touch {0})\nsystem('touch {0}')\nEND\n", proof.string());
+  figure.panels = {{.title = evil,
+                    .x = {evil, Scaling::linear},
+                    .y = {"y_{a} ^b @c", Scaling::log_counts},
+                    .series = {{.name = evil, .color = "#0072B2", .x = {1, 2, 3}, .y = {1, 10, 5}}}}};
+  draw_figure(figure, folder / "evil.svg", "svg");
+  EXPECT_FALSE(fs::exists(proof));
+  EXPECT_THAT(read_text_file(folder / "evil.svg"), HasSubstr("y_{a} ^b @c"));
+}
+
+TEST(Gnuplot, AFailureIsOneLineAndLeavesThePictureThatWasThere) {
+  if (!gnuplot_program()) GTEST_SKIP() << "gnuplot is not installed";
+  const fs::path folder = fresh_folder("failure");
+  write_file_atomic(folder / "bad.svg", "old");
+  Figure figure{.id = "bad", .kind = "curves", .title = "bad", .caption = ""};
+  figure.panels = {{.title = "",
+                    .x = {"x", Scaling::linear},
+                    .y = {"y", Scaling::linear},
+                    .series = {{.name = "s", .color = "no colour", .x = {1}, .y = {1}}}}};
+  try {
+    draw_figure(figure, folder / "bad.svg", "svg");
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::device);
+    EXPECT_THAT(e.what(), HasSubstr("gnuplot failed"));
+    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos);
+  }
+  EXPECT_EQ(read_text_file(folder / "bad.svg"), "old");
+}
+
+TEST(Gnuplot, MissingProgramSaysHowToInstallIt) {
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", "/nonexistent", 1);
+  const Figure figure = isoflop_figure(test::toy_analysis());
+  try {
+    draw_figure(figure, "x.svg", "svg");
+    ADD_FAILURE() << "no error";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::device);
+    EXPECT_THAT(e.what(), HasSubstr("apt-get install gnuplot-nox"));
+  }
+  setenv("PATH", path.c_str(), 1);
+}
+
+}  // namespace
+}  // namespace scalelaw

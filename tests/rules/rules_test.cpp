@@ -1,0 +1,121 @@
+#include "rules/rules.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace scalelaw::rules {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const Tree& repository() {
+  static const Tree tree = read_tree(SCALELAW_SOURCE_DIR);
+  return tree;
+}
+
+std::string text_of(const Violations& violations) {
+  std::string text;
+  for (const std::string& violation : violations) text += violation + "\n";
+  return text;
+}
+
+TEST(Rules, TheRepositoryIsRead) {
+  EXPECT_GT(repository().size(), 40U);
+  EXPECT_TRUE(repository().contains("src/core/error.hpp"));
+  EXPECT_TRUE(repository().contains("CMakeLists.txt"));
+}
+
+TEST(Rules, IncludesGoDownward) {
+  EXPECT_EQ(text_of(includes_go_downward(repository())), "");
+  const Tree planted = {
+      {"src/law/a.cpp", "#include \"core/json.hpp\"\n#include \"law/b.hpp\"\n#include \"fit/fit.hpp\"\n"},
+      {"src/fit/a.cpp", "#include \"sim/simulate.hpp\"\n"},
+      {"src/study/a.hpp", "#include \"fit/fit.hpp\"\n"},
+      {"src/train/a.cpp", "#include \"models/engine.hpp\"\n"},
+      {"src/cli/a.cpp", "#include \"train/loop.hpp\"\n"},
+      {"src/core/a.cpp", "#include \"json.hpp\"\n"},
+      {"src/magic/a.cpp", "#include \"core/json.hpp\"\n"}};
+  EXPECT_THAT(includes_go_downward(planted),
+              ElementsAre("src/cli/a.cpp:1: cli may not include train", HasSubstr("without its module"),
+                          "src/fit/a.cpp:1: fit may not include sim", "src/law/a.cpp:3: law may not include fit",
+                          HasSubstr("magic is not in the table"), "src/study/a.hpp:1: study may not include fit"));
+}
+
+TEST(Rules, TheTableOfModulesHasNoCycle) {
+  std::map<std::string, int> level;
+  for (std::size_t round = 0; round < module_table().size(); ++round) {
+    for (const auto& [module, below] : module_table()) {
+      for (const std::string& other : below) level[module] = std::max(level[module], level[other] + 1);
+    }
+  }
+  for (const auto& [module, below] : module_table()) {
+    for (const std::string& other : below) EXPECT_LT(level[other], level[module]) << module << " -> " << other;
+  }
+}
+
+TEST(Rules, TorchStaysInItsPlace) {
+  EXPECT_EQ(text_of(torch_stays_in_its_place(repository())), "");
+  const Tree planted = {{"src/fit/a.cpp", "#include <torch/torch.h>\n"},
+                        {"src/train/a.hpp", "#include <ATen/ATen.h>\n"},
+                        {"src/train/a.cpp", "#include <torch/torch.h>\n"},
+                        {"models/torch/a.hpp", "#include <c10/util/Half.h>\n"}};
+  EXPECT_THAT(torch_stays_in_its_place(planted),
+              ElementsAre(HasSubstr("src/fit/a.cpp:1"), HasSubstr("src/train/a.hpp:1")));
+}
+
+TEST(Rules, FilesAreShort) {
+  EXPECT_EQ(text_of(files_are_short(repository())), "");
+  EXPECT_THAT(
+      files_are_short(
+          {{"a.cpp", std::string(401, '\n')}, {"b.sh", std::string(400, '\n')}, {"c.md", std::string(999, '\n')}}),
+      ElementsAre(HasSubstr("a.cpp: 401 lines")));
+}
+
+TEST(Rules, HeadersAreGuardedDocumentedAndClean) {
+  EXPECT_EQ(text_of(headers_are_guarded(repository())), "");
+  EXPECT_EQ(text_of(headers_are_documented(repository())), "");
+  EXPECT_EQ(text_of(headers_keep_namespaces_clean(repository())), "");
+  const Tree planted = {{"src/law/bad.hpp", "using namespace std;\n"},
+                        {"src/law/good.hpp", "#pragma once\n/// Text.\n// using namespace std;\n"}};
+  EXPECT_THAT(headers_are_guarded(planted), ElementsAre(HasSubstr("bad.hpp")));
+  EXPECT_THAT(headers_are_documented(planted), ElementsAre(HasSubstr("bad.hpp")));
+  EXPECT_THAT(headers_keep_namespaces_clean(planted), ElementsAre(HasSubstr("bad.hpp:1")));
+}
+
+TEST(Rules, NothingInherits) {
+  EXPECT_EQ(text_of(nothing_inherits(repository())), "");
+  const Tree planted = {
+      {"src/law/a.hpp",
+       "class Law : public Base {\nstruct B final : A {};\nenum class Kind : int { x };\n"
+       "template <> struct Is<int> : std::true_type {};\n"
+       "struct Is : std::true_type {};\nclass scalelaw::Law;\n// class X : public Y\n"},
+      {"src/law/error.hpp", "class E : public std::runtime_error {\n"},
+      {"models/torch/a.cpp", "struct Net : torch::nn::Module {\nstruct Op : public torch::autograd::Function<Op> {\n"}};
+  EXPECT_THAT(nothing_inherits(planted), ElementsAre(HasSubstr("src/law/a.hpp:1: inherits from public Base"),
+                                                     HasSubstr("src/law/a.hpp:2"), HasSubstr("src/law/error.hpp:1")));
+}
+
+TEST(Rules, RandomNumbersArePortable) {
+  EXPECT_EQ(text_of(random_numbers_are_portable(repository())), "");
+  const Tree planted = {{"src/sim/a.cpp",
+                         "std::normal_distribution<double> z;\nint x = rand();\n"
+                         "boost::random::normal_distribution<double> good;\nint y = operand(3);\n"}};
+  EXPECT_THAT(random_numbers_are_portable(planted), ElementsAre(HasSubstr("a.cpp:1"), HasSubstr("a.cpp:2")));
+}
+
+TEST(Rules, NothingIsLeftToDo) {
+  EXPECT_EQ(text_of(nothing_is_left_to_do(repository())), "");
+  EXPECT_THAT(nothing_is_left_to_do({{"a.md", std::string("fine\nTO") + "DO later\n"}}),
+              ElementsAre(HasSubstr("a.md:2")));
+}
+
+TEST(Rules, NoPathOfOneMachine) {
+  EXPECT_EQ(text_of(no_machine_paths(repository())), "");
+  const Tree planted = {{"a.sh", std::string("cd \"/hom") + "e/someone/x\"\n"}, {"b.md", "see docs/work/home/plan\n"}};
+  EXPECT_THAT(no_machine_paths(planted), ElementsAre(HasSubstr("a.sh:1")));
+}
+
+}  // namespace
+}  // namespace scalelaw::rules

@@ -1,0 +1,147 @@
+#include "study/jobs.hpp"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "study/study_fixture.hpp"
+
+namespace scalelaw::testing {
+namespace {
+
+std::vector<RunSpec> specs(const StudyConfig& config) {
+  std::vector<RunSpec> runs;
+  for (const PlannedRun& run : make_plan(config, nullptr).runs) runs.push_back(run.spec);
+  return runs;
+}
+
+/// shape -> job id
+std::map<std::string, std::string> ids(const std::vector<JobPlan>& jobs) {
+  std::map<std::string, std::string> out;
+  for (const JobPlan& job : jobs) out[shape_name(job.runs.front().model)] = job.id;
+  return out;
+}
+
+void write_jobs(const std::filesystem::path& folder, const std::vector<JobPlan>& jobs) {
+  for (const JobPlan& plan : jobs) {
+    Job job;
+    job.id = plan.id;
+    job.runs = plan.runs;
+    write_json_file(job_folder(folder, plan.id) / "job.json", to_json(job));
+  }
+}
+
+RunRecord finished(const RunSpec& spec) {
+  RunRecord record;
+  record.id = run_id(spec);
+  record.spec = spec;
+  record.loss.nats = 2.0;
+  return record;
+}
+
+using Jobs = StudyTest;
+
+TEST_F(Jobs, HoldEveryRunOnceAndPassTheTrainersCheck) {
+  const auto runs = specs(small_config());
+  std::set<std::string> seen;
+  for (const JobPlan& plan : group_jobs(runs, folder_, {})) {
+    Job job;
+    job.id = plan.id;
+    job.runs = plan.runs;
+    EXPECT_NO_THROW(check_job(job));
+    for (const RunSpec& run : plan.runs) EXPECT_TRUE(seen.insert(run_id(run)).second);
+  }
+  EXPECT_EQ(seen.size(), runs.size());
+}
+
+TEST_F(Jobs, AreTheSameWhateverIsMissing) {
+  const auto runs = specs(small_config());
+  const auto all = ids(group_jobs(runs, folder_, {}));
+  ASSERT_EQ(all.size(), 3U);
+  for (std::size_t stride = 1; stride < 8; ++stride) {
+    RecordSet records;
+    for (std::size_t i = 0; i < runs.size(); i += stride) records.records[run_id(runs[i])] = finished(runs[i]);
+    EXPECT_EQ(ids(group_jobs(runs, folder_, records)), all) << "every " << stride << "th run done";
+    std::vector<RunSpec> turned = runs;
+    std::ranges::rotate(turned, turned.begin() + static_cast<std::ptrdiff_t>(stride));
+    EXPECT_EQ(ids(group_jobs(turned, folder_, records)), all) << "order of the plan";
+  }
+}
+
+TEST_F(Jobs, ComeLongestFirst) {
+  const auto jobs = group_jobs(specs(small_config()), folder_, {});
+  EXPECT_TRUE(std::ranges::is_sorted(jobs, std::ranges::greater(), &JobPlan::flops));
+  EXPECT_GT(jobs.back().flops, 0);
+}
+
+TEST_F(Jobs, RunsThatAreNotStackableAreInDifferentJobs) {
+  StudyConfig config = small_config();
+  auto runs = specs(config);
+  config.optimizer.weight_decay = 0.2;
+  const auto other = specs(config);
+  runs.insert(runs.end(), other.begin(), other.end());
+  EXPECT_EQ(group_jobs(runs, folder_, {}).size(), 6U);
+}
+
+TEST_F(Jobs, AWrittenJobKeepsItsRunsWhenThePlanGrows) {
+  const auto runs = specs(small_config());
+  const auto before = group_jobs(runs, folder_, {});
+  write_jobs(folder_, before);
+  StudyConfig more = small_config();
+  more.design.learning_rates.push_back(0.016);
+  const auto after = group_jobs(specs(more), folder_, {});
+  ASSERT_EQ(after.size(), 6U);
+  std::set<std::string> after_ids;
+  for (const JobPlan& job : after) after_ids.insert(job.id);
+  for (const JobPlan& job : before) EXPECT_TRUE(after_ids.contains(job.id));
+}
+
+TEST_F(Jobs, AWrittenJobWithUnwantedRunsIsNotTrained) {
+  const auto runs = specs(small_config());
+  write_jobs(folder_, group_jobs(runs, folder_, {}));
+  StudyConfig less = small_config();
+  less.design.learning_rates = {0.004};
+  const auto wanted = specs(less);
+  RecordSet records;
+  records.records[run_id(wanted[0])] = finished(wanted[0]);
+  std::size_t count = 0;
+  for (const JobPlan& job : group_jobs(wanted, folder_, records)) {
+    for (const RunSpec& run : job.runs) {
+      EXPECT_EQ(run.optimizer.lr, 0.004);
+      EXPECT_NE(run_id(run), run_id(wanted[0])) << "what is finished is not trained again";
+      ++count;
+    }
+  }
+  EXPECT_EQ(count, wanted.size() - 1);
+}
+
+TEST_F(Jobs, AnUnreadableJobFileIsReplaced) {
+  const auto runs = specs(small_config());
+  const auto jobs = group_jobs(runs, folder_, {});
+  write_jobs(folder_, jobs);
+  write_file_atomic(job_folder(folder_, jobs[0].id) / "job.json", "{ \"schema\": ");
+  EXPECT_EQ(ids(group_jobs(runs, folder_, {})), ids(jobs));
+}
+
+TEST_F(Jobs, AFailedRecordIsMissingADivergedOneIsNot) {
+  const auto jobs = group_jobs(specs(small_config()), folder_, {});
+  RecordSet records;
+  RunRecord record = finished(jobs[0].runs[0]);
+  record.outcome.status = "failed";
+  records.records[record.id] = record;
+  EXPECT_EQ(missing_runs(jobs[0], records).size(), jobs[0].runs.size());
+  records.records[record.id].outcome.status = "diverged";
+  EXPECT_EQ(missing_runs(jobs[0], records).size(), jobs[0].runs.size() - 1);
+}
+
+TEST(EstimateSeconds, SpreadsJobsOverWorkers) {
+  std::vector<JobPlan> jobs(3);
+  jobs[0].flops = 3e10;
+  jobs[1].flops = 2e10;
+  jobs[2].flops = 1e10;
+  EXPECT_DOUBLE_EQ(estimate_seconds(jobs, 1e10, 1), 6.0);
+  EXPECT_DOUBLE_EQ(estimate_seconds(jobs, 1e10, 2), 3.0);
+}
+
+}  // namespace
+}  // namespace scalelaw::testing

@@ -1,0 +1,278 @@
+#include "study/run.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+
+#include <thread>
+
+#include "core/rng.hpp"
+#include "study/fake_trainer.hpp"
+#include "study/status.hpp"
+#include "study/study_fixture.hpp"
+
+namespace scalelaw::testing {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr std::size_t kRuns = 3 * 3 * 2 * 2;
+
+void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+/// Gone, or a zombie that nobody has collected.
+bool is_dead(long pid) {
+  std::ifstream in(fmt::format("/proc/{}/stat", pid));
+  std::string text;
+  if (!std::getline(in, text)) return true;
+  return text.find(") Z") != std::string::npos || text.find(") X") != std::string::npos;
+}
+
+class RunStudy : public StudyTest {
+ protected:
+  /// The study in a process of its own; returns its id.
+  [[nodiscard]] pid_t start(const std::filesystem::path& folder, const std::vector<std::string>& extra = {}) const {
+    const pid_t pid = ::fork();
+    if (pid != 0) return pid;
+    int code = 99;
+    try {
+      code = static_cast<int>(run_study(small_config(), options(folder, extra)).exit_code());
+    } catch (const Error& e) {
+      code = static_cast<int>(e.code());
+    }
+    ::_exit(code);
+  }
+  static int wait_for(pid_t pid) {
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+  }
+  /// Waits until the trainer has made `count` records.
+  static bool wait_for_records(const std::filesystem::path& folder, std::size_t count) {
+    for (int i = 0; i < 500; ++i) {
+      if (trace(folder, "trained ").size() >= count) return true;
+      sleep_ms(10);
+    }
+    return false;
+  }
+  static void expect_no_run_twice(const std::filesystem::path& folder) {
+    std::set<std::string> seen;
+    for (const auto& line : trace(folder, "trained ")) EXPECT_TRUE(seen.insert(line).second) << line;
+  }
+  static std::vector<long> worker_pids(const std::filesystem::path& folder) {
+    std::vector<long> pids;
+    for (const auto& line : trace(folder, "job ")) pids.push_back(std::stol(line.substr(line.rfind(' '))));
+    return pids;
+  }
+};
+
+TEST_F(RunStudy, MakesEveryRunOnceAndNothingOnASecondCall) {
+  const StudySummary first = run_study(small_config(), options(folder_));
+  EXPECT_EQ(first.planned, std::ssize(losses(folder_)));
+  EXPECT_EQ(first.made, static_cast<std::int64_t>(kRuns));
+  EXPECT_EQ(first.exit_code(), ExitCode::ok);
+  EXPECT_THAT(trace(folder_, "job "), SizeIs(3)) << "one job for each shape";
+  const auto made = losses(folder_);
+
+  const StudySummary second = run_study(small_config(), options(folder_));
+  EXPECT_EQ(second.before, static_cast<std::int64_t>(kRuns));
+  EXPECT_EQ(second.made, 0);
+  EXPECT_FALSE(second.config_changed);
+  EXPECT_EQ(losses(folder_), made);
+  EXPECT_THAT(trace(folder_, "job "), SizeIs(3)) << "a job with nothing missing is not started";
+}
+
+TEST_F(RunStudy, KilledAtRandomMomentsItFinishesWithTheSameRecordsAndRepeatsNone) {
+  const auto reference = folder_ / "whole";
+  ASSERT_EQ(run_study(small_config(), options(reference)).exit_code(), ExitCode::ok);
+  const auto broken = folder_ / "broken";
+  Rng rng = make_rng(7, "kill");
+  int kills = 0;
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    const pid_t study = start(broken);
+    sleep_ms(20 + static_cast<int>(uniform_below(rng, 80)));
+    ::kill(study, SIGKILL);
+    if (wait_for(study) == 1000 + SIGKILL) ++kills;
+    for (const long pid : worker_pids(broken)) {
+      bool dead = false;
+      for (int i = 0; i < 200 && !dead; ++i) {
+        dead = is_dead(pid);
+        if (!dead) sleep_ms(10);
+      }
+      EXPECT_TRUE(dead) << "worker " << pid << " outlived the study";
+    }
+  }
+  EXPECT_GE(kills, 2) << "the study must be slow enough to be killed";
+  EXPECT_EQ(wait_for(start(broken)), 0);
+  EXPECT_EQ(losses(broken), losses(reference));
+  expect_no_run_twice(broken);
+}
+
+TEST_F(RunStudy, AWorkerKilledAtRandomMomentsIsStartedAgain) {
+  const auto reference = folder_ / "whole";
+  ASSERT_EQ(run_study(small_config(), options(reference)).exit_code(), ExitCode::ok);
+  const auto broken = folder_ / "broken";
+  const pid_t study = start(broken, {"--step-ms", "6"});
+  ASSERT_TRUE(wait_for_records(broken, 3));
+  ::kill(static_cast<pid_t>(worker_pids(broken).front()), SIGKILL);
+  ASSERT_TRUE(wait_for_records(broken, 7));
+  ::kill(static_cast<pid_t>(worker_pids(broken).back()), SIGKILL);
+  EXPECT_EQ(wait_for(study), 0);
+  EXPECT_EQ(losses(broken), losses(reference));
+  expect_no_run_twice(broken);
+  EXPECT_GE(worker_pids(broken).size(), 4U);
+}
+
+TEST_F(RunStudy, InterruptedItWaitsForTheWorkersAndGoesOnLater) {
+  const auto reference = folder_ / "whole";
+  ASSERT_EQ(run_study(small_config(), options(reference)).exit_code(), ExitCode::ok);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const auto stopped = folder_ / fmt::format("stopped{}", signal);
+    const pid_t study = start(stopped, {"--step-ms", "10"});
+    ASSERT_TRUE(wait_for_records(stopped, 2));
+    ::kill(study, signal);
+    EXPECT_EQ(wait_for(study), static_cast<int>(ExitCode::interrupted));
+    EXPECT_THAT(trace(stopped, "stopped "), SizeIs(2)) << "both workers were told and ended by themselves";
+    EXPECT_LT(losses(stopped).size(), kRuns);
+    EXPECT_EQ(read_events(stopped).back()["event"], "study_interrupted");
+    EXPECT_EQ(wait_for(start(stopped)), 0);
+    EXPECT_EQ(losses(stopped), losses(reference));
+    expect_no_run_twice(stopped);
+  }
+}
+
+TEST_F(RunStudy, ASecondSignalKillsWorkersThatDoNotStop) {
+  const pid_t study = start(folder_, {"--step-ms", "200", "--ignore-term"});
+  for (int i = 0; i < 300 && worker_pids(folder_).size() < 2; ++i) sleep_ms(10);
+  ::kill(study, SIGINT);
+  sleep_ms(400);
+  ASSERT_EQ(::waitpid(study, nullptr, WNOHANG), 0) << "it waits for its workers";
+  ::kill(study, SIGINT);
+  EXPECT_EQ(wait_for(study), static_cast<int>(ExitCode::interrupted));
+}
+
+TEST_F(RunStudy, AFailingJobIsTriedThreeTimesNamedAndStopsNoOther) {
+  const StudySummary summary = run_study(small_config(), options(folder_, {"--fail-shape", "d24 L2"}));
+  EXPECT_EQ(summary.exit_code(), ExitCode::some_failed);
+  ASSERT_THAT(summary.failed, SizeIs(1));
+  EXPECT_EQ(summary.failed[0].what, "d24 L2, 12 runs");
+  EXPECT_EQ(summary.failed[0].reason, "exit code 3: error: the corpus is on fire");
+  EXPECT_EQ(summary.made, static_cast<std::int64_t>(kRuns) - 12);
+  EXPECT_THAT(trace(folder_, "job " + summary.failed[0].id), SizeIs(3));
+  EXPECT_THAT(describe(summary), HasSubstr("d24 L2"));
+  EXPECT_THAT(read_text_file(job_folder(folder_, summary.failed[0].id) / "log.txt"), HasSubstr("not a JSON line"));
+
+  const StudyStatus status = study_status(folder_);
+  EXPECT_EQ(status.planned, static_cast<std::int64_t>(kRuns));
+  EXPECT_EQ(status.completed, static_cast<std::int64_t>(kRuns) - 12);
+  ASSERT_THAT(status.failed_jobs, SizeIs(1));
+  EXPECT_THAT(describe(status), HasSubstr("the corpus is on fire"));
+  EXPECT_EQ(status.process, 0);
+}
+
+TEST_F(RunStudy, AJobThatDiesOnceSucceedsOnItsSecondAttempt) {
+  const StudySummary summary = run_study(small_config(), options(folder_, {"--die-once", "d32 L2"}));
+  EXPECT_EQ(summary.exit_code(), ExitCode::ok);
+  EXPECT_EQ(losses(folder_).size(), kRuns);
+  EXPECT_THAT(said_, HasSubstr("killed by signal 9"));
+}
+
+TEST_F(RunStudy, AWorkerThatEndsWellWithoutItsRecordsHasFailed) {
+  const StudySummary summary = run_study(small_config(), options(folder_, {"--forget-records"}));
+  ASSERT_THAT(summary.failed, SizeIs(3));
+  EXPECT_THAT(summary.failed[0].reason, HasSubstr("12 of its records are missing"));
+}
+
+TEST_F(RunStudy, AProgramThatCannotBeStartedFailsAtOnceWithItsName) {
+  StudyOptions o = options(folder_);
+  o.backend.command = {"/no/such/trainer", "{job}"};
+  const StudySummary summary = run_study(small_config(), o);
+  ASSERT_THAT(summary.failed, SizeIs(3));
+  EXPECT_THAT(summary.failed[0].reason, HasSubstr("cannot start /no/such/trainer"));
+  EXPECT_THAT(said_, ::testing::Not(HasSubstr("starting it again")));
+}
+
+TEST_F(RunStudy, DivergedRunsAreFinishedAndNotFailures) {
+  const StudySummary summary = run_study(small_config(), options(folder_, {"--diverge-shape", "d16 L1"}));
+  EXPECT_EQ(summary.exit_code(), ExitCode::ok);
+  EXPECT_EQ(summary.diverged, 12);
+  EXPECT_EQ(run_study(small_config(), options(folder_)).made, 0);
+}
+
+TEST_F(RunStudy, ACorruptRecordIsNamedAndMadeAgainWithTheSameLoss) {
+  ASSERT_EQ(run_study(small_config(), options(folder_)).exit_code(), ExitCode::ok);
+  const auto whole = losses(folder_);
+  const auto ids = std::vector<std::string>{whole.begin()->first, whole.rbegin()->first};
+  const std::string text = read_text_file(record_path(folder_, ids[0]));
+  write_file_atomic(record_path(folder_, ids[0]), text.substr(0, text.size() / 2));
+  write_file_atomic(record_path(folder_, ids[1]),
+                    read_text_file(record_path(folder_, std::next(whole.begin())->first)));
+  const StudySummary summary = run_study(small_config(), options(folder_));
+  ASSERT_THAT(summary.bad, SizeIs(2));
+  EXPECT_THAT(summary.bad[0].reason, HasSubstr(ids[0]));
+  EXPECT_EQ(summary.made, 2);
+  EXPECT_EQ(losses(folder_), whole);
+}
+
+TEST_F(RunStudy, TwoStudiesCannotShareAFolderAtOneTime) {
+  const pid_t study = start(folder_, {"--step-ms", "20"});
+  ASSERT_TRUE(wait_for_records(folder_, 1));
+  EXPECT_EQ(running_study(folder_), study);
+  const StudyStatus status = study_status(folder_);
+  EXPECT_EQ(status.process, study);
+  EXPECT_THAT(status.running, SizeIs(2));
+  try {
+    (void)run_study(small_config(), options(folder_));
+    FAIL() << "a second study started";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::device);
+    EXPECT_THAT(e.what(), HasSubstr(fmt::format("process {}", study)));
+  }
+  ::kill(study, SIGKILL);
+  wait_for(study);
+  EXPECT_EQ(running_study(folder_), 0) << "the lock ends with its process";
+}
+
+TEST_F(RunStudy, AChangedConfigAddsItsRunsAndKeepsTheOldOnes) {
+  ASSERT_EQ(run_study(small_config(), options(folder_)).exit_code(), ExitCode::ok);
+  const auto before = losses(folder_);
+  StudyConfig more = small_config();
+  more.design.seeds = {0, 1, 2};
+  const StudySummary summary = run_study(more, options(folder_));
+  EXPECT_TRUE(summary.config_changed);
+  EXPECT_EQ(summary.before, static_cast<std::int64_t>(kRuns));
+  EXPECT_EQ(summary.made, 18);
+  const auto after = losses(folder_);
+  for (const auto& [id, loss] : before) EXPECT_EQ(after.at(id), loss);
+  expect_no_run_twice(folder_);
+  EXPECT_EQ(to_json_fields(load_study_config(folder_).design), to_json_fields(more.design));
+}
+
+TEST_F(RunStudy, ASimulatedStudyIsTheSameOnEveryRunAndResumes) {
+  StudyConfig config = small_config();
+  StudyOptions o = options(folder_ / "a");
+  o.backend.simulate = true;
+  o.corpus.reset();
+  EXPECT_EQ(run_study(config, o).made, static_cast<std::int64_t>(kRuns));
+  const auto first = losses(folder_ / "a");
+  std::filesystem::remove(record_path(folder_ / "a", first.begin()->first));
+  EXPECT_EQ(run_study(config, o).made, 1);
+  EXPECT_EQ(losses(folder_ / "a"), first);
+  o.folder = folder_ / "b";
+  (void)run_study(config, o);
+  EXPECT_EQ(losses(folder_ / "b"), first);
+}
+
+TEST_F(RunStudy, LeftoversOfAKilledWriterAreRemoved) {
+  const auto stale = folder_ / "runs" / "0123.json.tmp.999999999";
+  write_file_atomic(stale, "half");
+  StudyOptions o = options(folder_);
+  o.backend.simulate = true;
+  (void)run_study(small_config(), o);
+  EXPECT_FALSE(std::filesystem::exists(stale));
+}
+
+}  // namespace
+}  // namespace scalelaw::testing

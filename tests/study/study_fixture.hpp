@@ -1,0 +1,78 @@
+#pragma once
+// A small study of 3 shapes x 3 budgets x 2 rates x 2 seeds on the fake trainer, in a folder of its own.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "core/files.hpp"
+#include "study/run.hpp"
+
+namespace scalelaw::testing {
+
+inline StudyConfig small_config() {
+  StudyConfig config;
+  config.name = "small";
+  config.design.budgets = {1e9, 2e9, 4e9};
+  config.design.shapes = {{16, 1}, {24, 2}, {32, 2}};
+  config.design.learning_rates = {0.004, 0.008};
+  config.design.seeds = {0, 1};
+  config.design.min_steps = 10;
+  config.backend.kind = "command";
+  config.backend.command = {"given by the options"};
+  return config;
+}
+
+class StudyTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = std::filesystem::temp_directory_path() /
+              fmt::format("scalelaw_{}_{}_{}", info->test_suite_name(), info->name(), ::getpid());
+    std::filesystem::remove_all(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  [[nodiscard]] std::vector<std::string> trainer(const std::vector<std::string>& extra = {}) const {
+    std::vector<std::string> command{"/proc/self/exe", "fake-trainer", "--job", "{job}", "--out", "{out}"};
+    command[0] = (program_folder() / "test_study").string();
+    command.insert(command.end(), extra.begin(), extra.end());
+    return command;
+  }
+  [[nodiscard]] StudyOptions options(const std::filesystem::path& folder, const std::vector<std::string>& extra = {},
+                                     std::int64_t workers = 2) const {
+    StudyOptions o;
+    o.folder = folder;
+    o.backend.command = trainer(extra);
+    o.backend.workers = workers;
+    o.corpus = CorpusFacts{std::string(64, 'a'), 100000000};
+    o.progress.write = [this](std::string_view text) { said_ += text; };
+    return o;
+  }
+  /// id -> exact loss text of every record.
+  static std::map<std::string, std::string> losses(const std::filesystem::path& folder) {
+    std::map<std::string, std::string> out;
+    for (const auto& [id, record] : read_records(folder).records) {
+      out[id] = record.loss.nats ? fmt::format("{:a}", *record.loss.nats) : record.outcome.status;
+    }
+    return out;
+  }
+  static std::vector<std::string> trace(const std::filesystem::path& folder, const std::string& prefix) {
+    std::vector<std::string> lines;
+    std::ifstream in(folder / "trace.txt");
+    for (std::string line; std::getline(in, line);) {
+      if (line.starts_with(prefix)) lines.push_back(line);
+    }
+    return lines;
+  }
+
+  std::filesystem::path folder_;
+  mutable std::string said_;
+};
+
+}  // namespace scalelaw::testing

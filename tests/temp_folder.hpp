@@ -1,0 +1,47 @@
+#pragma once
+// A fresh folder for the files of one test.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <string>
+
+#include "core/error.hpp"
+
+namespace scalelaw {
+
+class TempFolder {
+ public:
+  explicit TempFolder(const std::string& parent = testing::TempDir()) {
+    std::string name = (std::filesystem::path(parent) / "scalelaw_test_XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder in " + parent);
+    path_ = name;
+  }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  ~TempFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// The message of the Error that `call` throws with this exit code; a test failure (and "") where it does not.
+template <class Call>
+std::string error_of(ExitCode code, const Call& call) {
+  try {
+    call();
+  } catch (const Error& e) {
+    EXPECT_EQ(static_cast<int>(e.code()), static_cast<int>(code)) << e.what();
+    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << "an error is one line: " << e.what();
+    return e.what();
+  }
+  ADD_FAILURE() << "no error was thrown";
+  return "";
+}
+
+}  // namespace scalelaw

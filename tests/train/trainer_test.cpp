@@ -1,0 +1,264 @@
+#include "train/trainer.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <map>
+#include <thread>
+
+#include "core/csv.hpp"
+#include "law/shape.hpp"
+#include "synthetic.hpp"
+
+namespace scalelaw {
+namespace {
+
+using synthetic::fresh_folder;
+using synthetic::small_job;
+
+struct Result {
+  ExitCode code = ExitCode::ok;
+  std::vector<Json> events;
+};
+
+Result train_job(const Job& job, const std::filesystem::path& out, int stop_after = -1) {
+  Result result;
+  int asked = 0;
+  result.code = run_job(job, out,
+                        {.report = [&](const Json& event) { result.events.push_back(event); },
+                         .stop = [&] { return stop_after >= 0 && asked++ >= stop_after; }});
+  return result;
+}
+
+/// Everything in the records that must not depend on when and how often the job was interrupted.
+std::map<std::string, std::string> numbers(const Job& job, const std::filesystem::path& out) {
+  std::map<std::string, std::string> result;
+  for (const RunSpec& spec : job.runs) {
+    const std::string id = run_id(spec);
+    Json value = read_json_file(out / "runs" / (id + ".json"));
+    value.erase("throughput");
+    value.erase("context");
+    result[id] = canonical_json(value) + read_text_file(out / "curves" / (id + ".csv"));
+  }
+  return result;
+}
+
+int count(const Result& result, const std::string& event) {
+  int n = 0;
+  for (const Json& e : result.events) n += e.at("event") == event ? 1 : 0;
+  return n;
+}
+
+std::string error_of(const Job& job, ExitCode expected) {
+  try {
+    train_job(job, fresh_folder("errors_out"));
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), expected);
+    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos);
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(RunJob, WritesCompleteRecordsAndCleansUp) {
+  const auto folder = fresh_folder("records");
+  const Job job = small_job(folder);
+  const Result result = train_job(job, folder / "out");
+  EXPECT_EQ(result.code, ExitCode::ok);
+  EXPECT_EQ(result.events.front().at("event"), "start");
+  EXPECT_EQ(result.events.front().at("members"), 3);
+  // members 3 up to 32 + 8, 3 up to 64 + 16, then 1 up to 128 + 32
+  EXPECT_EQ(result.events.front().at("tokens_total"), 64 * (3 * 40 + 3 * (32 + 16) + (64 + 32)));
+  EXPECT_EQ(result.events.back().at("event"), "done");
+  EXPECT_EQ(count(result, "record"), 7);
+  for (const RunSpec& spec : job.runs) {
+    const std::string name = run_id(spec) + ".json";
+    const RunRecord record = record_from_json(read_json_file(folder / "out" / "runs" / name), name);
+    EXPECT_EQ(record.id, run_id(spec));
+    EXPECT_EQ(run_id(record.spec), record.id);
+    EXPECT_EQ(record.outcome.status, "completed");
+    EXPECT_EQ(record.tokens, spec.data.tokens);
+    EXPECT_EQ(record.trunk, trunk_id(spec));
+    EXPECT_EQ(record.params.total, count_params(spec.model).total);
+    EXPECT_GT(*record.loss.nats, 1);
+    EXPECT_LT(*record.loss.nats, 4);
+    EXPECT_GT(*record.loss.stderr_nats, 0);
+    EXPECT_EQ(record.loss.eval_tokens, 1024);
+    EXPECT_THAT(record.context.precision, testing::HasSubstr("fp32"));
+    EXPECT_FALSE(record.context.torch.empty());
+    EXPECT_GT(record.throughput.tokens_per_s, 0);
+    const CsvTable curve = read_csv(folder / "out" / "curves" / (record.id + ".csv"));
+    EXPECT_EQ(curve.header, (std::vector<std::string>{"step", "tokens", "train_loss_nats", "lr", "grad_norm"}));
+    EXPECT_EQ(curve.rows.back()[1], std::to_string(spec.data.tokens));
+    EXPECT_LE(curve.rows.size(), 202U);
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder / "out" / "jobs" / job.id / "checkpoint.safetensors"));
+}
+
+TEST(RunJob, TrainsNoFinishedRunAgain) {
+  const auto folder = fresh_folder("again");
+  const Job job = small_job(folder);
+  train_job(job, folder / "out");
+  const auto before = std::filesystem::last_write_time(folder / "out" / "runs" / (run_id(job.runs[0]) + ".json"));
+  std::filesystem::remove_all(job.corpus);  // it would be needed to train
+  const Result second = train_job(job, folder / "out");
+  EXPECT_EQ(second.code, ExitCode::ok);
+  EXPECT_EQ(count(second, "record"), 0);
+  EXPECT_EQ(std::filesystem::last_write_time(folder / "out" / "runs" / (run_id(job.runs[0]) + ".json")), before);
+}
+
+TEST(RunJob, InterruptedAnywhereItEndsWithTheSameBits) {
+  const auto folder = fresh_folder("resume");
+  Job job = small_job(folder);
+  job.checkpoint_every_s = 1e-6;
+  train_job(job, folder / "whole");
+  const auto expected = numbers(job, folder / "whole");
+  for (const int stop_after : {0, 1, 3}) {
+    const auto out = folder / fmt::format("stop_{}", stop_after);
+    int sessions = 0;
+    while (train_job(job, out, stop_after).code == ExitCode::interrupted) ASSERT_LT(++sessions, 500);
+    EXPECT_GT(sessions, 0);
+    EXPECT_EQ(numbers(job, out), expected) << "stopped after " << stop_after;
+  }
+}
+
+TEST(RunJob, CompletesABranchFromItsFileWithoutTraining) {
+  const auto folder = fresh_folder("branch");
+  const Job job = small_job(folder);
+  train_job(job, folder / "whole");
+  const auto expected = numbers(job, folder / "whole");
+  Json result = {{"schema", "scalelaw.branch/1"}, {"records", Json::array()}, {"curves", Json::object()}};
+  for (const RunSpec& spec : job.runs) {
+    const std::string id = run_id(spec);
+    result["records"].push_back(read_json_file(folder / "whole" / "runs" / (id + ".json")));
+    result["curves"][id] = read_text_file(folder / "whole" / "curves" / (id + ".csv"));
+  }
+  const auto out = folder / "out";
+  for (const auto& tokens : {std::pair{32, 40}, std::pair{64, 80}, std::pair{128, 160}}) {
+    write_json_file(out / "jobs" / job.id / fmt::format("branch_{}_{}.json", 64 * tokens.first, 64 * tokens.second),
+                    result);
+  }
+  std::filesystem::remove_all(job.corpus);
+  EXPECT_EQ(train_job(job, out).code, ExitCode::ok);
+  EXPECT_EQ(numbers(job, out), expected);
+}
+
+TEST(RunJob, ABrokenCheckpointIsReportedAndTheJobStartsAgain) {
+  const auto folder = fresh_folder("broken");
+  const Job job = small_job(folder);
+  train_job(job, folder / "whole");
+  ASSERT_EQ(train_job(job, folder / "out", 3).code, ExitCode::interrupted);
+  const auto checkpoint = folder / "out" / "jobs" / job.id / "checkpoint.safetensors";
+  const std::string bytes = read_text_file(checkpoint);
+  write_file_atomic(checkpoint, bytes.substr(0, bytes.size() / 2));
+  const Result result = train_job(job, folder / "out");
+  EXPECT_EQ(result.code, ExitCode::ok);
+  EXPECT_EQ(count(result, "note"), 1);
+  EXPECT_EQ(numbers(job, folder / "out"), numbers(job, folder / "whole"));
+}
+
+TEST(RunJob, SchedulesWithoutTrunkTrainEachBudgetFromScratch) {
+  const auto folder = fresh_folder("cosine");
+  Job job = small_job(folder);
+  for (RunSpec& run : job.runs) run.schedule.kind = "cosine";
+  job.id = job_id(job.runs);
+  EXPECT_EQ(train_job(job, folder / "out").code, ExitCode::ok);
+  for (const RunSpec& run : job.runs) {
+    const Json record = read_json_file(folder / "out" / "runs" / (run_id(run) + ".json"));
+    EXPECT_TRUE(record.at("trunk").is_null());
+    EXPECT_LT(record.at("loss").at("nats").get<double>(), 3.5);
+  }
+}
+
+TEST(RunJob, SaysWhatIsWrong) {
+  const auto folder = fresh_folder("errors");
+  const Job job = small_job(folder);
+  Job bad = job;
+  bad.corpus = (folder / "nowhere").string();
+  EXPECT_THAT(error_of(bad, ExitCode::data), testing::HasSubstr("nowhere"));
+  bad = job;
+  bad.device = "cuda";
+  EXPECT_THAT(error_of(bad, ExitCode::device), testing::HasSubstr("--device cpu"));
+  bad = job;
+  for (RunSpec& run : bad.runs) run.precision = "bf16";
+  EXPECT_THAT(error_of(bad, ExitCode::usage), testing::HasSubstr("bf16"));
+  bad = job;
+  for (RunSpec& run : bad.runs) run.data.corpus_sha256 = "0";
+  EXPECT_THAT(error_of(bad, ExitCode::data), testing::HasSubstr("sha256"));
+  bad = job;
+  for (RunSpec& run : bad.runs) run.model.vocab = 16;
+  EXPECT_THAT(error_of(bad, ExitCode::usage), testing::HasSubstr("vocab"));
+}
+
+/// The program itself, in a process of its own.
+struct Program {
+  std::filesystem::path job_file, out, log;
+
+  Program(const Job& job, const std::filesystem::path& folder, const std::string& name)
+      : job_file(folder / (name + ".json")), out(folder / name), log(folder / (name + ".log")) {
+    write_json_file(job_file, to_json(job));
+  }
+  pid_t start(const std::string& device = "cpu") const {
+    const pid_t child = ::fork();
+    if (child != 0) return child;
+    if (std::freopen(log.c_str(), "a", stdout) == nullptr || std::freopen(log.c_str(), "a", stderr) == nullptr)
+      ::_exit(99);
+    ::execl(SCALELAW_BINARY_DIR "/scalelaw-trainer", "scalelaw-trainer", "--job", job_file.c_str(), "--out",
+            out.c_str(), "--device", device.c_str(), nullptr);
+    ::_exit(98);
+  }
+  static int wait(pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+};
+
+TEST(TrainerProgram, KilledAtRandomMomentsItEndsWithTheSameBits) {
+  const auto folder = fresh_folder("kill");
+  Job job = small_job(folder);
+  for (RunSpec& run : job.runs) run.data.tokens *= 20;
+  for (RunSpec& run : job.runs) run.optimizer.warmup_fraction /= 20;
+  job.id = job_id(job.runs);
+  job.checkpoint_every_s = 0.01;
+  const Program whole(job, folder, "whole"), killed(job, folder, "killed");
+  ASSERT_EQ(Program::wait(whole.start()), 0) << read_text_file(whole.log);
+  Rng rng = make_rng(static_cast<std::uint64_t>(::getpid()), "kill");
+  int kills = 0;
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    const pid_t child = killed.start();
+    const auto ms = 300 + uniform_below(rng, 1200);
+    std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+    ::kill(child, attempt % 3 == 2 ? SIGTERM : SIGKILL);
+    const int code = Program::wait(child);
+    if (code == 0) break;
+    ASSERT_TRUE(code == -SIGKILL || code == -SIGTERM || code == 130) << code << "\n" << read_text_file(killed.log);
+    ++kills;
+  }
+  ASSERT_EQ(Program::wait(killed.start()), 0) << read_text_file(killed.log);
+  EXPECT_GT(kills, 0);
+  EXPECT_EQ(numbers(job, killed.out), numbers(job, whole.out)) << kills << " kills";
+}
+
+TEST(TrainerProgram, EndsWithTheExitCodeOfTheContractAndOneLine) {
+  const auto folder = fresh_folder("program_errors");
+  Job job = small_job(folder);
+  const Program cuda(job, folder, "cuda");
+  EXPECT_EQ(Program::wait(cuda.start("cuda")), 4);
+  EXPECT_THAT(read_text_file(cuda.log), testing::HasSubstr("error: "));
+  job.corpus = (folder / "nowhere").string();
+  const Program data(job, folder, "data");
+  EXPECT_EQ(Program::wait(data.start()), 3);
+  EXPECT_FALSE(std::filesystem::exists(data.out / "runs"));
+  write_file_atomic(data.job_file, R"({"schema":"scalelaw.job/1","runs":[],"colour":1})");
+  EXPECT_EQ(Program::wait(data.start()), 2);
+  EXPECT_THAT(read_text_file(data.log), testing::HasSubstr("colour"));
+}
+
+}  // namespace
+}  // namespace scalelaw
