@@ -50,7 +50,8 @@ class Decoder {
       : model_(layout.model),
         members_(buffers.members),
         width_(model_.n_head * model_.d_head),
-        // Normed queries and keys of D numbers have length sqrt(D); this scale lets a head be as sharp as exp(+-D).
+        // Normed queries and keys of D numbers have length sqrt(D): the usual 1 / sqrt(D) would bound scores by
+        // sqrt(D), too flat a bound at D = 8. Undivided they reach D.
         attention_scale_(1.0),
         options_(at::TensorOptions().device(device.kind == DeviceKind::cuda ? at::kCUDA : at::kCPU).dtype(at::kFloat)),
         half_(precision == "bf16") {

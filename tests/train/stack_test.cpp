@@ -81,7 +81,7 @@ TEST_P(StackTest, AMemberGivenANanChangesNoOtherBit) {
 }
 
 TEST_P(StackTest, TenLossesAtAFixedSeed) {
-  // Made with LibTorch 2.15 on an AVX-512 processor. Sums in another order move these losses by some 1e-6; a change of
+  // Made with LibTorch 2.15 on an AVX2 processor. Sums in another order move these losses by some 1e-6; a change of
   // the architecture, initialisation, data order, schedule or optimizer moves them by far more than the tolerance.
   const std::vector<double> expected = {3.457439, 3.035093, 2.826453, 2.702925, 2.348640,
                                         2.070876, 2.081439, 1.688257, 2.139213, 1.917090};
