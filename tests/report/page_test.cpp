@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/files.hpp"
+#include "python.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
 #include "report/html.hpp"
@@ -24,13 +25,6 @@ fs::path fresh_folder(const std::string& name) {
   return folder;
 }
 
-/// The Python that may have playwright: $SCALELAW_PYTHON, the project's own environment, or python3.
-std::string python() {
-  if (const char* given = std::getenv("SCALELAW_PYTHON")) return given;
-  const fs::path own = fs::path(SCALELAW_SOURCE_DIR) / ".venv/bin/python";
-  return fs::exists(own) ? own.string() : "python3";
-}
-
 struct CheckResult {
   int code = 0;
   std::string output;
@@ -38,7 +32,7 @@ struct CheckResult {
 
 CheckResult check_page(const fs::path& page) {
   const fs::path log = page.parent_path() / "check.txt";
-  const std::string command = fmt::format("'{}' '{}/tests/report/check_page.py' '{}' > '{}' 2>&1", python(),
+  const std::string command = fmt::format("'{}' '{}/tests/report/check_page.py' '{}' > '{}' 2>&1", test_python(),
                                           SCALELAW_SOURCE_DIR, page.string(), log.string());
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text_file(log)};

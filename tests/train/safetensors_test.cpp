@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/files.hpp"
+#include "python.hpp"
 #include "synthetic.hpp"
 
 namespace scalelaw {
@@ -65,12 +66,14 @@ TEST(Safetensors, RefusesEveryTruncationAndBadHeaders) {
 TEST(Safetensors, IsReadByThePythonLibrary) {
   const auto folder = synthetic::fresh_folder("python");
   write_file_atomic(folder / "t.safetensors", to_safetensors(sample()));
-  const std::string python = "python3 -c \"import safetensors, numpy\" 2>/dev/null";
-  if (std::system(python.c_str()) != 0) GTEST_SKIP() << "python3 has no safetensors and numpy";
+  const std::string python = test_python();
+  if (std::system(fmt::format("'{}' -c 'import safetensors, numpy' 2>/dev/null", python).c_str()) != 0) {
+    GTEST_SKIP() << python << " has no safetensors and numpy; scripts/setup.sh --tests installs them";
+  }
   const std::string script = fmt::format(
-      "python3 -c \"from safetensors.numpy import load_file; t = load_file('{}'); "
+      "'{}' -c \"from safetensors.numpy import load_file; t = load_file('{}'); "
       "assert t['a'].shape == (2, 3) and t['a'][1, 0] == -4.5 and t['e'][1] == 2**60 and t['b.c'][0] == 0.1\"",
-      (folder / "t.safetensors").string());
+      python, (folder / "t.safetensors").string());
   EXPECT_EQ(std::system(script.c_str()), 0);
 }
 

@@ -1,0 +1,73 @@
+// kill -9 of a training study, or of one of its workers, at random moments; then the same command again.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "core/json.hpp"
+#include "core/rng.hpp"
+#include "program.hpp"
+#include "temp_folder.hpp"
+
+namespace scalelaw {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct KilledStudy : testing::Test {
+  TempFolder folder;
+  std::string scalelaw = fmt::format("'{}/scalelaw'", SCALELAW_BINARY_DIR);
+
+  void SetUp() override {
+    if (!fs::exists(fs::path(SCALELAW_BINARY_DIR) / "scalelaw-trainer")) GTEST_SKIP() << "built without the trainer";
+    write_file_atomic(folder / "small.toml",
+                      "[corpus]\npath = \"corpus\"\n[design]\nbudgets = [2e9, 4e9, 8e9]\nmin_steps = 10\n"
+                      "shapes = [{ d_model = 16, n_layer = 2 }, { d_model = 24, n_layer = 2 }]\n"
+                      "learning_rates = [0.005, 0.01, 0.02]\n[training]\ncheckpoint_every_s = 0.2\neval_tokens = 8192\n");
+    const ProgramResult made = run_in(folder.path(), scalelaw + " corpus synth --out corpus --tokens 3000000 --seed 1");
+    ASSERT_EQ(made.code, 0) << made.err;
+  }
+  std::string run(const std::string& out) const {
+    return fmt::format("{} run small.toml --backend train --device cpu --out {}", scalelaw, out);
+  }
+  std::map<std::string, std::string> losses(const std::string& out) const {
+    std::map<std::string, std::string> found;
+    for (const auto& entry : fs::directory_iterator(folder / out / "runs")) {
+      const Json record = read_json_file(entry.path());
+      found[record.at("id").get<std::string>()] = canonical_json(record.at("loss"));
+    }
+    return found;
+  }
+  std::map<std::string, fs::file_time_type> times(const std::string& out) const {
+    std::map<std::string, fs::file_time_type> found;
+    if (!fs::exists(folder / out / "runs")) return found;
+    for (const auto& entry : fs::directory_iterator(folder / out / "runs")) {
+      if (entry.path().extension() == ".json") found[entry.path().filename()] = fs::last_write_time(entry.path());
+    }
+    return found;
+  }
+};
+
+TEST_F(KilledStudy, EndsWithTheSameBitsAndTrainsNoFinishedRunAgain) {
+  ASSERT_EQ(run_in(folder.path(), run("whole")).code, 0);
+  const auto expected = losses("whole");
+  ASSERT_EQ(expected.size(), 18U);
+  Rng rng = make_rng(7, "kill");
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    const auto before = times("killed");
+    const double wait_s = 0.5 + 2.5 * uniform01(rng);
+    // Odd attempts kill one worker only, whose job the study must take up again by itself.
+    const std::string victim = attempt % 2 == 0 ? "kill -9 $study" : "pkill -9 -n -P $study; sleep 0.5; kill -9 $study";
+    (void)run_in(folder.path(), fmt::format("{} & study=$!; sleep {:.2f}; {}; wait $study", run("killed"), wait_s, victim));
+    const auto after = times("killed");
+    for (const auto& [name, time] : before) EXPECT_EQ(after.at(name), time) << name << " was written again";
+  }
+  const auto before = times("killed");
+  const ProgramResult last = run_in(folder.path(), run("killed"));
+  EXPECT_EQ(last.code, 0) << last.err;
+  EXPECT_EQ(losses("killed"), expected);
+  const auto after = times("killed");
+  for (const auto& [name, time] : before) EXPECT_EQ(after.at(name), time) << name << " was written again";
+}
+
+}  // namespace
+}  // namespace scalelaw
