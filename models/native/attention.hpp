@@ -1,6 +1,7 @@
 /// Causal attention of one chunk of sequences, head by head. Included by kernels.cpp only.
 /// Queries and keys come normalized, so |score| <= scale * d_head: where that is small, exp needs no maximum subtracted.
-/// T context, D d_head. The weights kept are E = exp(S - shift of the row) below and on the diagonal; the softmax is P = E / sums.
+/// T context, D d_head. The weights kept are E = exp(S - shift of the row) below and on the diagonal; the softmax is P =
+/// E / sums.
 #pragma once
 #include "models/native/gemm.hpp"
 #include "models/native/pointwise.hpp"
@@ -59,7 +60,7 @@ void attention(const AttentionForward& a, const AttentionShape& s) {
   const Index t = s.context, d = s.d_head, width = s.heads * d, ld = stride(t);
   const float scale = s.scale;
   const bool bounded = scale * static_cast<float>(d) <= 16.0F;  // weights and sums stay within 1e-7 .. 1e10
-  float* keys = a.scratch;  // [D, ld]
+  float* keys = a.scratch;                                      // [D, ld]
   float* weights = a.weights;
   float* inverse = a.inverse_sums;
   for (Index sequence = 0; sequence < s.sequences; ++sequence) {

@@ -132,7 +132,8 @@ void rotate_qk_backward(float* dqkv, const float* qkv, Index ld, const float* r,
 }
 
 void gelu(float* u, float* slope, Index ld, Index rows, Index width) {
-  // gelu(x) = x Phi(x), gelu'(x) = Phi(x) + x phi(x). For z = |x| / sqrt 2 and t = 1 / (1 + p z): erfc(z) = t (a1 + t (a2
+  // gelu(x) = x Phi(x), gelu'(x) = Phi(x) + x phi(x). For z = |x| / sqrt 2 and t = 1 / (1 + p z): erfc(z) = t (a1 + t
+  // (a2
   // + ...)) e^(-z^2) to 1.5e-7 (Abramowitz and Stegun 1964, 7.1.26), and e^(-z^2) serves phi too.
   constexpr float kP = 0.3275911F * 0.70710678F;
   constexpr float kA1 = 0.254829592F, kA2 = -0.284496736F, kA3 = 1.421413741F, kA4 = -1.453152027F, kA5 = 1.061405429F;

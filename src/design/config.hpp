@@ -132,7 +132,7 @@ struct TrainingConfig {
   std::string engine = "auto";
   double checkpoint_every_s = 60;
   std::int64_t threads_per_worker = 1;
-  double flops_per_s = 1e10;
+  double flops_per_s = 4e10;
 };
 template <class Visit, FieldsOf<TrainingConfig> T>
 void fields(Visit&& visit, T& t) {

@@ -114,7 +114,7 @@ struct Columns {
 };
 
 Columns columns_of(const Figure& figure) {
-  constexpr double kLeft = 85, kRight = 25, kColorBar = 140;
+  constexpr double kLeft = 105, kRight = 25, kColorBar = 140;
   const auto count = static_cast<std::size_t>(figure.columns);
   const double axes = figure.columns == 1 ? 620 : figure.columns == 2 ? 450 : 330;
   Columns out;
