@@ -36,6 +36,7 @@ void add_laws(CLI::App& app, const Globals& globals, Action& action);
 void add_allocate(CLI::App& app, const Globals& globals, Action& action);
 void add_predict(CLI::App& app, const Globals& globals, Action& action);
 void add_compare(CLI::App& app, const Globals& globals, Action& action);
+void add_coverage(CLI::App& app, const Globals& globals, Action& action);
 void add_corpus(CLI::App& app, const Globals& globals, Action& action);
 void add_plan(CLI::App& app, const Globals& globals, Action& action);
 void add_study(CLI::App& app, const Globals& globals, Action& action);  // study, run, simulate

@@ -55,6 +55,7 @@ ExitCode run(int argc, char** argv) {
   add_allocate(app, globals, action);
   add_predict(app, globals, action);
   add_compare(app, globals, action);
+  add_coverage(app, globals, action);
   add_corpus(app, globals, action);
   add_fit(app, globals, action);
   add_laws(app, globals, action);

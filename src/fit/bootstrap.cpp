@@ -12,18 +12,19 @@
 namespace scalelaw {
 namespace {
 
-Interval interval(const std::vector<double>& draws, double level, bool expand, std::size_t units, std::size_t fitted) {
+Interval interval(const std::vector<double>& draws, double level, bool student, std::size_t units, std::size_t fitted) {
   double tail = (1 - level) / 2;
-  if (expand && units > fitted) {
-    const auto m = static_cast<double>(units), freedom = static_cast<double>(units - fitted);
-    const double t = boost::math::quantile(boost::math::students_t(freedom), 1 - tail);
-    tail = boost::math::cdf(boost::math::normal(), -t * std::sqrt(m / freedom));
+  if (student && units > fitted) {
+    const boost::math::students_t t(static_cast<double>(units - fitted));
+    tail = boost::math::cdf(boost::math::normal(), boost::math::quantile(t, tail));
   }
   return {quantile(draws, tail), quantile(draws, 1 - tail)};
 }
 
-// Noise of ln loss for the parametric bootstrap: that between seeds, or else the fit's residuals (scaled median,
-// widened for the parameters fitted).
+// Noise of ln loss for the parametric bootstrap: that between seeds, or else a robust scale of the fit's residuals. A fit
+// whose residuals lie mostly in the linear part of Huber's function passes through about as many points as it has
+// parameters; their residuals of 0 say nothing of the noise and are left out of the median (Maronna, Martin and Yohai
+// 2006, Robust Statistics, sec. 4.4). Least squares spreads the parameters over all residuals instead.
 double noise_of_log_loss(const Problem& p, const std::vector<Observation>& points, const Solution& solution) {
   if (const auto noise = replicate_noise(points)) return *noise;
   std::vector<double> size;
@@ -32,8 +33,14 @@ double noise_of_log_loss(const Problem& p, const std::vector<Observation>& point
         .kind = p.law, .values = natural_values(p, solution.theta), .name = "", .source = "", .convention = {}};
     size.push_back(std::abs(std::log(predict_loss(law, p.points[i]) / p.observed[i])));
   }
-  const auto n = static_cast<double>(size.size()), m = static_cast<double>(p.free.size());
-  return 1.4826 * quantile(size, 0.5) * std::sqrt(n / std::max(n - m, 1.0));
+  constexpr double kNormal = 1.4826;  // standard deviation of normal values over their median size
+  const std::size_t fitted = std::min(p.free.size(), size.size() - 1);
+  if (p.objective.kind == ObjectiveKind::log_huber) {
+    std::ranges::sort(size);
+    return kNormal * quantile({size.begin() + static_cast<std::ptrdiff_t>(fitted), size.end()}, 0.5);
+  }
+  const auto n = static_cast<double>(size.size());
+  return kNormal * quantile(size, 0.5) * std::sqrt(n / (n - static_cast<double>(fitted)));
 }
 
 Refit finished(const Problem& p, std::span<const double> weights, const Solution& s) {
@@ -106,16 +113,16 @@ BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads, cons
     result.draws.push_back(r.values);
   }
   if (result.draws.size() < 2) return result;
-  const bool expand = options.resample == "parametric";
+  const bool student = options.resample == "parametric";
   for (const auto& [name, draws] : values) {
     result.se[name] = standard_deviation(draws);
-    result.ci95[name] = interval(draws, 0.95, expand, units, fitted);
-    result.ci80[name] = interval(draws, 0.80, expand, units, fitted);
+    result.ci95[name] = interval(draws, 0.95, student, units, fitted);
+    result.ci80[name] = interval(draws, 0.80, student, units, fitted);
   }
   for (const auto& [name, draws] : derived) {
     result.derived_se[name] = standard_deviation(draws);
-    result.derived_ci95[name] = interval(draws, 0.95, expand, units, fitted);
-    result.derived_ci80[name] = interval(draws, 0.80, expand, units, fitted);
+    result.derived_ci95[name] = interval(draws, 0.95, student, units, fitted);
+    result.derived_ci80[name] = interval(draws, 0.80, student, units, fitted);
   }
   return result;
 }

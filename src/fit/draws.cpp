@@ -8,11 +8,13 @@
 
 namespace scalelaw {
 
-double interval_tail(const FitResult& fit) {
+double interval_tail(const FitResult& fit, double level) {
+  const auto& intervals = level == 0.80 ? fit.bootstrap.ci80 : fit.bootstrap.ci95;
+  const double nominal = (1 - level) / 2;
   const auto& names = law_info(fit.law).parameters;
   for (std::size_t k = 0; k < names.size(); ++k) {
-    const auto it = fit.bootstrap.ci95.find(names[k]);
-    if (it == fit.bootstrap.ci95.end()) continue;
+    const auto it = intervals.find(names[k]);
+    if (it == intervals.end()) continue;
     std::vector<double> x;
     for (const std::vector<double>& draw : fit.bootstrap.draws) {
       if (k < draw.size()) x.push_back(draw[k]);
@@ -23,9 +25,9 @@ double interval_tail(const FitResult& fit) {
     const double left = *(right - 1);
     const double rank = static_cast<double>(right - 1 - x.begin()) + (it->second.low - left) / (*right - left);
     const double tail = rank / static_cast<double>(x.size() - 1);
-    if (tail <= 0.025 * (1 + 1e-6)) return tail;  // ties, as of a constant at its bound, can give more
+    if (tail <= nominal * (1 + 1e-6)) return tail;  // ties, as of a constant at its bound, can give more
   }
-  return 0.025;
+  return nominal;
 }
 
 Interval draws_interval(const std::vector<double>& values, double tail) {

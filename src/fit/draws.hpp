@@ -7,10 +7,11 @@
 
 namespace scalelaw {
 
-/// Level of the lower end of the fit's 95 % intervals among its draws: expanded percentiles (fit/bootstrap.hpp) lie
-/// further out than 0.025 in small samples. Found from where ci95 lies among the draws; 0.025 where there is no
-/// interval.
-[[nodiscard]] double interval_tail(const FitResult& fit);
+/// Level of the lower end of the fit's 80 or 95 % intervals among its draws: those of the parametric bootstrap
+/// (fit/bootstrap.hpp) lie further out than (1 - level) / 2 in small samples. Found from where ci80 or ci95 lies among
+/// the draws; (1 - level) / 2 where there is no interval.
+/// @param level 0.80 or 0.95
+[[nodiscard]] double interval_tail(const FitResult& fit, double level = 0.95);
 
 /// Quantiles `tail` and 1 - tail. An end that falls among infinite values is infinite.
 [[nodiscard]] Interval draws_interval(const std::vector<double>& values, double tail);

@@ -7,6 +7,7 @@
 #include "core/stats.hpp"
 #include "fit/draws.hpp"
 #include "fit/parallel.hpp"
+#include "inference/refit.hpp"
 #include "sim/reanchor.hpp"
 
 namespace scalelaw {
@@ -84,19 +85,17 @@ struct Simulated {
   std::int64_t failed = 0;
 };
 
+/// `center`: the fit to the law's losses without noise, where each study's fit starts.
 Simulated simulate_studies(const std::vector<Observation>& points, const Law& law, const PointNoise& noise,
-                           const CompareOptions& options) {
+                           const FitResult& center, const CompareOptions& options) {
   FitOptions fit_options = options.fit;
   fit_options.drop_highest = 0;
-  fit_options.bootstrap.replicates = 0;
-  fit_options.threads = 1;
-  fit_options.profile = false;
   const auto count = static_cast<std::size_t>(options.studies);
   std::vector<std::map<std::string, double>> exponents(count);
   std::vector<double> scales(count, 1);
   parallel_for(count, options.fit.threads, [&](std::size_t i) {
     const auto study = simulate_points(points, law, noise, options.seed, i);
-    const FitResult result = fit(study, fit_options);
+    const FitResult result = refit_near(study, fit_options, center);
     if (!result.converged()) return;
     exponents[i] = exponents_of(result);
     if (!result.fitted.values.empty()) scales[i] = residual_noise(result, study).sd;
@@ -206,7 +205,7 @@ Comparison compare_with_law(const std::string& name, const std::vector<Observati
   c.noise = point_noise.sd;
   c.group_share = point_noise.group_share;
 
-  const Simulated simulated = simulate_studies(used, simulated_law, point_noise, options);
+  const Simulated simulated = simulate_studies(used, simulated_law, point_noise, c.second_fit, options);
   c.studies = static_cast<std::int64_t>(simulated.exponents.size());
   c.failed = simulated.failed;
   if (simulated.exponents.size() < kFewestStudies) {

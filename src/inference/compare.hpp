@@ -10,7 +10,7 @@
 // misses 0 in 5 % of studies. Where the noise is given instead, s_e = s_i = 1.
 //
 // Between two sets of observations (compare_observations): quantiles of the differences of paired bootstrap draws, at
-// the level of the fits' expanded percentiles (fit/bootstrap.hpp).
+// the level of the fits' own intervals (fit/bootstrap.hpp).
 //
 // Verdict for a margin: "equivalent" if the 90 % interval of the difference lies within [-margin, margin] (two
 // one-sided tests of 5 % each, Schuirmann 1987), also where the difference is significant but that small; otherwise

@@ -1,0 +1,57 @@
+#pragma once
+// What a design can know before it is run: whole studies are simulated from a known law and put through the complete
+// estimator, which then states intervals whose truth is known.
+#include <string>
+#include <vector>
+
+#include "design/plan.hpp"
+#include "fit/fit.hpp"
+#include "sim/simulate.hpp"
+
+namespace scalelaw {
+
+struct CoverageOptions {
+  FitOptions fit = {};         ///< the estimator; bootstrap.replicates >= 40. Profiles and held-out check are left out
+  std::int64_t studies = 200;  ///< >= 2
+  PointNoise noise = {.sd = 0.01};
+  std::uint64_t seed = 1;
+};
+
+/// One estimated quantity over all studies that converged.
+struct QuantityCoverage {
+  std::string name;  ///< alpha, beta, a, ...; ln_params_optimal: ln N*(C) at the largest compute of the points
+  double truth = 0;
+  double mean = 0, bias = 0, sd = 0;    ///< of the estimates; bias = mean - truth
+  double width80 = 0, width95 = 0;      ///< median width of the intervals; infinite where half of them are open
+  double covered80 = 0, covered95 = 0;  ///< share of the intervals that hold the truth
+};
+
+struct Coverage {
+  std::string law;
+  std::int64_t points = 0, groups = 0;   ///< groups: independent units, runs without a group count alone
+  std::int64_t studies = 0, failed = 0;  ///< failed: fits that did not converge, left out of what follows
+  std::int64_t refits_failed = 0;        ///< bootstrap refits that did not converge, over all studies
+  double flops = 0;                      ///< C of N*(C)
+  CoverageOptions options;
+  std::vector<QuantityCoverage> quantities;
+  std::vector<std::string> notes;
+
+  /// Standard error of a share near p that comes from the number of studies alone.
+  [[nodiscard]] double share_se(double p) const;
+};
+
+/// The points of a design as a fit sees them: one per shape and tokens (learning rates tuned, seeds averaged), losses
+/// not yet known (1). Runs of one shape share a group where the schedule has a trunk.
+[[nodiscard]] std::vector<Observation> design_points(const std::vector<PlannedRun>& runs, const Convention& convention);
+
+/// Simulates `options.studies` studies of `law` at the points (N as the points count it), fits each and counts. Study i
+/// depends on seed and i alone, whatever options.fit.threads is. Errors (config): too few studies or refits, negative
+/// noise, a group share outside 0 .. 1, a law that gives no loss.
+[[nodiscard]] Coverage coverage(const std::vector<Observation>& points, const Law& law, const CoverageOptions& options);
+
+/// "scalelaw.coverage/1"
+[[nodiscard]] Json to_json(const Coverage& coverage);
+/// Text for a terminal; ends with a newline.
+[[nodiscard]] std::string describe(const Coverage& coverage);
+
+}  // namespace scalelaw

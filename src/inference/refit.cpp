@@ -1,0 +1,38 @@
+#include "inference/refit.hpp"
+
+#include "fit/bootstrap.hpp"
+#include "fit/problem.hpp"
+
+namespace scalelaw {
+
+FitResult refit_near(const std::vector<Observation>& points, const FitOptions& options, const FitResult& center) {
+  FitOptions plain = options;
+  plain.bootstrap.replicates = 0;
+  plain.holdout_above.reset();
+  plain.profile = false;
+  plain.threads = 1;
+  const bool known_start = options.method == "parametric" && options.drop_highest == 0 && center.converged() &&
+                           center.fitted.kind == options.law &&
+                           (options.law == LawKind::chinchilla || options.law == LawKind::kaplan);
+  if (!known_start) return fit(points, plain);
+
+  const Problem problem = make_problem(points, options.law, options.objective, options.fixed);
+  const Solution solution =
+      solve(problem, problem.weights, start_from(problem, center.fitted.values), {.warm = true, .polish = false});
+  if (solution.status != NewtonStatus::converged) return fit(points, plain);
+  FitResult result;
+  result.law = options.law;
+  result.n = static_cast<std::int64_t>(points.size());
+  result.convention = options.convention;
+  result.objective = options.objective;
+  result.fitted = {.kind = options.law,
+                   .values = natural_values(problem, solution.theta),
+                   .name = "fit",
+                   .source = "",
+                   .convention = options.convention};
+  result.derived = derived_quantities(problem, problem.weights, result.fitted.values);
+  result.convergence.status = "converged";
+  return result;
+}
+
+}  // namespace scalelaw

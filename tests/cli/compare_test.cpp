@@ -1,0 +1,118 @@
+// scalelaw compare and scalelaw coverage as programs.
+#include "cli/run_scalelaw.hpp"
+#include "inference/surface.hpp"
+
+namespace scalelaw {
+namespace {
+
+using test::run_scalelaw;
+using testing::HasSubstr;
+
+class CompareCommand : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_file_atomic(folder_ / "points.csv",
+                      observations_csv(simulate_points(tiny_points(), tiny_law(), {.sd = 0.002}, 1, 0)));
+    write_file_atomic(folder_ / "other.csv",
+                      observations_csv(simulate_points(tiny_points(), tiny_law(0.35, 0.5), {.sd = 0.002}, 2, 0)));
+    write_file_atomic(folder_ / "small.toml", R"([model]
+context = 2048
+d_head = 64
+vocab = 32768
+[design]
+budgets = [1e19, 1e20, 1e21]
+sizes_per_budget = 5
+optimum_coefficient = 0.045
+optimum_exponent = 0.514
+aspect_min = 32
+aspect_max = 128
+min_width = 256
+learning_rates = [0.002]
+lr_scale_exponent = 0.36
+lr_reference_params = 1e9
+batch_tokens = 524288
+[simulation]
+law = "besiroglu2024"
+noise = 0.002
+)");
+  }
+  static const Json& exponent(const Json& comparison, const std::string& name) {
+    for (const Json& e : comparison["exponents"]) {
+      if (e["name"] == name) return e;
+    }
+    throw std::logic_error("no exponent " + name);
+  }
+  TempFolder folder_;
+};
+
+TEST_F(CompareCommand, ACsvAgainstALawInEitherOrder) {
+  const std::string options = " --studies 60 --json -";
+  const Json one = run_scalelaw(folder_, "compare points.csv besiroglu2024" + options).json();
+  const Json other = run_scalelaw(folder_, "compare besiroglu2024 points.csv" + options).json();
+  EXPECT_EQ(one.dump(), other.dump());
+  EXPECT_EQ(one["schema"], "scalelaw.comparison/1");
+  EXPECT_EQ(one["first"], "points.csv");
+  EXPECT_EQ(one["second"], "besiroglu2024");
+  EXPECT_EQ(one["studies"], 60);
+  EXPECT_EQ(exponent(one, "beta")["verdict"], "different");
+  EXPECT_NEAR(exponent(one, "beta")["difference"].get<double>(), 0.30 - 0.3658, 0.03);
+}
+
+TEST_F(CompareCommand, TwoSetsOfPointsOfTwoLawsDiffer) {
+  const Json c = run_scalelaw(folder_, "compare points.csv other.csv --studies 100 --json -").json();
+  EXPECT_EQ(exponent(c, "beta")["verdict"], "different");
+  EXPECT_NEAR(exponent(c, "beta")["difference"].get<double>(), -0.2, 0.05);
+  const Json same = run_scalelaw(folder_, "compare points.csv points.csv --studies 100 --json -").json();
+  EXPECT_EQ(exponent(same, "beta")["difference"], 0);
+  EXPECT_EQ(exponent(same, "a")["verdict"], "equivalent");
+}
+
+TEST_F(CompareCommand, AStudyFolderAgainstTheLawThatMadeItIsNotDifferent) {
+  ASSERT_EQ(run_scalelaw(folder_, "simulate small.toml --out study").code, 0);
+  const auto text = run_scalelaw(folder_, "compare study besiroglu2024 --studies 60");
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("study against besiroglu2024"));
+  EXPECT_THAT(text.out, HasSubstr("60 simulated studies"));
+  const Json c = run_scalelaw(folder_, "compare study besiroglu2024 --studies 60 --json -").json();
+  EXPECT_EQ(c["first_fit"]["n"], 15);
+  EXPECT_NE(exponent(c, "a")["verdict"], "different");
+}
+
+TEST_F(CompareCommand, WrongSourcesAndOptionsAreOneLineErrors) {
+  run_scalelaw(folder_, "compare points.csv besiroglu2042").expect_error(3, "did you mean 'besiroglu2024'?");
+  run_scalelaw(folder_, "compare hoffmann2022 besiroglu2024").expect_error(2, "both published laws");
+  run_scalelaw(folder_, "compare points.csv").expect_error(2, "B is required");
+  run_scalelaw(folder_, "compare points.csv besiroglu2024 --studies 5").expect_error(2, "--studies is 5");
+  run_scalelaw(folder_, "compare points.csv besiroglu2024 --margin 0").expect_error(2, "--margin is 0");
+  run_scalelaw(folder_, "compare points.csv besiroglu2024 --columns loss").expect_error(2, "is not NAME=COLUMN");
+  run_scalelaw(folder_, "compare . besiroglu2024").expect_error(3, "holds no run records");
+  write_file_atomic(folder_ / "bad.csv", "params,tokens,loss\n1e6,1e8,0\n");
+  run_scalelaw(folder_, "compare bad.csv besiroglu2024").expect_error(3, "bad.csv");
+}
+
+TEST_F(CompareCommand, CoverageOfAConfigsDesign) {
+  const std::string command =
+      "coverage small.toml --law besiroglu2024 --studies 40 --bootstrap 60 --resample parametric";
+  const auto text = run_scalelaw(folder_, command);
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("40 simulated studies of besiroglu2024 at 15 points"));
+  EXPECT_THAT(text.out, HasSubstr("ln N*("));
+  const Json c = run_scalelaw(folder_, command + " --json -").json();
+  EXPECT_EQ(c["noise"], 0.002);
+  EXPECT_EQ(c["failed"].get<int>() + c["studies"].get<int>(), 40);
+  EXPECT_EQ(c["quantities"].size(), 4U);
+  const Json loud = run_scalelaw(folder_, command + " --noise 0.004 --json -").json();
+  EXPECT_EQ(loud["noise"], 0.004);
+  EXPECT_GT(loud["quantities"][0]["width95"], c["quantities"][0]["width95"]);
+}
+
+TEST_F(CompareCommand, CoverageNamesWhatIsWrong) {
+  run_scalelaw(folder_, "coverage none.toml").expect_error(2, "no such config file");
+  run_scalelaw(folder_, "coverage small.toml --law besiroglu").expect_error(2, "there is no law 'besiroglu'");
+  run_scalelaw(folder_, "coverage small.toml --law kaplan2020-optimal").expect_error(2, "not a loss");
+  run_scalelaw(folder_, "coverage small.toml --studies 1").expect_error(2, "--studies is 1");
+  run_scalelaw(folder_, "coverage small.toml --group-share 3").expect_error(2, "--group-share is 3");
+}
+
+}  // namespace
+}  // namespace scalelaw
