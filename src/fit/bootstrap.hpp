@@ -31,10 +31,10 @@ struct Refit {
                                                  const std::vector<std::size_t>& strata, std::uint64_t seed,
                                                  std::int64_t replicate);
 
-/// Runs `refit` for each replicate and summarises. Intervals of runs and groups are percentiles; those of the parametric
-/// bootstrap are expanded percentiles (Hesterberg 2015, The American Statistician 69(4)): quantiles at levels
-/// Phi(-sqrt(m / (m - p)) t), t the quantile of Student's t with m - p degrees of freedom, m units and p parameters fitted.
-/// docs/METHODS.md, "Intervals", has the measured coverage of both.
+/// Runs `refit` for each replicate and summarises. Intervals of runs and groups are percentiles; those of the
+/// parametric bootstrap are expanded percentiles (Hesterberg 2015, The American Statistician 69(4)): quantiles at
+/// levels Phi(-sqrt(m / (m - p)) t), t the quantile of Student's t with m - p degrees of freedom, m units and p
+/// parameters fitted. docs/METHODS.md, "Intervals", has the measured coverage of both.
 [[nodiscard]] BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads,
                                             const std::vector<std::string>& names, std::size_t units,
                                             std::size_t fitted, const std::function<Refit(std::int64_t)>& refit);
