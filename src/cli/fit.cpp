@@ -165,16 +165,19 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals) {
   for (const Convention& convention : conventions) {
     const Input input = observe_sources(sources, convention, arguments.min_steps);
     left_out = describe_selection(input);
-    for (const char* method : {"envelope", "isoflop", "parametric"}) {
+    for (const auto& [method, curve] : {std::pair("envelope", "parabola"), std::pair("isoflop", "parabola"),
+                                        std::pair("isoflop", "makima"), std::pair("parametric", "parabola")}) {
       FitOptions options = arguments.options;
       options.method = method;
+      options.curve = curve;
       options.convention = convention;
       if (options.method != "parametric" && options.bootstrap.resample == "parametric")
         options.bootstrap.resample = "runs";
       const FitResult result = fit(input.points, options);
       any = any || result.converged();
-      rows.push_back({method, convention.params, convention.flops, exponent_text(result, "a"),
-                      exponent_text(result, "b"), std::to_string(result.n),
+      const std::string name = options.method == "isoflop" ? fmt::format("{}, {}", method, curve) : method;
+      rows.push_back({name, convention.params, convention.flops, exponent_text(result, "a"), exponent_text(result, "b"),
+                      std::to_string(result.n),
                       result.converged() ? "converged" : "NOT CONVERGED: " + result.convergence.status});
       fits.push_back(to_json(result));
     }
@@ -220,6 +223,13 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--drop-highest", options.drop_highest, "leave out the K highest losses")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--columns", arguments->columns, "names of the file's columns: params=N,tokens=D,loss=val_loss");
+  command->add_option("--weights", options.weights, "stderr: weight points by the inverse variance of their losses")
+      ->check(CLI::IsMember({"none", "stderr"}))
+      ->capture_default_str();
+  command->add_option("--curve", options.curve, "isoflop: curve of loss against ln N")
+      ->check(CLI::IsMember({"parabola", "makima"}))
+      ->capture_default_str();
+  command->add_flag("--jackknife", options.jackknife, "refit without each isoFLOP budget in turn");
   command->add_option("--convention", options.convention.params, "what counts as N in run records")
       ->check(CLI::IsMember({"total", "non_embedding", "effective"}))
       ->capture_default_str();
@@ -235,7 +245,8 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--fix", arguments->fix, "hold a parameter: alpha=0.35; may be repeated");
   command->add_flag("--offset", options.offset, "power laws: fit an irreducible loss E as well");
   command
-      ->add_option("--starts", options.starts, "projection, grid (4,500 starts) or a published law: the minimum nearest to it")
+      ->add_option("--starts", options.starts,
+                   "projection, grid (4,500 starts) or a published law: the minimum nearest to it")
       ->capture_default_str();
   command
       ->add_option("--max-evaluations", options.max_evaluations,

@@ -10,6 +10,7 @@
 #include "core/stats.hpp"
 #include "fit/bootstrap.hpp"
 #include "fit/isoflop.hpp"
+#include "fit/jackknife.hpp"
 #include "fit/parallel.hpp"
 #include "fit/problem.hpp"
 #include "fit/profile.hpp"
@@ -37,6 +38,28 @@ std::vector<Observation> without_highest(std::vector<Observation> points, std::i
     if (!drop[i]) kept.push_back(std::move(points[i]));
   }
   return kept;
+}
+
+// Points with their weights times the inverse variance of the residual, scaled to mean 1 over the points.
+std::vector<Observation> weighted(std::vector<Observation> points, const FitOptions& options) {
+  if (options.weights == "none") return points;
+  if (options.weights != "stderr") fail_config("--weights {}: must be none or stderr", options.weights);
+  const bool logs = options.method == "parametric" && options.objective.kind != ObjectiveKind::mse;
+  std::vector<double> precision;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const Observation& o = points[i];
+    if (!o.loss_stderr || !(*o.loss_stderr > 0) || !std::isfinite(*o.loss_stderr)) {
+      fail_data("{}: loss_stderr is {}; --weights stderr needs a positive one for every point",
+                o.run.empty() ? fmt::format("observation {}", i + 1) : fmt::format("run {}", o.run),
+                o.loss_stderr ? fmt::format("{}", *o.loss_stderr) : "missing");
+    }
+    // The standard error of ln loss is stderr / loss.
+    const double error = *o.loss_stderr / (logs ? o.loss_nats : 1.0);
+    precision.push_back(1 / (error * error));
+  }
+  const double scale = 1 / mean(precision);
+  for (std::size_t i = 0; i < points.size(); ++i) points[i].weight *= precision[i] * scale;
+  return points;
 }
 
 // What the law itself demands, joined with what the caller holds.
@@ -176,6 +199,7 @@ FitResult fit_parametric(const std::vector<Observation>& points, const FitOption
     for (std::size_t k = 0; k < profiles.size(); ++k) {
       result.identifiability[law_info(options.law).parameters[problem.free[k]]] = profiles[k];
     }
+    result.identifiability.merge(profile_exponents(points, problem, *best, fixed, result.identifiability));
   }
   if (options.bootstrap.replicates > 0 && finished(*best)) {
     result.bootstrap = bootstrap_parametric(problem, points, *best, options.bootstrap, options.threads);
@@ -228,7 +252,10 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
     fail_config("--resample {}: must be runs, groups or parametric", options.bootstrap.resample);
   }
   if (!(options.objective.delta > 0)) fail_config("--delta {}: must be positive", options.objective.delta);
-  std::vector<Observation> points = without_highest(all, options.drop_highest), above;
+  if (options.curve != "parabola" && options.curve != "makima") {
+    fail_config("--curve {}: must be parabola or makima", options.curve);
+  }
+  std::vector<Observation> points = weighted(without_highest(all, options.drop_highest), options), above;
   if (options.holdout_above) {
     std::ranges::copy_if(points, std::back_inserter(above),
                          [&](const Observation& o) { return o.flops > *options.holdout_above; });
@@ -244,6 +271,18 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
   } else {
     fail_config("--method {}: must be parametric, isoflop or envelope", options.method);
   }
+  if (options.jackknife && !result.fitted.values.empty()) {
+    FitOptions rest = options;
+    rest.profile = rest.jackknife = false;
+    rest.bootstrap.replicates = rest.drop_highest = 0;
+    rest.holdout_above.reset();
+    rest.weights = "none";  // they are among the points by now
+    rest.threads = 1;
+    if (rest.starts == "grid") rest.starts = "projection";
+    result.jackknife = jackknife_budgets(points, result, options.threads,
+                                         [&](const std::vector<Observation>& some) { return fit(some, rest); });
+  }
+  result.weights = options.weights;
   result.n = static_cast<std::int64_t>(points.size());
   result.dropped = options.drop_highest;
   result.convention = options.convention;

@@ -30,14 +30,17 @@ struct FitOptions {
   LawKind law = LawKind::chinchilla;
   std::string method = "parametric";  ///< parametric | isoflop | envelope
   Objective objective = {};
-  Convention convention = {};                     ///< recorded in the result; the observations already follow it
+  Convention convention = {};                ///< recorded in the result; the observations already follow it
   std::int64_t drop_highest = 0;             ///< leave out the K highest losses before fitting
   std::map<std::string, double> fixed = {};  ///< parameters held at a value
   bool offset = false;                       ///< power laws: fit the offset E (else it is 0)
   std::string starts =
       "projection";  ///< projection | grid (4,500 of Hoffmann et al.) | a published law: the minimum nearest to it
-  std::int64_t max_evaluations = 400;   ///< of the objective per start; a solver that needs more is reported as stalled
-  bool profile = true;                  ///< profile-likelihood intervals (method parametric)
+  std::int64_t max_evaluations = 400;  ///< of the objective per start; a solver that needs more is reported as stalled
+  bool profile = true;                 ///< profile-likelihood intervals (method parametric)
+  std::string weights = "none";        ///< none | stderr: points weighted by the inverse variance of their losses
+  std::string curve = "parabola";      ///< method isoflop, loss against ln N: parabola | makima
+  bool jackknife = false;              ///< leave out each budget in turn
   std::optional<double> holdout_above = std::nullopt;  ///< FLOPs: fit the runs up to it, predict the others
   BootstrapOptions bootstrap = {};
   int threads = 1;
@@ -82,7 +85,24 @@ struct IsoflopBudget {
   double params = 0;   ///< N at the minimum of the parabola in ln N (if interior)
   double tokens = 0;
   double loss_nats = 0;
-  double curvature = 0, linear = 0, constant = 0;  ///< loss = constant + linear x + curvature x^2, x = ln N
+  /// loss = constant + linear x + curvature x^2, x = ln N; NaN where the curve is not a parabola
+  double curvature = 0, linear = 0, constant = 0;
+};
+
+/// The fit repeated without each budget in turn (delete-a-group jackknife, Kott 2001).
+struct Jackknife {
+  struct Budget {
+    double flops = 0;
+    std::int64_t left_out = 0;             ///< points
+    std::string status;                    ///< of the fit to the others
+    std::map<std::string, double> values;  ///< of that fit: parameters and derived; empty where it did not converge
+  };
+  std::vector<Budget> budgets;
+  std::int64_t failed = 0;  ///< fits that did not converge; they are left out of what follows
+  /// se^2 = (g - 1)/g sum (x_i - mean x)^2 over the g fits; ci95 = full fit -+ t se, Student's t with g - 1 degrees of
+  /// freedom. Empty with fewer than 3 fits.
+  std::map<std::string, double> se;
+  std::map<std::string, Interval> ci95;
 };
 
 /// How a fit to the smaller runs predicts the larger ones.
@@ -102,6 +122,8 @@ struct Holdout {
 struct FitResult {
   LawKind law = LawKind::chinchilla;
   std::string method = "parametric";
+  std::string curve = "parabola";  ///< of method isoflop
+  std::string weights = "none";
   std::int64_t n = 0;
   std::int64_t dropped = 0;
   Convention convention;
@@ -110,8 +132,9 @@ struct FitResult {
   Law fitted;                             ///< the constants, for predict_loss; empty values where nothing was fitted
   std::map<std::string, double> derived;  ///< a, b; for isoflop also the prefactors
   Convergence convergence;
-  std::map<std::string, Identifiability> identifiability;
+  std::map<std::string, Identifiability> identifiability;  ///< free parameters, and a and b where the law has them
   BootstrapResult bootstrap;
+  Jackknife jackknife;
   std::vector<IsoflopBudget> budgets;  ///< method isoflop
   Holdout holdout;
   Interval params_range, tokens_range, flops_range;  ///< of the observations used
@@ -131,6 +154,11 @@ struct FitResult {
 /// "scalelaw.fit/1" and back.
 [[nodiscard]] Json to_json(const FitResult& result);
 [[nodiscard]] FitResult fit_from_json(const Json& value, const std::string& name);
+
+/// "log-huber", as --objective takes it.
+[[nodiscard]] const char* objective_name(ObjectiveKind kind);
+/// False for the offset of a power law that was fitted without one.
+[[nodiscard]] bool shows_parameter(const Law& law, std::size_t k);
 
 /// "converged" results print plainly, others carry their status: text for a terminal, ends with a newline.
 [[nodiscard]] std::string describe(const FitResult& result);

@@ -8,18 +8,6 @@
 namespace scalelaw {
 namespace {
 
-const char* objective_name(ObjectiveKind kind) {
-  switch (kind) {
-    case ObjectiveKind::log_huber:
-      return "log-huber";
-    case ObjectiveKind::log_mse:
-      return "log-mse";
-    case ObjectiveKind::mse:
-      return "mse";
-  }
-  return "";
-}
-
 Json pair_of(const Interval& i) { return Json::array({finite_or_null(i.low), finite_or_null(i.high)}); }
 
 Json numbers(const std::map<std::string, double>& values) {
@@ -34,14 +22,10 @@ Json intervals(const std::map<std::string, Interval>& values) {
   return out;
 }
 
-bool shown(const Law& law, std::size_t k) {
-  return !(law_info(law.kind).parameters[k] == "E" && law.values[k] == 0);  // a power law without offset
-}
-
 Json params_json(const Law& law) {
   Json out = Json::object();
   for (std::size_t k = 0; k < law.values.size(); ++k) {
-    if (shown(law, k)) out[law_info(law.kind).parameters[k]] = finite_or_null(law.values[k]);
+    if (shows_parameter(law, k)) out[law_info(law.kind).parameters[k]] = finite_or_null(law.values[k]);
   }
   return out;
 }
@@ -84,6 +68,15 @@ Json budgets_json(const std::vector<IsoflopBudget>& budgets) {
     out.push_back(item);
   }
   return out;
+}
+
+Json jackknife_json(const Jackknife& j) {
+  Json budgets = Json::array();
+  for (const Jackknife::Budget& b : j.budgets) {
+    budgets.push_back(
+        {{"flops", b.flops}, {"left_out", b.left_out}, {"status", b.status}, {"values", numbers(b.values)}});
+  }
+  return {{"budgets", budgets}, {"failed", j.failed}, {"se", numbers(j.se)}, {"ci95", intervals(j.ci95)}};
 }
 
 Json holdout_json(const Holdout& h) {
@@ -193,6 +186,20 @@ std::vector<IsoflopBudget> budgets_from(const Json& json, const Reader& read) {
   return out;
 }
 
+Jackknife jackknife_from(const Json& json, const Reader& read) {
+  Jackknife j;
+  for (const Json& item : read.at(json, "budgets")) {
+    j.budgets.push_back({.flops = number_or_nan(item, "flops"),
+                         .left_out = read.integer(item, "left_out"),
+                         .status = read.text(item, "status"),
+                         .values = read.numbers(read.at(item, "values"))});
+  }
+  j.failed = read.integer(json, "failed");
+  j.se = read.numbers(read.at(json, "se"));
+  j.ci95 = read.intervals(read.at(json, "ci95"), "ci95");
+  return j;
+}
+
 Holdout holdout_from(const Json& json, const Reader& read) {
   Holdout h;
   h.above_flops = number_or_nan(json, "above_flops");
@@ -213,6 +220,8 @@ FitResult read_fit(const Json& value, const Reader& read) {
   FitResult r;
   r.law = law_kind(read.text(value, "law"));
   r.method = read.text(value, "method");
+  if (value.contains("curve")) r.curve = read.text(value, "curve");
+  if (value.contains("weights")) r.weights = read.text(value, "weights");
   r.n = read.integer(value, "n");
   r.dropped = read.integer(value, "dropped");
   read_fields(read.at(value, "convention"), r.convention,
@@ -251,6 +260,7 @@ FitResult read_fit(const Json& value, const Reader& read) {
     }
   }
   if (value.contains("bootstrap")) r.bootstrap = bootstrap_from(value.at("bootstrap"), read);
+  if (value.contains("jackknife")) r.jackknife = jackknife_from(value.at("jackknife"), read);
   if (value.contains("budgets")) r.budgets = budgets_from(value.at("budgets"), read);
   if (value.contains("holdout")) r.holdout = holdout_from(value.at("holdout"), read);
   if (value.contains("range")) {
@@ -262,10 +272,23 @@ FitResult read_fit(const Json& value, const Reader& read) {
   return r;
 }
 
-std::string number_text(double x) { return fmt::format("{:.6g}", x); }
-std::string interval_text(const Interval& i) { return fmt::format("[{:.5g}, {:.5g}]", i.low, i.high); }
-
 }  // namespace
+
+const char* objective_name(ObjectiveKind kind) {
+  switch (kind) {
+    case ObjectiveKind::log_huber:
+      return "log-huber";
+    case ObjectiveKind::log_mse:
+      return "log-mse";
+    case ObjectiveKind::mse:
+      return "mse";
+  }
+  return "";
+}
+
+bool shows_parameter(const Law& law, std::size_t k) {
+  return !(law_info(law.kind).parameters[k] == "E" && law.values[k] == 0);  // a power law without offset
+}
 
 Json to_json(const FitResult& r) {
   Json out = {{"schema", "scalelaw.fit/1"},
@@ -273,6 +296,8 @@ Json to_json(const FitResult& r) {
               {"method", r.method},
               {"n", r.n},
               {"dropped", r.dropped}};
+  if (r.method == "isoflop") out["curve"] = r.curve;
+  out["weights"] = r.weights;
   out["convention"] = to_json_fields(r.convention);
   out["objective"] = {{"kind", objective_name(r.objective.kind)},
                       {"delta", r.objective.delta},
@@ -291,6 +316,7 @@ Json to_json(const FitResult& r) {
     }
   }
   if (r.bootstrap.replicates > 0) out["bootstrap"] = bootstrap_json(r.bootstrap);
+  if (!r.jackknife.budgets.empty()) out["jackknife"] = jackknife_json(r.jackknife);
   if (!r.budgets.empty()) out["budgets"] = budgets_json(r.budgets);
   if (r.holdout.above_flops > 0) out["holdout"] = holdout_json(r.holdout);
   out["range"] = {
@@ -304,75 +330,6 @@ FitResult fit_from_json(const Json& value, const std::string& name) {
   } catch (const Json::exception& e) {
     fail_data("{}: not a fit file of scalelaw (schema scalelaw.fit/1): {}", name, e.what());
   }
-}
-
-std::string describe(const FitResult& r) {
-  const LawInfo& info = law_info(r.law);
-  std::string text = fmt::format("{} fit of {}: {}\n{} observations", r.method, info.name, info.formula, r.n);
-  if (r.dropped > 0) text += fmt::format(" ({} highest losses dropped)", r.dropped);
-  text += fmt::format(", N {}, C {}\n", r.convention.params, r.convention.flops);
-  if (r.converged()) {
-    text += "status: converged";
-  } else {
-    text += fmt::format("status: NOT CONVERGED ({}): {}", r.convergence.status, r.message);
-  }
-  if (r.method == "parametric" && r.convergence.starts > 0) {
-    text += fmt::format("\n{} objective {:.12g}, {} of {} starts at the best, scaled gradient {:.1e}, condition {:.1e}",
-                        objective_name(r.objective.kind), r.objective_value, r.convergence.starts_at_best,
-                        r.convergence.starts, r.convergence.gradient_norm, r.convergence.condition);
-  }
-  text += "\n";
-  if (!r.fitted.values.empty()) {
-    const bool boot = !r.bootstrap.se.empty(), profile = !r.identifiability.empty();
-    std::vector<std::string> header = {"", "value"};
-    if (boot) header.insert(header.end(), {"std. error", "95 % interval"});
-    if (profile) header.emplace_back("95 % profile");
-    std::vector<std::vector<std::string>> rows;
-    const auto add = [&](const std::string& name, double x, const std::map<std::string, double>& se,
-                         const std::map<std::string, Interval>& ci95) {
-      std::vector<std::string> row = {name, number_text(x)};
-      if (boot) {
-        row.push_back(se.contains(name) ? fmt::format("{:.3g}", se.at(name)) : "");
-        row.push_back(ci95.contains(name) ? interval_text(ci95.at(name)) : "");
-      }
-      if (profile) {
-        const auto it = r.identifiability.find(name);
-        row.push_back(it == r.identifiability.end() ? ""
-                      : it->second.identified       ? interval_text(it->second.profile_ci95)
-                                                    : "not identified");
-      }
-      rows.push_back(row);
-    };
-    for (std::size_t k = 0; k < r.fitted.values.size(); ++k) {
-      if (shown(r.fitted, k)) add(info.parameters[k], r.fitted.values[k], r.bootstrap.se, r.bootstrap.ci95);
-    }
-    for (const auto& [name, x] : r.derived) add(name, x, r.bootstrap.derived_se, r.bootstrap.derived_ci95);
-    text += text_table(header, rows);
-  }
-  if (r.bootstrap.replicates > 0) {
-    text += fmt::format("bootstrap: {} replicates by {}, {} failed, {} at a bound, seed {}\n", r.bootstrap.replicates,
-                        r.bootstrap.resample, r.bootstrap.failed, r.bootstrap.at_bound, r.bootstrap.seed);
-  }
-  if (!r.budgets.empty()) {
-    std::vector<std::vector<std::string>> rows;
-    for (const IsoflopBudget& b : r.budgets) {
-      const bool in = b.status == "interior";
-      rows.push_back({fmt::format("{:.3g}", b.flops), std::to_string(b.points), b.status,
-                      in ? short_count(b.params) : "", in ? short_count(b.tokens) : "",
-                      in ? fmt::format("{:.4f}", b.loss_nats) : ""});
-    }
-    text += text_table({"budget", "points", "minimum", "N*", "D*", "loss"}, rows);
-  }
-  if (r.holdout.n > 0) {
-    text += fmt::format(
-        "held out above {:.3g} FLOPs: {} points, rms error of ln loss {:.4f} (mean {:+.4f}); straight line in "
-        "ln C {:.4f}",
-        r.holdout.above_flops, r.holdout.n, r.holdout.rms_log_error, r.holdout.mean_log_error,
-        r.holdout.baseline_rms_log_error);
-    if (r.holdout.noise) text += fmt::format("; seed noise {:.4f}", *r.holdout.noise);
-    text += "\n";
-  }
-  return text;
 }
 
 }  // namespace scalelaw

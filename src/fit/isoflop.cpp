@@ -3,10 +3,12 @@
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <limits>
 #include <numeric>
-#include <set>
 
 #include "core/stats.hpp"
+#include "fit/makima.hpp"
 
 namespace scalelaw {
 namespace {
@@ -31,39 +33,82 @@ void fit_parabola(const std::vector<double>& x, const std::vector<double>& y, co
   budget.constant = c(0) - c(1) * center + c(2) * center * center;
 }
 
+// The runs of one budget that count, by size.
+struct BudgetPoints {
+  std::vector<double> log_params, loss, weight, log_tokens;
+};
+
+BudgetPoints points_of(const std::vector<Observation>& points, const std::vector<std::size_t>& members,
+                       const std::vector<double>& weights) {
+  std::vector<std::size_t> order;
+  std::ranges::copy_if(members, std::back_inserter(order), [&](std::size_t i) { return weights[i] > 0; });
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return points[i].params; });
+  BudgetPoints out;
+  for (const std::size_t i : order) {
+    out.log_params.push_back(std::log(points[i].params));
+    out.loss.push_back(points[i].loss_nats);
+    out.weight.push_back(weights[i]);
+    out.log_tokens.push_back(std::log(points[i].tokens));
+  }
+  return out;
+}
+
+// Runs of one size become one point with their mean loss, for a curve that goes through every point.
+BudgetPoints merge_sizes(const BudgetPoints& p) {
+  BudgetPoints out;
+  for (std::size_t i = 0; i < p.loss.size(); ++i) {
+    if (out.log_params.empty() || p.log_params[i] > out.log_params.back()) {
+      out.log_params.push_back(p.log_params[i]);
+      out.loss.push_back(p.loss[i]);
+      out.weight.push_back(p.weight[i]);
+    } else {
+      out.weight.back() += p.weight[i];
+      out.loss.back() += (p.loss[i] - out.loss.back()) * p.weight[i] / out.weight.back();
+    }
+  }
+  return out;
+}
+
+// Vertex of a parabola in ln N, or why there is none.
+std::string parabola_optimum(const BudgetPoints& p, IsoflopBudget& budget, CurveMinimum& at) {
+  fit_parabola(p.log_params, p.loss, p.weight, budget);
+  const double low = p.log_params.front(), high = p.log_params.back();
+  const double best = p.log_params[static_cast<std::size_t>(std::ranges::min_element(p.loss) - p.loss.begin())];
+  at.x = -budget.linear / (2 * budget.curvature);
+  at.y = budget.constant + 0.5 * budget.linear * at.x;
+  if (!(budget.curvature > 0)) return "not_convex";
+  if (at.x <= low || best <= low) return "edge_low";
+  if (at.x >= high || best >= high) return "edge_high";
+  return "interior";
+}
+
+std::string makima_optimum(const BudgetPoints& merged, IsoflopBudget& budget, CurveMinimum& at) {
+  budget.constant = budget.linear = budget.curvature = std::numeric_limits<double>::quiet_NaN();
+  const auto lowest = std::ranges::min_element(merged.loss) - merged.loss.begin();
+  if (lowest == 0) return "edge_low";
+  if (lowest + 1 == std::ssize(merged.loss)) return "edge_high";
+  at = makima_minimum(merged.log_params, merged.loss);
+  return "interior";
+}
+
 IsoflopBudget fit_budget(const std::vector<Observation>& points, const std::vector<std::size_t>& members,
-                         const std::vector<double>& weights, double flops) {
+                         const std::vector<double>& weights, double flops, bool makima) {
   IsoflopBudget budget;
   budget.flops = flops;
-  std::vector<double> x, y, w, log_tokens;
-  for (const std::size_t i : members) {
-    if (!(weights[i] > 0)) continue;
-    x.push_back(std::log(points[i].params));
-    y.push_back(points[i].loss_nats);
-    w.push_back(weights[i]);
-    log_tokens.push_back(std::log(points[i].tokens));
-  }
-  budget.points = static_cast<std::int64_t>(x.size());
-  if (std::set<double>(x.begin(), x.end()).size() < 3) {
+  const BudgetPoints p = points_of(points, members, weights);
+  budget.points = std::ssize(p.loss);
+  const BudgetPoints merged = merge_sizes(p);
+  if (merged.loss.size() < (makima ? 4 : 3)) {
     budget.status = "too_few_points";
     return budget;
   }
-  fit_parabola(x, y, w, budget);
-  const auto [low, high] = std::ranges::minmax(x);
-  const double best = x[static_cast<std::size_t>(std::ranges::min_element(y) - y.begin())];
-  const double vertex = -budget.linear / (2 * budget.curvature);
-  if (!(budget.curvature > 0)) {
-    budget.status = "not_convex";
-  } else if (vertex <= low || best <= low) {
-    budget.status = "edge_low";
-  } else if (vertex >= high || best >= high) {
-    budget.status = "edge_high";
-  } else {
-    budget.status = "interior";
-    const Line line = fit_line(x, log_tokens, w);
-    budget.params = std::exp(vertex);
-    budget.tokens = std::exp(line.intercept + line.slope * vertex);
-    budget.loss_nats = budget.constant + 0.5 * budget.linear * vertex;
+  CurveMinimum at;
+  budget.status = makima ? makima_optimum(merged, budget, at) : parabola_optimum(p, budget, at);
+  if (budget.status == "interior") {
+    const Line line = fit_line(p.log_params, p.log_tokens, p.weight);
+    budget.params = std::exp(at.x);
+    budget.tokens = std::exp(line.intercept + line.slope * at.x);
+    budget.loss_nats = at.y;
   }
   return budget;
 }
@@ -101,11 +146,11 @@ Refit isoflop_laws(const std::vector<IsoflopBudget>& budgets) {
 }
 
 std::vector<IsoflopBudget> fit_budgets(const std::vector<Observation>& points, const Budgets& budgets,
-                                       const std::vector<double>& weights) {
+                                       const std::vector<double>& weights, bool makima) {
   std::vector<IsoflopBudget> out;
   const auto members = members_of(budgets);
   for (std::size_t k = 0; k < members.size(); ++k)
-    out.push_back(fit_budget(points, members[k], weights, budgets.flops[k]));
+    out.push_back(fit_budget(points, members[k], weights, budgets.flops[k], makima));
   return out;
 }
 
@@ -185,9 +230,11 @@ FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& 
   FitResult result;
   result.law = LawKind::optimal;
   result.method = "isoflop";
+  result.curve = options.curve;
+  const bool makima = options.curve == "makima";
   const Budgets budgets = group_budgets(points);
   const std::vector<double> weights = weights_of(points);
-  result.budgets = fit_budgets(points, budgets, weights);
+  result.budgets = fit_budgets(points, budgets, weights, makima);
   const auto interior = std::ranges::count(result.budgets, std::string("interior"), &IsoflopBudget::status);
   const Refit laws = isoflop_laws(result.budgets);
   set_laws(laws, options, result);
@@ -210,7 +257,7 @@ FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& 
         options.bootstrap, options.threads, law_info(LawKind::optimal).parameters, count, 2, [&](std::int64_t i) {
           std::vector<double> drawn = multiplicities(units, strata, options.bootstrap.seed, i);
           for (std::size_t k = 0; k < drawn.size(); ++k) drawn[k] *= weights[k];
-          return isoflop_laws(fit_budgets(points, budgets, drawn));
+          return isoflop_laws(fit_budgets(points, budgets, drawn, makima));
         });
   }
   return result;

@@ -15,7 +15,8 @@ struct Budgets {
 /// Approach 2. Per budget a parabola of loss in ln N; N* at its vertex, D* from the budget's own line of ln D against
 /// ln N; then power laws in C through the budgets with an interior minimum. A budget is rejected where its vertex or
 /// its lowest loss lies on the edge of the sizes tried, where the parabola opens downwards, or with fewer than 3 sizes.
-/// Needs 3 interior budgets to be `converged`.
+/// With the curve `makima` N* is the minimum of an interpolant through the mean loss of each size (fit/makima.hpp),
+/// which assumes no shape but follows the noise; it needs 4 sizes. Needs 3 interior budgets to be `converged`.
 [[nodiscard]] FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& options);
 
 /// Approach 1 on final losses: runs that no run of at most the same compute beats, and power laws through their N and

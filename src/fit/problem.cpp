@@ -47,7 +47,7 @@ void set_fixed(Problem& p, const std::map<std::string, double>& fixed) {
     p.fixed[k] = true;
   }
   for (std::size_t k = 0; k < p.fixed.size(); ++k) {
-    if (!p.fixed[k]) p.free.push_back(k);
+    if (!p.fixed[k] && !(p.tie && p.tie->to == k)) p.free.push_back(k);
   }
   if (p.free.empty()) fail_config("--fix leaves no parameter of the law {} to fit", info.name);
 }
@@ -81,7 +81,7 @@ void set_bounds(Problem& p) {
     const bool amplitude = fast(p) && (name == "A" || name == "B");
     if (!is_log_parameter(name)) {
       p.lower[i] = fast(p) ? 0 : 1e-4;
-      p.upper[i] = 5;
+      p.upper[i] = p.tie && p.tie->from == p.free[i] ? 5 / std::max(p.tie->factor, 1.0) : 5;
       p.max_step[i] = 0.5;
     } else if (name == "E" || amplitude) {
       p.lower[i] = std::log(least) - 12;
@@ -114,17 +114,21 @@ Linearised linearise(const Problem& p, std::span<const double> theta, bool with_
   out.residual.resize(p.size());
   out.jacobian.resize(with_jacobian ? p.size() * m : 0);
   std::vector<double> gradient(law.values.size());
+  const auto slope = [&](std::size_t j) {
+    double d = gradient[j] * (is_log_parameter(names[j]) ? law.values[j] : 1.0);
+    // The amplitude at the centre stays while the exponent moves, so A moves with it.
+    if (fast(p) && j == 3 && !p.fixed[1]) d += gradient[1] * law.values[1] * p.log_params_center;
+    if (fast(p) && j == 4 && !p.fixed[2]) d += gradient[2] * law.values[2] * p.log_tokens_center;
+    return d;
+  };
   for (std::size_t i = 0; i < p.size(); ++i) {
     const double predicted = predict_loss(law, p.points[i]);
     out.residual[i] = logs ? std::log(predicted / p.observed[i]) : predicted - p.observed[i];
     if (!with_jacobian) continue;
     loss_gradient(law, p.points[i], gradient);
     for (std::size_t k = 0; k < m; ++k) {
-      const std::size_t j = p.free[k];
-      double d = gradient[j] * (is_log_parameter(names[j]) ? law.values[j] : 1.0);
-      // The amplitude at the centre stays while the exponent moves, so A moves with it.
-      if (fast(p) && j == 3 && !p.fixed[1]) d += gradient[1] * law.values[1] * p.log_params_center;
-      if (fast(p) && j == 4 && !p.fixed[2]) d += gradient[2] * law.values[2] * p.log_tokens_center;
+      double d = slope(p.free[k]);
+      if (p.tie && p.tie->from == p.free[k]) d += p.tie->factor * slope(p.tie->to);
       out.jacobian[i * m + k] = logs ? d / predicted : d;
     }
   }
@@ -137,6 +141,7 @@ SurfaceTheta surface_theta(const Problem& p, std::span<const double> theta) {
     full[j] = p.fixed[j] ? (is_log_parameter(law_info(p.law).parameters[j]) ? std::log(p.values[j]) : p.values[j]) : 0;
   }
   for (std::size_t k = 0; k < p.free.size(); ++k) full[p.free[k]] = theta[k];
+  if (p.tie) full[p.tie->to] = p.tie->factor * full[p.tie->from];
   return full;
 }
 
@@ -147,6 +152,13 @@ void evaluate_fast(const Problem& p, std::span<const double> weights, double del
   const bool logs = p.objective.kind != ObjectiveKind::mse;
   surface_sums(p.surface, weights, full, logs, delta, second_order, sums);
   at.value = sums.value;
+  if (p.tie) {
+    // Chain rule: the gradient and the Hessian along `from` take in those along `to`.
+    const auto [from, to, factor] = *p.tie;
+    sums.gradient[from] += factor * sums.gradient[to];
+    for (std::size_t j = 0; j < 5; ++j) sums.hessian[from][j] += factor * sums.hessian[to][j];
+    for (std::size_t i = 0; i < 5; ++i) sums.hessian[i][from] += factor * sums.hessian[i][to];
+  }
   for (std::size_t k = 0; k < p.free.size(); ++k) {
     at.gradient[k] = sums.gradient[p.free[k]];
     for (std::size_t l = 0; l < p.free.size(); ++l) at.hessian[k][l] = sums.hessian[p.free[k]][p.free[l]];
@@ -210,10 +222,11 @@ bool is_log_parameter(const std::string& name) {
 }
 
 Problem make_problem(const std::vector<Observation>& observations, LawKind law, const Objective& objective,
-                     const std::map<std::string, double>& fixed) {
+                     const std::map<std::string, double>& fixed, const std::optional<Tie>& tie) {
   Problem p;
   p.law = law;
   p.objective = objective;
+  p.tie = tie;
   set_fixed(p, fixed);
   for (std::size_t i = 0; i < observations.size(); ++i) {
     const Observation& o = observations[i];
@@ -236,7 +249,8 @@ Vector start_from(const Problem& p, const std::vector<double>& values) {
     const std::size_t j = p.free[k];
     theta[k] = is_log_parameter(names[j]) ? std::log(std::max(values[j], 1e-300)) : values[j];
     if (fast(p) && (j == 1 || j == 2)) {
-      const double exponent = p.fixed[j + 2] ? p.values[j + 2] : values[j + 2];
+      double exponent = p.fixed[j + 2] ? p.values[j + 2] : values[j + 2];
+      if (p.tie && p.tie->to == j + 2) exponent = p.tie->factor * values[p.tie->from];
       theta[k] -= exponent * (j == 1 ? p.log_params_center : p.log_tokens_center);
     }
     theta[k] = std::clamp(theta[k], p.start_lower[k], p.upper[k]);
@@ -251,6 +265,7 @@ std::vector<double> natural_values(const Problem& p, std::span<const double> the
     const std::size_t j = p.free[k];
     values[j] = is_log_parameter(names[j]) ? std::exp(theta[k]) : theta[k];
   }
+  if (p.tie) values[p.tie->to] = p.tie->factor * values[p.tie->from];
   if (fast(p)) {
     if (!p.fixed[1]) values[1] *= std::exp(values[3] * p.log_params_center);
     if (!p.fixed[2]) values[2] *= std::exp(values[4] * p.log_tokens_center);

@@ -1,6 +1,7 @@
 #pragma once
 // A fit as a smooth problem in working coordinates: logarithms of amplitudes and offsets, exponents as they are.
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,13 @@
 #include "fit/surface.hpp"
 
 namespace scalelaw {
+
+/// Two exponents whose ratio is held: value `to` = factor * value `from` (indices of the law's parameters).
+struct Tie {
+  std::size_t from = 0;
+  std::size_t to = 0;
+  double factor = 1;
+};
 
 /// For chinchilla the amplitudes are those at the geometric means of N and D (unless one is fixed while its exponent is
 /// free), which takes the correlation between A and alpha out of the problem.
@@ -22,7 +30,8 @@ struct Problem {
   std::vector<double> values;    ///< natural units; only those of fixed parameters count
   std::vector<bool> fixed;       ///< per parameter of the law
   std::vector<std::size_t> free;
-  SurfacePoints surface;  ///< chinchilla only
+  std::optional<Tie> tie;  ///< its `to` is neither free nor fixed
+  SurfacePoints surface;   ///< chinchilla only
   double log_params_center = 0, log_tokens_center = 0;
   Vector lower{}, upper{}, max_step{};  ///< of the free parameters
   Vector start_lower{};                 ///< within these a start lets every term of the law matter
@@ -36,7 +45,8 @@ struct Problem {
 /// Errors (config): a fixed parameter that the law does not have or that is not positive; nothing left to fit.
 /// Errors (data): a loss, N, D or C that is not positive and finite, a weight that is negative.
 [[nodiscard]] Problem make_problem(const std::vector<Observation>& observations, LawKind law,
-                                   const Objective& objective, const std::map<std::string, double>& fixed);
+                                   const Objective& objective, const std::map<std::string, double>& fixed,
+                                   const std::optional<Tie>& tie = std::nullopt);
 
 /// Natural values -> working coordinates of the free parameters, moved into a box in which every term of the law
 /// matters.

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <functional>
+#include <optional>
 
 #include "core/stats.hpp"
 
@@ -35,24 +36,90 @@ double threshold(const Problem& p, const Solution& s) {
   return kChi2Half * (psi2 / freedom) / (slope / n);
 }
 
-struct Profile {
-  const std::vector<Observation>& points;
-  const Problem& problem;
-  const std::map<std::string, double>& fixed;
-  std::string name;
-  std::vector<double> near;  ///< natural values of the last refit, where the next one starts
-
-  // Least objective with the parameter held at the value.
-  double operator()(double value) {
-    std::map<std::string, double> held = fixed;
-    held[name] = value;
-    const Problem p = make_problem(points, problem.law, problem.objective, held);
-    Solution s = solve(p, p.weights, start_from(p, near), {.warm = true, .polish = false, .max_evaluations = 100});
-    if (s.status == NewtonStatus::stalled) s = solve(p, p.weights, start_from(p, near), {.polish = false});
-    near = natural_values(p, s.theta);
-    return s.value;
-  }
+// Where a profile search moves and how: a coordinate with its range and first step.
+struct Coordinate {
+  double center = 0, lowest = 0, highest = 0;
+  double first_step = 0;  ///< share of the way from the centre to an end
 };
+
+/// Least objective at a value of the coordinate. One walks outwards from the centre and may start each fit where the
+/// last one ended.
+using Walk = std::function<double(double)>;
+
+// Least objective of the problem from near, moving near to the minimum.
+double refit(const Problem& p, std::vector<double>& near) {
+  Solution s = solve(p, p.weights, start_from(p, near), {.warm = true, .polish = false, .max_evaluations = 100});
+  if (s.status == NewtonStatus::stalled) s = solve(p, p.weights, start_from(p, near), {.polish = false});
+  near = natural_values(p, s.theta);
+  return s.value;
+}
+
+// The value between the centre and the bound where the profile crosses the limit; the bound where it does not.
+double interval_end(const Coordinate& c, double bound, double best, double limit, const Walk& profile, bool& closed) {
+  double inside = c.center, step = (bound - c.center) * c.first_step, outside = bound;
+  closed = false;
+  while (!closed) {
+    const double to = std::abs(step) >= std::abs(bound - inside) ? bound : inside + step;
+    if (profile(to) > limit) {
+      outside = to;
+      closed = true;
+    } else if (to == bound) {
+      return bound;
+    } else {
+      inside = to;
+      step *= 1.7;
+    }
+  }
+  // The rise is close to a parabola, so its root is close to linear: false position on it, halving a stale end's
+  // value.
+  const auto excess = [&](double x) { return std::sqrt(std::max(profile(x) - best, 0.0) / (limit - best)) - 1; };
+  double f_inside = excess(inside), f_outside = excess(outside);
+  int side = 0;
+  for (int i = 0; i < 30 && std::abs(outside - inside) > 1e-6 * std::abs(inside - c.center); ++i) {
+    const double x = (f_outside * inside - f_inside * outside) / (f_outside - f_inside);
+    const double f = excess(x);
+    if (std::abs(f) < 1e-5) return x;
+    if (f > 0) {
+      outside = x;
+      f_outside = f;
+      if (side == 1) f_inside /= 2;
+      side = 1;
+    } else {
+      inside = x;
+      f_inside = f;
+      if (side == -1) f_outside /= 2;
+      side = -1;
+    }
+  }
+  return inside;
+}
+
+// The interval of a coordinate; fresh makes a walk that begins at the solution.
+Identifiability interval_of(const Coordinate& c, double best, double limit, const std::function<Walk()>& fresh) {
+  Identifiability out;
+  bool low_closed = false, high_closed = false;
+  out.profile_ci95.low = interval_end(c, c.lowest, best, limit, fresh(), low_closed);
+  out.profile_ci95.high = interval_end(c, c.highest, best, limit, fresh(), high_closed);
+  out.identified = low_closed && high_closed;
+  return out;
+}
+
+// The exponents of which a = numerator / (numerator + other), by index.
+struct Ratio {
+  std::size_t numerator = 0, other = 0;
+};
+
+std::optional<Ratio> ratio_of(LawKind law) {
+  switch (law) {
+    case LawKind::chinchilla:
+    case LawKind::data_constrained:
+      return Ratio{4, 3};
+    case LawKind::kaplan:
+      return Ratio{3, 2};
+    default:
+      return std::nullopt;
+  }
+}
 
 }  // namespace
 
@@ -62,58 +129,71 @@ Identifiability profile_interval(const std::vector<Observation>& points, const P
   const std::string& name = law_info(problem.law).parameters[parameter];
   const std::vector<double> best = natural_values(problem, solution.theta);
   const bool logarithmic = is_log_parameter(name);
+  const auto natural = [logarithmic](double x) { return logarithmic ? std::exp(x) : x; };
   const double center = logarithmic ? std::log(best[parameter]) : best[parameter];
-  const double limit = solution.value + threshold(problem, solution);
-  const auto natural = [&](double x) { return logarithmic ? std::exp(x) : x; };
+  // An amplitude beyond the range of doubles (a steep exponent far from its data) has no interval.
+  constexpr double kLargestLog = 690;
+  if (logarithmic && std::abs(center) >= kLargestLog) return {.profile_ci95 = {0, best[parameter]}, .identified = false};
   // Ranges beyond which a value says "anything": 12 e-folds for logarithms, 1e-3 .. 5 for exponents.
-  const double lowest = logarithmic ? center - 12 : 1e-3, highest = logarithmic ? center + 12 : 5;
-  const auto end = [&](double bound, bool& closed) {
-    Profile profile{points, problem, fixed, name, best};
-    double inside = center, step = (bound - center) * (logarithmic ? 1e-3 : 5e-3), outside = bound;
-    closed = false;
-    while (!closed) {
-      const double to = std::abs(step) >= std::abs(bound - inside) ? bound : inside + step;
-      if (profile(natural(to)) > limit) {
-        outside = to;
-        closed = true;
-      } else if (to == bound) {
-        return natural(bound);
-      } else {
-        inside = to;
-        step *= 1.7;
-      }
-    }
-    // The rise is close to a parabola, so its root is close to linear: false position on it, halving a stale end's
-    // value.
-    const auto excess = [&](double x) {
-      return std::sqrt(std::max(profile(natural(x)) - solution.value, 0.0) / (limit - solution.value)) - 1;
+  const Coordinate c{.center = center,
+                     .lowest = logarithmic ? std::max(center - 12, -kLargestLog) : 1e-3,
+                     .highest = logarithmic ? std::min(center + 12, kLargestLog) : 5,
+                     .first_step = logarithmic ? 1e-3 : 5e-3};
+  Identifiability out = interval_of(c, solution.value, solution.value + threshold(problem, solution), [&]() -> Walk {
+    return [&, near = best](double x) mutable {
+      std::map<std::string, double> held = fixed;
+      held[name] = natural(x);
+      return refit(make_problem(points, problem.law, problem.objective, held), near);
     };
-    double f_inside = excess(inside), f_outside = excess(outside);
-    int side = 0;
-    for (int i = 0; i < 30 && std::abs(outside - inside) > 1e-6 * std::abs(inside - center); ++i) {
-      const double x = (f_outside * inside - f_inside * outside) / (f_outside - f_inside);
-      const double f = excess(x);
-      if (std::abs(f) < 1e-5) return natural(x);
-      if (f > 0) {
-        outside = x;
-        f_outside = f;
-        if (side == 1) f_inside /= 2;
-        side = 1;
-      } else {
-        inside = x;
-        f_inside = f;
-        if (side == -1) f_outside /= 2;
-        side = -1;
-      }
-    }
-    return natural(inside);
-  };
-  Identifiability out;
-  bool low_closed = false, high_closed = false;
-  out.profile_ci95.low = end(lowest, low_closed);
-  out.profile_ci95.high = end(highest, high_closed);
-  out.identified = low_closed && high_closed;
+  });
+  out.profile_ci95 = {natural(out.profile_ci95.low), natural(out.profile_ci95.high)};
   return out;
+}
+
+std::map<std::string, Identifiability> profile_exponents(const std::vector<Observation>& points, const Problem& problem,
+                                                         const Solution& solution,
+                                                         const std::map<std::string, double>& fixed,
+                                                         const std::map<std::string, Identifiability>& known) {
+  const auto ratio = ratio_of(problem.law);
+  if (!ratio) return {};
+  const std::size_t numerator = ratio->numerator, other = ratio->other;
+  const auto& names = law_info(problem.law).parameters;
+  const std::vector<double> best = natural_values(problem, solution.theta);
+  if (problem.fixed[numerator] && problem.fixed[other]) return {};
+  Identifiability a;
+  if (problem.fixed[numerator] || problem.fixed[other]) {
+    // a follows from the one exponent that is free, and so does its interval.
+    const bool rising = problem.fixed[other];
+    a = known.at(names[rising ? numerator : other]);
+    const auto share = [&](double x) {
+      return rising ? x / (x + best[other]) : best[numerator] / (best[numerator] + x);
+    };
+    const Interval ends{share(a.profile_ci95.low), share(a.profile_ci95.high)};
+    a.profile_ci95 = rising ? ends : Interval{ends.high, ends.low};
+  } else {
+    const double sum = best[numerator] + best[other];
+    const Coordinate c{.center = best[numerator] / sum, .lowest = 0.01, .highest = 0.99, .first_step = 5e-3};
+    if (c.center <= c.lowest || c.center >= c.highest) return {};
+    a = interval_of(c, solution.value, solution.value + threshold(problem, solution), [&]() -> Walk {
+      return [&, near = best](double x) mutable {
+        const Tie tie{.from = other, .to = numerator, .factor = x / (1 - x)};
+        const Problem p = make_problem(points, problem.law, problem.objective, fixed, tie);
+        // From the last fit both exponents turn about their sum, and the amplitudes at the centre stay.
+        const double total = near[numerator] + near[other];
+        const std::vector<double> last = near;
+        near[numerator] = x * total;
+        near[other] = (1 - x) * total;
+        if (p.law == LawKind::chinchilla) {
+          near[1] *= std::exp((near[3] - last[3]) * p.log_params_center);
+          near[2] *= std::exp((near[4] - last[4]) * p.log_tokens_center);
+        }
+        return refit(p, near);
+      };
+    });
+  }
+  const Identifiability b{.profile_ci95 = {1 - a.profile_ci95.high, 1 - a.profile_ci95.low},
+                          .identified = a.identified};
+  return {{"a", a}, {"b", b}};
 }
 
 }  // namespace scalelaw

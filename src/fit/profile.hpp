@@ -12,4 +12,12 @@ namespace scalelaw {
                                                const Solution& solution, const std::map<std::string, double>& fixed,
                                                std::size_t parameter);
 
+/// The same for the exponents a and b of N*(C) and D*(C): with a held, one of the two exponents that make it up follows
+/// from the other (Problem::tie). Where one of them is fixed, the interval follows from that of the free one in
+/// `known`, the intervals of the parameters. Empty for laws without such a ratio, or with both held. Range of the
+/// search: 0.01 .. 0.99.
+[[nodiscard]] std::map<std::string, Identifiability> profile_exponents(
+    const std::vector<Observation>& points, const Problem& problem, const Solution& solution,
+    const std::map<std::string, double>& fixed, const std::map<std::string, Identifiability>& known);
+
 }  // namespace scalelaw

@@ -1,0 +1,127 @@
+// A fit as text for a terminal.
+#include <cmath>
+
+#include "core/format.hpp"
+#include "fit/fit.hpp"
+
+namespace scalelaw {
+namespace {
+
+std::string number_text(double x) { return fmt::format("{:.6g}", x); }
+std::string interval_text(const Interval& i) { return fmt::format("[{:.5g}, {:.5g}]", i.low, i.high); }
+
+// Parameters and derived quantities with their intervals.
+std::string values_text(const FitResult& r) {
+  std::string text;
+  if (!r.fitted.values.empty()) {
+    const LawInfo& info = law_info(r.fitted.kind);
+    const bool boot = !r.bootstrap.se.empty(), profile = !r.identifiability.empty();
+    std::vector<std::string> header = {"", "value"};
+    if (boot) header.insert(header.end(), {"std. error", "95 % interval"});
+    if (profile) header.emplace_back("95 % profile");
+    std::vector<std::vector<std::string>> rows;
+    const auto add = [&](const std::string& name, double x, const std::map<std::string, double>& se,
+                         const std::map<std::string, Interval>& ci95) {
+      std::vector<std::string> row = {name, number_text(x)};
+      if (boot) {
+        row.push_back(se.contains(name) ? fmt::format("{:.3g}", se.at(name)) : "");
+        row.push_back(ci95.contains(name) ? interval_text(ci95.at(name)) : "");
+      }
+      if (profile) {
+        const auto it = r.identifiability.find(name);
+        row.push_back(it == r.identifiability.end() ? ""
+                      : it->second.identified       ? interval_text(it->second.profile_ci95)
+                                                    : "not identified");
+      }
+      rows.push_back(row);
+    };
+    for (std::size_t k = 0; k < r.fitted.values.size(); ++k) {
+      if (shows_parameter(r.fitted, k)) add(info.parameters[k], r.fitted.values[k], r.bootstrap.se, r.bootstrap.ci95);
+    }
+    for (const auto& [name, x] : r.derived) add(name, x, r.bootstrap.derived_se, r.bootstrap.derived_ci95);
+    text += text_table(header, rows);
+  }
+  return text;
+}
+
+// The isoFLOP budgets.
+std::string budgets_text(const FitResult& r) {
+  std::string text;
+  if (!r.budgets.empty()) {
+    std::vector<std::vector<std::string>> rows;
+    for (const IsoflopBudget& b : r.budgets) {
+      const bool in = b.status == "interior";
+      rows.push_back({fmt::format("{:.3g}", b.flops), std::to_string(b.points), b.status,
+                      in ? short_count(b.params) : "", in ? short_count(b.tokens) : "",
+                      in ? fmt::format("{:.4f}", b.loss_nats) : ""});
+    }
+    text += text_table({"budget", "points", "minimum", "N*", "D*", "loss"}, rows);
+  }
+  return text;
+}
+
+// What leaving out each budget does to the exponents.
+std::string jackknife_text(const FitResult& r) {
+  std::string text;
+  if (!r.jackknife.budgets.empty()) {
+    const auto value = [](const Jackknife::Budget& b, const char* name) {
+      const auto it = b.values.find(name);
+      return it == b.values.end() ? std::string("-") : fmt::format("{:.4f}", it->second);
+    };
+    std::vector<std::vector<std::string>> rows;
+    for (const Jackknife::Budget& b : r.jackknife.budgets) {
+      rows.push_back(
+          {fmt::format("{:.3g}", b.flops), std::to_string(b.left_out), value(b, "a"), value(b, "b"), b.status});
+    }
+    text += text_table({"without budget", "points", "a", "b", "status"}, rows);
+    for (const auto& [name, se] : r.jackknife.se) {
+      text += fmt::format("jackknife {}: std. error {:.3g}, 95 % interval {}\n", name, se,
+                          interval_text(r.jackknife.ci95.at(name)));
+    }
+  }
+  return text;
+}
+
+// The prediction of the runs held out.
+std::string holdout_text(const FitResult& r) {
+  std::string text;
+  if (r.holdout.n > 0) {
+    text += fmt::format(
+        "held out above {:.3g} FLOPs: {} points, rms error of ln loss {:.4f} (mean {:+.4f}); straight line in "
+        "ln C {:.4f}",
+        r.holdout.above_flops, r.holdout.n, r.holdout.rms_log_error, r.holdout.mean_log_error,
+        r.holdout.baseline_rms_log_error);
+    if (r.holdout.noise) text += fmt::format("; seed noise {:.4f}", *r.holdout.noise);
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string describe(const FitResult& r) {
+  const LawInfo& info = law_info(r.law);
+  std::string text = fmt::format("{} fit of {}: {}\n{} observations", r.method, info.name, info.formula, r.n);
+  if (r.dropped > 0) text += fmt::format(" ({} highest losses dropped)", r.dropped);
+  text += fmt::format(", N {}, C {}\n", r.convention.params, r.convention.flops);
+  if (r.converged()) {
+    text += "status: converged";
+  } else {
+    text += fmt::format("status: NOT CONVERGED ({}): {}", r.convergence.status, r.message);
+  }
+  if (r.method == "parametric" && r.convergence.starts > 0) {
+    text += fmt::format("\n{} objective {:.12g}, {} of {} starts at the best, scaled gradient {:.1e}, condition {:.1e}",
+                        objective_name(r.objective.kind), r.objective_value, r.convergence.starts_at_best,
+                        r.convergence.starts, r.convergence.gradient_norm, r.convergence.condition);
+  }
+  text += "\n";
+  text += values_text(r);
+  if (r.bootstrap.replicates > 0) {
+    text += fmt::format("bootstrap: {} replicates by {}, {} failed, {} at a bound, seed {}\n", r.bootstrap.replicates,
+                        r.bootstrap.resample, r.bootstrap.failed, r.bootstrap.at_bound, r.bootstrap.seed);
+  }
+  text += budgets_text(r) + jackknife_text(r) + holdout_text(r);
+  return text;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,58 @@
+#include "fit/jackknife.hpp"
+
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+
+#include "core/stats.hpp"
+#include "fit/isoflop.hpp"
+#include "fit/parallel.hpp"
+
+namespace scalelaw {
+namespace {
+
+std::map<std::string, double> all_values(const FitResult& r) {
+  std::map<std::string, double> out = r.derived;
+  for (std::size_t k = 0; k < r.fitted.values.size(); ++k) {
+    out[law_info(r.fitted.kind).parameters[k]] = r.fitted.values[k];
+  }
+  return out;
+}
+
+}  // namespace
+
+Jackknife jackknife_budgets(const std::vector<Observation>& points, const FitResult& full, int threads,
+                            const std::function<FitResult(const std::vector<Observation>&)>& fit_rest) {
+  const Budgets budgets = group_budgets(points);
+  Jackknife out;
+  out.budgets.resize(budgets.flops.size());
+  parallel_for(out.budgets.size(), threads, [&](std::size_t k) {
+    std::vector<Observation> rest;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      if (budgets.of_point[i] != k) rest.push_back(points[i]);
+    }
+    const FitResult r = fit_rest(rest);
+    Jackknife::Budget& b = out.budgets[k];
+    b.flops = budgets.flops[k];
+    b.left_out = static_cast<std::int64_t>(points.size() - rest.size());
+    b.status = r.convergence.status;
+    if (r.converged()) b.values = all_values(r);
+  });
+  std::map<std::string, std::vector<double>> values;
+  for (const Jackknife::Budget& b : out.budgets) {
+    if (b.status != "converged") ++out.failed;
+    for (const auto& [name, x] : b.values) values[name].push_back(x);
+  }
+  const std::map<std::string, double> center = all_values(full);
+  for (const auto& [name, x] : values) {
+    if (x.size() < 3) continue;
+    const auto g = static_cast<double>(x.size());
+    // sum (x - mean)^2 = (g - 1) sd^2
+    const double se = standard_deviation(x) * (g - 1) / std::sqrt(g);
+    const double t = boost::math::quantile(boost::math::students_t(g - 1), 0.975);
+    out.se[name] = se;
+    out.ci95[name] = {center.at(name) - t * se, center.at(name) + t * se};
+  }
+  return out;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,68 @@
+// The same optimum as SciPy's on random studies. Skipped where Python has no SciPy.
+#include <sys/wait.h>
+
+#include "core/files.hpp"
+#include "core/json.hpp"
+#include "fit/fixtures.hpp"
+#include "temp_folder.hpp"
+
+namespace scalelaw {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The Python that may have SciPy: $SCALELAW_PYTHON, the project's own environment, or python3.
+std::string python() {
+  if (const char* given = std::getenv("SCALELAW_PYTHON")) return given;
+  const fs::path own = fs::path(SCALELAW_SOURCE_DIR) / ".venv/bin/python";
+  return fs::exists(own) ? own.string() : "python3";
+}
+
+// A random law of the size of published ones, and runs around its optima with noise.
+std::vector<Observation> random_study(std::uint64_t seed, Law& law) {
+  Rng rng = make_rng(seed, "scipy");
+  const auto between = [&](double low, double high) { return low + (high - low) * uniform01(rng); };
+  law = test::tiny_law();
+  law.values = {between(0.8, 2), 0, 0, between(0.2, 0.5), between(0.2, 0.5)};
+  law.values[1] = between(0.5, 3) * std::pow(1e6, law.values[3]);
+  law.values[2] = between(0.5, 3) * std::pow(1e8, law.values[4]);
+  return test::isoflop_design(law, {1e13, 1e14, 1e15, 1e16, 1e17}, 9, 16, 0.003 + 0.007 * uniform01(rng), seed);
+}
+
+TEST(Scipy, FindsTheSameOptimum) {
+  const TempFolder folder;
+  const std::string script = std::string(SCALELAW_SOURCE_DIR) + "/tests/fit/scipy_check.py";
+  for (const char* objective : {"log-huber", "log-mse", "mse"}) {
+    for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+      Law law;
+      const std::vector<Observation> points = random_study(seed, law);
+      write_file_atomic(folder / "points.csv", observations_csv(points));
+      const auto& v = law.values;
+      const std::string command =
+          fmt::format("OPENBLAS_NUM_THREADS=1 '{}' '{}' '{}' {} {},{},{},{},{} > '{}'", python(), script,
+                      (folder / "points.csv").string(), objective, std::log(v[0]), std::log(v[1]), std::log(v[2]), v[3],
+                      v[4], (folder / "out.json").string());
+      const int status = std::system(command.c_str());
+      if (WIFEXITED(status) && (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127)) {
+        GTEST_SKIP() << python() << " is absent or has no SciPy";
+      }
+      ASSERT_EQ(status, 0) << command;
+      const Json theirs = read_json_file(folder / "out.json");
+      const std::map<std::string, ObjectiveKind> kinds = {
+          {"log-huber", ObjectiveKind::log_huber}, {"log-mse", ObjectiveKind::log_mse}, {"mse", ObjectiveKind::mse}};
+      const FitResult ours = fit(points, {.objective = {.kind = kinds.at(objective)}, .profile = false});
+      ASSERT_TRUE(ours.converged()) << ours.message;
+      const double best = theirs.at("objective").get<double>();
+      EXPECT_LE(ours.objective_value, best * (1 + 1e-10)) << objective << " seed " << seed;
+      EXPECT_NEAR(ours.objective_value / best, 1, 1e-6) << objective << " seed " << seed;
+      // The objective is flat at its minimum: half its digits are those of the constants.
+      for (const char* name : {"E", "A", "B", "alpha", "beta"}) {
+        EXPECT_NEAR(ours.fitted.value(name) / theirs.at(name).get<double>(), 1, 2e-3)
+            << objective << " seed " << seed << " " << name;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace scalelaw
