@@ -42,6 +42,7 @@ void add_plan(CLI::App& app, const Globals& globals, Action& action);
 void add_study(CLI::App& app, const Globals& globals, Action& action);  // study, run, simulate
 void add_status(CLI::App& app, const Globals& globals, Action& action);
 void add_report(CLI::App& app, const Globals& globals, Action& action);  // report, plot
+void add_tutorial(CLI::App& app, const Globals& globals, Action& action);
 void add_doctor(CLI::App& app, const Globals& globals, Action& action);
 
 }  // namespace scalelaw::cli

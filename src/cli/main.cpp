@@ -59,6 +59,7 @@ ExitCode run(int argc, char** argv) {
   add_corpus(app, globals, action);
   add_fit(app, globals, action);
   add_laws(app, globals, action);
+  add_tutorial(app, globals, action);
 
   try {
     app.parse(argc, argv);

@@ -1,0 +1,151 @@
+// scalelaw tutorial [NAME]: the classic experiments, page by page.
+#include "report/tutorial.hpp"
+
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "cli/study_common.hpp"
+#include "core/files.hpp"
+#include "core/format.hpp"
+#include "report/gnuplot.hpp"
+#include "study/run.hpp"
+
+namespace scalelaw::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::string name;
+  bool list = false;
+  std::string backend = "simulate";
+  std::string out = "studies/tutorial";
+};
+
+/// configs/tutorial/<study>.toml from where the program is started, else in the checkout that it was built in.
+fs::path config_of(const std::string& study) {
+  const fs::path relative = fs::path("configs") / "tutorial" / (study + ".toml");
+  const fs::path beside = program_folder() / ".." / ".." / relative;
+  for (const fs::path& path : {relative, beside}) {
+    std::error_code ignored;
+    if (fs::exists(path, ignored)) return path;
+  }
+  fail_data("{}: not found, nor below {}; start scalelaw in the folder of its sources", relative.string(),
+            (program_folder() / ".." / "..").lexically_normal().string());
+}
+
+struct StudyRuns {
+  std::vector<RunRecord> records = {};  ///< of the runs that the config plans
+  ExitCode code = ExitCode::ok;
+};
+
+/// Makes what is missing of a tutorial study; the folder may hold runs of other backends and earlier configs.
+StudyRuns make_runs(const std::string& study, const Arguments& arguments, const Globals& globals) {
+  const fs::path path = config_of(study);
+  ConfigOptions given;
+  given.config = path.string();
+  given.backend = arguments.backend;
+  const StudyConfig config = read_config_options(given);
+  StudyOptions options;
+  options.folder = fs::path(arguments.out) / study;
+  options.environment = probe_environment();
+  options.backend =
+      choose_backend(config.backend, config.training.threads_per_worker, options.environment, path.string());
+  if (!options.backend.simulate) options.corpus = corpus_facts(config);
+  options.progress = standard_progress(globals.quiet || options.backend.simulate);
+  const StudySummary summary = run_study(config, options);
+  StudyRuns out{.code = summary.exit_code()};
+  if (out.code != ExitCode::ok) fmt::print(stderr, "{}", describe(summary));
+  const RecordSet have = read_records(options.folder);
+  for (const PlannedRun& run :
+       study_plan(config, options.backend.simulate, options.corpus ? &*options.corpus : nullptr).runs) {
+    const auto record = have.records.find(run_id(run.spec));
+    if (record != have.records.end()) out.records.push_back(record->second);
+  }
+  return out;
+}
+
+TutorialPage make_page(const std::string& name, const std::vector<RunRecord>& records) {
+  if (name == "model-size") return model_size_page(records);
+  if (name == "data-size") return data_size_page(records);
+  if (name == "compute-optimal") return compute_optimal_page(records);
+  if (name == "strategies") return strategies_page(records);
+  if (name == "extrapolate") return extrapolate_page(records);
+  if (name == "curve") return curve_page();
+  if (name == "allocation") return allocation_page();
+  return gpt3_page();
+}
+
+ExitCode list_pages(const Globals& globals) {
+  std::string text;
+  Json pages = Json::array();
+  for (const TutorialTopic& topic : tutorial_topics()) {
+    text += fmt::format("{:<16} {}\n", topic.name, topic.shows);
+    pages.push_back({{"name", topic.name}, {"shows", topic.shows}});
+  }
+  print(globals, text + fmt::format("{:<16} every page above\n", "all"));
+  emit_json(globals, {{"schema", "scalelaw.tutorial/1"}, {"pages", pages}});
+  return ExitCode::ok;
+}
+
+ExitCode tutorial(const Arguments& arguments, const Globals& globals) {
+  if (arguments.list || arguments.name.empty()) return list_pages(globals);
+  const bool takeaways = arguments.name == "takeaways";
+  const bool all = arguments.name == "all" || takeaways;
+  std::vector<std::string> names;
+  for (const TutorialTopic& topic : tutorial_topics()) {
+    if (topic.name != "takeaways" && (all || topic.name == arguments.name)) names.push_back(topic.name);
+  }
+  if (names.empty()) (void)tutorial_topic(arguments.name);  // throws: no page has this name
+  const bool can_draw = gnuplot_program().has_value();
+  ExitCode code = ExitCode::ok;
+  std::map<std::string, StudyRuns> studies;
+  std::vector<TutorialPage> pages;
+  Json result = Json::array();
+  const auto show = [&](TutorialPage page, bool printed) {
+    Json entry = {{"name", page.name}, {"numbers", page.numbers}, {"plot", nullptr}};
+    std::string text = (pages.empty() || takeaways ? "" : "\n") + page.text;
+    if (can_draw && !page.figure.panels.empty()) {
+      const fs::path plot = fs::path(arguments.out) / (page.name + ".svg");
+      draw_figure(page.figure, plot, "svg");
+      entry["plot"] = plot.string();
+      text += fmt::format("plot: {}\n", plot.string());
+    }
+    if (printed) print(globals, text);
+    result.push_back(entry);
+    pages.push_back(std::move(page));
+  };
+  for (const std::string& name : names) {
+    const std::string& study = tutorial_topic(name).study;
+    if (!study.empty() && !studies.contains(study)) {
+      studies[study] = make_runs(study, arguments, globals);
+      if (studies[study].code == ExitCode::interrupted) return ExitCode::interrupted;
+      if (studies[study].code != ExitCode::ok) code = studies[study].code;
+    }
+    show(make_page(name, study.empty() ? std::vector<RunRecord>{} : studies[study].records), !takeaways);
+  }
+  if (all) show(takeaways_page(pages), true);
+  if (!can_draw)
+    fmt::print(stderr,
+               "warning: no plot was drawn: gnuplot not found; apt-get install gnuplot-nox, then start again\n");
+  emit_json(globals, {{"schema", "scalelaw.tutorial/1"}, {"backend", arguments.backend}, {"pages", result}});
+  return code;
+}
+
+}  // namespace
+
+void add_tutorial(CLI::App& app, const Globals& globals, Action& action) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command =
+      app.add_subcommand("tutorial", "the classic scaling-law experiments, each a page with a table and a plot");
+  command->add_option("name", arguments->name, "page, or all; without one the pages are listed");
+  command->add_flag("--list", arguments->list, "what each page shows, in a line");
+  command->add_option("--backend", arguments->backend, "simulate in seconds, or train for real at the same tiny scale")
+      ->check(CLI::IsMember({"simulate", "train"}));
+  command->add_option("--out", arguments->out, "folder of the plots and of the runs");
+  command->callback(
+      [arguments, &globals, &action] { action = [arguments, &globals] { return tutorial(*arguments, globals); }; });
+}
+
+}  // namespace scalelaw::cli

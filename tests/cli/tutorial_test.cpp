@@ -1,0 +1,73 @@
+// scalelaw tutorial as a program.
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+
+#include <chrono>
+
+#include "core/files.hpp"
+#include "core/json.hpp"
+#include "report/gnuplot.hpp"
+#include "report/tutorial.hpp"
+#include "temp_folder.hpp"
+
+namespace scalelaw {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TutorialCommand : public ::testing::Test {
+ protected:
+  int scalelaw(const std::string& arguments, const std::string& before = "") {
+    const int status = std::system(fmt::format("cd '{}' && {} '{}/scalelaw' {} >out 2>err", folder_.path().string(),
+                                               before, SCALELAW_BINARY_DIR, arguments)
+                                       .c_str());
+    out_ = read_text_file(folder_ / "out");
+    err_ = read_text_file(folder_ / "err");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  TempFolder folder_;
+  std::string out_, err_;
+};
+
+TEST_F(TutorialCommand, ListSaysWhatEachPageShows) {
+  ASSERT_EQ(scalelaw("tutorial --list"), 0) << err_;
+  for (const TutorialTopic& topic : tutorial_topics()) EXPECT_THAT(out_, HasSubstr(topic.name)) << topic.name;
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), static_cast<std::ptrdiff_t>(tutorial_topics().size() + 1));
+}
+
+TEST_F(TutorialCommand, AnUnknownPageIsAUsageErrorWithTheNearMiss) {
+  EXPECT_EQ(scalelaw("tutorial alocation"), 2);
+  EXPECT_TRUE(err_.starts_with("error: ")) << err_;
+  EXPECT_THAT(err_, HasSubstr("did you mean 'allocation'?"));
+}
+
+TEST_F(TutorialCommand, EveryPageIsSimulatedInUnderAMinuteAndAgainTheSame) {
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_EQ(scalelaw("tutorial all --json first.json"), 0) << err_;
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::minutes(1));
+  const Json first = read_json_file(folder_ / "first.json");
+  ASSERT_EQ(first.at("pages").size(), tutorial_topics().size());
+  for (const Json& page : first.at("pages")) {
+    EXPECT_FALSE(page.at("numbers").empty()) << page.at("name");
+    if (!gnuplot_program() || page.at("name") == "takeaways") continue;
+    EXPECT_TRUE(std::filesystem::exists(folder_ / page.at("plot").get<std::string>())) << page.at("name");
+  }
+  ASSERT_EQ(scalelaw("tutorial all --json second.json"), 0) << err_;
+  EXPECT_EQ(read_json_file(folder_ / "second.json"), first);
+}
+
+TEST_F(TutorialCommand, JsonAloneStandsOnStandardOutputAndLawPagesMakeNoRuns) {
+  ASSERT_EQ(scalelaw("tutorial gpt3 --json - --out pages"), 0) << err_;
+  const Json result = Json::parse(out_);
+  EXPECT_EQ(result.at("pages").at(0).at("name"), "gpt3");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "pages/model-size"));
+}
+
+TEST_F(TutorialCommand, WithoutGnuplotThePageIsPrintedWithAWarning) {
+  ASSERT_EQ(scalelaw("tutorial curve", "env PATH=/nowhere"), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("1.604"));
+  EXPECT_THAT(err_, HasSubstr("gnuplot not found"));
+}
+
+}  // namespace
+}  // namespace scalelaw
