@@ -15,7 +15,8 @@ EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, con
   } else {
     refusal = native_refusal(model);
   }
-  if (asked == "native" && !refusal.empty()) fail_config("training.engine: {}; set engine = \"torch\" or \"auto\"", refusal);
+  if (asked == "native" && !refusal.empty())
+    fail_config("training.engine: {}; set engine = \"torch\" or \"auto\"", refusal);
   const std::string torch = "torch " + torch_version();
   if (asked == "torch") return {.kind = "torch", .reason = torch + ": asked for"};
   if (!refusal.empty()) return {.kind = "torch", .reason = fmt::format("{}: {}", torch, refusal)};
@@ -25,7 +26,8 @@ EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, con
 
 Engine make_engine(const EngineChoice& choice, const Layout& layout, const Device& device, const EngineBuffers& buffers,
                    const std::string& precision) {
-  return choice.kind == "native" ? make_native_engine(layout, buffers) : make_torch_engine(layout, device, buffers, precision);
+  return choice.kind == "native" ? make_native_engine(layout, buffers)
+                                 : make_torch_engine(layout, device, buffers, precision);
 }
 
 }  // namespace scalelaw

@@ -11,8 +11,8 @@ struct EngineChoice {
   std::string reason;          ///< for the record, "native avx2: the rule on a CPU"
 };
 
-/// @param asked auto | native | torch. The rule of `auto`: native on a CPU, in fp32, where it takes the shape; else torch.
-/// Errors (config): native asked for on CUDA, for bf16, or for a shape it cannot take.
+/// @param asked auto | native | torch. The rule of `auto`: native on a CPU, in fp32, where it takes the shape; else
+/// torch. Errors (config): native asked for on CUDA, for bf16, or for a shape it cannot take.
 [[nodiscard]] EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, const Device& device,
                                          const std::string& precision);
 

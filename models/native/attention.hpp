@@ -1,7 +1,7 @@
 /// Causal attention of one chunk of sequences, head by head. Included by kernels.cpp only.
-/// Queries and keys come normalized, so |score| <= scale * d_head: where that is small, exp needs no maximum subtracted.
-/// T context, D d_head. The weights kept are E = exp(S - shift of the row) below and on the diagonal; the softmax is P =
-/// E / sums.
+/// Queries and keys come normalized, so |score| <= scale * d_head: where that is small, exp needs no maximum
+/// subtracted. T context, D d_head. The weights kept are E = exp(S - shift of the row) below and on the diagonal; the
+/// softmax is P = E / sums.
 #pragma once
 #include "models/native/gemm.hpp"
 #include "models/native/pointwise.hpp"

@@ -11,7 +11,6 @@
 namespace scalelaw {
 namespace {
 
-constexpr std::size_t kFewestDraws = 40;  // below, the 2.5 % quantile is the smallest draw
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 void check_request(const AllocationRequest& r) {

@@ -9,8 +9,6 @@
 namespace scalelaw {
 namespace {
 
-constexpr std::size_t kFewestDraws = 40;  // below, the 2.5 % quantile is the smallest draw
-
 Law law_for(const Law& law, const LawPoint& point) { return point.unique_tokens > 0 ? with_repetition(law) : law; }
 
 }  // namespace

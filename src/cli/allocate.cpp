@@ -9,13 +9,13 @@
 namespace scalelaw::cli {
 namespace {
 
-struct Arguments {
+struct AllocateArguments {
   LawArguments law;
   std::vector<double> flops;
   AllocationRequest request;
 };
 
-ExitCode allocate_all(const Globals& globals, const Arguments& arguments) {
+ExitCode allocate_all(const Globals& globals, const AllocateArguments& arguments) {
   const auto source = load_law(arguments.law);
   std::vector<Allocation> allocations;
   const auto add = [&](const AllocationRequest& request) {
@@ -35,7 +35,7 @@ ExitCode allocate_all(const Globals& globals, const Arguments& arguments) {
 }  // namespace
 
 void add_allocate(CLI::App& app, const Globals& globals, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<AllocateArguments>();
   AllocationRequest& request = arguments->request;
   CLI::App* command = app.add_subcommand("allocate", "how many parameters and tokens to spend a compute budget on");
   add_law_arguments(*command, arguments->law);

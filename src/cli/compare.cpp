@@ -12,7 +12,7 @@
 namespace scalelaw::cli {
 namespace {
 
-struct Arguments {
+struct CompareArguments {
   std::string first, second;
   std::string law = "chinchilla";
   std::string objective = "log-huber";
@@ -52,7 +52,7 @@ std::string label(const std::string& source) {
   return path.filename().empty() ? path.parent_path().filename().string() : path.filename().string();
 }
 
-std::vector<Observation> load_points(const std::string& source, const Arguments& arguments,
+std::vector<Observation> load_points(const std::string& source, const CompareArguments& arguments,
                                      std::vector<std::string>& notes) {
   if (!std::filesystem::exists(source)) {
     std::vector<std::string> names;
@@ -83,7 +83,7 @@ std::vector<Observation> load_points(const std::string& source, const Arguments&
   return selection.observations;
 }
 
-ExitCode compare(const Globals& globals, Arguments arguments) {
+ExitCode compare(const Globals& globals, CompareArguments arguments) {
   const Law* first_law = published(arguments.first);
   const Law* second_law = published(arguments.second);
   if (first_law != nullptr && second_law != nullptr) {
@@ -121,7 +121,7 @@ ExitCode compare(const Globals& globals, Arguments arguments) {
 }  // namespace
 
 void add_compare(CLI::App& app, const Globals& globals, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CompareArguments>();
   CompareOptions& options = arguments->compare;
   CLI::App* command = app.add_subcommand("compare", "do the exponents of two sources differ, by the same estimator?");
   command->add_option("A", arguments->first, "study folder, CSV of observations, or published law")->required();

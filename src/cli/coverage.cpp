@@ -9,7 +9,7 @@
 namespace scalelaw::cli {
 namespace {
 
-struct Arguments {
+struct CoverageArguments {
   ConfigOptions config;
   std::string law;
   std::string method = "parametric";
@@ -27,7 +27,7 @@ Law simulated_law(const StudyConfig& config, const std::string& name) {
   return simulation_law(named);
 }
 
-ExitCode coverage_action(const Globals& globals, const Arguments& arguments) {
+ExitCode coverage_action(const Globals& globals, const CoverageArguments& arguments) {
   const StudyConfig config = read_config_options(arguments.config);
   const Law law = simulated_law(config, arguments.law);
   CoverageOptions options = arguments.coverage;
@@ -50,7 +50,7 @@ ExitCode coverage_action(const Globals& globals, const Arguments& arguments) {
 }  // namespace
 
 void add_coverage(CLI::App& app, const Globals& globals, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<CoverageArguments>();
   CoverageOptions& options = arguments->coverage;
   CLI::App* command =
       app.add_subcommand("coverage", "expected widths and actual coverage of a design's intervals, by simulation");

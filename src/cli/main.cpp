@@ -28,8 +28,9 @@ void emit_json(const Globals& globals, const Json& value) {
 namespace {
 
 ExitCode run(int argc, char** argv) {
-  CLI::App app("scalelaw: a scaling-law laboratory. Trains families of tiny transformers, or simulates them, fits scaling "
-               "laws to the losses and says how to spend a compute budget.");
+  CLI::App app(
+      "scalelaw: a scaling-law laboratory. Trains families of tiny transformers, or simulates them, fits scaling "
+      "laws to the losses and says how to spend a compute budget.");
   app.set_version_flag("--version", [] {
     const BuildInfo info = build_info();
     return fmt::format("scalelaw {} ({}, {}, {})", info.version, info.git.empty() ? "no git" : info.git, info.compiler,
@@ -65,7 +66,8 @@ ExitCode run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e), ExitCode::ok;  // --help, --version
-    fmt::print(stderr, "error: {}; 'scalelaw --help' lists the subcommands, 'scalelaw SUBCOMMAND --help' their options\n",
+    fmt::print(stderr,
+               "error: {}; 'scalelaw --help' lists the subcommands, 'scalelaw SUBCOMMAND --help' their options\n",
                e.what());
     return ExitCode::usage;
   }
@@ -82,7 +84,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "error: {}\n", e.what());
     return static_cast<int>(e.code());
   } catch (const std::exception& e) {
-    fmt::print(stderr, "error: internal: {}; this is a bug of scalelaw, please report the command that shows it\n", e.what());
+    fmt::print(stderr, "error: internal: {}; this is a bug of scalelaw, please report the command that shows it\n",
+               e.what());
     return static_cast<int>(scalelaw::ExitCode::device);
   }
 }

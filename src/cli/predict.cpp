@@ -9,7 +9,7 @@
 namespace scalelaw::cli {
 namespace {
 
-struct Arguments {
+struct PredictArguments {
   LawArguments law;
   LawPoint point;
 };
@@ -17,7 +17,7 @@ struct Arguments {
 }  // namespace
 
 void add_predict(CLI::App& app, const Globals& globals, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<PredictArguments>();
   CLI::App* command = app.add_subcommand("predict", "the loss of a model of N parameters trained on D tokens");
   add_law_arguments(*command, arguments->law);
   command->add_option("--params", arguments->point.params, "parameters N, counted as the law counts them")->required();

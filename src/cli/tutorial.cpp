@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Arguments {
+struct TutorialArguments {
   std::string name;
   bool list = false;
   std::string backend = "simulate";
@@ -41,7 +41,7 @@ struct StudyRuns {
 };
 
 /// Makes what is missing of a tutorial study; the folder may hold runs of other backends and earlier configs.
-StudyRuns make_runs(const std::string& study, const Arguments& arguments, const Globals& globals) {
+StudyRuns make_runs(const std::string& study, const TutorialArguments& arguments, const Globals& globals) {
   const fs::path path = config_of(study);
   ConfigOptions given;
   given.config = path.string();
@@ -89,7 +89,7 @@ ExitCode list_pages(const Globals& globals) {
   return ExitCode::ok;
 }
 
-ExitCode tutorial(const Arguments& arguments, const Globals& globals) {
+ExitCode tutorial(const TutorialArguments& arguments, const Globals& globals) {
   if (arguments.list || arguments.name.empty()) return list_pages(globals);
   const bool takeaways = arguments.name == "takeaways";
   const bool all = arguments.name == "all" || takeaways;
@@ -136,7 +136,7 @@ ExitCode tutorial(const Arguments& arguments, const Globals& globals) {
 }  // namespace
 
 void add_tutorial(CLI::App& app, const Globals& globals, Action& action) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<TutorialArguments>();
   CLI::App* command =
       app.add_subcommand("tutorial", "the classic scaling-law experiments, each a page with a table and a plot");
   command->add_option("name", arguments->name, "page, or all; without one the pages are listed");

@@ -1,7 +1,7 @@
 #include "core/config_file.hpp"
 
-#include <sstream>
 #include <toml++/toml.h>
+#include <sstream>
 
 #include "core/files.hpp"
 

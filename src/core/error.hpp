@@ -38,9 +38,9 @@ template <class... Args>
 }
 
 /// Programmer error: a broken precondition that no user input can cause.
-#define SCALELAW_CHECK(condition, ...)                                                                            \
-  do {                                                                                                            \
-    if (!(condition))                                                                                             \
+#define SCALELAW_CHECK(condition, ...)                                                                                \
+  do {                                                                                                                \
+    if (!(condition))                                                                                                 \
       throw std::logic_error(fmt::format("{}:{}: {}: {}", __FILE__, __LINE__, #condition, fmt::format(__VA_ARGS__))); \
   } while (false)
 

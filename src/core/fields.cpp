@@ -13,7 +13,8 @@ std::string describe(const Rule& rule) {
   const bool low = std::isfinite(rule.low);
   const bool high = std::isfinite(rule.high);
   if (low && high) {
-    return fmt::format("{}{} .. {}{}", rule.low_open ? "above " : "", rule.low, rule.high_open ? "below " : "", rule.high);
+    return fmt::format("{}{} .. {}{}", rule.low_open ? "above " : "", rule.low, rule.high_open ? "below " : "",
+                       rule.high);
   }
   if (low) return fmt::format("{} {}", rule.low_open ? ">" : ">=", rule.low);
   if (high) return fmt::format("{} {}", rule.high_open ? "<" : "<=", rule.high);

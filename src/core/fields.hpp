@@ -5,8 +5,8 @@
 //     template <class Visit, FieldsOf<S> T> void fields(Visit&& visit, T& s) {
 //       visit("d_model", s.d_model, at_least(1), "width of the residual stream");
 //     }
-// Field types: bool, std::int64_t, double, std::string, std::optional<double>, std::vector of these, std::map<std::string,
-// double>, and structs that have such a function themselves (also in vectors).
+// Field types: bool, std::int64_t, double, std::string, std::optional<double>, std::vector of these,
+// std::map<std::string, double>, and structs that have such a function themselves (also in vectors).
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
@@ -30,8 +30,8 @@ concept FieldsOf = std::same_as<std::remove_const_t<T>, S>;
 struct Rule {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
-  bool low_open = false;                     ///< low itself is not allowed
-  bool high_open = false;                    ///< high itself is not allowed
+  bool low_open = false;                       ///< low itself is not allowed
+  bool high_open = false;                      ///< high itself is not allowed
   std::vector<std::string_view> choices = {};  ///< if not empty: the strings allowed
 };
 inline Rule any() { return {}; }
@@ -45,9 +45,9 @@ inline Rule one_of(std::initializer_list<std::string_view> choices) { return {.c
 
 /// Where the values being read come from, for error messages.
 struct Source {
-  std::string name;                            ///< file, or "--set"
-  std::map<std::string, std::string> origin;   ///< dotted key -> "file:line" or "--set key=value"; may be empty
-  ExitCode code = ExitCode::usage;             ///< usage for configs, data for records
+  std::string name;                           ///< file, or "--set"
+  std::map<std::string, std::string> origin;  ///< dotted key -> "file:line" or "--set key=value"; may be empty
+  ExitCode code = ExitCode::usage;            ///< usage for configs, data for records
 
   /// "file:line" of a dotted key, or of its nearest parent that is known.
   [[nodiscard]] std::string where(std::string key) const;
@@ -175,8 +175,8 @@ Json value_to_json(const T& value) {
 }  // namespace detail
 
 /// Sets the fields of out from a JSON object; fields not named keep their value.
-/// Errors (exit code source.code): unknown key (with the key meant, for a near miss), wrong type, out of range; each names
-/// the place and what is allowed.
+/// Errors (exit code source.code): unknown key (with the key meant, for a near miss), wrong type, out of range; each
+/// names the place and what is allowed.
 template <class T>
 void read_fields(const Json& object, T& out, const Source& source, const std::string& parent = "") {
   detail::read_value(object, out, {}, parent, source);

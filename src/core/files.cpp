@@ -20,7 +20,8 @@ namespace {
   fail_device("cannot write {}: {}; {}", path.string(), std::strerror(error), advice);
 }
 
-void write_all(int fd, std::string_view bytes, const std::filesystem::path& path, const std::filesystem::path& temporary) {
+void write_all(int fd, std::string_view bytes, const std::filesystem::path& path,
+               const std::filesystem::path& temporary) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;

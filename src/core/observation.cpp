@@ -50,8 +50,9 @@ struct Columns {
 };
 
 const std::vector<std::string>& known_columns() {
-  static const std::vector<std::string> names = {"params", "tokens", "flops", "loss", "run", "loss_stderr", "weight",
-                                                 "group", "unique_tokens", "lr", "seed", "shape", "budget"};
+  static const std::vector<std::string> names = {"params",      "tokens", "flops", "loss",          "run",
+                                                 "loss_stderr", "weight", "group", "unique_tokens", "lr",
+                                                 "seed",        "shape",  "budget"};
   return names;
 }
 
@@ -104,16 +105,19 @@ std::vector<Observation> read_observations(const std::filesystem::path& path,
   }
   const std::size_t scales = index.count("params") + index.count("tokens") + index.count("flops");
   if (scales < 2 || !index.contains("loss")) {
-    fail_data("{}: needs a column 'loss' and two of 'params', 'tokens', 'flops', but has: {}; rename with --columns "
-              "params=NAME,tokens=NAME,loss=NAME",
-              file, fmt::join(table.header, ", "));
+    fail_data(
+        "{}: needs a column 'loss' and two of 'params', 'tokens', 'flops', but has: {}; rename with --columns "
+        "params=NAME,tokens=NAME,loss=NAME",
+        file, fmt::join(table.header, ", "));
   }
   std::vector<Observation> points;
   for (std::size_t r = 0; r < table.rows.size(); ++r) {
     const auto& row = table.rows[r];
     const std::string where = fmt::format("{}: row {}", file, r + 2);
     const auto text = [&](const char* name) { return index.contains(name) ? row[index.at(name)] : std::string(); };
-    const auto number = [&](const char* name) { return number_in(row[index.at(name)], find.file_name_of(name), where); };
+    const auto number = [&](const char* name) {
+      return number_in(row[index.at(name)], find.file_name_of(name), where);
+    };
     const auto required = [&](const char* name) { return positive_in(number(name), find.file_name_of(name), where); };
     const auto optional = [&](const char* name) -> std::optional<double> {
       if (text(name).empty()) return std::nullopt;
@@ -150,8 +154,8 @@ std::string observations_csv(const std::vector<Observation>& points) {
   for (const auto& p : points) {
     out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_cell(p.run), csv_cell(p.shape),
                        exact_number(p.params), exact_number(p.tokens), exact_number(p.flops), exact_number(p.loss_nats),
-                       cell(p.loss_stderr), exact_number(p.weight), csv_cell(p.group), cell(p.unique_tokens), cell(p.lr),
-                       cell(p.seed), p.budget > 0 ? exact_number(p.budget) : std::string());
+                       cell(p.loss_stderr), exact_number(p.weight), csv_cell(p.group), cell(p.unique_tokens),
+                       cell(p.lr), cell(p.seed), p.budget > 0 ? exact_number(p.budget) : std::string());
   }
   return out;
 }

@@ -30,19 +30,19 @@ void fields(Visit&& visit, T& c) {
 }
 
 struct Observation {
-  double params = 0;                ///< N
-  double tokens = 0;                ///< D
-  double flops = 0;                 ///< C
-  double loss_nats = 0;             ///< > 0
+  double params = 0;     ///< N
+  double tokens = 0;     ///< D
+  double flops = 0;      ///< C
+  double loss_nats = 0;  ///< > 0
   std::optional<double> loss_stderr;
-  double weight = 1;                ///< >= 0, multiplies the point's share of the objective
-  std::string group;                ///< runs that are not independent share it (a trunk); empty = on its own
+  double weight = 1;  ///< >= 0, multiplies the point's share of the objective
+  std::string group;  ///< runs that are not independent share it (a trunk); empty = on its own
   std::optional<double> unique_tokens;
   std::optional<double> lr;
   std::optional<double> seed;
-  std::string run;                  ///< id or name
-  std::string shape;                ///< "d32 L2": runs of one model shape share it; empty if unknown
-  double budget = 0;                ///< isoFLOP budget the run was planned for; 0 if unknown
+  std::string run;    ///< id or name
+  std::string shape;  ///< "d32 L2": runs of one model shape share it; empty if unknown
+  double budget = 0;  ///< isoFLOP budget the run was planned for; 0 if unknown
 
   [[nodiscard]] Scale scale() const { return {params, tokens}; }
 };
@@ -55,8 +55,9 @@ struct Observation {
 /// "d32 L2"
 [[nodiscard]] std::string shape_name(const ModelSpec& model);
 
-/// Reads observations: a header row, then params,tokens,flops,loss with any two of the first three (the third follows from
-/// C = 6 N D); optional run, loss_stderr, weight, group, unique_tokens, lr, seed, shape, budget; other columns are ignored.
+/// Reads observations: a header row, then params,tokens,flops,loss with any two of the first three (the third follows
+/// from C = 6 N D); optional run, loss_stderr, weight, group, unique_tokens, lr, seed, shape, budget; other columns are
+/// ignored.
 /// @param columns renames: our name -> the file's ("params" -> "N").
 /// Errors (data): missing column (with the columns present and the --columns to give), a cell that is not a number, a
 /// params/tokens/flops/loss that is not positive and finite; each names file and row.

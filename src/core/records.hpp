@@ -91,11 +91,11 @@ void fields(Visit&& visit, T& s) {
 
 /// How a run is simulated (sim/simulate.hpp): loss = law(N, D) * (1 + noise) + mistuning penalty.
 struct SimulationSpec {
-  std::string law = "besiroglu2024";        ///< published set, or the kind of law of `params`
+  std::string law = "besiroglu2024";          ///< published set, or the kind of law of `params`
   std::map<std::string, double> params = {};  ///< overrides single constants of the law, or gives them all
-  double noise = 0.01;                      ///< standard deviation of ln loss from run to run
-  double lr_penalty = 0.05;                 ///< nats lost per (ln of lr / best lr)^2
-  double lr_best_coefficient = 3.7;         ///< best lr = coefficient * N^exponent (Porian et al. 2024, arXiv 2406.19146)
+  double noise = 0.01;                        ///< standard deviation of ln loss from run to run
+  double lr_penalty = 0.05;                   ///< nats lost per (ln of lr / best lr)^2
+  double lr_best_coefficient = 3.7;  ///< best lr = coefficient * N^exponent (Porian et al. 2024, arXiv 2406.19146)
   double lr_best_exponent = -0.36;
 };
 template <class Visit, FieldsOf<SimulationSpec> T>
@@ -147,8 +147,8 @@ void fields(Visit&& visit, T& r) {
 [[nodiscard]] std::int64_t warmup_steps(const RunSpec& spec);
 /// Steps of the cooldown: cooldown_fraction * run_steps, rounded to nearest; 0 unless the schedule is trunk_cooldown.
 [[nodiscard]] std::int64_t cooldown_steps(const RunSpec& spec);
-/// id shared by all runs with the same constant-rate trunk (same spec but for tokens; same warmup steps), or empty where
-/// the schedule has no trunk.
+/// id shared by all runs with the same constant-rate trunk (same spec but for tokens; same warmup steps), or empty
+/// where the schedule has no trunk.
 [[nodiscard]] std::string trunk_id(const RunSpec& spec);
 
 /// Parameter counts per group; their sum is the number of trained scalars.

@@ -20,9 +20,10 @@ using Rng = boost::random::mt19937_64;
   return x ^ (x >> 31U);
 }
 
-/// Seed of an independent stream, from a seed, what it is for (not empty: seed and index would be interchangeable), and an
-/// index.
-[[nodiscard]] constexpr std::uint64_t stream_seed(std::uint64_t seed, std::string_view purpose, std::uint64_t index = 0) {
+/// Seed of an independent stream, from a seed, what it is for (not empty: seed and index would be interchangeable), and
+/// an index.
+[[nodiscard]] constexpr std::uint64_t stream_seed(std::uint64_t seed, std::string_view purpose,
+                                                  std::uint64_t index = 0) {
   std::uint64_t hash = mix64(seed);
   for (const char c : purpose) hash = mix64(hash ^ static_cast<std::uint64_t>(static_cast<unsigned char>(c)));
   return mix64(hash ^ mix64(index));

@@ -21,8 +21,8 @@ Interval interval(const std::vector<double>& draws, double level, bool student, 
   return {quantile(draws, tail), quantile(draws, 1 - tail)};
 }
 
-// Noise of ln loss for the parametric bootstrap: that between seeds, or else a robust scale of the fit's residuals. A fit
-// whose residuals lie mostly in the linear part of Huber's function passes through about as many points as it has
+// Noise of ln loss for the parametric bootstrap: that between seeds, or else a robust scale of the fit's residuals. A
+// fit whose residuals lie mostly in the linear part of Huber's function passes through about as many points as it has
 // parameters; their residuals of 0 say nothing of the noise and are left out of the median (Maronna, Martin and Yohai
 // 2006, Robust Statistics, sec. 4.4). Least squares spreads the parameters over all residuals instead.
 double noise_of_log_loss(const Problem& p, const std::vector<Observation>& points, const Solution& solution) {

@@ -31,10 +31,10 @@ struct Refit {
                                                  const std::vector<std::size_t>& strata, std::uint64_t seed,
                                                  std::int64_t replicate);
 
-/// Runs `refit` for each replicate and summarises. Intervals of runs and groups are percentiles. Those of the parametric
-/// bootstrap, which knows the noise only from m points and p parameters fitted, are percentiles at the levels Phi(-t)
-/// and Phi(t), t the quantile of Student's t with m - p degrees of freedom. docs/METHODS.md, "Intervals", has the
-/// measured coverage of each.
+/// Runs `refit` for each replicate and summarises. Intervals of runs and groups are percentiles. Those of the
+/// parametric bootstrap, which knows the noise only from m points and p parameters fitted, are percentiles at the
+/// levels Phi(-t) and Phi(t), t the quantile of Student's t with m - p degrees of freedom. docs/METHODS.md,
+/// "Intervals", has the measured coverage of each.
 [[nodiscard]] BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads,
                                             const std::vector<std::string>& names, std::size_t units,
                                             std::size_t fitted, const std::function<Refit(std::int64_t)>& refit);

@@ -7,6 +7,9 @@
 
 namespace scalelaw {
 
+/// Fewer draws give no interval: the 2.5 % quantile would be the smallest draw.
+constexpr std::size_t kFewestDraws = 40;
+
 /// Level of the lower end of the fit's 80 or 95 % intervals among its draws: those of the parametric bootstrap
 /// (fit/bootstrap.hpp) lie further out than (1 - level) / 2 in small samples. Found from where ci80 or ci95 lies among
 /// the draws; (1 - level) / 2 where there is no interval.

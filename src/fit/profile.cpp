@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <optional>
 
 #include "core/stats.hpp"
@@ -133,7 +134,8 @@ Identifiability profile_interval(const std::vector<Observation>& points, const P
   const double center = logarithmic ? std::log(best[parameter]) : best[parameter];
   // An amplitude beyond the range of doubles (a steep exponent far from its data) has no interval.
   constexpr double kLargestLog = 690;
-  if (logarithmic && std::abs(center) >= kLargestLog) return {.profile_ci95 = {0, best[parameter]}, .identified = false};
+  if (logarithmic && std::abs(center) >= kLargestLog)
+    return {.profile_ci95 = {0, std::numeric_limits<double>::max()}, .identified = false};
   // Ranges beyond which a value says "anything": 12 e-folds for logarithms, 1e-3 .. 5 for exponents.
   const Coordinate c{.center = center,
                      .lowest = logarithmic ? std::max(center - 12, -kLargestLog) : 1e-3,

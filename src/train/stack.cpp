@@ -33,10 +33,10 @@ Stack empty_stack(const StackSetup& setup, const std::vector<RunSpec>& specs) {
   stack.settings.upload(settings);
   stack.curve.loss_sum.assign(index(members), 0);
   stack.curve.norm_sum.assign(index(members), 0);
-  stack.engine = make_engine(
-      setup.engine, setup.layout, setup.device,
-      {.members = members, .parameters = stack.parameters.data(), .gradients = stack.gradients.data()},
-      setup.precision);
+  stack.engine =
+      make_engine(setup.engine, setup.layout, setup.device,
+                  {.members = members, .parameters = stack.parameters.data(), .gradients = stack.gradients.data()},
+                  setup.precision);
   return stack;
 }
 
@@ -103,10 +103,13 @@ void add_to_curve(Curve& curve, std::int64_t step, std::int64_t stride, const fl
 }  // namespace
 
 StackSetup make_setup(const ModelSpec& model, const Device& device, const std::string& precision,
-                      const EngineChoice& engine, const Corpus& corpus,
-                      std::int64_t curve_stride) {
-  StackSetup setup{
-      .layout = make_layout(model), .device = device, .precision = precision, .engine = engine, .train = {}, .validation = {}};
+                      const EngineChoice& engine, const Corpus& corpus, std::int64_t curve_stride) {
+  StackSetup setup{.layout = make_layout(model),
+                   .device = device,
+                   .precision = precision,
+                   .engine = engine,
+                   .train = {},
+                   .validation = {}};
   setup.curve_stride = curve_stride;
   setup.train_tokens = corpus.manifest.splits.train.tokens;
   setup.validation_tokens = corpus.manifest.splits.validation.tokens;

@@ -108,8 +108,8 @@ class Trainer {
     const auto shortest = std::min_element(plan_.branches.begin(), plan_.branches.end(),
                                            [](const Branch& a, const Branch& b) { return a.steps < b.steps; });
     constexpr std::int64_t kPoints = 200;
-    setup_ =
-        make_setup(spec.model, device, spec.precision, engine, corpus_, std::max<std::int64_t>(1, shortest->steps / kPoints));
+    setup_ = make_setup(spec.model, device, spec.precision, engine, corpus_,
+                        std::max<std::int64_t>(1, shortest->steps / kPoints));
     const BuildInfo build = build_info();
     context_.version = build.version;
     context_.git = build.git;

@@ -19,10 +19,11 @@ struct KilledStudy : testing::Test {
 
   void SetUp() override {
     if (!fs::exists(fs::path(SCALELAW_BINARY_DIR) / "scalelaw-trainer")) GTEST_SKIP() << "built without the trainer";
-    write_file_atomic(folder / "small.toml",
-                      "[corpus]\npath = \"corpus\"\n[design]\nbudgets = [2e9, 4e9, 8e9]\nmin_steps = 10\n"
-                      "shapes = [{ d_model = 16, n_layer = 2 }, { d_model = 24, n_layer = 2 }]\n"
-                      "learning_rates = [0.005, 0.01, 0.02]\n[training]\ncheckpoint_every_s = 0.2\neval_tokens = 8192\n");
+    write_file_atomic(
+        folder / "small.toml",
+        "[corpus]\npath = \"corpus\"\n[design]\nbudgets = [2e9, 4e9, 8e9]\nmin_steps = 10\n"
+        "shapes = [{ d_model = 16, n_layer = 2 }, { d_model = 24, n_layer = 2 }]\n"
+        "learning_rates = [0.005, 0.01, 0.02]\n[training]\ncheckpoint_every_s = 0.2\neval_tokens = 8192\n");
     const ProgramResult made = run_in(folder.path(), scalelaw + " corpus synth --out corpus --tokens 3000000 --seed 1");
     ASSERT_EQ(made.code, 0) << made.err;
   }
@@ -57,7 +58,8 @@ TEST_F(KilledStudy, EndsWithTheSameBitsAndTrainsNoFinishedRunAgain) {
     const double wait_s = 0.5 + 2.5 * uniform01(rng);
     // Odd attempts kill one worker only, whose job the study must take up again by itself.
     const std::string victim = attempt % 2 == 0 ? "kill -9 $study" : "pkill -9 -n -P $study; sleep 0.5; kill -9 $study";
-    (void)run_in(folder.path(), fmt::format("{} & study=$!; sleep {:.2f}; {}; wait $study", run("killed"), wait_s, victim));
+    (void)run_in(folder.path(),
+                 fmt::format("{} & study=$!; sleep {:.2f}; {}; wait $study", run("killed"), wait_s, victim));
     const auto after = times("killed");
     for (const auto& [name, time] : before) EXPECT_EQ(after.at(name), time) << name << " was written again";
   }

@@ -45,7 +45,7 @@ TEST_F(QuickStudy, RecordsAreTrainedAndTheBestBeatsTheBigramEntropy) {
   const RecordSet records = read_records(folder);
   EXPECT_TRUE(records.bad.empty());
   double best = 1e9;
-  for (const RunRecord& record : records.records) {
+  for (const auto& [id, record] : records.records) {
     EXPECT_EQ(record.source, "trained");
     if (record.loss.nats) best = std::min(best, *record.loss.nats);
   }

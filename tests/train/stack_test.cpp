@@ -19,7 +19,7 @@ struct StackTest : testing::TestWithParam<std::string> {
   Manifest manifest = synthetic::write_corpus(folder);
   Corpus corpus = load_corpus(folder);
   StackSetup setup = make_setup(small_run(manifest.sha256, 0.01, 1).model, open_device("cpu"), "fp32",
-                                 EngineChoice{.kind = GetParam(), .reason = ""}, corpus, 1);
+                                EngineChoice{.kind = GetParam(), .reason = ""}, corpus, 1);
 
   RunSpec run(double lr, std::int64_t seed, std::int64_t steps = 200) const {
     return small_run(manifest.sha256, lr, steps, seed);
