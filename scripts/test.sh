@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets everything up, builds with warnings as errors, and runs every test: once as users run the program, and once more,
-# without the trainer and the slow ones, under the address and undefined-behaviour sanitizers. CI runs exactly this.
+# Sets everything up, builds with warnings as errors, makes the quick study, and runs every test. CI runs exactly this.
+# Sanitizers are a matter of minutes more, by hand: the asan preset (CONTRIBUTING.md).
 #   scripts/test.sh [--cpu | --cuda]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,6 +12,3 @@ scripts/build.sh ci
 build/release/scalelaw --version
 scripts/quickstart.sh "$@"   # the README's first command; the tests below look at its study
 ctest --preset ci -j "$(nproc)"
-
-scripts/build.sh asan
-ctest --preset asan -j "$(nproc)" -LE slow
