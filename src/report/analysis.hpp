@@ -60,7 +60,8 @@ struct Analysis {
   std::string study;  ///< name for titles
   AnalysisOptions options;
   std::vector<RunRecord> records;
-  Selection selection;  ///< its observations carry the isoFLOP budget they belong to
+  std::optional<NoiseModel> noise;  ///< between seeds, before they are averaged
+  Selection selection;              ///< its observations carry the isoFLOP budget they belong to
   FitResult parametric;
   FitResult isoflop;
   std::vector<ConventionFit> conventions;  ///< total, non-embedding and effective with 6ND; total with exact C
