@@ -10,15 +10,18 @@
 #include "core/rng.hpp"
 #include "corpus/corpus.hpp"
 #include "models/engine.hpp"
+#include "temp_folder.hpp"
 
 namespace scalelaw::synthetic {
 
 /// One thread, as the program has it: with more, these tiny products spend their time waiting for one another.
 inline const bool kConfigured = (configure_torch(1), true);
 
-/// A fresh folder for one test.
+/// A fresh folder for one test, under a folder of this process that goes with it: other processes of the same tests
+/// run at the same time.
 inline std::filesystem::path fresh_folder(const std::string& name) {
-  const auto folder = std::filesystem::path(testing::TempDir()) / "scalelaw_train" / name;
+  static const TempFolder root;
+  const auto folder = root / name;
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   return folder;
