@@ -123,13 +123,16 @@ void add_warnings(Analysis& analysis) {
     analysis.warnings.push_back(fmt::format("{}: {}{}{}", method_text(*fit), status_text(*fit),
                                             fit->message.empty() ? "" : "; ", fit->message));
   }
-  const auto edges =
-      std::ranges::count_if(analysis.selection.sweeps, [](const LrSweep& s) { return s.status.starts_with("edge"); });
-  if (edges > 0) {
-    analysis.warnings.push_back(
-        fmt::format("the best learning rate lies on the edge of the sweep at {} of {} points: widen [design] lr to "
-                    "trust those losses",
-                    edges, analysis.selection.sweeps.size()));
+  std::string edges;
+  std::ptrdiff_t count = 0;
+  for (const LrSweep& sweep : analysis.selection.sweeps) {
+    if (sweep.on_edge() && ++count <= 5) edges += (edges.empty() ? "" : ", ") + describe_point(sweep);
+  }
+  if (count > 0) {
+    analysis.warnings.push_back(fmt::format(
+        "the best learning rate lies on the edge of the sweep at {} of {} points ({}{}): set design.lr_extend "
+        "or widen design.learning_rates to trust those losses",
+        count, analysis.selection.sweeps.size(), edges, count > 5 ? ", ..." : ""));
   }
 }
 
@@ -150,6 +153,11 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
     assign_budgets(planned, options.planned_budgets);
     copy_budgets(planned, points);
   }
+  const double above = options.lr_transfer_above;
+  analysis.lr_law = fit_lr_law(same(options.convention, options.planned_convention)
+                                   ? analysis.selection.sweeps
+                                   : select_for(analysis.records, options, options.planned_convention).sweeps,
+                               above > 0 ? above : std::numeric_limits<double>::infinity());
   analysis.parametric = fit(points, fit_options(analysis, options.convention, "parametric", options.bootstrap));
   analysis.isoflop = fit_budgets(points, fit_options(analysis, options.convention, "isoflop", options.bootstrap));
   add_warnings(analysis);
