@@ -22,7 +22,7 @@ class DeviceObserver {
                                           return nullptr;
                                         },
                                         [](const at::RecordFunction& f, at::ObserverContext*) {
-                                          look(f, {f.outputs().data(), f.outputs().size()}, "makes");
+                                          look(f, f.outputs(), "makes");
                                         })
                                         .needsInputs(true)
                                         .needsOutputs(true)

@@ -10,19 +10,12 @@
 #include "core/rng.hpp"
 #include "corpus/corpus.hpp"
 #include "models/engine.hpp"
+#include "temp_folder.hpp"
 
 namespace scalelaw::synthetic {
 
 /// One thread, as the program has it: with more, these tiny products spend their time waiting for one another.
 inline const bool kConfigured = (configure_torch(1), true);
-
-/// A fresh folder for one test.
-inline std::filesystem::path fresh_folder(const std::string& name) {
-  const auto folder = std::filesystem::path(testing::TempDir()) / "scalelaw_train" / name;
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  return folder;
-}
 
 /// Bytes of a Markov chain over 32 symbols that prefers few followers: learnable in a few hundred steps.
 inline std::string chain_text(std::size_t size, std::uint64_t seed) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,7 +19,6 @@
 namespace scalelaw {
 namespace {
 
-using synthetic::fresh_folder;
 using synthetic::small_job;
 
 struct Result {
@@ -127,6 +127,22 @@ TEST(RunJob, InterruptedAnywhereItEndsWithTheSameBits) {
   }
 }
 
+TEST(RunJob, ABranchIsTheSameRunTrainedFromScratch) {
+  const auto folder = fresh_folder("scratch");
+  const Job job = small_job(folder);
+  train_job(job, folder / "whole");
+  for (const RunSpec& run : job.runs) {  // alone: no other branch, no other member
+    Job alone = job;
+    alone.runs = {run};
+    alone.id = job_id(alone.runs);
+    const auto out = folder / run_id(run);
+    train_job(alone, out);
+    const std::string id = run_id(run);
+    const Json expected = read_json_file(folder / "whole" / "runs" / (id + ".json"));
+    EXPECT_EQ(read_json_file(out / "runs" / (id + ".json")).at("loss"), expected.at("loss"));
+  }
+}
+
 TEST(RunJob, CompletesABranchFromItsFileWithoutTraining) {
   const auto folder = fresh_folder("branch");
   const Job job = small_job(folder);
@@ -219,6 +235,22 @@ struct Program {
   }
 };
 
+/// Waits until the file at `path` has been replaced `times` times or the child has ended. @return false if it has ended
+bool wait_for_replacements(pid_t child, const std::filesystem::path& path, int times) {
+  const auto inode = [&] {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+  };
+  for (auto last = inode(); times > 0;) {
+    siginfo_t ended{};
+    if (::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == child)
+      return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (const auto now = inode(); now != 0 && now != last) --times, last = now;
+  }
+  return true;
+}
+
 TEST(TrainerProgram, KilledAtRandomMomentsItEndsWithTheSameBits) {
   const auto folder = fresh_folder("kill");
   Job job = small_job(folder);
@@ -228,21 +260,27 @@ TEST(TrainerProgram, KilledAtRandomMomentsItEndsWithTheSameBits) {
   job.checkpoint_every_s = 0.01;
   const Program whole(job, folder, "whole"), killed(job, folder, "killed");
   ASSERT_EQ(Program::wait(whole.start()), 0) << read_text_file(whole.log);
+  const auto checkpoint = killed.out / "jobs" / job.id / "checkpoint.safetensors";
+  const auto expected = numbers(job, whole.out);
   Rng rng = make_rng(static_cast<std::uint64_t>(::getpid()), "kill");
   int kills = 0;
-  for (int attempt = 0; attempt < 8; ++attempt) {
+  for (int attempt = 0; kills < 4; ++attempt) {
+    ASSERT_LT(attempt, 100) << "the job ends before it can be killed, " << kills << " kills";
     const pid_t child = killed.start();
-    const auto ms = 300 + uniform_below(rng, 1200);
-    std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+    wait_for_replacements(child, checkpoint, 1 + static_cast<int>(uniform_below(rng, 3)));
+    std::this_thread::sleep_for(std::chrono::microseconds(uniform_below(rng, 5000)));
     ::kill(child, attempt % 3 == 2 ? SIGTERM : SIGKILL);
     const int code = Program::wait(child);
-    if (code == 0) break;
+    if (code == 0) {  // it was faster: once more from the start
+      ASSERT_EQ(numbers(job, killed.out), expected) << kills << " kills";
+      std::filesystem::remove_all(killed.out);
+      continue;
+    }
     ASSERT_TRUE(code == -SIGKILL || code == -SIGTERM || code == 130) << code << "\n" << read_text_file(killed.log);
     ++kills;
   }
   ASSERT_EQ(Program::wait(killed.start()), 0) << read_text_file(killed.log);
-  EXPECT_GT(kills, 0);
-  EXPECT_EQ(numbers(job, killed.out), numbers(job, whole.out)) << kills << " kills";
+  EXPECT_EQ(numbers(job, killed.out), expected) << kills << " kills";
 }
 
 TEST(TrainerProgram, EndsWithTheExitCodeOfTheContractAndOneLine) {
