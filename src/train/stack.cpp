@@ -208,6 +208,8 @@ bool train(const StackSetup& setup, Stack& stack, std::int64_t until, const std:
                         {region(stack.parameters), region(stack.moment1), region(stack.moment2), region(stack.diverged),
                          region(chunk.counters), region(chunk.losses), region(chunk.norms)},
                         step);
+  // Whether steps are repeated in graphs must not depend on how fast a device is.
+  const std::int64_t fewest = setup.device.kind == DeviceKind::cuda ? StepRepeater::kStepsPerGraph : 1;
   std::int64_t steps = 1;
   while (stack.step < until) {
     steps = std::min(steps, until - stack.step);
@@ -222,8 +224,8 @@ bool train(const StackSetup& setup, Stack& stack, std::int64_t until, const std:
                    norms.data() + s * chunk.members);
     }
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    steps =
-        std::clamp<std::int64_t>(std::llround(kChunkSeconds * static_cast<double>(steps) / seconds), 1, chunk.capacity);
+    steps = std::clamp<std::int64_t>(std::llround(kChunkSeconds * static_cast<double>(steps) / seconds), fewest,
+                                     chunk.capacity);
     if (steps > StepRepeater::kStepsPerGraph) steps -= steps % StepRepeater::kStepsPerGraph;
     if (!after()) return stack.step >= until;
   }
