@@ -7,26 +7,34 @@ namespace scalelaw {
 
 EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, const Device& device,
                            const std::string& precision) {
+  constexpr std::string_view kForced = "native-";
+  const bool forced = asked.starts_with(kForced);
+  const std::string set = forced ? asked.substr(kForced.size()) : native_instruction_set(precision);
   std::string refusal;
   if (device.kind == DeviceKind::cuda) {
     refusal = "the native engine runs on a CPU only";
-  } else if (precision != "fp32") {
-    refusal = fmt::format("the native engine computes in fp32, not in {}", precision);
+  } else if (set.empty()) {
+    refusal = fmt::format("the native engine computes in {} only with AMX, which is not here", precision);
   } else {
     refusal = native_refusal(model);
   }
-  if (asked == "native" && !refusal.empty())
+  if (asked.starts_with("native") && !refusal.empty()) {
     fail_config("training.engine: {}; set engine = \"torch\" or \"auto\"", refusal);
+  }
   const std::string torch = "torch " + torch_version();
-  if (asked == "torch") return {.kind = "torch", .reason = torch + ": asked for"};
-  if (!refusal.empty()) return {.kind = "torch", .reason = fmt::format("{}: {}", torch, refusal)};
-  const std::string native = "native " + native_instruction_sets().front();
-  return {.kind = "native", .reason = native + (asked == "native" ? ": asked for" : ": the rule on a CPU")};
+  if (asked == "torch") return {.kind = "torch", .instruction_set = "", .reason = torch + ": asked for"};
+  if (!refusal.empty()) {
+    return {.kind = "torch", .instruction_set = "", .reason = fmt::format("{}: {}", torch, refusal)};
+  }
+  check_native_instruction_set(set, precision);
+  return {.kind = "native",
+          .instruction_set = set,
+          .reason = fmt::format("native {}: {}", set, asked == "auto" ? "the rule on a CPU" : "asked for")};
 }
 
 Engine make_engine(const EngineChoice& choice, const Layout& layout, const Device& device, const EngineBuffers& buffers,
                    const std::string& precision) {
-  return choice.kind == "native" ? make_native_engine(layout, buffers)
+  return choice.kind == "native" ? make_native_engine(layout, buffers, choice.instruction_set)
                                  : make_torch_engine(layout, device, buffers, precision);
 }
 

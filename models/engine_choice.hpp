@@ -7,12 +7,15 @@
 namespace scalelaw {
 
 struct EngineChoice {
-  std::string kind = "torch";  ///< native | torch
-  std::string reason;          ///< for the record, "native avx2: the rule on a CPU"
+  std::string kind = "torch";   ///< native | torch
+  std::string instruction_set = "auto";  ///< of the native engine
+  std::string reason;           ///< for the record, "native avx2: the rule on a CPU"
 };
 
-/// @param asked auto | native | torch. The rule of `auto`: native on a CPU, in fp32, where it takes the shape; else
-/// torch. Errors (config): native asked for on CUDA, for bf16, or for a shape it cannot take.
+/// @param asked one of engine_rule (core/job.hpp). The rule of `auto`: native on a CPU where it takes the shape and
+/// the precision (bf16 needs AMX), with the best instruction set; else torch.
+/// Errors (config): native asked for on CUDA, or for a shape or precision it cannot take; (device): an instruction set
+/// asked for that is not here.
 [[nodiscard]] EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, const Device& device,
                                          const std::string& precision);
 

@@ -41,10 +41,9 @@ void check_tokens(const std::int64_t* tokens, Index count, Index vocab) {
 }
 
 const Kernels& kernels_named(const std::string& instruction_set) {
-  const auto available = native::available_kernels();
-  if (instruction_set == "auto") return *available.front();
-  for (const Kernels* kernels : available) {
-    if (instruction_set == kernels->name) return *kernels;
+  const std::string wanted = instruction_set == "auto" ? native_instruction_set("fp32") : instruction_set;
+  for (const Kernels* kernels : native::available_kernels()) {
+    if (wanted == kernels->name) return *kernels;
   }
   fail_device("native engine: instruction set '{}' is not available here; use one of {}, or auto", instruction_set,
               fmt::join(native_instruction_sets(), ", "));
@@ -112,6 +111,21 @@ std::vector<std::string> native_instruction_sets() {
   std::vector<std::string> names;
   for (const Kernels* kernels : native::available_kernels()) names.emplace_back(kernels->name);
   return names;
+}
+
+std::string native_instruction_set(const std::string& precision) {
+  for (const Kernels* kernels : native::available_kernels()) {
+    if (precision == kernels->precision) return kernels->name;
+  }
+  return {};
+}
+
+void check_native_instruction_set(const std::string& instruction_set, const std::string& precision) {
+  const Kernels& kernels = kernels_named(instruction_set);
+  if (precision != kernels.precision) {
+    fail_config("native engine: {} computes in {}, but precision is {}; set training.precision = \"{}\"",
+                instruction_set, kernels.precision, precision, kernels.precision);
+  }
 }
 
 Engine make_native_engine(const Layout& layout, const EngineBuffers& buffers, const std::string& instruction_set) {

@@ -25,6 +25,13 @@ SCALELAW_INLINE void block(Index depth, const float* a, Index a_row, Index a_col
 #pragma GCC unroll 2
     for (Index v = 0; v < V; ++v) sums[r][v] = Vector{};
   }
+  if (add) {
+#pragma GCC unroll 32
+    for (Index r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+      for (Index v = 0; v < V; ++v) __builtin_prefetch(c + r * ldc + v * W, 1);
+    }
+  }
   for (Index k = 0; k < depth; ++k, a += a_column, b += b_row) {
     Vector row[V];
 #pragma GCC unroll 2

@@ -63,9 +63,10 @@ constexpr Index attention_scratch(const AttentionShape& s) {
 }
 
 struct Kernels {
-  const char* name;   ///< "avx512" | "avx2" | "baseline"
-  Index lanes;        ///< floats in a vector
-  Index panel_width;  ///< columns of a panel of the right operand: two vectors
+  const char* name;       ///< "amx" | "avx512" | "avx2" | "baseline"
+  const char* precision;  ///< of the products: "fp32"; "bf16" with sums in fp32
+  Index lanes;            ///< floats in a vector
+  Index panel_width;      ///< columns of a panel of the right operand: two vectors
 
   /// Copies w [rows, cols] (ld = cols) into panels of w, or of its transpose. `packed_size` floats.
   void (*pack)(const float* w, Index rows, Index cols, float* packed);

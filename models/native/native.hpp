@@ -15,10 +15,14 @@ constexpr std::int64_t kNativeMaxHead = 64, kNativeMaxContext = 512, kNativeMaxV
 /// possible; those that are multiples of 16 are fastest.
 [[nodiscard]] std::string native_refusal(const ModelSpec& model);
 
-/// What this processor can run, best first: "avx512", "avx2", "baseline".
+/// What this processor can run, best first: "amx" (computes in bf16), "avx512", "avx2", "baseline" (in fp32).
 [[nodiscard]] std::vector<std::string> native_instruction_sets();
+/// The best of them for "fp32" or "bf16"; empty where there is none.
+[[nodiscard]] std::string native_instruction_set(const std::string& precision);
+/// Errors: device: not available here; config: it computes in another precision.
+void check_native_instruction_set(const std::string& instruction_set, const std::string& precision);
 
-/// @param buffers in host memory, of `layout.params` floats a member; @param instruction_set "auto" for the best.
+/// @param buffers in host memory, of `layout.params` floats a member; @param instruction_set "auto" for the best in fp32.
 /// The engine is named "native avx2"; batches are in host memory too. Results depend on the instruction set, on nothing
 /// else. Denormal numbers count as zero inside a step; the caller's setting comes back after it. Errors: config: a
 /// shape of native_refusal; device: an instruction set that is not available; std::logic_error from a step: a token

@@ -8,6 +8,12 @@
 
 namespace scalelaw {
 
+/// What computes losses and gradients. auto: native on a CPU where it takes the shape, else torch. The names with an
+/// instruction set force the native engine to use that one, which must be there.
+inline Rule engine_rule() {
+  return one_of({"auto", "native", "torch", "native-amx", "native-avx512", "native-avx2", "native-baseline"});
+}
+
 /// A set of runs trained together as one stacked model. They share model, batch_tokens, corpus, eval_tokens and
 /// precision; everything else (learning rate, seed, decay, tokens, schedule ...) may differ. Runs that differ only in
 /// tokens and share a trunk (trunk_id) are branched from it.
@@ -27,7 +33,7 @@ void fields(Visit&& visit, T& j) {
   visit("id", j.id, any(), "id of the job");
   visit("corpus", j.corpus, any(), "folder of the corpus");
   visit("device", j.device, one_of({"cpu", "cuda"}), "where to train");
-  visit("engine", j.engine, one_of({"auto", "native", "torch"}), "what computes losses and gradients");
+  visit("engine", j.engine, engine_rule(), "what computes losses and gradients");
   visit("threads", j.threads, between(1, 1024), "threads inside an operation, on a CPU");
   visit("checkpoint_every_s", j.checkpoint_every_s, positive(), "seconds between two checkpoints");
   visit("runs", j.runs, any(), "specs of the runs");

@@ -126,6 +126,7 @@ Observation tuned_observation(const LrSweep& sweep, const std::vector<const RunR
     std::vector<double> losses;
     for (const RunRecord* r : best_runs) losses.push_back(*r->loss.nats);
     o.loss_stderr = standard_deviation(losses) / std::sqrt(static_cast<double>(losses.size()));
+    o.seeds = static_cast<double>(losses.size());
     o.seed.reset();
   }
   return o;

@@ -62,6 +62,7 @@ struct Analysis {
   std::string study;  ///< name for titles
   AnalysisOptions options;
   std::vector<RunRecord> records;
+  std::optional<NoiseModel> noise;       ///< between seeds, before they are averaged
   Selection selection;                   ///< its observations carry the isoFLOP budget they belong to
   LrLaw lr_law;                          ///< of the best learning rate, in the study's own convention of N
   std::vector<std::string> added_rates;  ///< rates run beyond those listed in the plan, one line each
