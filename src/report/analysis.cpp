@@ -153,18 +153,13 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
     assign_budgets(planned, options.planned_budgets);
     copy_budgets(planned, points);
   }
-<<<<<<< HEAD
   const double above = options.lr_transfer_above;
   analysis.lr_law = fit_lr_law(same(options.convention, options.planned_convention)
                                    ? analysis.selection.sweeps
                                    : select_for(analysis.records, options, options.planned_convention).sweeps,
                                above > 0 ? above : std::numeric_limits<double>::infinity());
-  analysis.parametric = fit(points, fit_options(options, options.convention, "parametric", options.bootstrap));
-  analysis.isoflop = fit_budgets(points, fit_options(options, options.convention, "isoflop", options.bootstrap));
-=======
   analysis.parametric = fit(points, fit_options(analysis, options.convention, "parametric", options.bootstrap));
   analysis.isoflop = fit_budgets(points, fit_options(analysis, options.convention, "isoflop", options.bootstrap));
->>>>>>> main
   add_warnings(analysis);
   add_allocations(analysis);
   add_comparison(analysis);
