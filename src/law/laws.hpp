@@ -91,6 +91,11 @@ struct Optimum {
 /// D*.
 [[nodiscard]] Optimum compute_optimal(const Law& law, double flops, double unique_tokens);
 
+/// The law with repeats worth less: E + A/N'^alpha + B/D'^beta with the decay constants R_D* and R_N* of Muennighoff et
+/// al. 2023 (arXiv 2305.16264) added to a chinchilla law; a data-constrained law as it is. Errors (config): any other
+/// law.
+[[nodiscard]] Law with_repetition(const Law& law);
+
 /// Critical batch B_crit(L) = coefficient / L^(1/alpha_b), tokens (Kaplan et al. 2020, eq. 5.3 and Table 5).
 [[nodiscard]] double critical_batch_tokens(double loss_nats, double coefficient_tokens = 2.1e8, double alpha_b = 0.21);
 /// S_min = S / (1 + B_crit / B): steps that a batch far above the critical one would need (Kaplan et al. 2020,
