@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/error.hpp"
 #include "models/cuda_backend.hpp"
 #include "models/device.hpp"
 
@@ -51,7 +52,7 @@ SCALELAW_CLONES void update(float* __restrict p, const float* __restrict gradien
 
 void adam_step(const Device& device, const AdamState& state, const AdamScalars* scalars, std::int64_t step,
                const float* losses, float* norms) {
-  if (device.kind == DeviceKind::cuda) return cuda::adam_step(state, scalars, step, losses, norms);
+  SCALELAW_CHECK(device.kind == DeviceKind::cpu, "adam_step on {}", device.name);
   const auto params = static_cast<std::size_t>(state.params);
   const auto decayed = static_cast<std::size_t>(state.decayed);
   for (std::int64_t k = 0; k < state.members; ++k) {
@@ -72,6 +73,16 @@ void adam_step(const Device& device, const AdamState& state, const AdamScalars* 
     update(p, g, m, v, decayed, settings, scalars[k], scale, settings.weight_decay);
     update(p + decayed, g + decayed, m + decayed, v + decayed, params - decayed, settings, scalars[k], scale, 0.0F);
   }
+}
+
+void counted_adam_step(const Device& device, const AdamState& state, const StepTables& tables, const float* losses) {
+  if (device.kind == DeviceKind::cuda) return cuda::adam_step(state, tables, losses);
+  StepCounters& counters = *tables.counters;
+  const std::int64_t row = counters.slot * state.members;
+  std::copy_n(losses, state.members, tables.losses + row);
+  adam_step(device, state, tables.scalars + row, counters.step + 1, losses, tables.norms + row);
+  ++counters.step;
+  ++counters.slot;
 }
 
 }  // namespace scalelaw

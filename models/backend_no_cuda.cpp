@@ -11,14 +11,20 @@ namespace {
 }  // namespace
 
 std::string open() { refuse(); }
+std::string torch_device() { refuse(); }
 void* allocate(std::size_t) { refuse(); }
 void release(void*) {}
 void copy_in(void*, const void*, std::size_t) { refuse(); }
 void copy_out(void*, const void*, std::size_t) { refuse(); }
-void adam_step(const AdamState&, const AdamScalars*, std::int64_t, const float*, float*) { refuse(); }
+void adam_step(const AdamState&, const StepTables&, const float*) { refuse(); }
+void draw_starts(const WindowOrder*, const StepCounters*, std::int64_t, std::int64_t, std::int64_t*) { refuse(); }
 void gather_windows(const std::uint8_t*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t*,
                     std::int64_t*) {
   refuse();
 }
+void cross_entropy(float*, const std::int64_t*, float*, std::int64_t, std::int64_t, float) { refuse(); }
+void embedding_gradient(const EmbeddingGradient&) { refuse(); }
+std::shared_ptr<void> capture(const std::function<void()>&) { refuse(); }
+void replay(const std::shared_ptr<void>&) { refuse(); }
 
 }  // namespace scalelaw::cuda

@@ -53,6 +53,14 @@ void copy_out(DeviceKind kind, void* to, const void* from, std::size_t bytes) {
 
 }  // namespace detail
 
+void draw_starts(const Device& device, const WindowOrder* orders, const StepCounters* counters, std::int64_t members,
+                 std::int64_t windows, std::int64_t* starts) {
+  if (device.kind == DeviceKind::cuda) return cuda::draw_starts(orders, counters, members, windows, starts);
+  for (std::int64_t k = 0; k < members; ++k) {
+    for (std::int64_t w = 0; w < windows; ++w) starts[k * windows + w] = orders[k].start(counters->step * windows + w);
+  }
+}
+
 void gather_windows(const Device& device, const std::uint8_t* tokens, const std::int64_t* starts, std::int64_t windows,
                     std::int64_t context, std::int64_t* inputs, std::int64_t* targets) {
   if (device.kind == DeviceKind::cuda) return cuda::gather_windows(tokens, starts, windows, context, inputs, targets);

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/permutation.hpp"
+
 namespace scalelaw {
 
 enum class DeviceKind { cpu, cuda };
@@ -82,9 +84,35 @@ struct AdamState {
 ///   g = gradient * min(1, clip / |gradient|);  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
 ///   p -= lr (weight_decay p + c1 m / (sqrt(c2 v) + eps))
 /// A member whose loss or gradient norm is not finite is marked in `diverged` and never changed again; the others do
-/// not notice. @param step number of the step, from 1; @param losses [K] in; @param norms [K] out. All device memory.
+/// not notice. On a CPU; counted_adam_step is the same on every device.
+/// @param step number of the step, from 1; @param losses [K] in; @param norms [K] out.
 void adam_step(const Device& device, const AdamState& state, const AdamScalars* scalars, std::int64_t step,
                const float* losses, float* norms);
+
+/// What a step reads to know which one it is. It lies in device memory and the step itself moves it on, so that the
+/// same commands can be queued, or replayed from a graph, again and again.
+struct StepCounters {
+  std::int64_t step = 0;  ///< steps done
+  std::int64_t slot = 0;  ///< row of the tables that this step uses
+};
+/// The rates of the steps to come and the metrics of those done, a row of K for each step. Device memory.
+struct StepTables {
+  StepCounters* counters = nullptr;
+  const AdamScalars* scalars = nullptr;  ///< [slots, K]
+  float* losses = nullptr;               ///< [slots, K]
+  float* norms = nullptr;                ///< [slots, K], of the gradients before clipping
+  double* scratch = nullptr;             ///< [K, kStepScratch], used by CUDA
+};
+constexpr int kStepScratch = 36;
+
+/// adam_step with the scalars of the counters' row; the losses [K] and the gradient norms are written to that row, and
+/// the counters move on by one.
+void counted_adam_step(const Device& device, const AdamState& state, const StepTables& tables, const float* losses);
+
+/// starts[k, w] = first token of window w of member k in the step that the counters name.
+/// @param orders [K]; @param starts [K, windows]; all device memory.
+void draw_starts(const Device& device, const WindowOrder* orders, const StepCounters* counters, std::int64_t members,
+                 std::int64_t windows, std::int64_t* starts);
 
 /// Copies windows of context + 1 tokens: inputs[w] = tokens[start .. start + context), targets one further, as 64-bit
 /// ids.

@@ -18,7 +18,7 @@ struct Batch {
 };
 
 struct Engine {
-  std::string name;  ///< "torch 2.15.0"
+  std::string name;  ///< "torch 2.15.0, fp32 products, attention by SDPA"
   /// Mean loss of each member over its windows, nats per token -> losses [K]; gradients [K, P] are overwritten. Members
   /// do not influence one another, whatever values they hold. Queued on the device: nothing waits.
   std::function<void(const Batch& batch, float* losses)> loss_and_grad;
@@ -33,10 +33,14 @@ struct EngineBuffers {
   float* gradients = nullptr;
 };
 
-/// The decoder in LibTorch. @param precision "fp32", or "bf16": matrix products and attention in bf16, everything else
-/// and the loss in fp32.
+struct TorchOptions {
+  std::string precision = "fp32";  ///< "bf16": factors of matrix products and attention in bf16; sums, logits, loss and
+                                   ///< everything else in fp32
+  std::string attention = "auto";  ///< products | sdpa; auto: sdpa on CUDA. They agree to rounding
+};
+/// The decoder in LibTorch; on CUDA with our own kernels for the loss and the embedding's gradient.
 [[nodiscard]] Engine make_torch_engine(const Layout& layout, const Device& device, const EngineBuffers& buffers,
-                                       const std::string& precision = "fp32");
+                                       const TorchOptions& how = {});
 
 /// Process-wide settings of LibTorch, once, before anything else: threads, no denormals, true fp32 products (no TF32).
 void configure_torch(std::int64_t threads);

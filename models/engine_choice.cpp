@@ -35,7 +35,7 @@ EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, con
 Engine make_engine(const EngineChoice& choice, const Layout& layout, const Device& device, const EngineBuffers& buffers,
                    const std::string& precision) {
   return choice.kind == "native" ? make_native_engine(layout, buffers, choice.instruction_set)
-                                 : make_torch_engine(layout, device, buffers, precision);
+                                 : make_torch_engine(layout, device, buffers, {.precision = precision});
 }
 
 }  // namespace scalelaw

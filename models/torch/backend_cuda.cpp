@@ -1,7 +1,8 @@
-// The CUDA half of device.hpp in scalelaw-trainer-cuda: memory from CUDA, work on LibTorch's current stream, so that
+// The CUDA half of the models in scalelaw-trainer-cuda: memory from CUDA, work on LibTorch's current stream, so that
 // kernels and LibTorch's operations run in the order they are called. Compiled and linked without a GPU; it needs one
 // to run.
 #include <ATen/cuda/CUDAContext.h>
+#include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime.h>
 
@@ -20,19 +21,16 @@ void check(cudaError_t error, const char* what) {
   fail_device("CUDA: {} failed: {}; see nvidia-smi", what, cudaGetErrorString(error));
 }
 
-void check_launch(const char* what) {
-  if (const char* error = last_error()) fail_device("CUDA: {} failed: {}; see nvidia-smi", what, error);
+void check_launch(const char* error, const char* what) {
+  if (error != nullptr) fail_device("CUDA: launching {} failed: {}; see nvidia-smi", what, error);
 }
 
-Stream current_stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
+cudaStream_t current_stream() { return c10::cuda::getCurrentCUDAStream().stream(); }
 
-/// Scratch of the norms, grown as needed; one per process, as there is one device and one stream.
-double* norm_scratch(std::int64_t members) {
-  static Buffer<double> scratch;
-  if (scratch.size() < members * kNormBlocks) {
-    scratch = Buffer<double>(Device{.kind = DeviceKind::cuda, .name = ""}, members * kNormBlocks);
-  }
-  return scratch.data();
+/// LibTorch adds a stack trace to its messages.
+std::string first_line(const std::exception& e) {
+  const std::string text = e.what();
+  return text.substr(0, text.find('\n'));
 }
 
 }  // namespace
@@ -47,14 +45,23 @@ std::string open() {
   check(cudaSetDevice(0), "choosing device 0");
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, 0), "asking for the device's properties");
-  return fmt::format("cuda:0 {}", properties.name);
+  constexpr int kOldest = 8;  // what kernels.cu is compiled for; bf16 products need it too
+  if (properties.major < kOldest) {
+    fail_device("CUDA device {} has compute capability {}.{}, the kernels need {}.0; train with --device cpu",
+                properties.name, properties.major, properties.minor, kOldest);
+  }
+  // The default stream cannot be captured, so everything runs on one of our own.
+  c10::cuda::setCurrentCUDAStream(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, 0));
+  return fmt::format("cuda:0 {} (compute capability {}.{})", properties.name, properties.major, properties.minor);
 }
+
+std::string torch_device() { return "cuda"; }
 
 void* allocate(std::size_t bytes) {
   void* memory = nullptr;
   if (bytes == 0) return memory;
   check(cudaMalloc(&memory, bytes), "allocating memory");
-  check(cudaMemset(memory, 0, bytes), "clearing memory");
+  check(cudaMemsetAsync(memory, 0, bytes, current_stream()), "clearing memory");
   return memory;
 }
 
@@ -63,27 +70,65 @@ void release(void* memory) {
 }
 
 void copy_in(void* to, const void* from, std::size_t bytes) {
-  const auto stream = static_cast<cudaStream_t>(current_stream());
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "copying to the device");
-  check(cudaStreamSynchronize(stream), "copying to the device");
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, current_stream()), "copying to the device");
+  check(cudaStreamSynchronize(current_stream()), "copying to the device");
 }
 
 void copy_out(void* to, const void* from, std::size_t bytes) {
-  const auto stream = static_cast<cudaStream_t>(current_stream());
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream), "copying from the device");
-  check(cudaStreamSynchronize(stream), "copying from the device");
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, current_stream()), "copying from the device");
+  check(cudaStreamSynchronize(current_stream()), "copying from the device");
 }
 
-void adam_step(const AdamState& state, const AdamScalars* scalars, std::int64_t step, const float* losses,
-               float* norms) {
-  launch_adam(state, scalars, step, losses, norms, norm_scratch(state.members), current_stream());
-  check_launch("the optimizer step");
+void adam_step(const AdamState& state, const StepTables& tables, const float* losses) {
+  check_launch(launch_adam(state, tables, losses, current_stream()), "the optimizer step");
+}
+
+void draw_starts(const WindowOrder* orders, const StepCounters* counters, std::int64_t members, std::int64_t windows,
+                 std::int64_t* starts) {
+  check_launch(launch_draw_starts(orders, counters, members, windows, starts, current_stream()), "drawing windows");
 }
 
 void gather_windows(const std::uint8_t* tokens, const std::int64_t* starts, std::int64_t windows, std::int64_t context,
                     std::int64_t* inputs, std::int64_t* targets) {
-  launch_gather(tokens, starts, windows, context, inputs, targets, current_stream());
-  check_launch("gathering tokens");
+  check_launch(launch_gather(tokens, starts, windows, context, inputs, targets, current_stream()), "gathering tokens");
+}
+
+void cross_entropy(float* logits, const std::int64_t* targets, float* losses, std::int64_t rows, std::int64_t vocab,
+                   float gradient_scale) {
+  check_launch(launch_cross_entropy(logits, targets, losses, rows, vocab, gradient_scale, current_stream()),
+               "the cross-entropy");
+}
+
+void embedding_gradient(const EmbeddingGradient& call) {
+  check_launch(launch_embedding_gradient(call, current_stream()), "the embedding's gradient");
+}
+
+std::shared_ptr<void> capture(const std::function<void()>& work) {
+  const auto graph = std::make_shared<at::cuda::CUDAGraph>();
+  check(cudaStreamSynchronize(current_stream()), "waiting for the device");
+  try {
+    graph->capture_begin();
+    work();
+    graph->capture_end();
+  } catch (const std::exception& e) {
+    // Ends the recording if the work threw; that the recording is invalid is no news then.
+    try {
+      graph->capture_end();
+    } catch (const std::exception&) {
+      graph->reset();
+    }
+    (void)cudaGetLastError();
+    fail_device("CUDA: recording a graph failed: {}", first_line(e));
+  }
+  return graph;
+}
+
+void replay(const std::shared_ptr<void>& graph) {
+  try {
+    static_cast<at::cuda::CUDAGraph*>(graph.get())->replay();
+  } catch (const std::exception& e) {
+    fail_device("CUDA: replaying a graph failed: {}", first_line(e));
+  }
 }
 
 }  // namespace scalelaw::cuda

@@ -1,69 +1,46 @@
-// The decoder in LibTorch, forward and backward by hand: K members stacked, every buffer allocated once, no autograd.
-// Shapes: K members, B windows, T context, C d_model, H heads, D d_head, F d_ff, V vocab; N = B T tokens of a member,
-// M = K B windows in all. A gradient buffer has the name of its tensor with a d in front.
+// The decoder in LibTorch, forward and backward by hand: K members stacked, every buffer allocated once, no autograd
+// but that of SDPA. Shapes and names as in work.hpp.
 #include "models/engine.hpp"
 
 #include <torch/torch.h>
 #include <torch/version.h>
 
-#include <map>
 #include <memory>
+
+#include "models/cuda_backend.hpp"
+#include "models/torch/attention.hpp"
 
 namespace scalelaw {
 namespace {
 
-using at::Tensor;
+using namespace torch_engine;
 constexpr double kNormEps = 1e-6;
+constexpr const char* kGelu = "none";
 
-/// A matrix [K, in, out] of the parameters, and the place of its gradient.
-struct Weight {
-  Tensor value, gradient;
-};
-struct LayerWeights {
-  Weight qkv, output, up, down;
-};
-
-/// What the forward pass of a block leaves for the backward pass.
-struct LayerWork {
-  Tensor attention_in, attention_scale;  // [K, N, C] normed, [K, N, 1]
-  Tensor qk_scale, qk;                   // [M, T, 2, H, 1], normed [M, T, 2, H, D]
-  Tensor heads;                          // q, k turned, and v: [3, M, H, T, D]
-  Tensor weights;                        // [M H, T, T]
-  Tensor mixed;                          // [K, N, H D]
-  Tensor mlp_in, mlp_scale;              // [K, N, C], [K, N, 1]
-  Tensor up, hidden;                     // [K, N, F] before and after GELU
-};
-
-/// Buffers for one number of windows.
-struct Work {
-  std::int64_t windows = 0;
-  Tensor x, normed, scale, logits;                 // residual stream [K, N, C]; final norm; [K, N, V]
-  Tensor qkv, mixed_heads;                         // [K, N, 3 H D]; [M H, T, D]
-  std::vector<LayerWork> layers;                   // one that all layers share where there is no backward pass
-  Tensor dx, dnormed, dscale, dhidden, dup, dqkv;  // backward: only in the buffers of training
-  Tensor dheads, dmixed, dmixed_heads, dweights, dqk, dqk_scale;
-};
+at::Device device_of(const Device& device) {
+  return at::Device(device.kind == DeviceKind::cuda ? cuda::torch_device() : "cpu");
+}
 
 class Decoder {
  public:
-  Decoder(const Layout& layout, const Device& device, const EngineBuffers& buffers, const std::string& precision)
+  Decoder(const Layout& layout, const Device& device, const EngineBuffers& buffers, const TorchOptions& how)
       : model_(layout.model),
         members_(buffers.members),
-        width_(model_.n_head * model_.d_head),
-        // Normed queries and keys of D numbers have length sqrt(D): the usual 1 / sqrt(D) would bound scores by
-        // sqrt(D), too flat a bound at D = 8. Undivided they reach D.
-        attention_scale_(1.0),
-        options_(at::TensorOptions().device(device.kind == DeviceKind::cuda ? at::kCUDA : at::kCPU).dtype(at::kFloat)),
-        half_(precision == "bf16") {
-    const c10::InferenceMode guard;
-    const Tensor values = at::from_blob(buffers.parameters, {members_, layout.params}, options_);
-    const Tensor gradients = at::from_blob(buffers.gradients, {members_, layout.params}, options_);
+        own_kernels_(device.kind == DeviceKind::cuda),
+        options_(at::TensorOptions().device(device_of(device)).dtype(at::kFloat)),
+        products_(how.precision == "bf16", options_.device()),
+        attention_(model_, options_,
+                   how.attention == "sdpa" || (how.attention == "auto" && device.kind == DeviceKind::cuda)) {
+    const Guard guard(*this);
+    values_ = at_memory(buffers.parameters, {members_, layout.params});
+    factors_ = products_.bf16() ? values_.to(at::kBFloat16) : values_;
+    const Tensor gradients = at_memory(buffers.gradients, {members_, layout.params});
     const auto weight = [&](const std::string& name) {
       const Slice& slice = layout.at(name);
       const auto view = [&](const Tensor& flat) {
         return flat.narrow(1, slice.offset, slice.size()).view({members_, slice.rows, slice.cols});
       };
-      return Weight{.value = view(values), .gradient = view(gradients)};
+      return Weight{.value = view(values_), .factor = view(factors_), .gradient = view(gradients)};
     };
     for (std::int64_t i = 0; i < model_.n_layer; ++i) {
       const std::string layer = fmt::format("layers.{}.", i);
@@ -73,59 +50,84 @@ class Decoder {
                          .down = weight(layer + "mlp.down")});
     }
     embedding_ = weight("embedding");
-    head_ = model_.tie_embeddings ? Weight{embedding_.value.transpose(1, 2), embedding_.gradient.transpose(1, 2)}
+    const auto turned = [](const Tensor& x) { return x.transpose(1, 2); };
+    head_ = model_.tie_embeddings ? Weight{.value = turned(embedding_.value),
+                                           .factor = turned(embedding_.factor),
+                                           .gradient = turned(embedding_.gradient)}
                                   : weight("head");
-    rotation_ = rotation();
-    mask_ = at::full({model_.context, model_.context}, -std::numeric_limits<double>::infinity(), options_).triu(1);
+    embedding_gradient_ = {.ids = nullptr,
+                           .dx = nullptr,
+                           .gradient = buffers.gradients + layout.at("embedding").offset,
+                           .members = members_,
+                           .tokens = 0,
+                           .width = model_.d_model,
+                           .vocab = model_.vocab,
+                           .stride = layout.params,
+                           .add = model_.tie_embeddings};
+    turning_ = rotation();
+    turning_back_ = turning_.conj().resolve_conj();
   }
 
   void loss_and_grad(const Batch& batch, float* losses) {
-    const c10::InferenceMode guard;
+    const Guard guard(*this);
     Work& work = work_for(batch.windows, /*backward=*/true);
-    forward(work, batch);
-    vector_of(losses, members_).copy_(token_losses(work, batch).view({members_, -1}).mean(1));
-    backward(work, batch);
+    forward(work, batch, /*backward=*/true);
+    const double alpha = token_losses(work, batch, /*backward=*/true);
+    at_memory(losses, {members_}).copy_(work.token_losses.view({members_, -1}).mean(1));
+    backward(work, batch, alpha);
   }
 
   void window_losses(const Batch& batch, float* losses) {
-    const c10::InferenceMode guard;
+    const Guard guard(*this);
     Work& work = work_for(batch.windows, /*backward=*/false);
-    forward(work, batch);
-    vector_of(losses, members_ * batch.windows).copy_(token_losses(work, batch).view({-1, model_.context}).mean(1));
+    forward(work, batch, /*backward=*/false);
+    token_losses(work, batch, /*backward=*/false);
+    at_memory(losses, {members_ * batch.windows}).copy_(work.token_losses.view({-1, model_.context}).mean(1));
+  }
+
+  std::string describe() const {
+    return fmt::format("torch {}, {} products, attention by {}", torch_version(), products_.bf16() ? "bf16" : "fp32",
+                       attention_.sdpa() ? "SDPA" : "products");
   }
 
  private:
-  Tensor vector_of(float* data, std::int64_t size) const { return at::from_blob(data, {size}, options_); }
+  /// No autograd; SDPA's own switches it on for itself, which inference mode would not let it.
+  struct Guard {
+    c10::InferenceMode inference;
+    at::NoGradGuard no_grad;
+    explicit Guard(const Decoder& decoder) : inference(!decoder.attention_.sdpa()) {}
+  };
+
+  /// Device memory as a tensor; nothing asks the driver where it lies.
+  template <class T>
+  Tensor at_memory(T* data, at::IntArrayRef shape) const {
+    constexpr auto kind = std::is_same_v<T, float> ? at::kFloat : at::kLong;
+    return at::for_blob(const_cast<std::remove_const_t<T>*>(data), shape)
+        .options(options_.dtype(kind))
+        .target_device(options_.device())
+        .make_tensor();
+  }
   Tensor ids_of(const std::int64_t* data, std::int64_t windows) const {
-    return at::from_blob(const_cast<std::int64_t*>(data), {members_, windows * model_.context, 1},
-                         options_.dtype(at::kLong));
+    return at_memory(data, {members_, windows * model_.context, 1});
   }
 
-  /// cos + i sin of the angles of rotary positions [T, 1, D / 2] (Su et al. 2021, arXiv 2104.09864): pair j (numbers 2
-  /// j and 2 j + 1) of position t turns by t / 10000^(2 j / D).
+  /// cos + i sin of the angles of rotary positions [T, 1, 1, D / 2], beside [M, T, 2, H, D / 2] (Su et al. 2021, arXiv
+  /// 2104.09864): pair j (numbers 2 j and 2 j + 1) of position t turns by t / 10000^(2 j / D).
   Tensor rotation() const {
     const auto wide = at::TensorOptions().dtype(at::kDouble);
     const Tensor pairs = at::arange(0, model_.d_head / 2, wide);
     const Tensor speed = at::pow(10000.0, pairs * (-2.0 / static_cast<double>(model_.d_head)));
     const Tensor angle = at::arange(0, model_.context, wide).unsqueeze(1) * speed.unsqueeze(0);
-    return at::complex(angle.cos().to(at::kFloat), angle.sin().to(at::kFloat)).to(options_.device()).unsqueeze(1);
+    const Tensor turn = at::complex(angle.cos().to(at::kFloat), angle.sin().to(at::kFloat));
+    return turn.to(options_.device()).unsqueeze(1).unsqueeze(1);
   }
 
-  /// out = beta out + alpha a b, batched; one member: a plain product, since batched ones of one matrix are slow.
-  void product(const Tensor& out, const Tensor& a, const Tensor& b, double alpha = 1, double beta = 0) const {
-    if (half_) {
-      const Tensor y = at::bmm(a.to(at::kBFloat16), b.to(at::kBFloat16)).to(at::kFloat).mul_(alpha);
-      beta == 0 ? out.copy_(y) : out.mul_(beta).add_(y);
-    } else if (a.size(0) == 1) {
-      out[0].addmm_(a[0], b[0], beta, alpha);
-    } else {
-      out.baddbmm_(a, b, beta, alpha);
+  Work& work_for(std::int64_t windows, bool backward) {
+    Work& work = backward ? training_ : evaluation_;
+    if (work.windows != windows) {
+      work = make_work(model_, members_, windows, options_, attention_.sdpa(), backward);
     }
-  }
-  /// Gradients of y = x W: dx and the weight's, both overwritten.
-  void product_backward(const Tensor& dy, const Tensor& x, const Weight& w, const Tensor& dx, double alpha = 1) const {
-    product(w.gradient, x.transpose(1, 2), dy, alpha);
-    product(dx, dy, w.value.transpose(1, 2), alpha);
+    return work;
   }
 
   /// RMSNorm without gain: y = s x, s = 1 / sqrt(mean(x^2) + eps) over the last dimension.
@@ -141,154 +143,114 @@ class Decoder {
     dy.addcmul_(y, scratch, -1);
   }
 
-  Work& work_for(std::int64_t windows, bool backward) {
-    Work& work = backward ? training_ : evaluation_;
-    if (work.windows == windows) return work;
-    const std::int64_t n = windows * model_.context, m = members_ * windows, t = model_.context, h = model_.n_head,
-                       d = model_.d_head;
-    const auto make = [&](at::IntArrayRef shape) { return at::zeros(shape, options_); };
-    work = Work();
-    work.windows = windows;
-    work.x = make({members_, n, model_.d_model});
-    work.normed = make({members_, n, model_.d_model});
-    work.scale = make({members_, n, 1});
-    work.logits = make({members_, n, model_.vocab});
-    work.qkv = make({members_, n, 3 * width_});
-    work.mixed_heads = make({m * h, t, d});
-    for (std::int64_t i = 0; i < (backward ? model_.n_layer : 1); ++i) {
-      work.layers.push_back({.attention_in = make({members_, n, model_.d_model}),
-                             .attention_scale = make({members_, n, 1}),
-                             .qk_scale = make({m, t, 2, h, 1}),
-                             .qk = make({m, t, 2, h, d}),
-                             .heads = make({3, m, h, t, d}),
-                             .weights = make({m * h, t, t}),
-                             .mixed = make({members_, n, width_}),
-                             .mlp_in = make({members_, n, model_.d_model}),
-                             .mlp_scale = make({members_, n, 1}),
-                             .up = make({members_, n, model_.d_ff}),
-                             .hidden = make({members_, n, model_.d_ff})});
-    }
-    if (!backward) return work;
-    work.dx = make({members_, n, model_.d_model});
-    work.dnormed = make({members_, n, model_.d_model});
-    work.dscale = make({members_, n, 1});
-    work.dhidden = make({members_, n, model_.d_ff});
-    work.dup = make({members_, n, model_.d_ff});
-    work.dqkv = make({members_, n, 3 * width_});
-    work.dheads = make({3, m * h, t, d});
-    work.dmixed = make({members_, n, width_});
-    work.dmixed_heads = make({m * h, t, d});
-    work.dweights = make({m * h, t, t});
-    work.dqk = make({m, t, 2, h, d});
-    work.dqk_scale = make({m, t, 2, h, 1});
-    return work;
-  }
-
   /// [.., D] as complex pairs [.., D / 2].
   static Tensor pairs(const Tensor& x) { return at::view_as_complex(x.unflatten(-1, {-1, 2})); }
-  /// Head h of window m as matrix [T, D]: [M H, T, D] of one of the three parts.
-  Tensor part(const Tensor& heads, std::int64_t i) const { return heads[i].view({-1, model_.context, model_.d_head}); }
-  /// [K, N, H D] seen as [M, H, T, D].
-  Tensor by_head(const Tensor& x) const {
-    return x.view({-1, model_.context, model_.n_head, model_.d_head}).transpose(1, 2);
-  }
   Tensor split(const Tensor& qkv) const { return qkv.view({-1, model_.context, 3, model_.n_head, model_.d_head}); }
-  Tensor turning() const { return rotation_.unsqueeze(1); }  // [T, 1, 1, D / 2] beside [M, T, 2, H, D / 2]
 
-  void attention(Work& work, LayerWork& l, const LayerWeights& w) {
+  void attention(Work& work, LayerWork& l, const LayerWeights& w, bool backward) {
     norm(work.x, l.attention_in, l.attention_scale);
-    product(work.qkv, l.attention_in, w.qkv.value);
+    products_.multiply(work.qkv, l.attention_in, w.qkv.factor);
     const Tensor qkv = split(work.qkv);
     norm(qkv.narrow(2, 0, 2), l.qk, l.qk_scale);
     Tensor turned = pairs(l.heads.narrow(0, 0, 2)).permute({1, 3, 0, 2, 4});  // [M, T, 2, H, D / 2]
-    at::mul_out(turned, pairs(l.qk), turning());
+    at::mul_out(turned, pairs(l.qk), turning_);
     l.heads[2].copy_(qkv.select(2, 2).transpose(1, 2));
-    l.weights.copy_(mask_);
-    product(l.weights, part(l.heads, 0), part(l.heads, 1).transpose(1, 2), attention_scale_, 1);
-    at::_softmax_out(l.weights, l.weights, -1, false);
-    product(work.mixed_heads, l.weights, part(l.heads, 2));
-    by_head(l.mixed).copy_(work.mixed_heads.view({-1, model_.n_head, model_.context, model_.d_head}));
-    product(work.x, l.mixed, w.output.value, 1, 1);
+    attention_.forward(products_, work, l, backward);
+    products_.multiply(work.x, l.mixed, w.output.factor, 1, 1);
   }
 
   void attention_backward(Work& work, LayerWork& l, const LayerWeights& w) {
-    product_backward(work.dx, l.mixed, w.output, work.dmixed);
-    work.dmixed_heads.view({-1, model_.n_head, model_.context, model_.d_head}).copy_(by_head(work.dmixed));
-    product(work.dheads[2], l.weights.transpose(1, 2), work.dmixed_heads);
-    product(work.dweights, work.dmixed_heads, part(l.heads, 2).transpose(1, 2));
-    at::_softmax_backward_data_out(work.dweights, work.dweights, l.weights, -1, at::kFloat);
-    product(work.dheads[0], work.dweights, part(l.heads, 1), attention_scale_);
-    product(work.dheads[1], work.dweights.transpose(1, 2), part(l.heads, 0), attention_scale_);
+    products_.backward(work.dx, l.mixed, w.output, work.dmixed);
+    attention_.backward(products_, work, l);
     const Tensor dheads = work.dheads.view(l.heads.sizes()), dqkv = split(work.dqkv);
     Tensor dqk_pairs = pairs(work.dqk);
-    at::mul_out(dqk_pairs, pairs(dheads.narrow(0, 0, 2)).permute({1, 3, 0, 2, 4}), turning().conj().resolve_conj());
+    at::mul_out(dqk_pairs, pairs(dheads.narrow(0, 0, 2)).permute({1, 3, 0, 2, 4}), turning_back_);
     norm_backward(work.dqk, l.qk, work.dqk_scale);
     Tensor dqk = dqkv.narrow(2, 0, 2);
     at::mul_out(dqk, work.dqk, l.qk_scale);
     dqkv.select(2, 2).copy_(dheads[2].transpose(1, 2));
-    product_backward(work.dqkv, l.attention_in, w.qkv, work.dnormed);
+    products_.backward(work.dqkv, l.attention_in, w.qkv, work.dnormed);
     norm_backward(work.dnormed, l.attention_in, work.dscale);
     work.dx.addcmul_(work.dnormed, l.attention_scale);
   }
 
   void mlp(Work& work, LayerWork& l, const LayerWeights& w) {
     norm(work.x, l.mlp_in, l.mlp_scale);
-    product(l.up, l.mlp_in, w.up.value);
+    products_.multiply(l.up, l.mlp_in, w.up.factor);
     at::gelu_out(l.hidden, l.up, kGelu);
-    product(work.x, l.hidden, w.down.value, 1, 1);
+    products_.multiply(work.x, l.hidden, w.down.factor, 1, 1);
   }
 
   void mlp_backward(Work& work, LayerWork& l, const LayerWeights& w) {
-    product_backward(work.dx, l.hidden, w.down, work.dhidden);
+    products_.backward(work.dx, l.hidden, w.down, work.dhidden);
     at::gelu_backward_out(work.dup, work.dhidden, l.up, kGelu);
-    product_backward(work.dup, l.mlp_in, w.up, work.dnormed);
+    products_.backward(work.dup, l.mlp_in, w.up, work.dnormed);
     norm_backward(work.dnormed, l.mlp_in, work.dscale);
     work.dx.addcmul_(work.dnormed, l.mlp_scale);
   }
 
-  /// Leaves log probabilities in work.logits.
-  void forward(Work& work, const Batch& batch) {
+  /// Leaves the logits in work.logits.
+  void forward(Work& work, const Batch& batch, bool backward) {
+    if (products_.bf16()) factors_.copy_(values_);
     const Tensor index = ids_of(batch.inputs, batch.windows).expand({-1, -1, model_.d_model});
     at::gather_out(work.x, embedding_.value, 1, index);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       LayerWork& l = work.layers[std::min(i, work.layers.size() - 1)];
-      attention(work, l, layers_[i]);
+      attention(work, l, layers_[i], backward);
       mlp(work, l, layers_[i]);
     }
     norm(work.x, work.normed, work.scale);
-    product(work.logits, work.normed, head_.value);
+    products_.multiply(work.logits, work.normed, head_.factor);
+  }
+
+  /// Loss of every token -> work.token_losses; with `backward` the logits become their gradient: (probabilities - one
+  /// hot targets), to be multiplied by the number returned.
+  double token_losses(Work& work, const Batch& batch, bool backward) const {
+    const double mean = 1.0 / static_cast<double>(batch.windows * model_.context);
+    if (own_kernels_) {
+      cuda::cross_entropy(static_cast<float*>(work.logits.data_ptr()), batch.targets,
+                          static_cast<float*>(work.token_losses.data_ptr()), members_ * batch.windows * model_.context,
+                          model_.vocab, backward ? static_cast<float>(mean) : 0.0F);
+      return 1;
+    }
+    const Tensor targets = ids_of(batch.targets, batch.windows);
     at::_log_softmax_out(work.logits, work.logits, -1, false);
+    at::gather_out(work.token_losses, work.logits, 2, targets);
+    work.token_losses.neg_();
+    if (!backward) return mean;
+    work.logits.exp_().scatter_add_(2, targets, at::full({1, 1, 1}, -1.0, options_).expand(targets.sizes()));
+    return mean;
   }
 
-  /// Loss of every token [K, N, 1].
-  Tensor token_losses(const Work& work, const Batch& batch) const {
-    return work.logits.gather(2, ids_of(batch.targets, batch.windows)).neg_();
-  }
-
-  void backward(Work& work, const Batch& batch) {
-    const std::int64_t n = batch.windows * model_.context;
-    Tensor& dlogits = work.logits.exp_();  // (probabilities - one-hot targets) / N; the factor comes with the products
-    dlogits.scatter_add_(2, ids_of(batch.targets, batch.windows),
-                         at::full({1, 1, 1}, -1.0, options_).expand({members_, n, 1}));
-    product_backward(dlogits, work.normed, head_, work.dx, 1.0 / static_cast<double>(n));
+  void backward(Work& work, const Batch& batch, double alpha) {
+    products_.backward(work.logits, work.normed, head_, work.dx, alpha);
     norm_backward(work.dx, work.normed, work.dscale);
     work.dx.mul_(work.scale);
     for (std::size_t i = layers_.size(); i-- > 0;) {
       mlp_backward(work, work.layers[i], layers_[i]);
       attention_backward(work, work.layers[i], layers_[i]);
     }
+    if (own_kernels_) {
+      cuda::EmbeddingGradient call = embedding_gradient_;
+      call.ids = batch.inputs;
+      call.dx = static_cast<const float*>(work.dx.data_ptr());
+      call.tokens = batch.windows * model_.context;
+      return cuda::embedding_gradient(call);
+    }
     if (!model_.tie_embeddings) embedding_.gradient.zero_();
     embedding_.gradient.scatter_add_(1, ids_of(batch.inputs, batch.windows).expand({-1, -1, model_.d_model}), work.dx);
   }
 
-  static constexpr const char* kGelu = "none";
   ModelSpec model_;
-  std::int64_t members_, width_;
-  double attention_scale_;
+  std::int64_t members_;
+  bool own_kernels_;  // for the loss and the embedding's gradient, which LibTorch gives only with atomics or copies
   at::TensorOptions options_;
-  bool half_;
+  Products products_;
+  Attention attention_;
+  Tensor values_, factors_;  // all parameters [K, P], and what products take
   Weight embedding_, head_;
-  Tensor rotation_, mask_;
+  cuda::EmbeddingGradient embedding_gradient_;
+  Tensor turning_, turning_back_;
   std::vector<LayerWeights> layers_;
   Work training_, evaluation_;
 };
@@ -296,9 +258,9 @@ class Decoder {
 }  // namespace
 
 Engine make_torch_engine(const Layout& layout, const Device& device, const EngineBuffers& buffers,
-                         const std::string& precision) {
-  const auto decoder = std::make_shared<Decoder>(layout, device, buffers, precision);
-  return {.name = "torch " + torch_version(),
+                         const TorchOptions& how) {
+  const auto decoder = std::make_shared<Decoder>(layout, device, buffers, how);
+  return {.name = decoder->describe(),
           .loss_and_grad = [decoder](const Batch& batch, float* losses) { decoder->loss_and_grad(batch, losses); },
           .window_losses = [decoder](const Batch& batch, float* losses) { decoder->window_losses(batch, losses); }};
 }
@@ -308,6 +270,10 @@ void configure_torch(std::int64_t threads) {
   at::set_num_interop_threads(1);
   at::globalContext().setFlushDenormal(true);
   at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowBF16ReductionCuBLAS(false);
+  // SDPA on CUDA: flash attention for bf16, the memory-efficient kernel for fp32; both repeat themselves to the bit in
+  // deterministic mode. cuDNN's is put first by some versions and is slow on some devices.
+  at::globalContext().setSDPUseCuDNN(false);
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }

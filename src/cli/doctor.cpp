@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
 #include "cli/cli.hpp"
@@ -83,6 +84,26 @@ Check disk_check() {
           "free at least 1 GB, or use --out on another disk"};
 }
 
+/// What the first device is, and what training on it would use.
+Check cuda_check(const Environment& environment) {
+  Check check{"CUDA device", environment.cuda_devices > 0, "none found",
+              "only for GPUs: nvidia-smi must list one; without it, train on the CPU (--backend train --device cpu)"};
+  if (!check.ok) return check;
+  const Output device = run_command("nvidia-smi --query-gpu=name,compute_cap --format=csv,noheader");
+  const std::size_t comma = device.first_line.rfind(", ");
+  check.detail = fmt::format("{} found", environment.cuda_devices);
+  if (device.status != 0 || comma == std::string::npos) return check;
+  const std::string name = device.first_line.substr(0, comma), capability = device.first_line.substr(comma + 2);
+  constexpr double kOldest = 8;  // what the kernels are compiled for
+  check.ok = std::strtod(capability.c_str(), nullptr) >= kOldest;
+  check.advice = "the kernels need compute capability 8.0 (Ampere) or newer; train on the CPU (--device cpu)";
+  check.detail += fmt::format(
+      ", the first {} of compute capability {}: torch engine, training.precision fp32 or bf16, steps in CUDA graphs "
+      "unless training.graph is off; none of this was ever run on a GPU",
+      name, capability);
+  return check;
+}
+
 std::vector<Check> all_checks(const std::string& corpus) {
   const Environment environment = probe_environment();
   std::vector<Check> checks;
@@ -94,10 +115,7 @@ std::vector<Check> all_checks(const std::string& corpus) {
   checks.push_back(trainer_check(
       "CUDA trainer", environment.cuda_trainer,
       "only for GPUs: scripts/setup.sh --cuda, then cmake --preset cuda and cmake --build --preset cuda"));
-  checks.push_back(
-      {"CUDA device", environment.cuda_devices > 0,
-       environment.cuda_devices > 0 ? fmt::format("{} found", environment.cuda_devices) : "none found",
-       "only for GPUs: nvidia-smi must list one; without it, train on the CPU (--backend train --device cpu)"});
+  checks.push_back(cuda_check(environment));
   checks.push_back(corpus_check(corpus));
   const Output gnuplot = run_command("gnuplot --version");
   checks.push_back({"gnuplot", gnuplot.status == 0, gnuplot.status == 0 ? gnuplot.first_line : "not found",

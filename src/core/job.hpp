@@ -23,6 +23,7 @@ struct Job {
   std::string corpus;  ///< folder of the corpus: manifest.json and the token files
   std::string device = "cpu";
   std::string engine = "auto";  ///< models/engine_choice.hpp
+  std::string graph = "auto";   ///< models/step_repeater.hpp
   std::int64_t threads = 1;
   double checkpoint_every_s = 60;
   std::vector<RunSpec> runs;
@@ -34,6 +35,7 @@ void fields(Visit&& visit, T& j) {
   visit("corpus", j.corpus, any(), "folder of the corpus");
   visit("device", j.device, one_of({"cpu", "cuda"}), "where to train");
   visit("engine", j.engine, engine_rule(), "what computes losses and gradients");
+  visit("graph", j.graph, one_of({"auto", "off"}), "whether steps are replayed from CUDA graphs");
   visit("threads", j.threads, between(1, 1024), "threads inside an operation, on a CPU");
   visit("checkpoint_every_s", j.checkpoint_every_s, positive(), "seconds between two checkpoints");
   visit("runs", j.runs, any(), "specs of the runs");

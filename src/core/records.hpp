@@ -265,7 +265,7 @@ void fields(Visit&& visit, T& t) {
 
 /// Where and with what a record was made. Not part of the id.
 struct RunContext {
-  std::string version, git, compiler, torch, engine, device, precision, host, started, finished;
+  std::string version, git, compiler, torch, engine, device, precision, graph, host, started, finished;
   std::int64_t threads = 1;
 };
 template <class Visit, FieldsOf<RunContext> T>
@@ -277,6 +277,7 @@ void fields(Visit&& visit, T& c) {
   visit("engine", c.engine, any(), "engine of a trained run and why; empty for simulated runs");
   visit("device", c.device, any(), "cpu, cuda:0 ... or simulator, with its name");
   visit("precision", c.precision, any(), "precision used and why");
+  visit("graph", c.graph, any(), "on CUDA: steps per CUDA graph, or why single steps");
   visit("threads", c.threads, at_least(0), "threads of the process");
   visit("host", c.host, any(), "machine");
   visit("started", c.started, any(), "UTC, ISO 8601");

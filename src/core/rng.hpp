@@ -8,25 +8,23 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/permutation.hpp"
+
 namespace scalelaw {
 
 using Rng = boost::random::mt19937_64;
 
-/// Mixes the bits of x (the finalizer of SplitMix64, Steele et al. 2014): a bijection of 64-bit words.
-[[nodiscard]] constexpr std::uint64_t mix64(std::uint64_t x) {
-  x += 0x9E3779B97F4A7C15ULL;
-  x = (x ^ (x >> 30U)) * 0xBF58476D1CE4E5B9ULL;
-  x = (x ^ (x >> 27U)) * 0x94D049BB133111EBULL;
-  return x ^ (x >> 31U);
-}
-
-/// Seed of an independent stream, from a seed, what it is for (not empty: seed and index would be interchangeable), and
-/// an index.
-[[nodiscard]] constexpr std::uint64_t stream_seed(std::uint64_t seed, std::string_view purpose,
-                                                  std::uint64_t index = 0) {
+/// Streams of a seed for one purpose (not empty: seed and index would be interchangeable).
+[[nodiscard]] constexpr std::uint64_t stream_of(std::uint64_t seed, std::string_view purpose) {
   std::uint64_t hash = mix64(seed);
   for (const char c : purpose) hash = mix64(hash ^ static_cast<std::uint64_t>(static_cast<unsigned char>(c)));
-  return mix64(hash ^ mix64(index));
+  return hash;
+}
+
+/// Seed of an independent stream, from a seed, what it is for, and an index.
+[[nodiscard]] constexpr std::uint64_t stream_seed(std::uint64_t seed, std::string_view purpose,
+                                                  std::uint64_t index = 0) {
+  return mix64(stream_of(seed, purpose) ^ mix64(index));
 }
 
 [[nodiscard]] inline Rng make_rng(std::uint64_t seed, std::string_view purpose, std::uint64_t index = 0) {

@@ -2,12 +2,9 @@
 // Which window of the corpus a training step sees: a pure function of (seed, step), so that resuming needs no state.
 #include <cstdint>
 
-namespace scalelaw {
+#include "core/permutation.hpp"
 
-/// A bijection of 0 .. size-1, different for every key: a 6-round Feistel network over the next even number of bits,
-/// walked until it lands inside (Black and Rogaway 2002, "Ciphers with arbitrary finite domains", sec. 3). Not for
-/// secrets. Domain: size >= 1, index in 0 .. size-1.
-[[nodiscard]] std::uint64_t permuted_index(std::uint64_t index, std::uint64_t size, std::uint64_t key);
+namespace scalelaw {
 
 /// Windows of context + 1 tokens, each starting where the one before had its last target: every token but the first is
 /// predicted once per epoch. Every epoch goes through all windows in an order of its own.
@@ -18,7 +15,8 @@ struct WindowSampler {
 
   /// First token of the draw-th window since the start of training (draw = step * windows per batch + place in the
   /// batch).
-  [[nodiscard]] std::int64_t start(std::int64_t draw) const;
+  [[nodiscard]] std::int64_t start(std::int64_t draw) const { return order().start(draw); }
+  [[nodiscard]] WindowOrder order() const;
 };
 
 /// @param split_tokens tokens of the training split  @param unique_tokens how many of them may be used, from the first

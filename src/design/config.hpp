@@ -160,6 +160,7 @@ struct TrainingConfig {
   std::string precision = "fp32";
   std::int64_t eval_tokens = 65536;
   std::string engine = "auto";
+  std::string graph = "auto";
   double checkpoint_every_s = 60;
   std::int64_t threads_per_worker = 1;
   double flops_per_s = 4e10;
@@ -169,7 +170,10 @@ void fields(Visit&& visit, T& t) {
   visit("precision", t.precision, one_of({"fp32", "bf16"}), "arithmetic of the matrix products");
   visit("eval_tokens", t.eval_tokens, at_least(1), "held-out tokens of the final evaluation");
   visit("engine", t.engine, engine_rule(),
-        "what computes losses and gradients; auto: native on a CPU, torch on CUDA; native-SET: with that instruction set");
+        "what computes losses and gradients; auto: native on a CPU, torch on CUDA; native-SET: with that instruction "
+        "set");
+  visit("graph", t.graph, one_of({"auto", "off"}),
+        "on CUDA; auto: 16 steps per CUDA graph, checked once against single steps; off: single steps");
   visit("checkpoint_every_s", t.checkpoint_every_s, positive(), "seconds between two checkpoints of a job");
   visit("threads_per_worker", t.threads_per_worker, between(1, 1024), "threads of one training process on a CPU");
   visit("flops_per_s", t.flops_per_s, positive(), "speed of one worker that the plan's estimate of time assumes");
@@ -180,6 +184,7 @@ struct BackendConfig {
   std::string device = "auto";
   std::vector<std::string> command = {};
   std::int64_t workers = 0;
+  std::int64_t jobs_per_device = 1;
 };
 template <class Visit, FieldsOf<BackendConfig> T>
 void fields(Visit&& visit, T& b) {
@@ -190,6 +195,8 @@ void fields(Visit&& visit, T& b) {
   visit("command", b.command, any(),
         "kind command: program and arguments; {job} and {out} stand for the job file and study");
   visit("workers", b.workers, between(0, 1024), "training processes at once; 0 = as many as cores, on CUDA as devices");
+  visit("jobs_per_device", b.jobs_per_device, between(1, 64),
+        "training processes that share a CUDA device, where workers is 0");
 }
 
 struct AnalysisConfig {

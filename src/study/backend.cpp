@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 #include <thread>
 
 #include "core/files.hpp"
@@ -78,13 +79,24 @@ Environment probe_environment() {
           .cores = usable_cores()};
 }
 
+std::string visible_device(std::int64_t index) {
+  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  std::istringstream list(visible == nullptr ? "" : visible);
+  std::string name;
+  for (std::int64_t i = 0; std::getline(list, name, ','); ++i) {
+    if (i == index) return name;
+  }
+  return std::to_string(index);
+}
+
 BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
                              const Environment& environment, const std::string& config_path) {
   const bool cuda_ready = environment.cuda_devices > 0 && !environment.cuda_trainer.empty();
   const std::int64_t cpu_workers =
       backend.workers > 0 ? backend.workers : std::max<std::int64_t>(1, environment.cores / threads_per_worker);
-  const std::int64_t cuda_workers =
-      backend.workers > 0 ? backend.workers : std::max<std::int64_t>(1, environment.cuda_devices);
+  const std::int64_t cuda_workers = backend.workers > 0
+                                        ? backend.workers
+                                        : std::max<std::int64_t>(1, environment.cuda_devices) * backend.jobs_per_device;
 
   if (backend.kind == "simulate") return {.simulate = true, .device = "", .command = {}, .workers = 1, .note = ""};
   if (backend.device == "cuda" && backend.kind != "command" && environment.cuda_devices == 0) {

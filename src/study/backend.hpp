@@ -18,6 +18,10 @@ struct Environment {
 /// Looks for the trainers beside the running program and for CUDA devices (nvidia-smi, else /dev/nvidia0).
 [[nodiscard]] Environment probe_environment();
 
+/// The name to give a worker in CUDA_VISIBLE_DEVICES for the index-th device: where the user has set that variable, the
+/// index-th of theirs.
+[[nodiscard]] std::string visible_device(std::int64_t index);
+
 struct BackendChoice {
   bool simulate = false;
   std::string device = "cpu";        ///< cpu | cuda, for training

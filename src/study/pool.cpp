@@ -11,6 +11,7 @@
 #include <set>
 
 #include "core/files.hpp"
+#include "study/backend.hpp"
 #include "study/worker.hpp"
 
 namespace scalelaw {
@@ -79,6 +80,7 @@ class Pool {
     job.device = options_.device;
     job.threads = options_.threads;
     job.engine = options_.engine;
+    job.graph = options_.graph;
     job.checkpoint_every_s = options_.checkpoint_every_s;
     job.runs = plan.runs;
     write_json_file(job_folder(study_, plan.id) / "job.json", to_json(job));
@@ -101,7 +103,7 @@ class Pool {
     const std::int64_t slot = free_slot();
     std::map<std::string, std::string> environment{{"OMP_NUM_THREADS", std::to_string(options_.threads)}};
     if (options_.device == "cuda" && options_.devices > 1) {
-      environment["CUDA_VISIBLE_DEVICES"] = std::to_string(slot % options_.devices);
+      environment["CUDA_VISIBLE_DEVICES"] = visible_device(slot % options_.devices);
     }
     auto worker = start_worker(argv, environment, job_folder(study_, next.job->id), signals_);
     if (!worker) {
@@ -162,6 +164,8 @@ class Pool {
       const double fraction = total > 0 ? std::clamp(tokens / total, 0.0, 1.0) : 0;
       progress_.update(job.id, std::isfinite(fraction) ? fraction : 0, number_or_nan(event, "loss"),
                        std::isfinite(speed) ? speed : 0);
+    } else if (event["event"] == "note" && event.contains("message") && event["message"].is_string()) {
+      progress_.say(fmt::format("job {} ({}): {}", job.id, describe(job), event["message"].get<std::string>()));
     } else if (event["event"] == "record") {
       const std::string id = event.contains("run") && event["run"].is_string() ? event["run"].get<std::string>() : "";
       if (!id.empty() && counted_.insert(id).second) progress_.set_done_runs(progress_.done_runs() + 1);

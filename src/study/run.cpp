@@ -69,6 +69,7 @@ PoolResult train_missing(const StudyConfig& config, const StudyOptions& options,
   pool.devices = std::max<std::int64_t>(1, options.environment.cuda_devices);
   pool.threads = config.training.threads_per_worker;
   pool.engine = config.training.engine;
+  pool.graph = config.training.graph;
   pool.checkpoint_every_s = config.training.checkpoint_every_s;
   pool.corpus = fs::absolute(config.corpus.path).string();
   return run_jobs(options.folder, todo, pool, signals, progress);

@@ -50,39 +50,57 @@ AdamScalars scalars_of(const RunSpec& spec, std::int64_t step) {
 /// Everything the device needs for the next `capacity` steps, so that no step waits for the host.
 struct Chunk {
   std::int64_t capacity, windows, context, members;
-  std::vector<WindowSampler> samplers;
-  Buffer<std::int64_t> starts, inputs, targets;
+  Buffer<WindowOrder> orders;
+  Buffer<StepCounters> counters;
   Buffer<AdamScalars> scalars;
-  Buffer<float> losses, norms;
+  Buffer<float> step_losses, losses, norms;
+  Buffer<std::int64_t> starts, inputs, targets;
+  Buffer<double> scratch;
 
   Chunk(const StackSetup& setup, const Stack& stack, std::int64_t steps)
-      : capacity(steps), context(setup.layout.model.context), members(stack.members()) {
+      : capacity(steps),
+        windows(stack.specs.front().data.batch_tokens / setup.layout.model.context),
+        context(setup.layout.model.context),
+        members(stack.members()),
+        orders(setup.device, members),
+        counters(setup.device, 1),
+        scalars(setup.device, capacity * members),
+        step_losses(setup.device, members),
+        losses(setup.device, capacity * members),
+        norms(setup.device, capacity * members),
+        starts(setup.device, members * windows),
+        inputs(setup.device, members * windows * context),
+        targets(setup.device, members * windows * context),
+        scratch(setup.device, members * kStepScratch) {
+    std::vector<WindowOrder> first;
     for (const RunSpec& spec : stack.specs) {
-      samplers.push_back(make_sampler(setup.train_tokens, spec.data.unique_tokens, context, spec.seed));
+      first.push_back(make_sampler(setup.train_tokens, spec.data.unique_tokens, context, spec.seed).order());
     }
-    windows = stack.specs.front().data.batch_tokens / context;
-    const std::int64_t rows = members * windows;
-    starts = Buffer<std::int64_t>(setup.device, capacity * rows);
-    inputs = Buffer<std::int64_t>(setup.device, rows * context);
-    targets = Buffer<std::int64_t>(setup.device, rows * context);
-    scalars = Buffer<AdamScalars>(setup.device, capacity * members);
-    losses = Buffer<float>(setup.device, capacity * members);
-    norms = Buffer<float>(setup.device, capacity * members);
+    orders.upload(first);
+  }
+
+  StepTables tables() const {
+    return {.counters = counters.data(),
+            .scalars = scalars.data(),
+            .losses = losses.data(),
+            .norms = norms.data(),
+            .scratch = scratch.data()};
   }
 
   void fill(const Stack& stack, std::int64_t steps) {
-    std::vector<std::int64_t> first;
     std::vector<AdamScalars> now;
     for (std::int64_t step = stack.step; step < stack.step + steps; ++step) {
-      for (std::size_t k = 0; k < samplers.size(); ++k) {
-        now.push_back(scalars_of(stack.specs[k], step));
-        for (std::int64_t w = 0; w < windows; ++w) first.push_back(samplers[k].start(step * windows + w));
-      }
+      for (const RunSpec& spec : stack.specs) now.push_back(scalars_of(spec, step));
     }
-    starts.upload(first);
     scalars.upload(now);
+    counters.upload(std::vector<StepCounters>{{.step = stack.step, .slot = 0}});
   }
 };
+
+template <class T>
+Region region(const Buffer<T>& buffer) {
+  return {.data = buffer.data(), .bytes = static_cast<std::size_t>(buffer.size()) * sizeof(T)};
+}
 
 void add_to_curve(Curve& curve, std::int64_t step, std::int64_t stride, const float* losses, const float* norms) {
   const std::size_t members = curve.loss_sum.size();
@@ -178,20 +196,25 @@ bool train(const StackSetup& setup, Stack& stack, std::int64_t until, const std:
                         .settings = stack.settings.data(),
                         .diverged = stack.diverged.data()};
   const Batch batch{.inputs = chunk.inputs.data(), .targets = chunk.targets.data(), .windows = chunk.windows};
-  const std::int64_t rows = chunk.members * chunk.windows;
+  const auto step = [&] {
+    draw_starts(setup.device, chunk.orders.data(), chunk.counters.data(), chunk.members, chunk.windows,
+                chunk.starts.data());
+    gather_windows(setup.device, setup.train_data, chunk.starts.data(), chunk.members * chunk.windows, chunk.context,
+                   chunk.inputs.data(), chunk.targets.data());
+    stack.engine.loss_and_grad(batch, chunk.step_losses.data());
+    counted_adam_step(setup.device, state, chunk.tables(), chunk.step_losses.data());
+  };
+  StepRepeater repeater(setup.device, setup.graph, until - stack.step,
+                        {region(stack.parameters), region(stack.moment1), region(stack.moment2), region(stack.diverged),
+                         region(chunk.counters), region(chunk.losses), region(chunk.norms)},
+                        step);
   std::int64_t steps = 1;
   while (stack.step < until) {
     steps = std::min(steps, until - stack.step);
     const auto start = Clock::now();
     chunk.fill(stack, steps);
-    for (std::int64_t s = 0; s < steps; ++s) {
-      gather_windows(setup.device, setup.train_data, chunk.starts.data() + s * rows, rows, chunk.context,
-                     chunk.inputs.data(), chunk.targets.data());
-      float* losses = chunk.losses.data() + s * chunk.members;
-      stack.engine.loss_and_grad(batch, losses);
-      adam_step(setup.device, state, chunk.scalars.data() + s * chunk.members, stack.step + s + 1, losses,
-                chunk.norms.data() + s * chunk.members);
-    }
+    repeater.run(steps);
+    stack.repetition = repeater.status();
     const std::vector<float> losses = chunk.losses.download(0, steps * chunk.members);
     const std::vector<float> norms = chunk.norms.download(0, steps * chunk.members);
     for (std::int64_t s = 0; s < steps; ++s) {
@@ -201,6 +224,7 @@ bool train(const StackSetup& setup, Stack& stack, std::int64_t until, const std:
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     steps =
         std::clamp<std::int64_t>(std::llround(kChunkSeconds * static_cast<double>(steps) / seconds), 1, chunk.capacity);
+    if (steps > StepRepeater::kStepsPerGraph) steps -= steps % StepRepeater::kStepsPerGraph;
     if (!after()) return stack.step >= until;
   }
   return true;

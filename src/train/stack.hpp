@@ -7,6 +7,7 @@
 #include "core/records.hpp"
 #include "corpus/corpus.hpp"
 #include "models/engine_choice.hpp"
+#include "models/step_repeater.hpp"
 
 namespace scalelaw {
 
@@ -16,6 +17,7 @@ struct StackSetup {
   Device device;
   std::string precision = "fp32";
   EngineChoice engine;
+  std::string graph = "auto";  ///< StepRepeater
   std::int64_t train_tokens = 0, validation_tokens = 0;
   Buffer<std::uint8_t> train, validation;  ///< empty on a CPU, which reads the mapped files
   const std::uint8_t* train_data = nullptr;
@@ -42,6 +44,7 @@ struct Stack {
   Buffer<std::int64_t> diverged;                          ///< [K]; 0 or the step, from 1
   Curve curve;
   Engine engine;
+  StepRepeater::Status repetition;  ///< of the last training
 
   [[nodiscard]] std::int64_t members() const { return static_cast<std::int64_t>(specs.size()); }
 };

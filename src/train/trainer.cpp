@@ -110,6 +110,7 @@ class Trainer {
     constexpr std::int64_t kPoints = 200;
     setup_ = make_setup(spec.model, device, spec.precision, engine, corpus_,
                         std::max<std::int64_t>(1, shortest->steps / kPoints));
+    setup_.graph = job_.graph;
     const BuildInfo build = build_info();
     context_.version = build.version;
     context_.git = build.git;
@@ -195,11 +196,22 @@ class Trainer {
       if (since(last_checkpoint_) > job_.checkpoint_every_s && !stopped) checkpoint(state);
       return !stopped;
     });
+    note_repetition(stack.repetition);
     trained_steps_ += (stack.step - first) * stack.members();
     training_s_ += since(begin);
     if (!stopped && !reached) throw std::logic_error("training stopped by itself");
     if (stopped) checkpoint(state);
     return !stopped;
+  }
+
+  /// A graph that could not be used once is not tried again in this job.
+  void note_repetition(const StepRepeater::Status& repetition) {
+    if (graph_refused_) return;
+    context_.graph = repetition.what;
+    graph_refused_ = repetition.fell_back;
+    if (!graph_refused_) return;
+    setup_.graph = "off";
+    hooks_.report({{"event", "note"}, {"message", repetition.what}});
   }
 
   void report_progress(const JobState& state, const Stack& stack, bool in_cooldown) {
@@ -288,6 +300,7 @@ class Trainer {
   std::int64_t reported_steps_ = -1;
   std::int64_t trained_steps_ = 0;  // member steps of this session
   double training_s_ = 0;           // of this session
+  bool graph_refused_ = false;
 };
 
 }  // namespace

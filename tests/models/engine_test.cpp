@@ -74,7 +74,7 @@ struct Fixture {
   Buffer<std::int64_t> inputs, targets;
   Engine engine;
 
-  Fixture(const ModelSpec& model, std::int64_t k, std::int64_t b, const std::string& precision = "fp32")
+  Fixture(const ModelSpec& model, std::int64_t k, std::int64_t b, const TorchOptions& how = {})
       : layout(make_layout(model)), members(k), windows(b) {
     const std::int64_t p = layout.params, tokens = k * b * model.context;
     parameters = Buffer<float>(device, k * p);
@@ -91,8 +91,8 @@ struct Fixture {
       inputs.data()[i] = static_cast<std::int64_t>(uniform_below(rng, vocab));
       targets.data()[i] = static_cast<std::int64_t>(uniform_below(rng, vocab));
     }
-    engine = make_torch_engine(
-        layout, device, {.members = k, .parameters = parameters.data(), .gradients = gradients.data()}, precision);
+    engine = make_torch_engine(layout, device,
+                               {.members = k, .parameters = parameters.data(), .gradients = gradients.data()}, how);
     std::fill_n(gradients.data(), k * p, 1e9F);  // what is not overwritten will show
   }
   Batch batch() const { return {.inputs = inputs.data(), .targets = targets.data(), .windows = windows}; }
@@ -183,7 +183,7 @@ TEST(Engine, AMemberThatIsNotFiniteChangesNoOtherBit) {
 }
 
 TEST(Engine, Bf16ProductsStayNearFp32) {
-  Fixture full(small_shape(), 2, 3), half(small_shape(), 2, 3, "bf16");
+  Fixture full(small_shape(), 2, 3), half(small_shape(), 2, 3, {.precision = "bf16"});
   full.step();
   half.step();
   for (std::int64_t k = 0; k < 2; ++k) {

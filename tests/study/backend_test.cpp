@@ -56,6 +56,26 @@ TEST(ChooseBackend, AutoWithCudaTrainsThereWithOneWorkerADevice) {
   EXPECT_EQ(choice.command.front(), "/b/scalelaw-trainer-cuda");
 }
 
+TEST(ChooseBackend, SeveralJobsMayShareADevice) {
+  BackendConfig config;
+  config.kind = "train";
+  config.jobs_per_device = 3;
+  EXPECT_EQ(choose_backend(config, 1, kGpu, "c").workers, 6);
+  EXPECT_EQ(choose_backend(config, 1, kCpu, "c").workers, 4);
+  config.workers = 5;
+  EXPECT_EQ(choose_backend(config, 1, kGpu, "c").workers, 5);
+}
+
+TEST(VisibleDevice, IsTheUsersOwnWhereTheyNamedSome) {
+  ::unsetenv("CUDA_VISIBLE_DEVICES");
+  EXPECT_EQ(visible_device(1), "1");
+  ::setenv("CUDA_VISIBLE_DEVICES", "3,GPU-8a2f", 1);
+  EXPECT_EQ(visible_device(0), "3");
+  EXPECT_EQ(visible_device(1), "GPU-8a2f");
+  EXPECT_EQ(visible_device(2), "2");
+  ::unsetenv("CUDA_VISIBLE_DEVICES");
+}
+
 TEST(ChooseBackend, TrainOnDeviceAutoTakesCudaIfPossibleElseTheCpuWithOneWorkerACore) {
   EXPECT_EQ(choose("train", "auto", kGpu).device, "cuda");
   EXPECT_EQ(choose("train", "auto", kCpu).device, "cpu");
