@@ -6,7 +6,8 @@ usage: scripts/bench_fit.py POINTS.csv [--program build/release/scalelaw] [--dro
 POINTS.csv has the columns params, loss, and tokens or flops (Besiroglu et al. 2024's 245 points are the usual ones). All
 run on one core. SciPy's part of the work is a random sample (--starts of the 4,500 of Hoffmann et al. 2022, --refits of
 4,000 bootstraps), its time scaled up; scalelaw does all of it, and its time is that of the whole program. Times are processor time (user and system), which
-other work on the machine disturbs less than the clock.
+other work on the machine disturbs less than the clock. Two threads against one are timed by the clock, so that line means
+something on an idle machine alone.
 """
 
 import os
@@ -92,6 +93,32 @@ def run_program(program, arguments):
     return seconds, json.loads(done.stdout)
 
 
+def clock(program, arguments, cores):
+    """Seconds of the clock that the program takes on these cores."""
+    start = time.perf_counter()
+    subprocess.run(
+        [program, "fit", *arguments, "--quiet"],
+        check=True,
+        preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if hasattr(os, "sched_setaffinity") else None,
+    )
+    return time.perf_counter() - start
+
+
+def report_threads(program, common, cores, repeats):
+    """Least time of each of one and two threads, run in turn."""
+    tasks = {f"{GRID} starts": ["--starts", "grid"], f"{10 * BOOTSTRAPS} bootstraps": ["--bootstrap", str(10 * BOOTSTRAPS)]}
+    for name, arguments in tasks.items():
+        best = {1: float("inf"), 2: float("inf")}
+        for _ in range(repeats):
+            for threads in best:
+                seconds = clock(program, common + arguments + ["--threads", str(threads)], cores)
+                best[threads] = min(best[threads], seconds)
+        print(
+            f"scalelaw, {name}: {best[1]:.3f} s by the clock with one thread, {best[2]:.3f} s with two, "
+            f"{best[1] / best[2]:.2f} times as fast"
+        )
+
+
 def chinchilla_package(params, tokens, loss, starts):
     """Seconds per start of the PyPI package on its own objective (the mean of the same function), or why not."""
     try:
@@ -127,14 +154,16 @@ def main():
     parser.add_argument("--refits", type=int, default=40, help="bootstraps that SciPy runs")
     parser.add_argument("--repeats", type=int, default=3, help="runs of scalelaw, of which the fastest counts")
     options = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set()
+    if cores:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     warnings.simplefilter("ignore", RuntimeWarning)
     params, tokens, loss = load(options.points, options.drop_highest)
     points = Points(params, tokens, loss)
     rng = np.random.default_rng(1)
     starts = grid()[rng.choice(GRID, options.starts, replace=False)]
-    common = [options.points, "--drop-highest", str(options.drop_highest), "--threads", "1"]
+    plain = [options.points, "--drop-highest", str(options.drop_highest)]
+    common = [*plain, "--threads", "1"]
 
     def ours(arguments):
         runs = [run_program(options.program, common + arguments) for _ in range(options.repeats)]
@@ -165,6 +194,8 @@ def main():
             f"{len(values)} run; {seconds * count / reference:.0f} times scalelaw"
         )
 
+    if len(cores) != 1:
+        report_threads(options.program, plain, cores, options.repeats)
     print(f"SciPy from the grid, scaled up to {GRID} starts:")
     solvers = {
         "  L-BFGS-B, finite differences": lambda s: minimize(points.value, s, method="L-BFGS-B").fun,

@@ -30,6 +30,16 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
+/// A fresh folder for one test, under a folder of this process that goes with it: other processes of the same tests
+/// run at the same time.
+inline std::filesystem::path fresh_folder(const std::string& name) {
+  static const TempFolder root;
+  const auto folder = root / name;
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
 /// The message of the Error that `call` throws with this exit code; a test failure (and "") where it does not.
 template <class Call>
 std::string error_of(ExitCode code, const Call& call) {

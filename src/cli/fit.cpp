@@ -2,17 +2,14 @@
 #include "fit/fit.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "cli/cli.hpp"
+#include "cli/fit_input.hpp"
 #include "core/format.hpp"
 #include "core/json.hpp"
-#include "fit/select.hpp"
 
 namespace scalelaw::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct FitArguments {
   std::vector<std::string> inputs;
@@ -21,32 +18,9 @@ struct FitArguments {
   std::vector<std::string> fix;
   double holdout_above = 0;
   std::int64_t min_steps = 150;
-  bool all = false;
+  bool all = false, curves = false;
   FitOptions options;
 };
-
-/// What was read: tuned observations under a convention, and what selection left out.
-struct Input {
-  std::vector<Observation> points;
-  std::vector<Exclusion> excluded;
-  std::vector<LrSweep> sweeps;
-};
-
-std::map<std::string, std::string> parse_columns(const std::string& text) {
-  std::map<std::string, std::string> out;
-  std::size_t begin = 0;
-  while (begin < text.size()) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string item = text.substr(begin, end - begin);
-    const std::size_t equals = item.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == item.size()) {
-      fail_config("--columns '{}': write OURS=THEIRS, for example params=N,tokens=D,loss=val_loss", item);
-    }
-    out[item.substr(0, equals)] = item.substr(equals + 1);
-    begin = end + 1;
-  }
-  return out;
-}
 
 std::map<std::string, double> parse_fixed(const std::vector<std::string>& items) {
   std::map<std::string, double> out;
@@ -61,88 +35,7 @@ std::map<std::string, double> parse_fixed(const std::vector<std::string>& items)
   return out;
 }
 
-std::vector<fs::path> record_files(const fs::path& folder) {
-  const fs::path runs = fs::is_directory(folder / "runs") ? folder / "runs" : folder;
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(runs)) {
-    if (entry.path().extension() == ".json") files.push_back(entry.path());
-  }
-  std::ranges::sort(files);
-  if (files.empty()) {
-    fail_data("{}: no run records (*.json) in it; give a study folder, record files or a CSV of observations",
-              runs.string());
-  }
-  return files;
-}
-
-/// Records of all inputs that hold records, and observations of all that are CSV files.
-struct Sources {
-  std::vector<RunRecord> records;
-  std::vector<Observation> points;
-};
-
-Sources read_sources(const FitArguments& arguments) {
-  Sources sources;
-  const auto columns = parse_columns(arguments.columns);
-  const auto add_record = [&](const fs::path& file) {
-    sources.records.push_back(record_from_json(read_json_file(file), file.string()));
-  };
-  for (const std::string& input : arguments.inputs) {
-    const fs::path path(input);
-    if (fs::is_directory(path)) {
-      for (const auto& file : record_files(path)) add_record(file);
-    } else if (path.extension() == ".json") {
-      add_record(path);
-    } else {
-      const auto points = read_observations(path, columns);
-      sources.points.insert(sources.points.end(), points.begin(), points.end());
-    }
-  }
-  return sources;
-}
-
-Input observe_sources(const Sources& sources, const Convention& convention, std::int64_t min_steps) {
-  Selection selection = select_observations(sources.records, {.convention = convention, .min_steps = min_steps});
-  Input input{
-      .points = sources.points, .excluded = std::move(selection.excluded), .sweeps = std::move(selection.sweeps)};
-  input.points.insert(input.points.end(), selection.observations.begin(), selection.observations.end());
-  return input;
-}
-
-std::string describe_selection(const Input& input) {
-  std::string text;
-  const auto edges = std::ranges::count_if(input.sweeps, [](const LrSweep& s) { return s.status.starts_with("edge"); });
-  if (!input.sweeps.empty()) {
-    text += fmt::format("{} (shape, tokens) pairs tuned over the learning rate", input.sweeps.size());
-    if (edges > 0) text += fmt::format(", {} with the best rate on the edge of the sweep", edges);
-    text += "\n";
-  }
-  for (const Exclusion& e : input.excluded) text += fmt::format("left out: {}: {}\n", e.run, e.reason);
-  return text;
-}
-
-Json excluded_json(const Input& input) {
-  Json out = Json::array();
-  for (const Exclusion& e : input.excluded) out.push_back({{"run", e.run}, {"reason", e.reason}});
-  return out;
-}
-
-ExitCode finish(const FitResult& result) {
-  const std::string& status = result.convergence.status;
-  if (status == "converged" || status == "at_bound") return ExitCode::ok;
-  fmt::print(stderr, "error: the fit is {}: {}\n", status, result.message);
-  return ExitCode::data;
-}
-
-ExitCode fit_one(const FitArguments& arguments, const Globals& globals) {
-  const Input input = observe_sources(read_sources(arguments), arguments.options.convention, arguments.min_steps);
-  const FitResult result = fit(input.points, arguments.options);
-  print(globals, describe_selection(input) + describe(result));
-  Json json = to_json(result);
-  if (!input.excluded.empty()) json["excluded"] = excluded_json(input);
-  emit_json(globals, json);
-  return finish(result);
-}
+bool done(const FitResult& result) { return result.converged() || result.convergence.status == "at_bound"; }
 
 std::string exponent_text(const FitResult& r, const std::string& name) {
   if (!r.derived.contains(name)) return "-";
@@ -152,44 +45,134 @@ std::string exponent_text(const FitResult& r, const std::string& name) {
   return text;
 }
 
+std::string status_text(const FitResult& r) {
+  return r.converged() ? "converged" : "NOT CONVERGED: " + r.convergence.status;
+}
+
+/// A fit of curves resamples whole curves: points of one are not independent.
+FitResult fit_input(const FitInput& input, FitOptions options, bool curves) {
+  if (!options.noise) options.noise = input.noise;
+  if (curves && options.bootstrap.resample == "runs") options.bootstrap.resample = "groups";
+  return fit(curves ? input.curves : input.points, options);
+}
+
+Json result_json(const FitResult& result, const FitInput& input, const FitSources& sources, bool curves) {
+  Json json = to_json(result);
+  if (!input.excluded.empty()) json["excluded"] = excluded_json(input);
+  if (!sources.counted.empty()) json["counted"] = sources.counted;
+  if (curves) json["curves"] = true;
+  return json;
+}
+
+/// One fit; or one for each way in which the points say that N and C are counted, since those cannot be pooled.
+ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const std::vector<FitSources>& parts) {
+  Json fits = Json::array();
+  std::vector<std::vector<std::string>> rows;
+  std::string text, error;
+  for (const FitSources& part : parts) {
+    const FitInput input = observe_sources(part, arguments.options.convention, arguments.min_steps, arguments.curves);
+    const FitResult result = fit_input(input, arguments.options, arguments.curves);
+    if (parts.size() > 1) text += fmt::format("== {} ==\n", part.counted.empty() ? "no convention" : part.counted);
+    text += describe_selection(input) + describe(result);
+    rows.push_back({part.counted, exponent_text(result, "a"), exponent_text(result, "b"), std::to_string(result.n),
+                    status_text(result)});
+    fits.push_back(result_json(result, input, part, arguments.curves));
+    if (!done(result) && error.empty()) {
+      error = fmt::format("error: the fit{} is {}: {}\n", part.counted.empty() ? "" : " of " + part.counted,
+                          result.convergence.status, result.message);
+    }
+  }
+  if (parts.size() > 1) text += text_table({"convention", "a: N* ~ C^a", "b: D* ~ C^b", "n", "status"}, rows);
+  print(globals, text);
+  emit_json(globals, parts.size() > 1 ? Json{{"schema", "scalelaw.fits/1"}, {"fits", fits}} : fits.front());
+  fmt::print(stderr, "{}", error);
+  return error.empty() ? ExitCode::ok : ExitCode::data;
+}
+
+/// One line of the table of all approaches.
+struct Approach {
+  const char* name;
+  const char* method;
+  const char* curve;
+  bool curves;
+};
+
 /// All three approaches under every convention that the input allows, side by side.
-ExitCode fit_all(const FitArguments& arguments, const Globals& globals) {
-  const Sources sources = read_sources(arguments);
-  std::vector<Convention> conventions = {
-      {"total", "6nd"}, {"total", "exact"}, {"non_embedding", "6nd"}, {"effective", "6nd"}};
-  if (sources.records.empty()) conventions = {arguments.options.convention};  // a CSV holds one N and one C
+ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const std::vector<FitSources>& parts) {
+  std::vector<Approach> approaches = {{"1 envelope", "envelope", "parabola", false},
+                                      {"2 isoflop, parabola", "isoflop", "parabola", false},
+                                      {"2 isoflop, makima", "isoflop", "makima", false},
+                                      {"3 parametric", "parametric", "parabola", false}};
+  if (arguments.curves) approaches.insert(approaches.begin() + 1, {"1 envelope, curves", "envelope", "parabola", true});
   Json fits = Json::array();
   std::vector<std::vector<std::string>> rows;
   bool any = false;
-  std::string left_out;
-  for (const Convention& convention : conventions) {
-    const Input input = observe_sources(sources, convention, arguments.min_steps);
-    left_out = describe_selection(input);
-    for (const auto& [method, curve] : {std::pair("envelope", "parabola"), std::pair("isoflop", "parabola"),
-                                        std::pair("isoflop", "makima"), std::pair("parametric", "parabola")}) {
-      FitOptions options = arguments.options;
-      options.method = method;
-      options.curve = curve;
-      options.convention = convention;
-      if (options.method != "parametric" && options.bootstrap.resample == "parametric")
-        options.bootstrap.resample = "runs";
-      const FitResult result = fit(input.points, options);
-      any = any || result.converged();
-      const std::string name = options.method == "isoflop" ? fmt::format("{}, {}", method, curve) : method;
-      rows.push_back({name, convention.params, convention.flops, exponent_text(result, "a"), exponent_text(result, "b"),
-                      std::to_string(result.n),
-                      result.converged() ? "converged" : "NOT CONVERGED: " + result.convergence.status});
-      fits.push_back(to_json(result));
+  std::string left_out, advice;
+  for (const FitSources& part : parts) {
+    std::vector<Convention> conventions = {arguments.options.convention};  // a CSV holds one N and one C
+    if (!part.records.empty()) {
+      conventions.clear();
+      for (const char* params : {"total", "non_embedding", "effective"}) {
+        for (const char* flops : {"6nd", "exact"}) conventions.push_back({params, flops});
+      }
+    }
+    for (const Convention& convention : conventions) {
+      const FitInput input = observe_sources(part, convention, arguments.min_steps, arguments.curves);
+      left_out = describe_selection(input);
+      for (const Approach& approach : approaches) {
+        FitOptions options = arguments.options;
+        options.method = approach.method;
+        options.curve = approach.curve;
+        options.convention = convention;
+        const bool law = options.method == "parametric";
+        if (!law && options.bootstrap.resample == "parametric") options.bootstrap.resample = "runs";
+        const FitResult result = fit_input(input, options, approach.curves);
+        any = any || result.converged();
+        rows.push_back({approach.name, part.counted.empty() ? convention.params : part.counted,
+                        law ? "6nd" : convention.flops, exponent_text(result, "a"), exponent_text(result, "b"),
+                        std::to_string(result.n), status_text(result)});
+        fits.push_back(result_json(result, input, part, approach.curves));
+        if (&convention == &conventions.front() && options.method == "isoflop" && options.curve == "parabola") {
+          for (const std::string& line : result.advice) advice += fmt::format("advice: {}\n", line);
+        }
+      }
     }
   }
-  print(globals, left_out + text_table({"approach", "N", "C", "a: N* ~ C^a", "b: D* ~ C^b", "n", "status"}, rows));
+  print(globals,
+        left_out + text_table({"approach", "N", "C", "a: N* ~ C^a", "b: D* ~ C^b", "n", "status"}, rows) + advice);
   emit_json(globals, {{"schema", "scalelaw.fits/1"}, {"fits", fits}});
   if (any) return ExitCode::ok;
   fmt::print(stderr, "error: no approach converged on these data; the table names each one's reason\n");
   return ExitCode::data;
 }
 
-ExitCode run_fit(FitArguments arguments, const Globals& globals, bool holdout) {
+/// Options that would be ignored are refused.
+void check_together(const FitArguments& arguments, const CLI::App& command) {
+  const auto given = [&](const char* name) { return command.count(name) > 0; };
+  const FitOptions& options = arguments.options;
+  if (!arguments.all && options.method != "parametric") {
+    for (const char* name : {"--law", "--fix", "--offset", "--starts", "--objective", "--delta"}) {
+      if (given(name)) {
+        fail_config("{}: belongs to --method parametric, which fits a law of the loss; {} fits N* and D* against C",
+                    name, options.method);
+      }
+    }
+  }
+  const bool power =
+      options.law == LawKind::power_n || options.law == LawKind::power_d || options.law == LawKind::power_c;
+  if (options.offset && !power) {
+    fail_config("--offset: belongs to the laws power-n, power-d and power-c; {} has its own terms", arguments.law);
+  }
+  if (given("--curve") && options.method != "isoflop") fail_config("--curve: belongs to --method isoflop");
+  if (arguments.curves && !arguments.all && options.method != "envelope") {
+    fail_config("--curves: belongs to --method envelope (or --all); the other approaches fit final losses");
+  }
+  for (const char* name : {"--critical-batch", "--critical-batch-alpha"}) {
+    if (given(name) && options.law != LawKind::kaplan_steps) fail_config("{}: belongs to --law kaplan-steps", name);
+  }
+}
+
+ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App& command) {
   static const std::map<std::string, ObjectiveKind> objectives = {
       {"log-huber", ObjectiveKind::log_huber}, {"log-mse", ObjectiveKind::log_mse}, {"mse", ObjectiveKind::mse}};
   FitOptions& options = arguments.options;
@@ -197,8 +180,12 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, bool holdout) {
   options.objective.kind = objectives.at(arguments.objective);
   options.fixed = parse_fixed(arguments.fix);
   options.threads = globals.threads;
-  if (holdout) options.holdout_above = arguments.holdout_above;
-  return arguments.all ? fit_all(arguments, globals) : fit_one(arguments, globals);
+  if (command.count("--holdout-above") > 0) options.holdout_above = arguments.holdout_above;
+  check_together(arguments, command);
+  const bool need_loss = options.law != LawKind::optimal || options.method != "parametric" || arguments.all;
+  const std::vector<FitSources> parts =
+      split_by_counting(read_fit_sources(arguments.inputs, parse_columns(arguments.columns), need_loss));
+  return arguments.all ? fit_all(arguments, globals, parts) : fit_parts(arguments, globals, parts);
 }
 
 }  // namespace
@@ -207,9 +194,7 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* command = app.add_subcommand("fit", "fit a scaling law to observations or run records");
   auto arguments = std::make_shared<FitArguments>();
   FitOptions& options = arguments->options;
-  command->add_option("input", arguments->inputs, "CSV files of observations, study folders, record files")
-      ->required()
-      ->check(CLI::ExistingPath);
+  command->add_option("input", arguments->inputs, "CSV files of observations, study folders, record files")->required();
   command->add_option("--law", arguments->law, "law to fit")->capture_default_str();
   command->add_option("--method", options.method, "approach 3, 2 or 1 of Hoffmann et al. 2022")
       ->check(CLI::IsMember({"parametric", "isoflop", "envelope"}))
@@ -229,6 +214,9 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--curve", options.curve, "isoflop: curve of loss against ln N")
       ->check(CLI::IsMember({"parabola", "makima"}))
       ->capture_default_str();
+  command->add_flag(
+      "--curves", arguments->curves,
+      "envelope: whole training curves where their rate has decayed (curves/, or rows of one run with lr)");
   command->add_flag("--jackknife", options.jackknife, "refit without each isoFLOP budget in turn");
   command->add_option("--convention", options.convention.params, "what counts as N in run records")
       ->check(CLI::IsMember({"total", "non_embedding", "effective"}))
@@ -255,12 +243,20 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
       ->capture_default_str();
   command->add_option("--min-steps", arguments->min_steps, "leave out runs with fewer optimizer steps")
       ->capture_default_str();
-  CLI::Option* holdout =
-      command->add_option("--holdout-above", arguments->holdout_above, "fit up to these FLOPs, predict the rest")
-          ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--critical-batch", options.critical_batch.tokens,
+                   "kaplan-steps: B* of the critical batch B*/L^(1/alpha), tokens")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--critical-batch-alpha", options.critical_batch.alpha, "kaplan-steps: alpha of the critical batch")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--holdout-above", arguments->holdout_above, "fit up to these FLOPs, predict the rest")
+      ->check(CLI::PositiveNumber);
   command->add_flag("--all", arguments->all, "all three approaches under every convention, side by side");
-  command->callback([arguments, &globals, &action, holdout] {
-    action = [arguments, &globals, given = holdout->count() > 0] { return run_fit(*arguments, globals, given); };
+  command->callback([arguments, &globals, &action, command] {
+    action = [arguments, &globals, command] { return run_fit(*arguments, globals, *command); };
   });
 }
 

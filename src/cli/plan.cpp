@@ -127,7 +127,35 @@ Json plan_json(const StudyConfig& config, const Plan& plan, const Estimate& e) {
           {"runs", runs},
           {"left_out", left_out},
           {"notes", plan.notes},
+          {"later",
+           {{"lr_extend", config.design.lr_extend},
+            {"transfer_runs", plan.transfer.size() * config.design.lr_transfer_factors.size()},
+            {"branch_checks", config.design.branch_checks}}},
           {"estimate", {{"flops", e.flops}, {"seconds", e.seconds}, {"workers", e.workers}, {"jobs", e.jobs}}}};
+}
+
+/// What may be added once results are there.
+std::string later_text(const StudyConfig& config, const Plan& plan) {
+  const DesignConfig& design = config.design;
+  std::string out;
+  if (design.lr_extend > 0) {
+    out += fmt::format(
+        "added later, not counted here: up to {} more rate{} on a side where the best one lies on the edge\n",
+        design.lr_extend, design.lr_extend == 1 ? "" : "s");
+  }
+  if (!plan.transfer.empty()) {
+    out += fmt::format(
+        "added later, not counted here: {} runs of shapes above {} params, at {} times the rate of a law lr(N, D) of "
+        "the "
+        "others\n",
+        plan.transfer.size() * design.lr_transfer_factors.size(), short_count(design.lr_transfer_above),
+        fmt::join(design.lr_transfer_factors, ", "));
+  }
+  if (design.branch_checks > 0) {
+    out += fmt::format("added later, not counted here: {} run{} from scratch for each shape with two budgets\n",
+                       design.branch_checks, design.branch_checks == 1 ? "" : "s");
+  }
+  return out;
 }
 
 std::string table_page(const StudyConfig& config, const Plan& plan, const Estimate& e) {
@@ -135,6 +163,7 @@ std::string table_page(const StudyConfig& config, const Plan& plan, const Estima
   out += fmt::format("\nlearning rates {}; seeds {}{}\n", fmt::join(config.design.learning_rates, ", "),
                      fmt::join(config.design.seeds, ", "),
                      config.design.lr_scale_exponent == 0 ? "" : "; rates are scaled with params (lr_scale_exponent)");
+  out += later_text(config, plan);
   out += fmt::format("{} runs in {} jobs, {:.3g} FLOPs with shared trunks", plan.runs.size(), e.jobs, e.flops);
   if (config.backend.kind == "simulate") {
     out += "; simulated, nothing is trained\n";

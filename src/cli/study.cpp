@@ -82,6 +82,7 @@ ExitCode study_action(const RunOptions& options, const Globals& globals) {
   Json result = to_json(done.summary);
   result["fit"] = to_json(analysis.parametric);
   result["isoflop"] = to_json(analysis.isoflop);
+  result["learning_rates"] = learning_rates_json(analysis);
   result["allocations"] = Json::array();
   for (const Allocation& allocation : analysis.allocations) result["allocations"].push_back(to_json(allocation));
   if (analysis.comparison) result["comparison"] = to_json(*analysis.comparison);

@@ -50,9 +50,9 @@ struct Columns {
 };
 
 const std::vector<std::string>& known_columns() {
-  static const std::vector<std::string> names = {"params",      "tokens", "flops", "loss",          "run",
-                                                 "loss_stderr", "weight", "group", "unique_tokens", "lr",
-                                                 "seed",        "shape",  "budget"};
+  static const std::vector<std::string> names = {
+      "params",        "tokens", "flops", "loss",  "run",    "loss_stderr", "weight",       "group",
+      "unique_tokens", "lr",     "seed",  "shape", "budget", "steps",       "batch_tokens", "convention"};
   return names;
 }
 
@@ -85,11 +85,13 @@ std::optional<Observation> observe(const RunRecord& record, const Convention& co
   point.seed = static_cast<double>(record.spec.seed);
   point.run = record.id;
   point.shape = shape_name(record.spec.model);
+  point.steps = static_cast<double>(run_steps(record.spec));
+  point.batch_tokens = static_cast<double>(record.spec.data.batch_tokens);
   return point;
 }
 
 std::vector<Observation> read_observations(const std::filesystem::path& path,
-                                           const std::map<std::string, std::string>& columns) {
+                                           const std::map<std::string, std::string>& columns, bool need_loss) {
   const CsvTable table = read_csv(path);
   const std::string file = path.string();
   for (const auto& [ours, theirs] : columns) {
@@ -104,11 +106,11 @@ std::vector<Observation> read_observations(const std::filesystem::path& path,
     if (i != CsvTable::npos) index[name] = i;
   }
   const std::size_t scales = index.count("params") + index.count("tokens") + index.count("flops");
-  if (scales < 2 || !index.contains("loss")) {
+  if (scales < 2 || (need_loss && !index.contains("loss"))) {
     fail_data(
-        "{}: needs a column 'loss' and two of 'params', 'tokens', 'flops', but has: {}; rename with --columns "
+        "{}: needs {}two of 'params', 'tokens', 'flops', but has: {}; rename with --columns "
         "params=NAME,tokens=NAME,loss=NAME",
-        file, fmt::join(table.header, ", "));
+        file, need_loss ? "a column 'loss' and " : "", fmt::join(table.header, ", "));
   }
   std::vector<Observation> points;
   for (std::size_t r = 0; r < table.rows.size(); ++r) {
@@ -123,6 +125,10 @@ std::vector<Observation> read_observations(const std::filesystem::path& path,
       if (text(name).empty()) return std::nullopt;
       return number(name);
     };
+    const auto optional_positive = [&](const char* name) -> std::optional<double> {
+      if (text(name).empty()) return std::nullopt;
+      return required(name);
+    };
     Observation point;
     if (index.contains("params")) point.params = required("params");
     if (index.contains("tokens")) point.tokens = required("tokens");
@@ -130,7 +136,7 @@ std::vector<Observation> read_observations(const std::filesystem::path& path,
     if (point.params == 0) point.params = point.flops / (6 * point.tokens);
     if (point.tokens == 0) point.tokens = point.flops / (6 * point.params);
     if (point.flops == 0) point.flops = 6 * point.params * point.tokens;
-    point.loss_nats = required("loss");
+    point.loss_nats = index.contains("loss") ? required("loss") : 1.0;
     point.loss_stderr = optional("loss_stderr");
     point.weight = optional("weight").value_or(1.0);
     if (!(point.weight >= 0) || !std::isfinite(point.weight)) {
@@ -143,19 +149,25 @@ std::vector<Observation> read_observations(const std::filesystem::path& path,
     point.group = text("group");
     point.shape = text("shape");
     point.run = text("run");
+    point.steps = optional_positive("steps");
+    point.batch_tokens = optional_positive("batch_tokens");
+    point.counted = text("convention");
     points.push_back(std::move(point));
   }
   return points;
 }
 
 std::string observations_csv(const std::vector<Observation>& points) {
-  std::string out = "run,shape,params,tokens,flops,loss,loss_stderr,weight,group,unique_tokens,lr,seed,budget\n";
+  std::string out =
+      "run,shape,params,tokens,flops,loss,loss_stderr,weight,group,unique_tokens,lr,seed,budget,steps,batch_tokens,"
+      "convention\n";
   const auto cell = [](const std::optional<double>& x) { return x ? exact_number(*x) : std::string(); };
   for (const auto& p : points) {
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_cell(p.run), csv_cell(p.shape),
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_cell(p.run), csv_cell(p.shape),
                        exact_number(p.params), exact_number(p.tokens), exact_number(p.flops), exact_number(p.loss_nats),
                        cell(p.loss_stderr), exact_number(p.weight), csv_cell(p.group), cell(p.unique_tokens),
-                       cell(p.lr), cell(p.seed), p.budget > 0 ? exact_number(p.budget) : std::string());
+                       cell(p.lr), cell(p.seed), p.budget > 0 ? exact_number(p.budget) : std::string(), cell(p.steps),
+                       cell(p.batch_tokens), csv_cell(p.counted));
   }
   return out;
 }

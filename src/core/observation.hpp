@@ -40,9 +40,13 @@ struct Observation {
   std::optional<double> unique_tokens;
   std::optional<double> lr;
   std::optional<double> seed;
-  std::string run;    ///< id or name
-  std::string shape;  ///< "d32 L2": runs of one model shape share it; empty if unknown
-  double budget = 0;  ///< isoFLOP budget the run was planned for; 0 if unknown
+  double seeds = 1;                    ///< runs that differ in their seed alone, whose mean this is
+  std::string run;                     ///< id or name
+  std::string shape;                   ///< "d32 L2": runs of one model shape share it; empty if unknown
+  double budget = 0;                   ///< isoFLOP budget the run was planned for; 0 if unknown
+  std::optional<double> steps;         ///< optimizer steps S
+  std::optional<double> batch_tokens;  ///< tokens in one step
+  std::string counted;                 ///< how a foreign file counted N and C; points that differ are never pooled
 
   [[nodiscard]] Scale scale() const { return {params, tokens}; }
 };
@@ -56,13 +60,15 @@ struct Observation {
 [[nodiscard]] std::string shape_name(const ModelSpec& model);
 
 /// Reads observations: a header row, then params,tokens,flops,loss with any two of the first three (the third follows
-/// from C = 6 N D); optional run, loss_stderr, weight, group, unique_tokens, lr, seed, shape, budget; other columns are
-/// ignored.
+/// from C = 6 N D); optional run, loss_stderr, weight, group, unique_tokens, lr, seed, shape, budget, steps,
+/// batch_tokens, convention; other columns are ignored.
 /// @param columns renames: our name -> the file's ("params" -> "N").
+/// @param need_loss false: a file without a column loss is read too, its losses 1 (the law `optimal` looks at none)
 /// Errors (data): missing column (with the columns present and the --columns to give), a cell that is not a number, a
 /// params/tokens/flops/loss that is not positive and finite; each names file and row.
 [[nodiscard]] std::vector<Observation> read_observations(const std::filesystem::path& path,
-                                                         const std::map<std::string, std::string>& columns = {});
+                                                         const std::map<std::string, std::string>& columns = {},
+                                                         bool need_loss = true);
 /// CSV text that read_observations reads back to the same values.
 [[nodiscard]] std::string observations_csv(const std::vector<Observation>& points);
 

@@ -26,8 +26,12 @@ double standard_deviation(std::span<const double> x) {
 }
 
 double quantile(std::vector<double> x, double q) {
-  if (x.empty()) return kNan;
   std::ranges::sort(x);
+  return sorted_quantile(x, q);
+}
+
+double sorted_quantile(std::span<const double> x, double q) {
+  if (x.empty()) return kNan;
   const double position = q * static_cast<double>(x.size() - 1);
   const auto below = static_cast<std::size_t>(position);
   const std::size_t above = std::min(below + 1, x.size() - 1);

@@ -41,11 +41,20 @@ void check_config(const StudyConfig& c, const Source& source) {
     need(c.design.tokens, "design.tokens", "a grid needs tokens = [tokens, ...]", source);
   }
   need(c.design.learning_rates, "design.learning_rates", "at least one rate is needed", source);
+  need(c.design.lr_transfer_factors, "design.lr_transfer_factors", "[1] takes the law's rate alone", source);
   need(c.design.seeds, "design.seeds", "at least one seed is needed", source);
   check_widths(c, source);
   if (c.design.batch_tokens % c.model.context != 0) {
     source.fail("design.batch_tokens", fmt::format("is {}; it must be a multiple of model.context, {}",
                                                    c.design.batch_tokens, c.model.context));
+  }
+  if (c.design.batch_coefficient > 0 && c.design.batch_max_tokens < c.design.batch_tokens) {
+    source.fail("design.batch_max_tokens",
+                fmt::format("is {}, below batch_tokens, {}", c.design.batch_max_tokens, c.design.batch_tokens));
+  }
+  if (c.design.branch_checks > 0 && c.schedule.kind != "trunk_cooldown") {
+    source.fail("design.branch_checks", fmt::format("is {}, but schedule \"{}\" has no branches to check",
+                                                    c.design.branch_checks, c.schedule.kind));
   }
   if (c.design.aspect_min > c.design.aspect_max) {
     source.fail("design.aspect_min",

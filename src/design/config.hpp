@@ -70,8 +70,15 @@ struct DesignConfig {
   std::vector<double> learning_rates = {0.004, 0.008, 0.016, 0.032};
   double lr_scale_exponent = 0;
   double lr_reference_params = 27648;
+  std::int64_t lr_extend = 0;
+  double lr_transfer_above = 0;
+  std::vector<double> lr_transfer_factors = {1};
   std::vector<std::int64_t> seeds = {0};
+  std::int64_t branch_checks = 0;
   std::int64_t batch_tokens = 256;
+  double batch_coefficient = 0;
+  double batch_exponent = 0.571;
+  std::int64_t batch_max_tokens = 65536;
   std::int64_t min_steps = 150;
   double max_epochs = 4;
   Convention convention = {};
@@ -98,8 +105,25 @@ void fields(Visit&& visit, T& d) {
   visit("lr_scale_exponent", d.lr_scale_exponent, between(-2, 2),
         "rate used = listed * (params / lr_reference_params) ^ -exponent, 4 digits; 0 = as listed");
   visit("lr_reference_params", d.lr_reference_params, positive(), "see lr_scale_exponent");
+  visit(
+      "lr_extend", d.lr_extend, between(0, 16),
+      "rates added, each twice the last or half of it, where the best rate of a point is the highest or lowest tried: "
+      "at most this many on a side; 0 = none, the edge is only named");
+  visit("lr_transfer_above", d.lr_transfer_above, at_least(0),
+        "shapes with more params are not swept: their rate is that of a law lr(N, D) fitted to the others; 0 = all are "
+        "swept");
+  visit("lr_transfer_factors", d.lr_transfer_factors, positive(), "multiples of the law's rate tried there");
   visit("seeds", d.seeds, between(0, 9.0e15), "seeds of initialisation and data order, each tried at every point");
-  visit("batch_tokens", d.batch_tokens, at_least(1), "tokens in one optimizer step, a multiple of model.context");
+  visit(
+      "branch_checks", d.branch_checks, between(0, 16),
+      "runs from scratch for each shape, at its middle D and best rate, with as many seeds, that check what branching "
+      "costs; 2 or more measure the noise of seeds as well; 0 = none");
+  visit("batch_tokens", d.batch_tokens, at_least(1),
+        "tokens in one optimizer step, a multiple of model.context; with batch_coefficient the fewest");
+  visit("batch_coefficient", d.batch_coefficient, at_least(0),
+        "if not 0: batch = coefficient * tokens ^ batch_exponent, in whole windows; one batch for all runs of a trunk");
+  visit("batch_exponent", d.batch_exponent, between(0, 1), "see batch_coefficient");
+  visit("batch_max_tokens", d.batch_max_tokens, at_least(1), "most tokens in a step that batch_coefficient may give");
   visit("min_steps", d.min_steps, at_least(1), "points with fewer steps are left out of the plan, and named");
   visit("max_epochs", d.max_epochs, positive(), "points that see the corpus more often are left out, and named");
   visit("convention", d.convention, any(), "what counts as N and C in budgets and in the expected optimum");
@@ -110,6 +134,7 @@ struct OptimizerConfig {
   double beta1 = 0.9;
   double beta2 = 0.95;
   double beta2_half_life_tokens = 0;
+  double beta2_half_life_max = 0.1;
   double eps = 1e-8;
   double weight_decay = 0.1;
   double clip = 1.0;
@@ -121,6 +146,8 @@ void fields(Visit&& visit, T& o) {
   visit("beta2", o.beta2, Rule{.low = 0, .high = 1, .high_open = true}, "decay of the second moment per step");
   visit("beta2_half_life_tokens", o.beta2_half_life_tokens, at_least(0),
         "if not 0: half-life of the second moment in tokens, instead of beta2");
+  visit("beta2_half_life_max", o.beta2_half_life_max, Rule{.low = 0, .high = 1, .low_open = true},
+        "longest half-life, as a share of the tokens of the shortest run of a trunk");
   visit("eps", o.eps, positive(), "added to the root of the second moment");
   visit("weight_decay", o.weight_decay, at_least(0), "decoupled decay, multiplied by the learning rate");
   visit("clip", o.clip, at_least(0), "largest norm of a gradient; 0 = no clipping");

@@ -16,8 +16,12 @@ struct Point {
   ModelSpec model;
   double params = 0;  ///< under the design's convention
   double budget = 0;
+  double wanted = 0;  ///< tokens before they are rounded to steps
+  std::int64_t batch = 0;
   std::int64_t steps = 0;
   double epochs = 0;
+
+  [[nodiscard]] std::int64_t tokens() const { return steps * batch; }
 };
 
 /// N under a convention, and FLOPs of a token.
@@ -35,9 +39,22 @@ Point make_point(const StudyConfig& config, const ShapeConfig& shape, double bud
   point.model = model_spec(config.model, shape);
   point.params = params_under(config.design.convention, point.model);
   point.budget = budget;
-  const double wanted = budget > 0 ? budget / flops_of_token(config.design.convention, point.model) : tokens;
-  point.steps = std::llround(wanted / static_cast<double>(config.design.batch_tokens));
+  point.wanted = budget > 0 ? budget / flops_of_token(config.design.convention, point.model) : tokens;
   return point;
+}
+
+std::string shape_key(const ModelSpec& model) { return to_json_fields(model).dump(); }
+
+/// Batch and steps of every point. Branches share their trunk's batch, so with one all points of a shape do.
+void set_steps(const StudyConfig& config, std::vector<Point>& points) {
+  std::map<std::string, std::vector<double>> lengths;
+  for (const Point& p : points) lengths[shape_key(p.model)].push_back(p.wanted);
+  for (Point& p : points) {
+    const bool shared = config.schedule.kind == "trunk_cooldown";
+    p.batch = batch_tokens_for(config.design, config.model.context,
+                               shared ? lengths.at(shape_key(p.model)) : std::vector<double>{p.wanted});
+    p.steps = std::llround(p.wanted / static_cast<double>(p.batch));
+  }
 }
 
 std::vector<Point> all_points(const StudyConfig& config) {
@@ -60,16 +77,11 @@ std::vector<Point> all_points(const StudyConfig& config) {
       }
     }
   }
+  set_steps(config, points);
   std::ranges::stable_sort(points, {}, [](const Point& p) {
     return std::tuple(p.params, p.model.d_model, p.model.n_layer, p.steps, p.budget);
   });
   return points;
-}
-
-/// Four significant digits, so that a last-bit difference of pow() between machines never changes a run's id.
-double rounded_rate(double rate) {
-  const double unit = std::pow(10.0, std::floor(std::log10(rate)) - 3);
-  return std::strtod(fmt::format("{:.3e}", std::round(rate / unit) * unit).c_str(), nullptr);
 }
 
 double scaled_rate(const DesignConfig& design, double listed, double params) {
@@ -77,14 +89,12 @@ double scaled_rate(const DesignConfig& design, double listed, double params) {
   return rounded_rate(listed * std::pow(params / design.lr_reference_params, -design.lr_scale_exponent));
 }
 
-std::string shape_key(const ModelSpec& model) { return to_json_fields(model).dump(); }
-
 RunSpec run_spec(const StudyConfig& config, const Point& point, const CorpusFacts* corpus) {
   RunSpec spec;
   spec.model = point.model;
   spec.data.corpus_sha256 = corpus != nullptr ? corpus->sha256 : "";
-  spec.data.tokens = point.steps * config.design.batch_tokens;
-  spec.data.batch_tokens = config.design.batch_tokens;
+  spec.data.tokens = point.tokens();
+  spec.data.batch_tokens = point.batch;
   spec.data.unique_tokens = config.corpus.unique_tokens;
   spec.data.eval_tokens = config.training.eval_tokens;
   spec.optimizer.beta1 = config.optimizer.beta1;
@@ -102,7 +112,7 @@ RunSpec run_spec(const StudyConfig& config, const Point& point, const CorpusFact
 std::vector<Point> usable_points(const StudyConfig& config, const CorpusFacts* corpus, std::vector<LeftOut>& left_out) {
   std::vector<Point> usable;
   for (Point point : all_points(config)) {
-    const std::int64_t tokens = point.steps * config.design.batch_tokens;
+    const std::int64_t tokens = point.tokens();
     const auto leave_out = [&](std::string reason) {
       left_out.push_back({shape_name(point.model), point.budget, tokens, std::move(reason)});
     };
@@ -145,7 +155,38 @@ void note_unbracketed(const StudyConfig& config, const std::vector<Point>& point
   }
 }
 
+/// Warmup and half-life, bound to the shortest run (in steps) that must share them.
+void bind_to_shortest(const StudyConfig& config, const Point& point, std::int64_t shortest, RunSpec& spec) {
+  const auto steps = static_cast<double>(shortest);
+  spec.optimizer.warmup_fraction = std::round(config.optimizer.warmup * steps) / static_cast<double>(point.steps);
+  const double longest = std::round(config.optimizer.beta2_half_life_max * steps * static_cast<double>(point.batch));
+  spec.optimizer.beta2_half_life_tokens = std::min(config.optimizer.beta2_half_life_tokens, longest);
+}
+
 }  // namespace
+
+double rounded_rate(double rate) {
+  const double unit = std::pow(10.0, std::floor(std::log10(rate)) - 3);
+  return std::strtod(fmt::format("{:.3e}", std::round(rate / unit) * unit).c_str(), nullptr);
+}
+
+std::int64_t batch_tokens_for(const DesignConfig& design, std::int64_t context, const std::vector<double>& tokens) {
+  const std::int64_t fewest = design.batch_tokens;
+  if (design.batch_coefficient == 0) return fewest;
+  double ln_sum = 0, count = 0, shortest = 0;
+  for (const double length : tokens) {
+    if (length < static_cast<double>(design.min_steps * fewest)) continue;
+    ln_sum += std::log(length);
+    count += 1;
+    shortest = shortest == 0 ? length : std::min(shortest, length);
+  }
+  if (count == 0) return fewest;
+  const auto windows = [&](double batch) { return static_cast<std::int64_t>(batch / static_cast<double>(context)); };
+  const double rule = design.batch_coefficient * std::exp(design.batch_exponent * ln_sum / count);
+  const std::int64_t most = std::min(windows(static_cast<double>(design.batch_max_tokens)),
+                                     windows(shortest / static_cast<double>(design.min_steps)));
+  return std::max(fewest, context * std::min(windows(rule + 0.5 * static_cast<double>(context)), most));
+}
 
 Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus) {
   Plan plan;
@@ -163,19 +204,24 @@ Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus) {
     if (!fresh) it->second = std::min(it->second, p.steps);
   }
   std::set<std::string> ids;
+  const double above = config.design.lr_transfer_above;
   for (const Point& point : points) {
     RunSpec spec = run_spec(config, point, corpus);
     const bool has_trunk = spec.schedule.kind == "trunk_cooldown";
-    const auto base = static_cast<double>(has_trunk ? shortest.at(shape_key(point.model)) : point.steps);
-    const double warmup = std::round(config.optimizer.warmup * base);
-    spec.optimizer.warmup_fraction = warmup / static_cast<double>(point.steps);
-    for (const double listed : config.design.learning_rates) {
-      spec.optimizer.lr = scaled_rate(config.design, listed, point.params);
+    bind_to_shortest(config, point, has_trunk ? shortest.at(shape_key(point.model)) : point.steps, spec);
+    const bool transfer = above > 0 && point.params > above;
+    for (const double listed : transfer ? std::vector<double>{0} : config.design.learning_rates) {
+      spec.optimizer.lr = transfer ? 0 : scaled_rate(config.design, listed, point.params);
       for (const std::int64_t seed : config.design.seeds) {
         spec.seed = seed;
-        if (ids.insert(run_id(spec)).second) plan.runs.push_back({spec, point.budget, point.epochs});
+        if (!ids.insert(run_id(spec)).second) continue;
+        (transfer ? plan.transfer : plan.runs).push_back({spec, point.budget, point.epochs});
       }
     }
+  }
+  if (plan.runs.empty()) {
+    fail_config("design.lr_transfer_above is {:g}, and every shape has more params: none is left to sweep; raise it",
+                above);
   }
   return plan;
 }

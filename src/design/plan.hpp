@@ -31,16 +31,31 @@ struct LeftOut {
 struct Plan {
   std::vector<PlannedRun>
       runs;  ///< by params, then tokens, then position of rate and seed in the config; ids are unique
+  /// Runs of shapes above lr_transfer_above, one for each point and seed, whose rate (0 here) comes from the law fitted
+  /// to the others once those are done.
+  std::vector<PlannedRun> transfer;
   std::vector<LeftOut> left_out;
   std::vector<std::string> notes;  ///< what the user should know: a budget whose optimum is not bracketed by its sizes
 };
 
-/// The runs of a study, as trained runs. Token budgets are whole optimizer steps (tokens = steps * batch_tokens). With
-/// a trunk_cooldown schedule the runs of a trunk (same shape, rate and seed) get warmup fractions that make
-/// warmup_steps equal: `warmup` times the steps of the shortest of them; other schedules have no trunk, and each run
-/// warms up on its own. Where corpus is null the hash is left empty and nothing is left out for its epochs. Errors
-/// (config): no run is left.
+/// The runs of a study, as trained runs; those that their results call for (design.lr_extend, lr_transfer_above,
+/// branch_checks) come later, from study/rounds.hpp. Token budgets are whole optimizer steps (tokens = steps *
+/// batch_tokens). With a trunk_cooldown schedule the runs of a trunk (same shape, rate and seed) get warmup fractions
+/// that make warmup_steps equal: `warmup` times the steps of the shortest of them; other schedules have no trunk, and
+/// each run warms up on its own. A half-life of beta2 is cut to beta2_half_life_max of the same shortest run. Where
+/// corpus is null the hash is left empty and nothing is left out for its epochs. Errors (config): no run is left; every
+/// shape is above lr_transfer_above.
 [[nodiscard]] Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus);
+
+/// Four significant digits, so that a last-bit difference of pow() between machines never changes a run's id.
+[[nodiscard]] double rounded_rate(double rate);
+
+/// Tokens of an optimizer step by the rule of design.batch_coefficient, for runs of these lengths that must share one:
+/// coefficient * (geometric mean of tokens)^batch_exponent in whole windows of `context`, at least batch_tokens, at
+/// most batch_max_tokens and what leaves the shortest of them min_steps steps. Lengths that batch_tokens cannot give
+/// min_steps steps are passed over. Without a coefficient: batch_tokens.
+[[nodiscard]] std::int64_t batch_tokens_for(const DesignConfig& design, std::int64_t context,
+                                            const std::vector<double>& tokens);
 
 /// Params expected to be optimal for a budget: optimum_coefficient * flops^optimum_exponent.
 [[nodiscard]] double expected_optimum(const DesignConfig& design, double flops);

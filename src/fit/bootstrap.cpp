@@ -12,35 +12,43 @@
 namespace scalelaw {
 namespace {
 
-Interval interval(const std::vector<double>& draws, double level, bool student, std::size_t units, std::size_t fitted) {
-  double tail = (1 - level) / 2;
-  if (student && units > fitted) {
-    const boost::math::students_t t(static_cast<double>(units - fitted));
-    tail = boost::math::cdf(boost::math::normal(), boost::math::quantile(t, tail));
-  }
-  return {quantile(draws, tail), quantile(draws, 1 - tail)};
+// The (R + 1) p-th of R draws in order: a value drawn as they were falls below it with probability p (Davison and
+// Hinkley 1997, Bootstrap Methods, sec. 5.2). The sample's own quantile lies further in, at 200 draws by a fifth of a
+// tail of 2.5 %.
+double draws_quantile(std::span<const double> sorted, double p) {
+  const auto r = static_cast<double>(sorted.size());
+  return sorted_quantile(sorted, std::clamp(p * (r + 1) - 1, 0.0, r - 1) / (r - 1));
 }
 
-// Noise of ln loss for the parametric bootstrap: that between seeds, or else a robust scale of the fit's residuals. A
+Interval interval(std::span<const double> sorted, double level, std::int64_t freedom) {
+  double tail = (1 - level) / 2;
+  if (freedom > 0) {
+    const boost::math::students_t t(static_cast<double>(freedom));
+    tail = boost::math::cdf(boost::math::normal(), boost::math::quantile(t, tail));
+  }
+  return {draws_quantile(sorted, tail), draws_quantile(sorted, 1 - tail)};
+}
+
+// Noise of ln loss where no seeds show it: a robust scale of the fit's residuals. A
 // fit whose residuals lie mostly in the linear part of Huber's function passes through about as many points as it has
 // parameters; their residuals of 0 say nothing of the noise and are left out of the median (Maronna, Martin and Yohai
 // 2006, Robust Statistics, sec. 4.4). Least squares spreads the parameters over all residuals instead.
-double noise_of_log_loss(const Problem& p, const std::vector<Observation>& points, const Solution& solution) {
-  if (const auto noise = replicate_noise(points)) return *noise;
+NoiseModel noise_of_residuals(const Problem& p, const Law& law) {
   std::vector<double> size;
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    const Law law{
-        .kind = p.law, .values = natural_values(p, solution.theta), .name = "", .source = "", .convention = {}};
+  for (std::size_t i = 0; i < p.size(); ++i) {
     size.push_back(std::abs(std::log(predict_loss(law, p.points[i]) / p.observed[i])));
   }
   constexpr double kNormal = 1.4826;  // standard deviation of normal values over their median size
   const std::size_t fitted = std::min(p.free.size(), size.size() - 1);
+  NoiseModel noise{.sd = 0, .at_loss = 1, .slope = 0, .freedom = static_cast<std::int64_t>(size.size() - fitted)};
   if (p.objective.kind == ObjectiveKind::log_huber) {
     std::ranges::sort(size);
-    return kNormal * quantile({size.begin() + static_cast<std::ptrdiff_t>(fitted), size.end()}, 0.5);
+    noise.sd = kNormal * quantile({size.begin() + static_cast<std::ptrdiff_t>(fitted), size.end()}, 0.5);
+  } else {
+    const auto n = static_cast<double>(size.size());
+    noise.sd = kNormal * quantile(size, 0.5) * std::sqrt(n / (n - static_cast<double>(fitted)));
   }
-  const auto n = static_cast<double>(size.size());
-  return kNormal * quantile(size, 0.5) * std::sqrt(n / (n - static_cast<double>(fitted)));
+  return noise;
 }
 
 Refit finished(const Problem& p, std::span<const double> weights, const Solution& s) {
@@ -94,7 +102,7 @@ std::vector<double> multiplicities(const std::vector<std::size_t>& units, const 
 }
 
 BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads, const std::vector<std::string>& names,
-                              std::size_t units, std::size_t fitted, const std::function<Refit(std::int64_t)>& refit) {
+                              std::int64_t freedom, const std::function<Refit(std::int64_t)>& refit) {
   BootstrapResult result;
   result.resample = options.resample;
   result.replicates = options.replicates;
@@ -113,24 +121,24 @@ BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads, cons
     result.draws.push_back(r.values);
   }
   if (result.draws.size() < 2) return result;
-  const bool student = options.resample == "parametric";
-  for (const auto& [name, draws] : values) {
+  for (auto& [name, draws] : values) {
     result.se[name] = standard_deviation(draws);
-    result.ci95[name] = interval(draws, 0.95, student, units, fitted);
-    result.ci80[name] = interval(draws, 0.80, student, units, fitted);
+    std::ranges::sort(draws);
+    result.ci95[name] = interval(draws, 0.95, freedom);
+    result.ci80[name] = interval(draws, 0.80, freedom);
   }
-  for (const auto& [name, draws] : derived) {
+  for (auto& [name, draws] : derived) {
     result.derived_se[name] = standard_deviation(draws);
-    result.derived_ci95[name] = interval(draws, 0.95, student, units, fitted);
-    result.derived_ci80[name] = interval(draws, 0.80, student, units, fitted);
+    std::ranges::sort(draws);
+    result.derived_ci95[name] = interval(draws, 0.95, freedom);
+    result.derived_ci80[name] = interval(draws, 0.80, freedom);
   }
   return result;
 }
 
 BootstrapResult bootstrap_parametric(const Problem& problem, const std::vector<Observation>& points,
-                                     const Solution& solution, const BootstrapOptions& options, int threads) {
-  const std::vector<std::size_t> units = resampling_units(points, options.resample);
-  const std::size_t count = *std::ranges::max_element(units) + 1;
+                                     const Solution& solution, const FitOptions& options) {
+  const BootstrapOptions& boot = options.bootstrap;
   const auto& names = law_info(problem.law).parameters;
   // A refit that does not converge from the full fit is tried once more with the continuation in delta.
   const auto converge = [&](const Problem& p, std::span<const double> weights) {
@@ -140,25 +148,30 @@ BootstrapResult bootstrap_parametric(const Problem& problem, const std::vector<O
     const bool better = cold.status == NewtonStatus::converged || warm.status == NewtonStatus::stalled;
     return finished(p, weights, better ? cold : warm);
   };
-  if (options.resample != "parametric") {
-    return run_bootstrap(options, threads, names, count, problem.free.size(), [&](std::int64_t i) {
-      std::vector<double> weights = multiplicities(units, {}, options.seed, i);
+  if (boot.resample != "parametric") {
+    const std::vector<std::size_t> units = resampling_units(points, boot.resample);
+    return run_bootstrap(boot, options.threads, names, 0, [&](std::int64_t i) {
+      std::vector<double> weights = multiplicities(units, {}, boot.seed, i);
       for (std::size_t k = 0; k < weights.size(); ++k) weights[k] *= problem.weights[k];
       weights.resize(problem.weights.size(), 0.0);
       return converge(problem, weights);
     });
   }
-  const double noise = noise_of_log_loss(problem, points, solution);
   const Law law{.kind = problem.law,
                 .values = natural_values(problem, solution.theta),
                 .name = "",
                 .source = "",
                 .convention = {}};
-  return run_bootstrap(options, threads, names, count, problem.free.size(), [&](std::int64_t i) {
-    Rng rng = make_rng(options.seed, "bootstrap", static_cast<std::uint64_t>(i));
+  // Seeds say nothing of the scatter of N*.
+  const bool seeds = options.noise && problem.law != LawKind::optimal;
+  const NoiseModel noise = seeds ? *options.noise : noise_of_residuals(problem, law);
+  return run_bootstrap(boot, options.threads, names, noise.freedom, [&](std::int64_t i) {
+    Rng rng = make_rng(boot.seed, "bootstrap", static_cast<std::uint64_t>(i));
     Problem drawn = problem;
     for (std::size_t k = 0; k < drawn.size(); ++k) {
-      drawn.observed[k] = predict_loss(law, drawn.points[k]) * std::exp(noise * standard_normal(rng));
+      const double mean = predict_loss(law, drawn.points[k]);
+      const double sd = seeds ? noise.at(mean) / std::sqrt(points[k].seeds) : noise.sd;
+      drawn.observed[k] = mean * std::exp(sd * standard_normal(rng));
       if (drawn.surface.loss.empty()) continue;
       drawn.surface.loss[k] = drawn.observed[k];
       drawn.surface.inverse_loss[k] = 1 / drawn.observed[k];

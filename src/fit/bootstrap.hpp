@@ -32,17 +32,17 @@ struct Refit {
                                                  std::int64_t replicate);
 
 /// Runs `refit` for each replicate and summarises. Intervals of runs and groups are percentiles. Those of the
-/// parametric bootstrap, which knows the noise only from m points and p parameters fitted, are percentiles at the
-/// levels Phi(-t) and Phi(t), t the quantile of Student's t with m - p degrees of freedom. docs/METHODS.md,
-/// "Intervals", has the measured coverage of each.
+/// parametric bootstrap, which knows the noise only with some degrees of freedom, are percentiles at the levels Phi(-t)
+/// and Phi(t), t the quantile of Student's t. docs/METHODS.md, "Intervals", has the measured coverage of each.
+/// @param freedom of the noise; 0 = plain percentiles
 [[nodiscard]] BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads,
-                                            const std::vector<std::string>& names, std::size_t units,
-                                            std::size_t fitted, const std::function<Refit(std::int64_t)>& refit);
+                                            const std::vector<std::string>& names, std::int64_t freedom,
+                                            const std::function<Refit(std::int64_t)>& refit);
 
-/// Bootstrap of a parametric fit, each refit started from the full fit and run to convergence.
+/// Bootstrap of a parametric fit, each refit started from the full fit and run to convergence. The noise of the
+/// parametric one is options.noise, or that of the fit's residuals.
 [[nodiscard]] BootstrapResult bootstrap_parametric(const Problem& problem, const std::vector<Observation>& points,
-                                                   const Solution& solution, const BootstrapOptions& options,
-                                                   int threads);
+                                                   const Solution& solution, const FitOptions& options);
 
 /// a and b, and for the law optimal the prefactors, of constants fitted to weighted points.
 [[nodiscard]] std::map<std::string, double> derived_quantities(const Problem& problem, std::span<const double> weights,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <tuple>
 
 #include <fmt/ranges.h>
 
@@ -12,6 +11,7 @@
 #include "fit/isoflop.hpp"
 #include "fit/jackknife.hpp"
 #include "fit/parallel.hpp"
+#include "fit/prepare.hpp"
 #include "fit/problem.hpp"
 #include "fit/profile.hpp"
 #include "fit/starts.hpp"
@@ -22,45 +22,6 @@ namespace {
 constexpr double kSameObjective = 1e-6;
 // Beyond this the scaled design is singular in double precision: a minimum along a line, not at a point.
 constexpr double kSingular = 1e14;
-
-std::vector<Observation> without_highest(std::vector<Observation> points, std::int64_t k) {
-  if (k < 0 || k > static_cast<std::int64_t>(points.size())) {
-    fail_config("--drop-highest {}: must be between 0 and the number of points, {}", k, points.size());
-  }
-  std::vector<std::size_t> order(points.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order,
-                           [&](std::size_t a, std::size_t b) { return points[a].loss_nats > points[b].loss_nats; });
-  std::vector<bool> drop(points.size(), false);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(k); ++i) drop[order[i]] = true;
-  std::vector<Observation> kept;
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    if (!drop[i]) kept.push_back(std::move(points[i]));
-  }
-  return kept;
-}
-
-// Points with their weights times the inverse variance of the residual, scaled to mean 1 over the points.
-std::vector<Observation> weighted(std::vector<Observation> points, const FitOptions& options) {
-  if (options.weights == "none") return points;
-  if (options.weights != "stderr") fail_config("--weights {}: must be none or stderr", options.weights);
-  const bool logs = options.method == "parametric" && options.objective.kind != ObjectiveKind::mse;
-  std::vector<double> precision;
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    const Observation& o = points[i];
-    if (!o.loss_stderr || !(*o.loss_stderr > 0) || !std::isfinite(*o.loss_stderr)) {
-      fail_data("{}: loss_stderr is {}; --weights stderr needs a positive one for every point",
-                o.run.empty() ? fmt::format("observation {}", i + 1) : fmt::format("run {}", o.run),
-                o.loss_stderr ? fmt::format("{}", *o.loss_stderr) : "missing");
-    }
-    // The standard error of ln loss is stderr / loss.
-    const double error = *o.loss_stderr / (logs ? o.loss_nats : 1.0);
-    precision.push_back(1 / (error * error));
-  }
-  const double scale = 1 / mean(precision);
-  for (std::size_t i = 0; i < points.size(); ++i) points[i].weight *= precision[i] * scale;
-  return points;
-}
 
 // What the law itself demands, joined with what the caller holds.
 std::map<std::string, double> fixed_parameters(const FitOptions& options) {
@@ -133,11 +94,6 @@ std::string message_of(const Problem& p, const Solution& s, double condition) {
 }
 
 FitResult fit_parametric(const std::vector<Observation>& points, const FitOptions& options) {
-  if (options.law == LawKind::kaplan_steps) {
-    fail_config(
-        "--law kaplan-steps: needs the optimizer steps of each run, which observations do not carry; this law predicts "
-        "but cannot be fitted, take kaplan or chinchilla");
-  }
   FitResult result;
   result.law = options.law;
   result.objective = options.objective;
@@ -202,7 +158,7 @@ FitResult fit_parametric(const std::vector<Observation>& points, const FitOption
     result.identifiability.merge(profile_exponents(points, problem, *best, fixed, result.identifiability));
   }
   if (options.bootstrap.replicates > 0 && finished(*best)) {
-    result.bootstrap = bootstrap_parametric(problem, points, *best, options.bootstrap, options.threads);
+    result.bootstrap = bootstrap_parametric(problem, points, *best, options);
   }
   return result;
 }
@@ -213,12 +169,18 @@ Interval range_of(const std::vector<Observation>& points, double Observation::*m
   return {(*low).*member, (*high).*member};
 }
 
+// The loss of a run that the fit has not seen; S_min of its steps is found together with the loss.
+double predict_held_out_run(const FitResult& result, const FitOptions& options, const Observation& o) {
+  if (result.fitted.kind != LawKind::kaplan_steps || !o.batch_tokens) return predict_loss(result.fitted, law_point(o));
+  LawPoint point = law_point(o);
+  if (!(point.steps > 0)) point.steps = o.tokens / *o.batch_tokens;
+  return predict_loss_at_batch(result.fitted, point, *o.batch_tokens, options.critical_batch);
+}
+
 Holdout predict_held_out(const FitResult& result, const std::vector<Observation>& below,
-                         const std::vector<Observation>& above, double limit) {
+                         const std::vector<Observation>& above, const FitOptions& options) {
   Holdout out;
-  out.above_flops = limit;
-  out.noise = replicate_noise(above);
-  if (!out.noise) out.noise = replicate_noise(below);
+  out.above_flops = *options.holdout_above;
   if (result.fitted.values.empty() || result.fitted.kind == LawKind::optimal) return out;
   std::vector<double> log_flops, log_loss;
   for (const Observation& o : below) {
@@ -226,14 +188,15 @@ Holdout predict_held_out(const FitResult& result, const std::vector<Observation>
     log_loss.push_back(std::log(o.loss_nats));
   }
   const Line baseline = fit_line(log_flops, log_loss);
-  double squares = 0, sum = 0, baseline_squares = 0;
+  double squares = 0, sum = 0, baseline_squares = 0, variance = 0;
   for (const Observation& o : above) {
-    const double predicted = predict_loss(result.fitted, law_point(o));
+    const double predicted = predict_held_out_run(result, options, o);
     const double error = std::log(predicted / o.loss_nats);
     const double plain = baseline.intercept + baseline.slope * std::log(o.flops) - std::log(o.loss_nats);
     squares += error * error;
     sum += error;
     baseline_squares += plain * plain;
+    if (result.noise) variance += std::pow(result.noise->at(o.loss_nats), 2) / o.seeds;
     out.points.push_back({o.params, o.tokens, o.flops, o.loss_nats, predicted});
   }
   const auto n = static_cast<double>(above.size());
@@ -241,6 +204,7 @@ Holdout predict_held_out(const FitResult& result, const std::vector<Observation>
   out.rms_log_error = std::sqrt(squares / n);
   out.mean_log_error = sum / n;
   out.baseline_rms_log_error = std::sqrt(baseline_squares / n);
+  if (result.noise) out.noise = std::sqrt(variance / n);
   return out;
 }
 
@@ -262,9 +226,12 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
     std::erase_if(points, [&](const Observation& o) { return o.flops > *options.holdout_above; });
     if (above.empty()) fail_config("--holdout-above {}: no run has more FLOPs", *options.holdout_above);
   }
+  FitOptions known = options;
+  if (!known.noise) known.noise = estimate_noise(all);
   FitResult result;
   if (options.method == "parametric") {
-    result = fit_parametric(points, options);
+    if (options.law == LawKind::kaplan_steps) points = with_minimum_steps(std::move(points), options.critical_batch);
+    result = fit_parametric(points, known);
   } else if (options.method == "isoflop" || options.method == "envelope") {
     (void)make_problem(points, LawKind::power_c, options.objective, {});  // refuses unusable points
     result = options.method == "isoflop" ? fit_isoflop(points, options) : fit_envelope(points, options);
@@ -283,6 +250,7 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
                                          [&](const std::vector<Observation>& some) { return fit(some, rest); });
   }
   result.weights = options.weights;
+  result.noise = known.noise;
   result.n = static_cast<std::int64_t>(points.size());
   result.dropped = options.drop_highest;
   result.convention = options.convention;
@@ -290,24 +258,8 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
   result.tokens_range = range_of(points, &Observation::tokens);
   result.flops_range = range_of(points, &Observation::flops);
   if (!result.fitted.values.empty()) result.fitted.source = fmt::format("fit to {} observations", result.n);
-  if (options.holdout_above) result.holdout = predict_held_out(result, points, above, *options.holdout_above);
+  if (options.holdout_above) result.holdout = predict_held_out(result, points, above, options);
   return result;
-}
-
-std::optional<double> replicate_noise(const std::vector<Observation>& points) {
-  std::map<std::tuple<double, double, double>, std::vector<double>> same;
-  for (const Observation& o : points) {
-    if (o.seed) same[{o.params, o.tokens, o.lr.value_or(0)}].push_back(std::log(o.loss_nats));
-  }
-  double squares = 0, freedom = 0;
-  for (const auto& [where, losses] : same) {
-    if (losses.size() < 2) continue;
-    const double sd = standard_deviation(losses);
-    squares += sd * sd * static_cast<double>(losses.size() - 1);
-    freedom += static_cast<double>(losses.size() - 1);
-  }
-  if (freedom < 3) return std::nullopt;
-  return std::sqrt(squares / freedom);
 }
 
 }  // namespace scalelaw

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/observation.hpp"
+#include "fit/noise.hpp"
 #include "law/laws.hpp"
 
 namespace scalelaw {
@@ -23,7 +24,7 @@ struct Objective {
 struct BootstrapOptions {
   std::int64_t replicates = 0;    ///< 0 = none
   std::string resample = "runs";  ///< runs | groups | parametric
-  std::uint64_t seed = 1;
+  std::uint64_t seed = 2;  ///< docs/METHODS.md, "Intervals", says why
 };
 
 struct FitOptions {
@@ -43,6 +44,8 @@ struct FitOptions {
   bool jackknife = false;              ///< leave out each budget in turn
   std::optional<double> holdout_above = std::nullopt;  ///< FLOPs: fit the runs up to it, predict the others
   BootstrapOptions bootstrap = {};
+  std::optional<NoiseModel> noise = std::nullopt;  ///< between seeds; none: estimated from replicates among the points
+  CriticalBatch critical_batch = {};               ///< kaplan-steps: turns steps into S_min
   int threads = 1;
 };
 
@@ -87,6 +90,8 @@ struct IsoflopBudget {
   double loss_nats = 0;
   /// loss = constant + linear x + curvature x^2, x = ln N; NaN where the curve is not a parabola
   double curvature = 0, linear = 0, constant = 0;
+  Interval sizes;     ///< least and largest N tried
+  double center = 0;  ///< geometric mean of the N tried
 };
 
 /// The fit repeated without each budget in turn (delete-a-group jackknife, Kott 2001).
@@ -112,7 +117,7 @@ struct Holdout {
   double rms_log_error = 0;           ///< root mean square of ln predicted - ln observed
   double mean_log_error = 0;          ///< its mean: bias
   double baseline_rms_log_error = 0;  ///< of a straight line in ln C through ln loss of the same points
-  std::optional<double> noise;        ///< sd of ln loss from seed replicates, where the data have any
+  std::optional<double> noise;        ///< sd of ln loss between seeds at these points, where it is known
   struct Point {
     double params = 0, tokens = 0, flops = 0, loss_nats = 0, predicted_nats = 0;
   };
@@ -136,6 +141,8 @@ struct FitResult {
   BootstrapResult bootstrap;
   Jackknife jackknife;
   std::vector<IsoflopBudget> budgets;  ///< method isoflop
+  std::vector<std::string> advice;     ///< method isoflop: where to put the sizes of a next study, a line each
+  std::optional<NoiseModel> noise;     ///< between seeds, where replicates show it
   Holdout holdout;
   Interval params_range, tokens_range, flops_range;  ///< of the observations used
   std::string message;                               ///< one line for people where the status is not converged
@@ -146,10 +153,6 @@ struct FitResult {
 /// Fits. Too few points, a stalled solver or a bound are statuses of the result; errors (data, config) are unusable
 /// input: an unknown fixed parameter, a law that the method cannot fit.
 [[nodiscard]] FitResult fit(const std::vector<Observation>& points, const FitOptions& options);
-
-/// Standard deviation of ln loss between runs that differ in nothing but their seed (same N, D and learning rate),
-/// pooled; none with fewer than 3 degrees of freedom.
-[[nodiscard]] std::optional<double> replicate_noise(const std::vector<Observation>& points);
 
 /// "scalelaw.fit/1" and back.
 [[nodiscard]] Json to_json(const FitResult& result);

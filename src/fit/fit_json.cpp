@@ -30,7 +30,7 @@ Json params_json(const Law& law) {
   return out;
 }
 
-Json bootstrap_json(const BootstrapResult& b) {
+Json bootstrap_json(const BootstrapResult& b, const std::vector<std::string>& parameters) {
   Json derived = Json::object();
   for (const auto& [name, se] : b.derived_se) {
     derived[name] = {{"se", finite_or_null(se)},
@@ -52,6 +52,7 @@ Json bootstrap_json(const BootstrapResult& b) {
           {"ci95", intervals(b.ci95)},
           {"ci80", intervals(b.ci80)},
           {"derived", derived},
+          {"parameters", parameters},  // of each draw
           {"draws", draws}};
 }
 
@@ -59,6 +60,7 @@ Json budgets_json(const std::vector<IsoflopBudget>& budgets) {
   Json out = Json::array();
   for (const IsoflopBudget& b : budgets) {
     Json item = {{"flops", b.flops}, {"points", b.points}, {"status", b.status}};
+    item["sizes"] = {{"low", b.sizes.low}, {"high", b.sizes.high}, {"center", b.center}};
     item["parabola"] = Json::array({finite_or_null(b.constant), finite_or_null(b.linear), finite_or_null(b.curvature)});
     if (b.status == "interior") {
       item["params"] = b.params;
@@ -171,6 +173,11 @@ std::vector<IsoflopBudget> budgets_from(const Json& json, const Reader& read) {
     b.flops = number_or_nan(item, "flops");
     b.points = read.integer(item, "points");
     b.status = read.text(item, "status");
+    if (item.contains("sizes")) {
+      const Json& sizes = item.at("sizes");
+      b.sizes = {number_or_nan(sizes, "low"), number_or_nan(sizes, "high")};
+      b.center = number_or_nan(sizes, "center");
+    }
     const Json& parabola = read.at(item, "parabola");
     if (parabola.size() != 3) read.fail("parabola", "does not have three numbers");
     b.constant = Reader::number(parabola[0]);
@@ -262,6 +269,14 @@ FitResult read_fit(const Json& value, const Reader& read) {
   if (value.contains("bootstrap")) r.bootstrap = bootstrap_from(value.at("bootstrap"), read);
   if (value.contains("jackknife")) r.jackknife = jackknife_from(value.at("jackknife"), read);
   if (value.contains("budgets")) r.budgets = budgets_from(value.at("budgets"), read);
+  if (value.contains("advice")) r.advice = value.at("advice").get<std::vector<std::string>>();
+  if (value.contains("noise")) {
+    const Json& noise = value.at("noise");
+    r.noise = NoiseModel{.sd = number_or_nan(noise, "sd"),
+                         .at_loss = number_or_nan(noise, "at_loss"),
+                         .slope = number_or_nan(noise, "slope"),
+                         .freedom = read.integer(noise, "freedom")};
+  }
   if (value.contains("holdout")) r.holdout = holdout_from(value.at("holdout"), read);
   if (value.contains("range")) {
     const Json& range = value.at("range");
@@ -315,9 +330,14 @@ Json to_json(const FitResult& r) {
       out["identifiability"][name] = {{"profile_ci95", pair_of(i.profile_ci95)}, {"identified", i.identified}};
     }
   }
-  if (r.bootstrap.replicates > 0) out["bootstrap"] = bootstrap_json(r.bootstrap);
+  if (r.bootstrap.replicates > 0) out["bootstrap"] = bootstrap_json(r.bootstrap, law_info(r.law).parameters);
   if (!r.jackknife.budgets.empty()) out["jackknife"] = jackknife_json(r.jackknife);
   if (!r.budgets.empty()) out["budgets"] = budgets_json(r.budgets);
+  if (!r.advice.empty()) out["advice"] = r.advice;
+  if (r.noise) {
+    out["noise"] = {
+        {"sd", r.noise->sd}, {"at_loss", r.noise->at_loss}, {"slope", r.noise->slope}, {"freedom", r.noise->freedom}};
+  }
   if (r.holdout.above_flops > 0) out["holdout"] = holdout_json(r.holdout);
   out["range"] = {
       {"params", pair_of(r.params_range)}, {"tokens", pair_of(r.tokens_range)}, {"flops", pair_of(r.flops_range)}};

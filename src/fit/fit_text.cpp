@@ -57,6 +57,7 @@ std::string budgets_text(const FitResult& r) {
     }
     text += text_table({"budget", "points", "minimum", "N*", "D*", "loss"}, rows);
   }
+  for (const std::string& line : r.advice) text += fmt::format("advice: {}\n", line);
   return text;
 }
 
@@ -119,6 +120,11 @@ std::string describe(const FitResult& r) {
   if (r.bootstrap.replicates > 0) {
     text += fmt::format("bootstrap: {} replicates by {}, {} failed, {} at a bound, seed {}\n", r.bootstrap.replicates,
                         r.bootstrap.resample, r.bootstrap.failed, r.bootstrap.at_bound, r.bootstrap.seed);
+  }
+  if (r.noise) {
+    text += fmt::format("seeds: sd of ln loss {:.4f} at loss {:.3f}{}, {} degrees of freedom\n", r.noise->sd,
+                        r.noise->at_loss, r.noise->slope != 0 ? fmt::format(", as loss^{:.2f}", r.noise->slope) : "",
+                        r.noise->freedom);
   }
   text += budgets_text(r) + jackknife_text(r) + holdout_text(r);
   return text;

@@ -9,6 +9,7 @@
 
 #include "core/stats.hpp"
 #include "fit/makima.hpp"
+#include "fit/recentre.hpp"
 
 namespace scalelaw {
 namespace {
@@ -97,6 +98,10 @@ IsoflopBudget fit_budget(const std::vector<Observation>& points, const std::vect
   budget.flops = flops;
   const BudgetPoints p = points_of(points, members, weights);
   budget.points = std::ssize(p.loss);
+  if (!p.loss.empty()) {
+    budget.sizes = {std::exp(p.log_params.front()), std::exp(p.log_params.back())};
+    budget.center = std::exp(mean(p.log_params));
+  }
   const BudgetPoints merged = merge_sizes(p);
   if (merged.loss.size() < (makima ? 4 : 3)) {
     budget.status = "too_few_points";
@@ -238,6 +243,7 @@ FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& 
   const auto interior = std::ranges::count(result.budgets, std::string("interior"), &IsoflopBudget::status);
   const Refit laws = isoflop_laws(result.budgets);
   set_laws(laws, options, result);
+  result.advice = recentring_advice(result);
   result.convergence.starts = result.convergence.starts_at_best = 1;
   if (interior >= 3) {
     result.convergence.status = "converged";
@@ -249,12 +255,11 @@ FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& 
   }
   if (laws.status == RefitStatus::ok && options.bootstrap.replicates > 0) {
     const std::vector<std::size_t> units = resampling_units(points, options.bootstrap.resample);
-    const std::size_t count = *std::ranges::max_element(units) + 1;
     // Runs are drawn within their budget; groups may span budgets and are drawn as a whole.
     const std::vector<std::size_t> strata =
         options.bootstrap.resample == "runs" ? budgets.of_point : std::vector<std::size_t>{};
     result.bootstrap = run_bootstrap(
-        options.bootstrap, options.threads, law_info(LawKind::optimal).parameters, count, 2, [&](std::int64_t i) {
+        options.bootstrap, options.threads, law_info(LawKind::optimal).parameters, 0, [&](std::int64_t i) {
           std::vector<double> drawn = multiplicities(units, strata, options.bootstrap.seed, i);
           for (std::size_t k = 0; k < drawn.size(); ++k) drawn[k] *= weights[k];
           return isoflop_laws(fit_budgets(points, budgets, drawn, makima));
@@ -280,9 +285,8 @@ FitResult fit_envelope(const std::vector<Observation>& points, const FitOptions&
   }
   if (laws.status == RefitStatus::ok && options.bootstrap.replicates > 0) {
     const std::vector<std::size_t> units = resampling_units(points, options.bootstrap.resample);
-    const std::size_t count = *std::ranges::max_element(units) + 1;
     result.bootstrap = run_bootstrap(
-        options.bootstrap, options.threads, law_info(LawKind::optimal).parameters, count, 2, [&](std::int64_t i) {
+        options.bootstrap, options.threads, law_info(LawKind::optimal).parameters, 0, [&](std::int64_t i) {
           const std::vector<double> drawn = multiplicities(units, {}, options.bootstrap.seed, i);
           return envelope_laws(points, envelope_of(points, drawn));
         });

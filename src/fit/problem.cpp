@@ -53,7 +53,7 @@ void set_fixed(Problem& p, const std::map<std::string, double>& fixed) {
 }
 
 void set_surface(Problem& p) {
-  const std::size_t n = p.size(), padded = (n + 3) / 4 * 4;
+  const std::size_t n = p.size(), padded = surface_padded(n);
   double x = 0, y = 0;
   for (const LawPoint& point : p.points) {
     x += std::log(point.params) / static_cast<double>(n);
@@ -236,7 +236,7 @@ Problem make_problem(const std::vector<Observation>& observations, LawKind law, 
     p.weights.push_back(o.weight);
   }
   if (p.observed.empty()) return p;
-  p.weights.resize((p.size() + 3) / 4 * 4, 0.0);
+  p.weights.resize(surface_padded(p.size()), 0.0);
   if (fast(p)) set_surface(p);
   set_bounds(p);
   return p;

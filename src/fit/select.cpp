@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "core/format.hpp"
@@ -53,6 +54,7 @@ Sweep make_sweep(const std::vector<const RunRecord*>& records, const Convention&
   return sweep;
 }
 
+/// Sets best rate, loss and status from the points. @return index of the lowest point
 std::size_t tune(LrSweep& sweep) {
   const auto& points = sweep.points;
   const auto best =
@@ -74,6 +76,46 @@ std::size_t tune(LrSweep& sweep) {
   return best;
 }
 
+/// Seeds that were run at every rate of the sweep.
+std::set<std::int64_t> common_seeds(const Sweep& sweep) {
+  std::set<std::int64_t> common;
+  for (std::size_t i = 0; i < sweep.runs.size(); ++i) {
+    std::set<std::int64_t> here;
+    for (const RunRecord* r : sweep.runs[i]) {
+      if (i == 0 || common.contains(r->spec.seed)) here.insert(r->spec.seed);
+    }
+    common = std::move(here);
+  }
+  return common;
+}
+
+/// Standard error of a statistic from its values with one seed left out each (Efron and Tibshirani 1993, eq. 11.5).
+double jackknife_stderr(const std::vector<double>& values) {
+  const auto n = static_cast<double>(values.size());
+  return standard_deviation(values) * (n - 1) / std::sqrt(n);
+}
+
+void add_uncertainty(Sweep& sweep) {
+  const std::set<std::int64_t> seeds = common_seeds(sweep);
+  if (seeds.size() < 2) return;
+  std::vector<double> ln_lr, loss;
+  for (const std::int64_t left_out : seeds) {
+    LrSweep part;
+    for (const auto& runs : sweep.runs) {
+      std::vector<double> losses;
+      for (const RunRecord* r : runs) {
+        if (r->spec.seed != left_out && seeds.contains(r->spec.seed)) losses.push_back(*r->loss.nats);
+      }
+      part.points.push_back({runs.front()->spec.optimizer.lr, mean(losses), std::ssize(losses)});
+    }
+    tune(part);
+    ln_lr.push_back(std::log(part.best_lr));
+    loss.push_back(part.best_loss_nats);
+  }
+  sweep.result.ln_lr_stderr = jackknife_stderr(ln_lr);
+  sweep.result.loss_stderr = jackknife_stderr(loss);
+}
+
 Observation tuned_observation(const LrSweep& sweep, const std::vector<const RunRecord*>& best_runs,
                               const Convention& convention) {
   const RunRecord& lowest = **std::ranges::min_element(best_runs, {}, [](const RunRecord* r) { return *r->loss.nats; });
@@ -84,6 +126,7 @@ Observation tuned_observation(const LrSweep& sweep, const std::vector<const RunR
     std::vector<double> losses;
     for (const RunRecord* r : best_runs) losses.push_back(*r->loss.nats);
     o.loss_stderr = standard_deviation(losses) / std::sqrt(static_cast<double>(losses.size()));
+    o.seeds = static_cast<double>(losses.size());
     o.seed.reset();
   }
   return o;
@@ -91,28 +134,61 @@ Observation tuned_observation(const LrSweep& sweep, const std::vector<const RunR
 
 }  // namespace
 
+std::string describe_point(const LrSweep& sweep) {
+  return fmt::format("{} at {} tokens", sweep.shape, short_count(sweep.tokens));
+}
+
+Json to_json(const LrSweep& s) {
+  Json points = Json::array();
+  for (const LrSweep::Point& p : s.points) points.push_back({{"lr", p.lr}, {"loss", p.loss_nats}, {"seeds", p.seeds}});
+  const auto or_null = [](const std::optional<double>& x) { return x ? finite_or_null(*x) : Json(); };
+  return {{"shape", s.shape},
+          {"params", s.params},
+          {"tokens", s.tokens},
+          {"status", s.status},
+          {"best_lr", s.best_lr},
+          {"best_loss", s.best_loss_nats},
+          {"ln_lr_stderr", or_null(s.ln_lr_stderr)},
+          {"loss_stderr", or_null(s.loss_stderr)},
+          {"diverged_lr", s.diverged_lr > 0 ? Json(s.diverged_lr) : Json()},
+          {"points", points}};
+}
+
 Selection select_observations(const std::vector<RunRecord>& records, const SelectionOptions& options) {
   Selection out;
+  out.branching = find_branching_check(records);
   std::map<SweepKey, std::vector<const RunRecord*>> groups;
+  std::map<SweepKey, std::set<double>> diverged;
+  const auto key_of = [&](const RunRecord& r, std::int64_t tokens) -> SweepKey {
+    return {params_of(r, options.convention), canonical_json(to_json_fields(r.spec.model)), tokens,
+            r.spec.data.unique_tokens};
+  };
   for (const RunRecord& r : records) {
-    if (r.outcome.status != "completed" || !r.loss.nats) {
+    if (r.outcome.status == "diverged")
+      diverged[key_of(r, run_steps(r.spec) * r.spec.data.batch_tokens)].insert(r.spec.optimizer.lr);
+    if (out.branching.scratch_ids.contains(r.id)) {
+      out.excluded.push_back({r.id, "trained from scratch to check branching, no part of a sweep"});
+    } else if (r.outcome.status != "completed" || !r.loss.nats) {
       const std::string why = r.outcome.message.empty() ? "" : ": " + r.outcome.message;
       out.excluded.push_back({r.id, fmt::format("{} at step {}{}", r.outcome.status, r.outcome.step, why)});
     } else if (run_steps(r.spec) < options.min_steps) {
       out.excluded.push_back(
           {r.id, fmt::format("{} optimizer steps, fewer than {}", run_steps(r.spec), options.min_steps)});
     } else {
-      const std::string model = canonical_json(to_json_fields(r.spec.model));
-      groups[{params_of(r, options.convention), model, r.tokens, r.spec.data.unique_tokens}].push_back(&r);
+      groups[key_of(r, r.tokens)].push_back(&r);
     }
   }
   for (const auto& [key, members] : groups) {
     Sweep sweep = make_sweep(members, options.convention);
     const std::size_t best = tune(sweep.result);
-    const bool edge = sweep.result.status == "edge_low" || sweep.result.status == "edge_high";
-    if (edge && !options.keep_edge) {
+    add_uncertainty(sweep);
+    for (const double lr : diverged[key]) {  // rising
+      const bool completed = std::ranges::count(sweep.result.points, lr, &LrSweep::Point::lr) > 0;
+      if (lr > sweep.result.best_lr && !completed && sweep.result.diverged_lr == 0) sweep.result.diverged_lr = lr;
+    }
+    if (sweep.result.on_edge() && !options.keep_edge) {
       out.excluded.push_back(
-          {fmt::format("{} at {} tokens", sweep.result.shape, short_count(sweep.result.tokens)),
+          {describe_point(sweep.result),
            fmt::format("the best learning rate, {}, is the {} of the sweep; extend it",
                        exact_number(sweep.result.best_lr), sweep.result.status == "edge_low" ? "lowest" : "highest")});
     } else {

@@ -1,9 +1,11 @@
 #pragma once
 // From records to the observations a fit may use: the tuned loss per (shape, D).
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/observation.hpp"
+#include "fit/branching.hpp"
 
 namespace scalelaw {
 
@@ -22,6 +24,12 @@ struct LrSweep {
   double best_lr = 0;         ///< vertex of a parabola in ln lr through the best point and its neighbours
   double best_loss_nats = 0;  ///< loss at that vertex
   std::string status;         ///< "interior" | "edge_low" | "edge_high" | "single" | "not_convex"
+  /// Standard errors over seeds of ln best_lr and of best_loss_nats: jackknife over the seeds that were run at every
+  /// rate; none with fewer than two of them.
+  std::optional<double> ln_lr_stderr, loss_stderr;
+  double diverged_lr = 0;  ///< lowest rate above best_lr at which every seed diverged; 0 = none
+
+  [[nodiscard]] bool on_edge() const { return status == "edge_low" || status == "edge_high"; }
 };
 
 struct Exclusion {
@@ -33,6 +41,7 @@ struct Selection {
   std::vector<Observation> observations;  ///< one per (shape, D): tuned over lr, averaged over seeds
   std::vector<LrSweep> sweeps;
   std::vector<Exclusion> excluded;
+  BranchingCheck branching;  ///< from-scratch runs, which are no part of the sweeps
 };
 
 struct SelectionOptions {
@@ -41,7 +50,12 @@ struct SelectionOptions {
   bool keep_edge = true;         ///< keep points whose best lr lies on the edge of the sweep (flagged in the sweep)
 };
 
+/// "d32 L2 at 512k tokens"
+[[nodiscard]] std::string describe_point(const LrSweep& sweep);
+[[nodiscard]] Json to_json(const LrSweep& sweep);
+
 /// Groups completed records by (shape, tokens), interpolates the best learning rate, and names everything left out.
+/// From-scratch runs that check branching (find_branching_check) take no part.
 [[nodiscard]] Selection select_observations(const std::vector<RunRecord>& records, const SelectionOptions& options);
 
 }  // namespace scalelaw

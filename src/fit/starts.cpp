@@ -9,6 +9,7 @@ namespace scalelaw {
 namespace {
 
 constexpr std::size_t kStarts = 6;
+constexpr std::size_t kStartsWithDecays = 12;  // R_D and R_N have several minima on real data
 
 /// A term c * f of a law that is linear in its amplitude c, at one value of the exponent, divided by the target.
 struct Column {
@@ -93,17 +94,17 @@ struct Cell {
   StartValues values;
 };
 
-// The best cells, none a neighbour of a better one.
-std::vector<StartValues> best_cells(std::vector<Cell> cells) {
+// The best cells, none a neighbour of a better one: nearer than `apart` in both directions.
+std::vector<StartValues> best_cells(std::vector<Cell> cells, std::size_t count, int apart) {
   std::erase_if(cells, [](const Cell& c) { return !std::isfinite(c.value); });
   std::ranges::stable_sort(cells, {}, &Cell::value);
   std::vector<const Cell*> taken;
   for (const Cell& c : cells) {
     const bool near = std::ranges::any_of(taken, [&](const Cell* t) {
-      return t->layer == c.layer && std::abs(t->i - c.i) < 3 && std::abs(t->j - c.j) < 3;
+      return t->layer == c.layer && std::abs(t->i - c.i) < apart && std::abs(t->j - c.j) < apart;
     });
     if (!near) taken.push_back(&c);
-    if (taken.size() == kStarts) break;
+    if (taken.size() == count) break;
   }
   std::vector<StartValues> starts;
   for (const Cell* c : taken) starts.push_back(c->values);
@@ -163,23 +164,43 @@ std::vector<Cell> scan_chinchilla(const Problem& p) {
   return cells;
 }
 
-// Layers: a few sizes of R_D and R_N, first with repetition in D alone (which parameters the data can feed depends on
-// the constants sought), then with it in N for the constants of each cell's best.
+// The objective itself at values of all parameters.
+double objective_at(const Problem& p, const StartValues& values) {
+  const Vector theta = start_from(p, values);
+  const bool huber = p.objective.kind == ObjectiveKind::log_huber;
+  LocalModel at;
+  evaluate(p, p.weights, huber ? p.objective.delta : std::numeric_limits<double>::infinity(), false,
+           std::span(theta.data(), p.free.size()), at);
+  return at.value;
+}
+
+// Which parameters the data can feed depends on the constants sought, so the linear problem knows repetition in D
+// alone: for each R_D its few best cells, and with their constants the objective at each R_N.
 std::vector<Cell> scan_data_constrained(const Problem& p) {
+  constexpr std::size_t kPerDecay = 3;
+  std::vector<double> octaves;
+  for (double r = 0.5; r < 600; r *= 2) octaves.push_back(r);
+  const std::vector<double> r_ds = p.fixed[5] ? std::vector{p.values[5]} : octaves;
+  const std::vector<double> r_ns = p.fixed[6] ? std::vector{p.values[6]} : octaves;
   std::vector<Cell> cells;
-  int layer = 0;
-  const std::vector<double> decays = {2, 6, 18, 54};
-  for (const double r_d : p.fixed[5] ? std::vector{p.values[5]} : decays) {
+  for (std::size_t i = 0; i < r_ds.size(); ++i) {
     std::vector<double> tokens;
     for (const LawPoint& point : p.points) {
       const double unique = point.unique_tokens > 0 ? std::min(point.unique_tokens, point.tokens) : point.tokens;
-      tokens.push_back(unique * (1 - r_d * std::expm1(-(point.tokens / unique - 1) / r_d)));
+      tokens.push_back(unique * (1 - r_ds[i] * std::expm1(-(point.tokens / unique - 1) / r_ds[i])));
     }
-    for (const double r_n : p.fixed[6] ? std::vector{p.values[6]} : decays) {
-      scan_surface(p, values_of(p, &LawPoint::params), tokens, layer++, cells,
-                   [&](const std::vector<double>& c, double alpha, double beta) {
-                     return StartValues{c[0], c[1], c[2], alpha, beta, r_d, r_n};
-                   });
+    std::vector<Cell> flat;
+    scan_surface(p, values_of(p, &LawPoint::params), tokens, 0, flat,
+                 [&](const std::vector<double>& c, double alpha, double beta) {
+                   return StartValues{c[0], c[1], c[2], alpha, beta, r_ds[i], 1};
+                 });
+    int layer = 0;
+    for (StartValues values : best_cells(std::move(flat), kPerDecay, 3)) {
+      for (std::size_t j = 0; j < r_ns.size(); ++j) {
+        values[6] = r_ns[j];
+        cells.push_back({objective_at(p, values), static_cast<int>(i), static_cast<int>(j), layer, values});
+      }
+      ++layer;
     }
   }
   return cells;
@@ -308,7 +329,10 @@ std::vector<Cell> scan(const Problem& p) {
 
 }  // namespace
 
-std::vector<StartValues> projection_starts(const Problem& problem) { return best_cells(scan(problem)); }
+std::vector<StartValues> projection_starts(const Problem& problem) {
+  if (problem.law == LawKind::data_constrained) return best_cells(scan(problem), kStartsWithDecays, 2);
+  return best_cells(scan(problem), kStarts, 3);
+}
 
 std::vector<StartValues> hoffmann_grid_starts(const Problem& problem) {
   if (problem.law != LawKind::chinchilla) {

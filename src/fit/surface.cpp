@@ -8,13 +8,20 @@
 namespace scalelaw {
 namespace {
 
-SCALELAW_INLINE Double4 load4(const double* p) {
-  Double4 v;
+template <int kLanes>
+SCALELAW_INLINE typename Lanes<kLanes>::Real load(const double* p) {
+  typename Lanes<kLanes>::Real v;
   std::memcpy(&v, p, sizeof v);
   return v;
 }
-SCALELAW_INLINE void store4(double* p, Double4 v) { std::memcpy(p, &v, sizeof v); }
-SCALELAW_INLINE double total(Double4 v) { return (v[0] + v[2]) + (v[1] + v[3]); }
+/// Halves are added until one number is left.
+template <int kLanes>
+SCALELAW_INLINE double total(typename Lanes<kLanes>::Real v) {
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int k = 0; k < half; ++k) v[k] += v[k + half];
+  }
+  return v[0];
+}
 
 // With q_k the three terms (divided by their sum for log residuals) and U the map from theta to the terms' logarithms,
 // d r / d theta = U' q =: g and d2 r = U' diag(q) U - [log] g g'. So the Hessian of sum w rho(r) is
@@ -22,48 +29,48 @@ SCALELAW_INLINE double total(Double4 v) { return (v[0] + v[2]) + (v[1] + v[3]); 
 // comes from d2 r and leaves Gauss-Newton.
 // The observed loss comes as its inverse for log residuals, so that a point costs two divisions.
 // The sums of products of g are taken as moments of (q0, q1, q2) with powers of x and y.
-template <bool kLog>
+template <int kLanes, bool kLog>
 SCALELAW_INLINE void sums(const double* x, const double* y, const double* observed_or_inverse, const double* weight,
                           std::size_t n, const SurfaceTheta& theta, double delta, double curvature, SurfaceSums& out) {
-  const Double4 e = broadcast4(theta[0]), zero = broadcast4(0);
-  const Double4 q0_term = exp4(e);
-  const Double4 upper = broadcast4(delta), lower = broadcast4(-delta);
-  Double4 value = zero, g0 = zero, g1 = zero, g2 = zero, g3 = zero, g4 = zero;
-  Double4 h00 = zero, h01 = zero, h02 = zero, h03 = zero, h04 = zero, h11 = zero, h12 = zero, h13 = zero, h14 = zero;
-  Double4 h22 = zero, h23 = zero, h24 = zero, h33 = zero, h34 = zero, h44 = zero;
-  for (std::size_t i = 0; i < n; i += 4) {
-    const Double4 xi = load4(x + i), yi = load4(y + i), w = load4(weight + i),
-                  observed = load4(observed_or_inverse + i);
-    Double4 q1 = exp4(theta[1] - theta[3] * xi), q2 = exp4(theta[2] - theta[4] * yi);
-    const Double4 predicted = q0_term + (q1 + q2);
-    Double4 q0 = q0_term, psi, first;
+  using Real = typename Lanes<kLanes>::Real;
+  const Real zero = {}, bound = broadcast<kLanes>(delta);
+  const Real q0_term = exp_of<kLanes>(broadcast<kLanes>(theta[0]));
+  Real value = zero, g0 = zero, g1 = zero, g2 = zero, g3 = zero, g4 = zero;
+  Real h00 = zero, h01 = zero, h02 = zero, h03 = zero, h04 = zero, h11 = zero, h12 = zero, h13 = zero, h14 = zero;
+  Real h22 = zero, h23 = zero, h24 = zero, h33 = zero, h34 = zero, h44 = zero;
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const Real xi = load<kLanes>(x + i), yi = load<kLanes>(y + i), w = load<kLanes>(weight + i),
+               observed = load<kLanes>(observed_or_inverse + i);
+    Real q1 = exp_of<kLanes>(theta[1] - theta[3] * xi), q2 = exp_of<kLanes>(theta[2] - theta[4] * yi);
+    const Real predicted = q0_term + (q1 + q2);
+    Real q0 = q0_term, psi, first;
     if constexpr (kLog) {
-      const Double4 inverse = 1.0 / predicted;
+      const Real inverse = 1.0 / predicted;
       q0 *= inverse;
       q1 *= inverse;
       q2 *= inverse;
-      const Double4 r = log4(predicted * observed);
-      const Double4 clipped = select4(r > upper, upper, select4(r < lower, lower, r));
+      const Real r = log_of<kLanes>(predicted * observed);
+      const Real clipped = clamped<kLanes>(r, -delta, delta);
       psi = w * clipped;
       value += psi * (r - 0.5 * clipped);
-      const Double4 curved = select4(abs4(r) <= upper, w, zero);
+      const Real curved = magnitude<kLanes>(r) <= bound ? w : zero;
       first = curved - curvature * psi;
     } else {
-      const Double4 r = predicted - observed;
+      const Real r = predicted - observed;
       psi = w * r;
       value += 0.5 * psi * r;
       first = w;
     }
-    const Double4 a = -xi, b = -yi;
-    const Double4 s0 = psi * q0, s1 = psi * q1, s2 = psi * q2;
+    const Real a = -xi, b = -yi;
+    const Real s0 = psi * q0, s1 = psi * q1, s2 = psi * q2;
     g0 += s0;
     g1 += s1;
     g2 += s2;
     g3 += s1 * a;
     g4 += s2 * b;
-    const Double4 f0 = first * q0, f1 = first * q1, f2 = first * q2;
-    const Double4 c0 = curvature * s0, c1 = curvature * s1, c2 = curvature * s2;
-    const Double4 m01 = f0 * q1, m02 = f0 * q2, m12 = f1 * q2, m11 = f1 * q1 + c1, m22 = f2 * q2 + c2;
+    const Real f0 = first * q0, f1 = first * q1, f2 = first * q2;
+    const Real c0 = curvature * s0, c1 = curvature * s1, c2 = curvature * s2;
+    const Real m01 = f0 * q1, m02 = f0 * q2, m12 = f1 * q2, m11 = f1 * q1 + c1, m22 = f2 * q2 + c2;
     h00 += f0 * q0 + c0;
     h01 += m01;
     h02 += m02;
@@ -80,86 +87,92 @@ SCALELAW_INLINE void sums(const double* x, const double* y, const double* observ
     h34 += m12 * (a * b);
     h44 += m22 * (b * b);
   }
-  out.value = total(value);
-  out.gradient = {total(g0), total(g1), total(g2), total(g3), total(g4)};
-  const std::array<double, 15> h = {total(h00), total(h01), total(h02), total(h03), total(h04),
-                                    total(h11), total(h12), total(h13), total(h14), total(h22),
-                                    total(h23), total(h24), total(h33), total(h34), total(h44)};
+  out.value = total<kLanes>(value);
+  out.gradient = {total<kLanes>(g0), total<kLanes>(g1), total<kLanes>(g2), total<kLanes>(g3), total<kLanes>(g4)};
+  const std::array<double, 15> h = {total<kLanes>(h00), total<kLanes>(h01), total<kLanes>(h02), total<kLanes>(h03),
+                                    total<kLanes>(h04), total<kLanes>(h11), total<kLanes>(h12), total<kLanes>(h13),
+                                    total<kLanes>(h14), total<kLanes>(h22), total<kLanes>(h23), total<kLanes>(h24),
+                                    total<kLanes>(h33), total<kLanes>(h34), total<kLanes>(h44)};
   std::size_t next = 0;
   for (std::size_t i = 0; i < 5; ++i) {
     for (std::size_t j = i; j < 5; ++j) out.hessian[i][j] = out.hessian[j][i] = h[next++];
   }
 }
 
-using Sums = void (*)(const double*, const double*, const double*, const double*, std::size_t, const SurfaceTheta&,
-                      bool, double, double, SurfaceSums&);
-
-SCALELAW_INLINE void both(const double* x, const double* y, const double* observed_or_inverse, const double* weight,
-                          std::size_t n, const SurfaceTheta& theta, bool log_residuals, double delta, double curvature,
-                          SurfaceSums& out) {
+template <int kLanes>
+SCALELAW_INLINE void sums_of(const double* x, const double* y, const double* observed_or_inverse, const double* weight,
+                             std::size_t n, const SurfaceTheta& theta, bool log_residuals, double delta,
+                             double curvature, SurfaceSums& out) {
   if (log_residuals) {
-    sums<true>(x, y, observed_or_inverse, weight, n, theta, delta, curvature, out);
+    sums<kLanes, true>(x, y, observed_or_inverse, weight, n, theta, delta, curvature, out);
   } else {
-    sums<false>(x, y, observed_or_inverse, weight, n, theta, delta, curvature, out);
+    sums<kLanes, false>(x, y, observed_or_inverse, weight, n, theta, delta, curvature, out);
+  }
+}
+template <int kLanes>
+SCALELAW_INLINE void exps(const double* x, double* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const auto v = exp_of<kLanes>(load<kLanes>(x + i));
+    std::memcpy(y + i, &v, sizeof v);
+  }
+}
+template <int kLanes>
+SCALELAW_INLINE void logs(const double* x, double* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; i += kLanes) {
+    const auto v = log_of<kLanes>(load<kLanes>(x + i));
+    std::memcpy(y + i, &v, sizeof v);
   }
 }
 
-SCALELAW_INLINE void exps(const double* x, double* y, std::size_t n) {
-  for (std::size_t i = 0; i < n; i += 4) store4(y + i, exp4(load4(x + i)));
-}
-SCALELAW_INLINE void logs(const double* x, double* y, std::size_t n) {
-  for (std::size_t i = 0; i < n; i += 4) store4(y + i, log4(load4(x + i)));
-}
+// One set of functions for an instruction set; `target` is an attribute, or empty for the compiler's own.
+#define SCALELAW_KERNEL(name, lanes, target)                                                                         \
+  target void sums_##name(const double* x, const double* y, const double* observed_or_inverse, const double* weight, \
+                          std::size_t n, const SurfaceTheta& theta, bool log_residuals, double delta,                \
+                          double curvature, SurfaceSums& out) {                                                      \
+    sums_of<lanes>(x, y, observed_or_inverse, weight, n, theta, log_residuals, delta, curvature, out);               \
+  }                                                                                                                  \
+  target void exp_##name(const double* x, double* y, std::size_t n) { exps<lanes>(x, y, n); }                        \
+  target void log_##name(const double* x, double* y, std::size_t n) { logs<lanes>(x, y, n); }
 
-using Map = void (*)(const double*, double*, std::size_t);
-
-struct Kernels {
-  Sums sums;
-  Map exp, log;
-};
-
-void sums_plain(const double* x, const double* y, const double* observed_or_inverse, const double* weight,
-                std::size_t n, const SurfaceTheta& theta, bool log_residuals, double delta, double curvature,
-                SurfaceSums& out) {
-  both(x, y, observed_or_inverse, weight, n, theta, log_residuals, delta, curvature, out);
-}
-void exp_plain(const double* x, double* y, std::size_t n) { exps(x, y, n); }
-void log_plain(const double* x, double* y, std::size_t n) { logs(x, y, n); }
-
+SCALELAW_KERNEL(plain, 4, )
 #if defined(__x86_64__)
-__attribute__((target("avx2,fma"))) void sums_avx2(const double* x, const double* y, const double* observed_or_inverse,
-                                                   const double* weight, std::size_t n, const SurfaceTheta& theta,
-                                                   bool log_residuals, double delta, double curvature,
-                                                   SurfaceSums& out) {
-  both(x, y, observed_or_inverse, weight, n, theta, log_residuals, delta, curvature, out);
-}
-__attribute__((target("avx2,fma"))) void exp_avx2(const double* x, double* y, std::size_t n) { exps(x, y, n); }
-__attribute__((target("avx2,fma"))) void log_avx2(const double* x, double* y, std::size_t n) { logs(x, y, n); }
+SCALELAW_KERNEL(avx2, 4, __attribute__((target("avx2,fma"))))
+SCALELAW_KERNEL(avx512, 8, __attribute__((target("avx512f,avx512dq,avx512vl,fma"))))
 #endif
 
-Kernels best_kernels() {
+std::vector<SurfaceKernel> kernels_here() {
+  std::vector<SurfaceKernel> found;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {sums_avx2, exp_avx2, log_avx2};
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    found.push_back({"avx512", sums_avx512, exp_avx512, log_avx512});
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    found.push_back({"avx2", sums_avx2, exp_avx2, log_avx2});
+  }
 #endif
-  return {sums_plain, exp_plain, log_plain};
-}
-
-const Kernels& kernels() {
-  static const Kernels chosen = best_kernels();
-  return chosen;
+  found.push_back({"plain", sums_plain, exp_plain, log_plain});
+  return found;
 }
 
 }  // namespace
 
-void surface_sums(const SurfacePoints& points, std::span<const double> weights, const SurfaceTheta& theta,
-                  bool log_residuals, double delta, bool second_order, SurfaceSums& out) {
-  SCALELAW_CHECK(weights.size() == points.padded() && weights.size() % 4 == 0, "{} weights", weights.size());
-  const auto& observed = log_residuals ? points.inverse_loss : points.loss;
-  kernels().sums(points.log_params.data(), points.log_tokens.data(), observed.data(), weights.data(), weights.size(),
-                 theta, log_residuals, delta, second_order ? 1.0 : 0.0, out);
+const std::vector<SurfaceKernel>& surface_kernels() {
+  static const std::vector<SurfaceKernel> found = kernels_here();
+  return found;
 }
 
-void vector_exp(std::span<const double> x, std::span<double> y) { kernels().exp(x.data(), y.data(), x.size()); }
-void vector_log(std::span<const double> x, std::span<double> y) { kernels().log(x.data(), y.data(), x.size()); }
+void surface_sums(const SurfacePoints& points, std::span<const double> weights, const SurfaceTheta& theta,
+                  bool log_residuals, double delta, bool second_order, SurfaceSums& out) {
+  surface_sums(surface_kernels().front(), points, weights, theta, log_residuals, delta, second_order, out);
+}
+
+void surface_sums(const SurfaceKernel& kernel, const SurfacePoints& points, std::span<const double> weights,
+                  const SurfaceTheta& theta, bool log_residuals, double delta, bool second_order, SurfaceSums& out) {
+  SCALELAW_CHECK(weights.size() == points.padded() && weights.size() % kSurfacePadding == 0, "{} weights",
+                 weights.size());
+  const auto& observed = log_residuals ? points.inverse_loss : points.loss;
+  kernel.sums(points.log_params.data(), points.log_tokens.data(), observed.data(), weights.data(), weights.size(),
+              theta, log_residuals, delta, second_order ? 1.0 : 0.0, out);
+}
 
 }  // namespace scalelaw

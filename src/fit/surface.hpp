@@ -7,7 +7,13 @@
 
 namespace scalelaw {
 
-/// Points as a structure of arrays, padded to a multiple of four with points of weight 0.
+/// Arrays of points are padded to a multiple of this with points of weight 0.
+constexpr std::size_t kSurfacePadding = 8;
+[[nodiscard]] constexpr std::size_t surface_padded(std::size_t n) {
+  return (n + kSurfacePadding - 1) / kSurfacePadding * kSurfacePadding;
+}
+
+/// Points as a structure of arrays, padded.
 struct SurfacePoints {
   std::vector<double> log_params;  ///< ln N minus its mean (or minus 0, see Problem)
   std::vector<double> log_tokens;
@@ -34,8 +40,19 @@ struct SurfaceSums {
 void surface_sums(const SurfacePoints& points, std::span<const double> weights, const SurfaceTheta& theta,
                   bool log_residuals, double delta, bool second_order, SurfaceSums& sums);
 
-/// The vectorised exp and log of this machine's kernel, for tests. Sizes multiples of four.
-void vector_exp(std::span<const double> x, std::span<double> y);
-void vector_log(std::span<const double> x, std::span<double> y);
+/// The functions compiled for one instruction set, 4 or 8 doubles to a vector.
+struct SurfaceKernel {
+  const char* name;  ///< avx512 | avx2 | plain
+  void (*sums)(const double* log_params, const double* log_tokens, const double* observed_or_inverse,
+               const double* weight, std::size_t n, const SurfaceTheta& theta, bool log_residuals, double delta,
+               double curvature, SurfaceSums& out);
+  void (*exp)(const double* x, double* y, std::size_t n);  ///< n a multiple of kSurfacePadding
+  void (*log)(const double* x, double* y, std::size_t n);
+};
+/// Those that this processor can run, the fastest, which surface_sums takes, first.
+[[nodiscard]] const std::vector<SurfaceKernel>& surface_kernels();
+/// surface_sums with a kernel of choice, for tests and timings.
+void surface_sums(const SurfaceKernel& kernel, const SurfacePoints& points, std::span<const double> weights,
+                  const SurfaceTheta& theta, bool log_residuals, double delta, bool second_order, SurfaceSums& sums);
 
 }  // namespace scalelaw

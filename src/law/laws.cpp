@@ -80,7 +80,11 @@ LawPoint law_point(const Scale& scale) {
 }
 
 LawPoint law_point(const Observation& o) {
-  return {.params = o.params, .tokens = o.tokens, .flops = o.flops, .unique_tokens = o.unique_tokens.value_or(0)};
+  return {.params = o.params,
+          .tokens = o.tokens,
+          .flops = o.flops,
+          .unique_tokens = o.unique_tokens.value_or(0),
+          .steps = o.steps.value_or(0)};
 }
 
 const LawInfo& law_info(LawKind kind) {

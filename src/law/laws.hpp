@@ -32,7 +32,7 @@ struct LawPoint {
 };
 /// The point (N, D) with C = 6 N D and nothing else known.
 [[nodiscard]] LawPoint law_point(const Scale& scale);
-/// What an observation tells a law.
+/// What an observation tells a law; its steps count as S_min (fit/prepare.hpp turns S into S_min).
 [[nodiscard]] LawPoint law_point(const Observation& observation);
 
 /// Names of a law and of its constants, in the order in which vectors hold them.
@@ -91,10 +91,18 @@ struct Optimum {
 /// D*.
 [[nodiscard]] Optimum compute_optimal(const Law& law, double flops, double unique_tokens);
 
-/// Critical batch B_crit(L) = coefficient / L^(1/alpha_b), tokens (Kaplan et al. 2020, eq. 5.3 and Table 5).
-[[nodiscard]] double critical_batch_tokens(double loss_nats, double coefficient_tokens = 2.1e8, double alpha_b = 0.21);
+/// Critical batch B_crit(L) = tokens / L^(1/alpha), tokens (Kaplan et al. 2020, eq. 5.3; the constants of Table 5).
+struct CriticalBatch {
+  double tokens = 2.1e8;
+  double alpha = 0.21;
+};
+[[nodiscard]] double critical_batch_tokens(double loss_nats, const CriticalBatch& critical = {});
 /// S_min = S / (1 + B_crit / B): steps that a batch far above the critical one would need (Kaplan et al. 2020,
 /// eq. 5.4).
 [[nodiscard]] double minimum_steps(double steps, double batch_tokens, double critical_batch_tokens);
+/// Loss of a law kaplan-steps after point.steps steps of batch_tokens: the L that solves L = (Nc/N)^alphaN +
+/// (Sc/S_min(L))^alphaS. The right side falls with L, so there is exactly one. NaN without steps.
+[[nodiscard]] double predict_loss_at_batch(const Law& law, const LawPoint& point, double batch_tokens,
+                                           const CriticalBatch& critical);
 
 }  // namespace scalelaw

@@ -8,8 +8,9 @@
 namespace scalelaw {
 namespace {
 
-FitOptions fit_options(const AnalysisOptions& options, const Convention& convention, const std::string& method,
+FitOptions fit_options(const Analysis& analysis, const Convention& convention, const std::string& method,
                        std::int64_t replicates) {
+  const AnalysisOptions& options = analysis.options;
   FitOptions out;
   out.law = options.law;
   out.method = method;
@@ -17,6 +18,7 @@ FitOptions fit_options(const AnalysisOptions& options, const Convention& convent
   out.convention = convention;
   out.drop_highest = options.drop_highest;
   out.bootstrap = {.replicates = replicates, .resample = options.resample, .seed = options.seed};
+  out.noise = analysis.noise;
   out.threads = options.threads;
   return out;
 }
@@ -59,8 +61,8 @@ std::vector<ConventionFit> fit_conventions(const Analysis& analysis) {
     std::vector<Observation> points = select_for(analysis.records, analysis.options, convention).observations;
     copy_budgets(analysis.selection.observations, points);
     const std::int64_t replicates = std::min(analysis.options.bootstrap, analysis.options.convention_bootstrap);
-    out.push_back({convention, fit(points, fit_options(analysis.options, convention, "parametric", replicates)),
-                   fit_budgets(points, fit_options(analysis.options, convention, "isoflop", replicates))});
+    out.push_back({convention, fit(points, fit_options(analysis, convention, "parametric", replicates)),
+                   fit_budgets(points, fit_options(analysis, convention, "isoflop", replicates))});
   }
   return out;
 }
@@ -102,7 +104,7 @@ void add_comparison(Analysis& analysis) {
     return;
   }
   CompareOptions compare;
-  compare.fit = fit_options(options, options.convention, "parametric", options.bootstrap);
+  compare.fit = fit_options(analysis, options.convention, "parametric", options.bootstrap);
   compare.margin = options.margin;
   compare.studies = options.studies;
   compare.seed = options.compare_seed;
@@ -121,13 +123,16 @@ void add_warnings(Analysis& analysis) {
     analysis.warnings.push_back(fmt::format("{}: {}{}{}", method_text(*fit), status_text(*fit),
                                             fit->message.empty() ? "" : "; ", fit->message));
   }
-  const auto edges =
-      std::ranges::count_if(analysis.selection.sweeps, [](const LrSweep& s) { return s.status.starts_with("edge"); });
-  if (edges > 0) {
-    analysis.warnings.push_back(
-        fmt::format("the best learning rate lies on the edge of the sweep at {} of {} points: widen [design] lr to "
-                    "trust those losses",
-                    edges, analysis.selection.sweeps.size()));
+  std::string edges;
+  std::ptrdiff_t count = 0;
+  for (const LrSweep& sweep : analysis.selection.sweeps) {
+    if (sweep.on_edge() && ++count <= 5) edges += (edges.empty() ? "" : ", ") + describe_point(sweep);
+  }
+  if (count > 0) {
+    analysis.warnings.push_back(fmt::format(
+        "the best learning rate lies on the edge of the sweep at {} of {} points ({}{}): set design.lr_extend "
+        "or widen design.learning_rates to trust those losses",
+        count, analysis.selection.sweeps.size(), edges, count > 5 ? ", ..." : ""));
   }
 }
 
@@ -138,6 +143,7 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
   analysis.study = study;
   analysis.options = options;
   analysis.records = std::move(records);
+  analysis.noise = estimate_noise(analysis.records, options.min_steps);
   analysis.selection = select_for(analysis.records, options, options.convention);
   std::vector<Observation>& points = analysis.selection.observations;
   if (same(options.convention, options.planned_convention)) {
@@ -147,8 +153,13 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
     assign_budgets(planned, options.planned_budgets);
     copy_budgets(planned, points);
   }
-  analysis.parametric = fit(points, fit_options(options, options.convention, "parametric", options.bootstrap));
-  analysis.isoflop = fit_budgets(points, fit_options(options, options.convention, "isoflop", options.bootstrap));
+  const double above = options.lr_transfer_above;
+  analysis.lr_law = fit_lr_law(same(options.convention, options.planned_convention)
+                                   ? analysis.selection.sweeps
+                                   : select_for(analysis.records, options, options.planned_convention).sweeps,
+                               above > 0 ? above : std::numeric_limits<double>::infinity());
+  analysis.parametric = fit(points, fit_options(analysis, options.convention, "parametric", options.bootstrap));
+  analysis.isoflop = fit_budgets(points, fit_options(analysis, options.convention, "isoflop", options.bootstrap));
   add_warnings(analysis);
   add_allocations(analysis);
   add_comparison(analysis);

@@ -9,6 +9,7 @@
 #include "alloc/allocate.hpp"
 #include "design/config.hpp"
 #include "fit/fit.hpp"
+#include "fit/lr_law.hpp"
 #include "fit/select.hpp"
 #include "inference/compare.hpp"
 
@@ -27,6 +28,7 @@ struct AnalysisOptions {
   std::int64_t drop_highest = 0;
   std::int64_t min_steps = 150;              ///< runs with fewer optimizer steps are left out
   bool keep_edge = true;                     ///< see SelectionOptions
+  double lr_transfer_above = 0;              ///< the law of the best rate is fitted to shapes up to this; 0 = to all
   std::vector<double> planned_budgets = {};  ///< isoFLOP budgets of the design, FLOPs; empty = found from the points
   Convention planned_convention = {};        ///< of the FLOPs in planned_budgets
   std::vector<double> allocation_flops =
@@ -60,7 +62,10 @@ struct Analysis {
   std::string study;  ///< name for titles
   AnalysisOptions options;
   std::vector<RunRecord> records;
-  Selection selection;  ///< its observations carry the isoFLOP budget they belong to
+  std::optional<NoiseModel> noise;       ///< between seeds, before they are averaged
+  Selection selection;                   ///< its observations carry the isoFLOP budget they belong to
+  LrLaw lr_law;                          ///< of the best learning rate, in the study's own convention of N
+  std::vector<std::string> added_rates;  ///< rates run beyond those listed in the plan, one line each
   FitResult parametric;
   FitResult isoflop;
   std::vector<ConventionFit> conventions;  ///< total, non-embedding and effective with 6ND; total with exact C
@@ -93,13 +98,18 @@ void assign_budgets(std::vector<Observation>& points, const std::vector<double>&
 void load_curves(Analysis& analysis, const std::filesystem::path& study_folder, std::size_t max_points = 300);
 
 /// Writes what is derived, each file atomically: records.csv, fits/parametric.json, fits/isoflop.json, allocation.json,
-/// comparison.json (where there is one), report.html, and plots/*.svg. Where gnuplot is missing the plots are left out
-/// and the text says so.
+/// fits/learning_rates.json, comparison.json (where there is one), report.html, and plots/*.svg. Where gnuplot is
+/// missing the plots are left out and the text says so.
 /// @return a warning line for people, or empty.
 std::string write_analysis(const std::filesystem::path& study_folder, const Analysis& analysis);
 
 /// What a study prints at its end: exponents with intervals, allocation, comparison. Ends with a newline.
 [[nodiscard]] std::string summary_text(const Analysis& analysis, const std::filesystem::path& study_folder);
+
+/// The sweeps, the law of the best rate and the branching check: fits/learning_rates.json.
+[[nodiscard]] Json learning_rates_json(const Analysis& analysis);
+/// "learning rates: 30 of 30 points bracketed" or the points that are not, the law, the branching check; a line each.
+[[nodiscard]] std::string learning_rates_text(const Analysis& analysis);
 
 /// "trained", "simulated", "imported" or "trained and simulated": where the records come from.
 [[nodiscard]] std::string source_text(const std::vector<RunRecord>& records);

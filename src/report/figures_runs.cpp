@@ -57,14 +57,23 @@ Groups group_values(const std::vector<double>& values) {
   return groups;
 }
 
-/// Points by group, each group with the fitted loss at its centre. `across` is what the x axis shows, `along` what is
-/// grouped.
+/// The loss of a point as it stands in its group's colour: as measured where the group agrees, else moved along the
+/// fitted law to the group's centre, residual and all, so that points and line can be held against each other.
+double loss_at_center(const Analysis& analysis, const Observation& point, bool against_params, double center) {
+  const Scale measured{.params = point.params, .tokens = point.tokens};
+  const Scale moved{.params = against_params ? point.params : center, .tokens = against_params ? center : point.tokens};
+  return point.loss_nats * predict_loss(analysis.parametric.fitted, moved) /
+         predict_loss(analysis.parametric.fitted, measured);
+}
+
+/// Points by group, each group with the fitted loss at its centre: against N, grouped by D, or the other way round.
 Panel loss_panel(const Analysis& analysis, bool against_params) {
   const auto& points = analysis.selection.observations;
   std::vector<double> grouped;
   for (const auto& p : points) grouped.push_back(against_params ? p.tokens : p.params);
   const Groups groups = group_values(grouped);
   const std::string symbol = against_params ? "D" : "N";
+  const bool fitted = !analysis.parametric.fitted.values.empty();
   Panel panel;
   panel.title = against_params ? "Loss against N, at each D" : "Loss against D, at each N";
   panel.x = against_params ? params_axis() : tokens_axis();
@@ -78,10 +87,12 @@ Panel loss_panel(const Analysis& analysis, bool against_params) {
       const auto at = static_cast<std::size_t>(p.second);
       if (groups.index[at] != g) continue;
       series.x.push_back(against_params ? p.first.params : p.first.tokens);
-      series.y.push_back(p.first.loss_nats);
+      series.y.push_back(groups.exact || !fitted
+                             ? p.first.loss_nats
+                             : loss_at_center(analysis, p.first, against_params, groups.centers[g]));
       series.hover.push_back(observation_text(p.first));
     }
-    if (!analysis.parametric.fitted.values.empty()) {
+    if (fitted) {
       Series line{.name = "fit at " + series.name,
                   .mark = Mark::line,
                   .color = series.color,
@@ -161,7 +172,8 @@ Figure isoflop_figure(const Analysis& analysis) {
       .title = "isoFLOP curves",
       .caption =
           "Best loss of each model size at equal compute. Lines: the parabola in ln N of approach 2. Stars: its "
-          "minimum, kept only where it lies between the measured sizes."};
+          "minimum, kept only where it lies between the measured sizes. Bars: standard error of the held-out sample; "
+          "all runs share its windows, so differences between runs are known better than the bars say."};
   Panel panel{.title = "", .x = params_axis(), .y = {"loss (nats/token)", Scaling::linear}};
   std::map<double, std::vector<Observation>> by_budget;
   for (const auto& p : analysis.selection.observations) {
@@ -224,7 +236,8 @@ Figure loss_figure(const Analysis& analysis) {
       .title = "Loss against model size and against data",
       .caption =
           "Points: tuned loss of each shape and token budget. Lines: the fitted law at the D or N of each colour "
-          "(≈: points within a factor of 2 share a colour, so they need not lie on its line).",
+          "(≈: points within a factor of 2 share a colour and are moved to its D or N along the fitted law; what was "
+          "measured is shown where you point).",
       .columns = 2};
   if (analysis.selection.observations.empty()) return figure;
   figure.panels = {loss_panel(analysis, true), loss_panel(analysis, false)};

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/format.hpp"
+#include "core/stats.hpp"
 #include "report/html.hpp"
 #include "report/text.hpp"
 
@@ -175,6 +176,29 @@ std::string sweep_words(const std::string& status) {
   return status;
 }
 
+std::string branching_table(const BranchingCheck& check) {
+  if (check.points.empty()) return "";
+  std::vector<std::vector<std::string>> rows;
+  for (const BranchingPoint& p : check.points) {
+    if (rows.size() >= kMaxRows) break;
+    const bool both = p.status != "diverged";
+    rows.push_back({e(p.shape), short_count(p.tokens), number_text(p.lr),
+                    both ? fmt::format("{:.4f}", mean(p.branch_nats)) : "–",
+                    both ? fmt::format("{:.4f}", mean(p.scratch_nats)) : "–",
+                    both ? fmt::format("{:+.4f}", p.difference_nats) : "–",
+                    p.allowed_nats > 0 ? fmt::format("± {:.4f}", p.allowed_nats) : "–",
+                    chip(p.status == "within_noise" ? "good"
+                         : p.status == "differs"    ? "bad"
+                                                    : "open",
+                         p.status == "within_noise"    ? "within seed noise"
+                         : p.status == "noise_unknown" ? "seed noise unknown"
+                                                       : p.status)});
+  }
+  return "<h3>Branching check: branches of a trunk against runs from scratch</h3>\n" +
+         table("", {"shape", "D (tokens)", "lr", "branch (nats)", "from scratch", "difference", "allowed", "verdict"},
+               rows);
+}
+
 std::string difference_cell(const ExponentComparison& c) {
   return fmt::format("{:+.3f}<span class=\"ci\">[{:+.3f}, {:+.3f}]</span>", c.difference, c.difference_ci95.low,
                      c.difference_ci95.high);
@@ -248,17 +272,36 @@ std::string sweeps_section(const Analysis& analysis) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& s : sweeps) {
     ++counts[s.status];
-    if (s.status == "interior" || rows.size() >= kMaxRows) continue;
-    rows.push_back({e(s.shape), short_count(s.tokens), number_text(s.best_lr), chip("bad", sweep_words(s.status))});
+    if (rows.size() >= kMaxRows) continue;
+    const auto law = std::ranges::find_if(
+        analysis.lr_law.points, [&](const LrLaw::Point& p) { return p.shape == s.shape && p.tokens == s.tokens; });
+    const bool drawn = analysis.lr_law.fitted() && law != analysis.lr_law.points.end();
+    rows.push_back(
+        {e(s.shape), short_count(s.tokens), number_text(s.best_lr),
+         s.ln_lr_stderr ? fmt::format("± {:.0f} %", 100 * *s.ln_lr_stderr) : "–",
+         drawn ? number_text(law->law_lr) : "–",
+         drawn ? fmt::format("{:+.0f} %{}", 100 * std::expm1(law->ln_residual), law->fitted ? "" : ", held out") : "–",
+         chip(s.status == "interior" ? "good" : "bad", sweep_words(s.status))});
   }
   std::string list;
   for (const auto& [status, count] : counts) {
     list += fmt::format("{}{} ({})", list.empty() ? "" : ", ", e(sweep_words(status)), count);
   }
   std::string out = fmt::format("<p>{} sweeps: {}.</p>\n", sweeps.size(), list);
+  std::string lines = learning_rates_text(analysis);
+  for (std::size_t at = 0, end = 0; (end = lines.find('\n', at)) != std::string::npos; at = end + 1) {
+    out += "<p>" + e(lines.substr(at, end - at)) + "</p>\n";
+  }
+  if (!analysis.added_rates.empty()) {
+    out += "<p>Rates beyond the planned ones were run at:</p>\n<ul>\n";
+    for (const auto& line : analysis.added_rates) out += "<li>" + e(line) + "</li>\n";
+    out += "</ul>\n";
+  }
   if (rows.empty()) return out;
-  return out + "<h3>Points whose learning rate was not bracketed</h3>\n" +
-         table("", {"shape", "D (tokens)", "best lr tried", "status"}, rows);
+  return out + "<h3>Best learning rate of each point</h3>\n" +
+         table("", {"shape", "D (tokens)", "best lr", "standard error over seeds", "law", "off the law", "status"},
+               rows) +
+         branching_table(analysis.selection.branching);
 }
 
 std::string excluded_section(const Analysis& analysis) {

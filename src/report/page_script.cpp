@@ -17,7 +17,7 @@ std::string_view page_script() {
   function layoutOf(figure) {
     const layout = Object.assign({
       font: font, paper_bgcolor: '#ffffff', plot_bgcolor: '#ffffff', hovermode: 'closest', height: figure.height,
-      margin: { l: 70, r: 20, t: 34, b: 60 }, hoverlabel: { font: { size: 14 }, align: 'left' }
+      margin: { l: 70, r: 20, t: 56, b: 60 }, hoverlabel: { font: { size: 14 }, align: 'left' }
     }, figure.layout);
     for (const key of Object.keys(layout)) {
       if (/^[xy]axis/.test(key)) {
@@ -44,7 +44,7 @@ std::string_view page_script() {
     const whole = JSON.parse(JSON.stringify(figure.layout));  // Plotly changes what it is given
     place.style.height = figure.height + 'px';
     return Plotly.newPlot(place, figure.data, layoutOf(figure), {
-      responsive: true, displaylogo: false, modeBarButtonsToRemove: ['select2d', 'lasso2d'],
+      responsive: true, displaylogo: false, displayModeBar: 'hover', modeBarButtonsToRemove: ['select2d', 'lasso2d'],
       toImageButtonOptions: { format: 'svg', filename: figure.id }
     }).then(function () { place.on('plotly_relayout', function () { chooseTicks(place, whole); }); });
   }

@@ -2,11 +2,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
+#include <tuple>
 
 #include "core/csv.hpp"
 #include "core/files.hpp"
 #include "core/format.hpp"
 #include "design/plan.hpp"
+#include "law/shape.hpp"
 #include "report/analysis.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
@@ -56,6 +59,29 @@ std::string folder_name(const fs::path& folder) {
   return absolute.has_filename() ? absolute.filename().string() : absolute.parent_path().filename().string();
 }
 
+/// Points of the plan that were run at rates it does not list, with those rates. Points of other plans are passed over.
+std::vector<std::string> rates_beyond(const Plan& plan, const std::vector<RunRecord>& records) {
+  using Point = std::tuple<double, std::string, std::int64_t>;
+  const auto point_of = [](const RunSpec& spec) {
+    return Point{static_cast<double>(count_params(spec.model).total), shape_name(spec.model), spec.data.tokens};
+  };
+  std::map<Point, std::set<double>> planned, beyond;
+  for (const PlannedRun& run : plan.runs) planned[point_of(run.spec)].insert(run.spec.optimizer.lr);
+  for (const RunRecord& record : records) {
+    const auto it = planned.find(point_of(record.spec));
+    const double lr = record.spec.optimizer.lr;
+    if (it != planned.end() && !it->second.contains(lr)) beyond[it->first].insert(lr);
+  }
+  std::vector<std::string> lines;
+  for (const auto& [point, rates] : beyond) {
+    std::string text;
+    for (const double rate : rates) text += (text.empty() ? "" : ", ") + exact_number(rate);
+    lines.push_back(fmt::format("{} at {} tokens: {}", std::get<1>(point),
+                                short_count(static_cast<double>(std::get<2>(point))), text));
+  }
+  return lines;
+}
+
 }  // namespace
 
 AnalysisOptions analysis_options(const StudyConfig& config, int threads) {
@@ -69,6 +95,7 @@ AnalysisOptions analysis_options(const StudyConfig& config, int threads) {
   out.min_steps = config.analysis.min_steps;
   if (config.design.kind == "isoflop") out.planned_budgets = config.design.budgets;
   out.planned_convention = config.design.convention;
+  out.lr_transfer_above = config.design.lr_transfer_above;
   out.allocation_flops = config.analysis.budgets;
   out.compare_law = config.compare.law;
   out.margin = config.compare.margin;
@@ -95,16 +122,20 @@ Analysis analyze_study(const fs::path& study_folder, int threads) {
   options.threads = threads;
   std::string name = folder_name(study_folder);
   std::vector<Exclusion> not_planned;
+  std::vector<std::string> added_rates;
   if (fs::exists(config_path(study_folder))) {
     const StudyConfig config = load_study_config(study_folder);
     options = analysis_options(config, threads);
     if (!config.name.empty()) name = config.name;
-    for (const auto& left : make_plan(config, nullptr).left_out) {
+    const Plan plan = make_plan(config, nullptr);
+    added_rates = rates_beyond(plan, records);
+    for (const auto& left : plan.left_out) {
       not_planned.push_back({fmt::format("{} at D {}", left.shape, short_count(static_cast<double>(left.tokens))),
                              "not planned: " + left.reason});
     }
   }
   Analysis analysis = analyze(name, std::move(records), options);
+  analysis.added_rates = std::move(added_rates);
   auto& excluded = analysis.selection.excluded;
   excluded.insert(excluded.end(), not_planned.begin(), not_planned.end());
   for (const auto& bad : set.bad) analysis.warnings.push_back("a record was left out: " + bad.reason);
@@ -146,10 +177,20 @@ void load_curves(Analysis& analysis, const fs::path& study_folder, std::size_t m
   }
 }
 
+Json learning_rates_json(const Analysis& analysis) {
+  Json value = to_json(analysis.lr_law);
+  value["sweeps"] = Json::array();
+  for (const LrSweep& sweep : analysis.selection.sweeps) value["sweeps"].push_back(to_json(sweep));
+  value["added"] = analysis.added_rates;
+  value["branching"] = to_json(analysis.selection.branching);
+  return value;
+}
+
 std::string write_analysis(const fs::path& folder, const Analysis& analysis) {
   write_file_atomic(folder / "records.csv", observations_csv(analysis.selection.observations));
   write_json_file(folder / "fits" / "parametric.json", to_json(analysis.parametric));
   write_json_file(folder / "fits" / "isoflop.json", to_json(analysis.isoflop));
+  write_json_file(folder / "fits" / "learning_rates.json", learning_rates_json(analysis));
   Json allocations = Json::array();
   for (const auto& allocation : analysis.allocations) allocations.push_back(to_json(allocation));
   write_json_file(folder / "allocation.json", Json{{"allocations", allocations}});

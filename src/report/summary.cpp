@@ -1,4 +1,6 @@
 // The end of a study on a terminal.
+#include <algorithm>
+
 #include "core/format.hpp"
 #include "report/analysis.hpp"
 #include "report/text.hpp"
@@ -42,12 +44,29 @@ std::string allocation_text(const std::vector<Allocation>& allocations) {
 
 }  // namespace
 
+std::string learning_rates_text(const Analysis& analysis) {
+  const auto& sweeps = analysis.selection.sweeps;
+  const auto tuned = std::ranges::count_if(sweeps, [](const LrSweep& s) { return s.points.size() > 1; });
+  if (tuned == 0) return "";
+  std::string open;
+  for (const LrSweep& s : sweeps) {
+    if (s.points.size() > 1 && s.status != "interior")
+      open += fmt::format("{}{} ({})", open.empty() ? "; not at " : ", ", describe_point(s), s.status);
+  }
+  const auto inside = std::ranges::count(sweeps, "interior", &LrSweep::status);
+  std::string out = fmt::format("learning rates: best one bracketed at {} of {} points{}\n", inside, tuned, open);
+  out += describe(analysis.lr_law) + "\n";
+  if (const std::string line = describe(analysis.selection.branching); !line.empty()) out += line + "\n";
+  return out;
+}
+
 std::string summary_text(const Analysis& analysis, const std::filesystem::path& study_folder) {
   std::string out =
       fmt::format("\n{}: {} runs ({}), {} tuned points, {}; law {}\n", analysis.study, analysis.records.size(),
                   source_text(analysis.records), analysis.selection.observations.size(),
                   convention_text(analysis.options.convention), law_info(analysis.parametric.law).formula);
   out += exponents_line(analysis.parametric) + exponents_line(analysis.isoflop);
+  out += learning_rates_text(analysis);
   if (!analysis.parametric.fitted.values.empty()) out.append("\n").append(constants_table(analysis.parametric));
   if (!analysis.allocations.empty()) out += "\nCompute-optimal models:\n" + allocation_text(analysis.allocations);
   if (analysis.comparison) out.append("\n").append(describe(*analysis.comparison));

@@ -28,6 +28,7 @@ class Progress {
   /// The job is over, or starts again later: no longer counted in the speed.
   void stop(const std::string& job, bool finished);
   void set_done_runs(std::int64_t done) { done_ = done; }
+  void set_total_runs(std::int64_t total) { total_ = total; }
   [[nodiscard]] std::int64_t done_runs() const { return done_; }
 
   /// Writes a line that stays.

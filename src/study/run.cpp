@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <iterator>
+#include <set>
 
 #include "core/files.hpp"
 #include "core/format.hpp"
@@ -76,6 +78,47 @@ std::int64_t count_finished(const std::vector<RunSpec>& runs, const RecordSet& r
   return std::ranges::count_if(runs, [&](const RunSpec& run) { return records.finished(run_id(run)); });
 }
 
+std::vector<RunSpec> specs_of(const StudyRuns& runs) {
+  std::vector<RunSpec> specs;
+  for (const PlannedRun& run : runs.runs) specs.push_back(run.spec);
+  return specs;
+}
+
+/// Makes the runs without a finished record; failed jobs are added to `failed`. @return false if it was interrupted
+bool make_missing(const StudyConfig& config, const StudyOptions& options, const std::vector<RunSpec>& runs,
+                  const RecordSet& records, Signals& signals, Progress& progress, std::vector<FailedJob>& failed) {
+  set_aside(options.folder, runs, records);
+  if (options.backend.simulate) return !simulate_missing(options.folder, runs, records, signals, progress);
+  PoolResult result = train_missing(config, options, runs, records, signals, progress);
+  failed = std::move(result.failed);
+  return !result.interrupted;
+}
+
+/// Says what the newest results call for, in the event log and to the user.
+void announce(const fs::path& folder, const std::vector<Addition>& added, std::int64_t total, Progress& progress) {
+  Json what = Json::array();
+  std::int64_t runs = 0;
+  std::string text;
+  for (const Addition& addition : added) {
+    what.push_back(describe(addition));
+    runs += addition.runs;
+    text += "\n  " + describe(addition);
+  }
+  log_event(folder, "runs_added", {{"runs", runs}, {"what", what}});
+  progress.set_total_runs(total);
+  progress.say(fmt::format("{} run{} added:{}", runs, runs == 1 ? "" : "s", text));
+}
+
+/// What `now` holds and `before` does not.
+std::vector<Addition> news(const std::vector<Addition>& before, const std::vector<Addition>& now) {
+  std::set<std::string> known;
+  for (const Addition& addition : before) known.insert(addition.kind + describe(addition));
+  std::vector<Addition> fresh;
+  std::ranges::copy_if(now, std::back_inserter(fresh),
+                       [&](const Addition& addition) { return !known.contains(addition.kind + describe(addition)); });
+  return fresh;
+}
+
 }  // namespace
 
 ExitCode StudySummary::exit_code() const {
@@ -87,6 +130,7 @@ Plan study_plan(const StudyConfig& config, bool simulate, const CorpusFacts* cor
   Plan plan = make_plan(config, simulate ? nullptr : corpus);
   if (simulate) {
     for (PlannedRun& run : plan.runs) run.spec = as_simulated(std::move(run.spec), config.simulation);
+    for (PlannedRun& run : plan.transfer) run.spec = as_simulated(std::move(run.spec), config.simulation);
   }
   return plan;
 }
@@ -95,21 +139,17 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   SCALELAW_CHECK(options.backend.simulate || options.corpus, "training needs a corpus");
   const auto start = std::chrono::steady_clock::now();
   const Plan plan = study_plan(config, options.backend.simulate, options.corpus ? &*options.corpus : nullptr);
-  std::vector<RunSpec> runs;
-  for (const PlannedRun& run : plan.runs) runs.push_back(run.spec);
 
   const StudyLock lock(options.folder);
   make_folder(options.folder / "runs");
   remove_stale_temporaries(options.folder);
   StudySummary summary;
-  summary.planned = std::ssize(runs);
-  summary.left_out = plan.left_out;
-  summary.notes = plan.notes;
   summary.config_changed = write_study_config(options.folder, config);
-  const RecordSet before = read_records(options.folder);
-  summary.bad = before.bad;
-  summary.before = count_finished(runs, before);
-  set_aside(options.folder, runs, before);
+  RecordSet records = read_records(options.folder);
+  StudyRuns now = extend_plan(config, plan, records);
+  summary.bad = records.bad;
+  summary.planned = std::ssize(now.runs);
+  summary.before = count_finished(specs_of(now), records);
   log_event(options.folder, "study_started",
             {{"planned", summary.planned},
              {"finished", summary.before},
@@ -119,21 +159,29 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   Progress progress(options.progress, summary.planned, summary.before);
   {
     Signals signals;
-    if (options.backend.simulate) {
-      summary.interrupted = simulate_missing(options.folder, runs, before, signals, progress);
-    } else {
-      PoolResult result = train_missing(config, options, runs, before, signals, progress);
-      summary.interrupted = result.interrupted;
-      summary.failed = std::move(result.failed);
+    for (bool more = true; more;) {
+      summary.interrupted = !make_missing(config, options, specs_of(now), records, signals, progress, summary.failed);
+      records = read_records(options.folder);
+      StudyRuns next = extend_plan(config, plan, records);
+      const std::vector<Addition> fresh = news(now.added, next.added);
+      now = std::move(next);
+      more = !summary.interrupted && !fresh.empty();
+      if (more) announce(options.folder, fresh, std::ssize(now.runs), progress);
     }
   }
   progress.finish();
 
-  const RecordSet after = read_records(options.folder);
-  summary.made = count_finished(runs, after) - summary.before;
+  const std::vector<RunSpec> runs = specs_of(now);
+  summary.planned = std::ssize(runs);
+  summary.left_out = plan.left_out;
+  summary.left_out.insert(summary.left_out.end(), now.left_out.begin(), now.left_out.end());
+  summary.notes = plan.notes;
+  summary.later_notes = std::move(now.notes);
+  summary.added = std::move(now.added);
+  summary.made = count_finished(runs, records) - summary.before;
   summary.diverged = std::ranges::count_if(runs, [&](const RunSpec& run) {
-    const auto it = after.records.find(run_id(run));
-    return it != after.records.end() && it->second.outcome.status == "diverged";
+    const auto it = records.records.find(run_id(run));
+    return it != records.records.end() && it->second.outcome.status == "diverged";
   });
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   log_event(options.folder, summary.interrupted ? "study_interrupted" : "study_finished",
@@ -146,6 +194,13 @@ std::string describe(const StudySummary& s) {
   std::string out = fmt::format("{} of {} runs finished ({} before, {} now in {}){}\n", s.before + s.made, s.planned,
                                 s.before, s.made, short_duration(s.seconds),
                                 s.diverged > 0 ? fmt::format(", {} of them diverged", s.diverged) : "");
+  if (!s.added.empty()) {
+    std::int64_t runs = 0;
+    for (const Addition& addition : s.added) runs += addition.runs;
+    out += fmt::format("{} of the runs were added for what others gave:\n", runs);
+    for (const Addition& addition : s.added) out += fmt::format("  {}\n", describe(addition));
+  }
+  for (const std::string& note : s.later_notes) out += fmt::format("note: {}\n", note);
   for (const FailedJob& job : s.failed) out += fmt::format("failed: job {} ({}): {}\n", job.id, job.what, job.reason);
   if (s.interrupted) {
     out += "interrupted; run the same command again to go on\n";
@@ -165,7 +220,17 @@ Json to_json(const StudySummary& s) {
     left_out.push_back(
         {{"shape", point.shape}, {"budget", point.budget_flops}, {"tokens", point.tokens}, {"reason", point.reason}});
   }
+  Json added = Json::array();
+  for (const Addition& a : s.added) {
+    added.push_back({{"shape", a.shape},
+                     {"tokens", a.tokens},
+                     {"lr", a.lr},
+                     {"kind", a.kind},
+                     {"reason", a.reason},
+                     {"runs", a.runs}});
+  }
   return {{"planned", s.planned},
+          {"added", added},
           {"finished_before", s.before},
           {"made", s.made},
           {"diverged", s.diverged},
@@ -173,6 +238,7 @@ Json to_json(const StudySummary& s) {
           {"bad_records", bad},
           {"left_out", left_out},
           {"notes", s.notes},
+          {"later_notes", s.later_notes},
           {"interrupted", s.interrupted},
           {"seconds", s.seconds}};
 }

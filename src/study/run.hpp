@@ -8,6 +8,7 @@
 #include "design/plan.hpp"
 #include "study/backend.hpp"
 #include "study/pool.hpp"
+#include "study/rounds.hpp"
 
 namespace scalelaw {
 
@@ -20,7 +21,7 @@ struct StudyOptions {
 };
 
 struct StudySummary {
-  std::int64_t planned = 0;   ///< runs of the plan
+  std::int64_t planned = 0;   ///< runs of the plan and those that their results called for
   std::int64_t before = 0;    ///< of these, finished before this call
   std::int64_t made = 0;      ///< finished by this call
   std::int64_t diverged = 0;  ///< of the finished ones
@@ -28,8 +29,10 @@ struct StudySummary {
   std::vector<BadRecord>
       bad;  ///< files under runs/ that were no records when the study began; their runs are made anew
   std::vector<LeftOut> left_out;
-  std::vector<std::string> notes;  ///< of the plan
-  bool config_changed = false;     ///< study.toml was there and said something else
+  std::vector<Addition> added;           ///< what the results called for, see rounds.hpp
+  std::vector<std::string> notes;        ///< of the plan
+  std::vector<std::string> later_notes;  ///< of the additions, see StudyRuns::notes
+  bool config_changed = false;           ///< study.toml was there and said something else
   bool interrupted = false;
   double seconds = 0;
 
@@ -41,7 +44,8 @@ struct StudySummary {
 /// Errors (config): as make_plan.
 [[nodiscard]] Plan study_plan(const StudyConfig& config, bool simulate, const CorpusFacts* corpus);
 
-/// Makes every run of the plan that has no finished record in the folder. Runs of an earlier config stay in the folder.
+/// Makes every run of the plan that has no finished record in the folder, then those that the results call for
+/// (rounds.hpp), until there are no more or some have failed. Runs of an earlier config stay in the folder.
 /// Errors (environment): the folder is in use by another study or cannot be written. (config): the plan is empty.
 [[nodiscard]] StudySummary run_study(const StudyConfig& config, const StudyOptions& options);
 

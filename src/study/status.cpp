@@ -35,8 +35,15 @@ StudyStatus study_status(const std::filesystem::path& study) {
     if (kind == "study_started") {
       running.clear();
       status.failed_jobs.clear();
+      status.added.clear();
       const double planned = number_or_nan(event, "planned");
       status.planned = planned > 0 ? static_cast<std::int64_t>(planned) : 0;
+    } else if (kind == "runs_added") {
+      const double runs = number_or_nan(event, "runs");
+      status.planned += runs > 0 ? static_cast<std::int64_t>(runs) : 0;
+      for (const Json& line : event.value("what", Json::array())) {
+        if (line.is_string()) status.added.push_back(line.get<std::string>());
+      }
     } else if (kind == "job_started") {
       running[job] = text_of(event, "what");
     } else if (kind == "job_finished" || kind == "job_stopped" || kind == "job_failed" || kind == "job_retried") {
@@ -56,6 +63,7 @@ std::string describe(const StudyStatus& s) {
   std::string out = fmt::format("{}: {} completed, {} diverged, {} failed; the last start planned {}\n", s.name,
                                 s.completed, s.diverged, s.failed, s.planned);
   out += s.process != 0 ? fmt::format("running now (process {})\n", s.process) : std::string("not running\n");
+  for (const auto& line : s.added) out += fmt::format("added: {}\n", line);
   for (const auto& job : s.running) out += fmt::format("  job {}\n", job);
   for (const auto& job : s.failed_jobs) out += fmt::format("failed: job {} ({}): {}\n", job.id, job.what, job.reason);
   for (const auto& bad : s.bad) out += fmt::format("not a record: {}\n", bad.reason);
@@ -75,9 +83,10 @@ Json to_json(const StudyStatus& s) {
   for (const auto& job : s.failed_jobs) failed.push_back({{"job", job.id}, {"what", job.what}, {"reason", job.reason}});
   Json bad = Json::array();
   for (const auto& record : s.bad) bad.push_back({{"file", record.file}, {"reason", record.reason}});
-  return {{"name", s.name},     {"planned", s.planned},        {"completed", s.completed}, {"diverged", s.diverged},
-          {"failed", s.failed}, {"process", s.process},        {"running", s.running},     {"failed_jobs", failed},
-          {"bad_records", bad}, {"last_events", s.last_events}};
+  return {{"name", s.name},           {"planned", s.planned},        {"added", s.added},
+          {"completed", s.completed}, {"diverged", s.diverged},      {"failed", s.failed},
+          {"process", s.process},     {"running", s.running},        {"failed_jobs", failed},
+          {"bad_records", bad},       {"last_events", s.last_events}};
 }
 
 }  // namespace scalelaw

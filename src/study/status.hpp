@@ -11,8 +11,9 @@ namespace scalelaw {
 
 struct StudyStatus {
   std::string name;
-  std::int64_t planned = 0;    ///< of the last start
-  std::int64_t completed = 0;  ///< records in the folder, those of earlier configs included
+  std::int64_t planned = 0;        ///< of the last start, and added since
+  std::vector<std::string> added;  ///< runs that results called for since the last start, one line each
+  std::int64_t completed = 0;      ///< records in the folder, those of earlier configs included
   std::int64_t diverged = 0;
   std::int64_t failed = 0;
   std::vector<BadRecord> bad;

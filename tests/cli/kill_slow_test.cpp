@@ -53,16 +53,26 @@ TEST_F(KilledStudy, EndsWithTheSameBitsAndTrainsNoFinishedRunAgain) {
   const auto expected = losses("whole");
   ASSERT_EQ(expected.size(), 18U);
   Rng rng = make_rng(7, "kill");
+  int kills = 0;
   for (int attempt = 0; attempt < 4; ++attempt) {
     const auto before = times("killed");
-    const double wait_s = 0.5 + 2.5 * uniform01(rng);
+    // Wait for a checkpoint newer than the last kill, then a moment more. Where no further one comes, the study has
+    // ended and is not killed.
+    const std::string moment = fmt::format(
+        "until [ -n \"$(find killed/jobs -name checkpoint.safetensors -newer mark 2>.find)\" ] || ! kill -0 $study "
+        "2>.gone; do sleep 0.01; done; sleep {:.3f}",
+        0.2 * uniform01(rng));
     // Odd attempts kill one worker only, whose job the study must take up again by itself.
-    const std::string victim = attempt % 2 == 0 ? "kill -9 $study" : "pkill -9 -n -P $study; sleep 0.5; kill -9 $study";
-    (void)run_in(folder.path(),
-                 fmt::format("{} & study=$!; sleep {:.2f}; {}; wait $study", run("killed"), wait_s, victim));
+    const std::string victim = attempt % 2 == 0 ? "kill -9 $study && echo killed"
+                                                : "pkill -9 -n -P $study && echo killed; sleep 0.5; kill -9 $study";
+    const ProgramResult result = run_in(
+        folder.path(),
+        fmt::format("touch mark; {} >.study 2>&1 & study=$!; {}; {}; wait $study", run("killed"), moment, victim));
+    kills += result.out.find("killed") != std::string::npos ? 1 : 0;
     const auto after = times("killed");
     for (const auto& [name, time] : before) EXPECT_EQ(after.at(name), time) << name << " was written again";
   }
+  EXPECT_GE(kills, 1) << "the study ended before it could be killed";
   const auto before = times("killed");
   const ProgramResult last = run_in(folder.path(), run("killed"));
   EXPECT_EQ(last.code, 0) << last.err;

@@ -2,12 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
 #include "core/observation.hpp"
 #include "corpus/corpus.hpp"
+#include "design/plan.hpp"
 #include "fit/fit.hpp"
+#include "fit/select.hpp"
 #include "study/store.hpp"
 
 namespace scalelaw {
@@ -63,6 +66,48 @@ TEST_F(QuickStudy, BothFitsConvergedWithIntervalsAndInteriorMinima) {
   const FitResult isoflop = fit_from_json(read_json_file(folder / "fits/isoflop.json"), "isoflop.json");
   EXPECT_EQ(isoflop.convergence.status, "converged");
   EXPECT_GE(std::ranges::count_if(isoflop.budgets, [](const IsoflopBudget& b) { return b.status == "interior"; }), 2);
+}
+
+TEST_F(QuickStudy, ReachesATrillionFlopsAndTrainsFourTimesTheFirstQuickStudy) {
+  std::vector<RunSpec> runs;
+  double largest = 0;
+  for (const auto& [id, record] : read_records(folder).records) {
+    runs.push_back(record.spec);
+    largest = std::max(largest, record.flops.six_nd_total);
+  }
+  EXPECT_GT(largest, 0.99e12);
+  // Budgets 2.5e10 to 2e11, 6 shapes, 4 rates: 5.64e12 FLOPs trained, shared trunks counted once (docs/RESULTS.md).
+  EXPECT_GE(training_flops(runs), 4 * 5.64e12);
+}
+
+TEST_F(QuickStudy, TheBestRateOfEveryPointIsBracketedOrTheReportNamesIt) {
+  const Json rates = read_json_file(folder / "fits/learning_rates.json");
+  const std::string report = read_text_file(folder / "report.html");
+  std::size_t interior = 0;
+  for (const Json& sweep : rates.at("sweeps")) {
+    if (sweep.at("status") == "interior") {
+      ++interior;
+      continue;
+    }
+    LrSweep point;
+    point.shape = sweep.at("shape").get<std::string>();
+    point.tokens = sweep.at("tokens").get<double>();
+    EXPECT_NE(report.find(describe_point(point)), std::string::npos) << describe_point(point) << " is not named";
+  }
+  EXPECT_GE(rates.at("sweeps").size(), 25U);
+  EXPECT_GE(10 * interior, 9 * rates.at("sweeps").size()) << "at most one in ten may stay open";
+  EXPECT_EQ(rates.at("status"), "fitted") << "a law of the best rate";
+  EXPECT_LT(rates.at("params").at("params_exponent").get<double>(), 0) << "larger models want smaller rates";
+}
+
+TEST_F(QuickStudy, BranchesAreAsGoodAsRunsFromScratch) {
+  const Json check = read_json_file(folder / "fits/learning_rates.json").at("branching");
+  ASSERT_GE(check.at("points").size(), 5U) << "one for each size";
+  std::size_t within = 0;
+  for (const Json& point : check.at("points")) within += point.at("status") == "within_noise" ? 1 : 0;
+  // Each is judged at 5 %: of six, two accused by chance alone happen in one study of thirty.
+  EXPECT_GE(within + 2, check.at("points").size());
+  EXPECT_LT(std::abs(check.at("mean_nats").get<double>()), 0.02);
 }
 
 }  // namespace

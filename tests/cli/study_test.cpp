@@ -16,6 +16,7 @@
 #include "core/csv.hpp"
 #include "core/files.hpp"
 #include "core/json.hpp"
+#include "program.hpp"
 
 namespace scalelaw {
 namespace {
@@ -88,6 +89,25 @@ TEST_F(StudyCommand, PlanNamesWhatIsLeftOut) {
   EXPECT_THAT(result.out, HasSubstr("25 steps, fewer than min_steps = 50"));
 }
 
+TEST_F(StudyCommand, PlanSaysWhatResultsMayAddAndTheStudyWhatTheyDid) {
+  const std::string policy =
+      "small.toml --set design.lr_extend=4 --set design.branch_checks=1 --set simulation.noise=0 "
+      "--set simulation.lr_best_coefficient=0.002 --set simulation.lr_best_exponent=0";
+  const Result plan = scalelaw("plan " + policy);
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  EXPECT_THAT(plan.out, HasSubstr("up to 4 more rates on a side"));
+  EXPECT_THAT(plan.out, HasSubstr("1 run from scratch for each shape"));
+  const Result study = scalelaw("simulate " + policy + " --out s");
+  EXPECT_EQ(study.code, 0) << study.err;
+  EXPECT_THAT(study.out, HasSubstr("d16 L1 at 14.8k tokens: lr 0.005 (the best rate, 0.01, was the lowest)"));
+  EXPECT_THAT(study.out, HasSubstr("from scratch, to check branching"));
+  const Json again = Json::parse(scalelaw("simulate " + policy + " --out s --json -").out);
+  EXPECT_EQ(again["made"], 0);
+  EXPECT_EQ(again["added"][0]["kind"], "edge");
+  EXPECT_EQ(again["added"][0]["lr"], 0.005);
+  EXPECT_THAT(scalelaw("status s").out, HasSubstr(fmt::format("planned {}", again["planned"].get<int>())));
+}
+
 TEST_F(StudyCommand, PlanAsCsvAndJsonHoldEveryRun) {
   write_file_atomic(folder_ / "plan.csv", scalelaw("plan small.toml --format csv").out);
   const CsvTable table = read_csv(folder_ / "plan.csv");
@@ -150,12 +170,14 @@ TEST_F(StudyCommand, AFailedJobGivesExitCodeOneAndItsReason) {
 
 TEST_F(StudyCommand, InterruptedItEndsWith130AndSaysHowToGoOn) {
   make_corpus();
-  const std::string slow = "run small.toml --out s " + fake_backend(", \"--step-ms\", \"40\"");
-  const Result stopped = scalelaw(slow, "timeout -s INT 0.5");
-  EXPECT_EQ(stopped.code, 124) << "timeout reports that it had to stop the program";
+  // The trainer holds after two runs; the signal comes when they are there.
+  const std::string held = fmt::format(
+      "env --default-signal=INT '{}/scalelaw' run small.toml --out s {} & study=$!; "
+      "until [ \"$(grep -c trained s/trace.txt)\" -ge 2 ] 2>.grep; do sleep 0.02; done; kill -INT $study; wait $study",
+      SCALELAW_BINARY_DIR, fake_backend(", \"--hold-after\", \"2\""));
+  const ProgramResult stopped = run_in(folder_, held);
+  EXPECT_EQ(stopped.code, 130) << stopped.err;
   EXPECT_THAT(stopped.out, HasSubstr("interrupted; run the same command again to go on\n"));
-  const Result kept = scalelaw(slow, "timeout --preserve-status -s INT 0.3");
-  EXPECT_EQ(kept.code, 130);
   const Result rest = scalelaw("run small.toml --out s " + fake_backend());
   EXPECT_EQ(rest.code, 0) << rest.err;
   EXPECT_THAT(rest.out, HasSubstr("8 of 8 runs finished"));

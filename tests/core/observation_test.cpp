@@ -58,9 +58,13 @@ TEST_F(ObservationCsv, WritesWhatItReadsBack) {
                 .unique_tokens = 5e6,
                 .lr = 0.016,
                 .seed = 2,
+                .seeds = 1,
                 .run = "abc",
                 .shape = "d32 L2",
-                .budget = 1e11};
+                .budget = 1e11,
+                .steps = 750,
+                .batch_tokens = 512,
+                .counted = "theirs"};
   Observation b;
   b.params = 1, b.tokens = 2, b.flops = 12, b.loss_nats = 3;
   const auto again = read(observations_csv({a, b}));
@@ -78,8 +82,20 @@ TEST_F(ObservationCsv, WritesWhatItReadsBack) {
   EXPECT_EQ(again[0].run, a.run);
   EXPECT_EQ(again[0].shape, a.shape);
   EXPECT_EQ(again[0].budget, a.budget);
+  EXPECT_EQ(again[0].steps, a.steps);
+  EXPECT_EQ(again[0].batch_tokens, a.batch_tokens);
+  EXPECT_EQ(again[0].counted, a.counted);
   EXPECT_FALSE(again[1].lr.has_value());
   EXPECT_EQ(again[1].budget, 0);
+  EXPECT_FALSE(again[1].steps.has_value());
+}
+
+TEST_F(ObservationCsv, LossesMayBeMissingWhereNoneAreLookedAt) {
+  write_file_atomic(folder_ / "points.csv", "convention,flops,params\nKaplan,1e18,1e8\n");
+  EXPECT_THROW((void)read_observations(folder_ / "points.csv"), Error);
+  const auto p = read_observations(folder_ / "points.csv", {}, false);
+  EXPECT_EQ(p.at(0).counted, "Kaplan");
+  EXPECT_EQ(p.at(0).loss_nats, 1);
 }
 
 TEST_F(ObservationCsv, RenamesForeignHeaders) {
@@ -108,6 +124,8 @@ TEST_F(ObservationCsv, BadCellsNameFileRowAndColumn) {
   }
   EXPECT_THAT(error("params,tokens,loss,weight\n1,2,3,-1\n"), HasSubstr("'weight'"));
   EXPECT_THAT(error("params,tokens,loss,lr\n1,2,3,abc\n"), HasSubstr("'lr'"));
+  EXPECT_THAT(error("params,tokens,loss,steps\n1,2,3,0\n"), HasSubstr("'steps' is 0"));
+  EXPECT_THAT(error("params,tokens,loss,batch_tokens\n1,2,3,-4\n"), HasSubstr("'batch_tokens' is -4"));
 }
 
 TEST(Observe, UsesTheConventionAskedFor) {
@@ -128,6 +146,8 @@ TEST(Observe, UsesTheConventionAskedFor) {
   EXPECT_EQ(total->group, "t");
   EXPECT_EQ(total->shape, "d32 L2");
   EXPECT_EQ(total->lr, 0.01);
+  EXPECT_EQ(total->steps, static_cast<double>(run_steps(r.spec)));
+  EXPECT_EQ(total->batch_tokens, 256);
   EXPECT_FALSE(total->unique_tokens.has_value());
   EXPECT_EQ(observe(r, {.params = "non_embedding", .flops = "6nd"})->flops, 6.0 * 60 * 1000);
   EXPECT_EQ(observe(r, {.params = "effective", .flops = "exact"})->params, 80);

@@ -209,6 +209,68 @@ TEST(MakePlan, ScalesRatesWithParamsToFourDigits) {
   EXPECT_EQ(plan.runs[1].spec.optimizer.lr, 0.008113);  // 0.016 * sqrt(27648 / 107520) = 0.00811348
 }
 
+TEST(BatchRule, IsAPowerOfTheGeometricMeanInWholeWindows) {
+  DesignConfig design;
+  design.batch_tokens = 128;
+  design.batch_coefficient = 0.58;
+  EXPECT_EQ(batch_tokens_for(design, 64, {1e6}), 1536) << "0.58 * 1e6^.571 = 1546.3: 24 windows";
+  EXPECT_EQ(batch_tokens_for(design, 64, {5e5, 2e6}), 1536) << "geometric mean 1e6";
+  EXPECT_EQ(batch_tokens_for(design, 64, {1e5, 1e7}), 640) << "1e5 tokens leave 666 a step for 150 steps";
+  EXPECT_EQ(batch_tokens_for(design, 64, {1e4, 1e6}), 1536) << "1e4 tokens cannot have 150 steps and are passed over";
+  EXPECT_EQ(batch_tokens_for(design, 64, {1e4}), 128);
+  design.batch_max_tokens = 1000;
+  EXPECT_EQ(batch_tokens_for(design, 64, {1e6}), 960);
+  design.batch_coefficient = 0;
+  EXPECT_EQ(batch_tokens_for(design, 64, {1e6}), 128);
+}
+
+TEST(BatchRule, RunsOfATrunkShareABatchAndOthersDoNot) {
+  StudyConfig config = isoflop({1e11, 4e11, 1.6e12});
+  config.design.shapes = {{16, 2}, {48, 3}};
+  config.design.batch_tokens = 64;
+  config.design.batch_coefficient = 0.58;
+  const auto batches = [&] {
+    std::map<std::string, std::set<std::int64_t>> by_shape;
+    for (const PlannedRun& run : make_plan(config, nullptr).runs) {
+      EXPECT_EQ(run.spec.data.batch_tokens % config.model.context, 0);
+      EXPECT_EQ(run.spec.data.tokens % run.spec.data.batch_tokens, 0) << "whole steps";
+      EXPECT_GE(run_steps(run.spec), config.design.min_steps);
+      by_shape[shape_name(run.spec.model)].insert(run.spec.data.batch_tokens);
+    }
+    return by_shape;
+  };
+  for (const auto& [shape, sizes] : batches()) EXPECT_THAT(sizes, SizeIs(1)) << shape;
+  EXPECT_GT(*batches().at("d16 L2").begin(), *batches().at("d48 L3").begin()) << "more tokens, larger batch";
+  config.schedule.kind = "cosine";
+  for (const auto& [shape, sizes] : batches()) EXPECT_THAT(sizes, SizeIs(3)) << shape;
+}
+
+TEST(HalfLife, IsCutToAShareOfTheShortestRunOfATrunk) {
+  StudyConfig config = isoflop({1e11, 1e12});
+  config.design.shapes = {{24, 2}};
+  config.optimizer.beta2_half_life_tokens = 7.1e6;
+  for (const PlannedRun& run : make_plan(config, nullptr).runs)
+    EXPECT_NEAR(run.spec.optimizer.beta2_half_life_tokens, 0.1 * 1e11 / (6 * 26112), 30);
+  config.optimizer.beta2_half_life_tokens = 2e4;
+  EXPECT_EQ(make_plan(config, nullptr).runs[0].spec.optimizer.beta2_half_life_tokens, 2e4);
+  config.optimizer.beta2_half_life_tokens = 0;
+  EXPECT_EQ(make_plan(config, nullptr).runs[0].spec.optimizer.beta2_half_life_tokens, 0);
+}
+
+TEST(Transfer, LargeShapesWaitForTheLawOfTheOthers) {
+  StudyConfig config = isoflop({1e11, 4e11});
+  config.design.shapes = {{16, 2}, {24, 2}, {48, 3}};
+  config.design.seeds = {0, 1};
+  config.design.lr_transfer_above = 1e5;
+  const Plan plan = make_plan(config, nullptr);
+  EXPECT_THAT(plan.runs, SizeIs(2 * 2 * 4 * 2));
+  ASSERT_THAT(plan.transfer, SizeIs(2 * 2));
+  for (const PlannedRun& run : plan.transfer) {
+    EXPECT_EQ(shape_name(run.spec.model), "d48 L3");
+    EXPECT_EQ(run.spec.optimizer.lr, 0);
+  }
+}
+
 TEST(TrainingFlops, CountsASharedTrunkOnce) {
   StudyConfig config = isoflop({1e11, 2e11});
   config.design.shapes = {{24, 2}};

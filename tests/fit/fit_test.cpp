@@ -26,6 +26,7 @@ TEST(Fit, EveryLawRecoversItsOwnConstants) {
       {.kind = LawKind::power_d, .values = {4e9, 0.15, 0.9}, .name = "", .source = "", .convention = {}},
       {.kind = LawKind::power_c, .values = {4e16, 0.1, 0.9}, .name = "", .source = "", .convention = {}},
       {.kind = LawKind::overtraining, .values = {1.1, 40.0, 60.0, 0.13}, .name = "", .source = "", .convention = {}},
+      {.kind = LawKind::kaplan_steps, .values = {3e7, 900, 0.15, 0.6}, .name = "", .source = "", .convention = {}},
       {.kind = LawKind::data_constrained,
        .values = {1.1, 10.0, 25.0, 0.26, 0.25, 9.0, 4.0},
        .name = "",
@@ -35,6 +36,7 @@ TEST(Fit, EveryLawRecoversItsOwnConstants) {
     std::vector<Observation> points = isoflop_design(tiny_law(), kTinyBudgets, 9, 12, 0, 1);
     for (std::size_t i = 0; i < points.size(); ++i) {
       points[i].unique_tokens = points[i].tokens / std::pow(2.0, static_cast<double>(i % 6));
+      points[i].steps = points[i].tokens / (1e3 * (1 + static_cast<double>(i % 5)));
       points[i].loss_nats = predict_loss(law, law_point(points[i]));
     }
     const FitResult r = fit(points, {.law = law.kind, .offset = true, .profile = false});
@@ -151,21 +153,42 @@ TEST(Fit, HoldoutBeatsTheStraightLine) {
   EXPECT_THROW((void)fit(points, {.holdout_above = 1e30}), Error);
 }
 
-TEST(Fit, ReplicateNoiseIsPooledOverSeeds) {
+TEST(Fit, HeldOutErrorsStandBesideTheNoiseBetweenSeeds) {
   std::vector<Observation> points;
-  Rng rng = make_rng(2, "noise");
-  for (int i = 0; i < 400; ++i) {
-    Observation o;
-    o.params = 1e5 * (1 + i / 4);
-    o.tokens = 1e7;
-    o.flops = 6 * o.params * o.tokens;
-    o.seed = i % 4;
-    o.loss_nats = (2 + i / 4) * std::exp(0.02 * standard_normal(rng));
-    points.push_back(o);
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    for (Observation o : isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.005, 10 + seed)) {
+      o.seed = static_cast<double>(seed);
+      points.push_back(o);
+    }
   }
-  EXPECT_NEAR(replicate_noise(points).value(), 0.02, 0.002);
-  points.resize(2);
-  EXPECT_FALSE(replicate_noise(points).has_value());
+  const FitResult r = fit(points, {.profile = false, .holdout_above = 5e14});
+  ASSERT_TRUE(r.noise && r.holdout.noise);
+  EXPECT_EQ(r.noise->freedom, 70);
+  EXPECT_NEAR(*r.holdout.noise, 0.005, 0.002);
+  EXPECT_LT(r.holdout.rms_log_error, 2 * *r.holdout.noise);
+  EXPECT_THAT(describe(r), testing::AllOf(HasSubstr("seeds: sd of ln loss 0.00"), HasSubstr("seed noise 0.00")));
+}
+
+TEST(Fit, KaplansStepsAreFittedFromStepsAndBatch) {
+  // Losses of the law at S_min(L), which depends on the loss itself; the batch differs between runs.
+  const Law law{
+      .kind = LawKind::kaplan_steps, .values = {3e7, 900, 0.15, 0.6}, .name = "", .source = "", .convention = {}};
+  const CriticalBatch critical{.tokens = 5e5, .alpha = 0.3};
+  std::vector<Observation> points = isoflop_design(tiny_law(), kTinyBudgets, 9, 12, 0, 1);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    Observation& o = points[i];
+    o.batch_tokens = 4096 * std::pow(2.0, static_cast<double>(i % 4));
+    o.steps = 100 + o.tokens / *o.batch_tokens;
+    o.loss_nats = predict_loss_at_batch(law, law_point(o), *o.batch_tokens, critical);
+  }
+  FitOptions options{.law = LawKind::kaplan_steps, .holdout_above = 5e14};
+  options.critical_batch = critical;
+  const FitResult r = fit(points, options);
+  ASSERT_TRUE(r.converged()) << r.message;
+  for (std::size_t k = 0; k < 4; ++k) EXPECT_NEAR(r.fitted.values[k] / law.values[k], 1, 1e-6) << k;
+  EXPECT_LT(r.holdout.rms_log_error, 1e-7) << "held-out losses are predicted with the S_min that goes with them";
+  options.critical_batch.tokens = 5e6;  // another critical batch is another law
+  EXPECT_GT(std::abs(fit(points, options).fitted.values[3] / law.values[3] - 1), 1e-3);
 }
 
 TEST(Fit, JsonGoesThereAndBack) {
@@ -186,7 +209,7 @@ TEST(Fit, JsonGoesThereAndBack) {
 
 TEST(Fit, ALawWhoseQuantitiesAreNotObservedIsRefused) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
-  EXPECT_THROW((void)fit(points, {.law = LawKind::kaplan_steps}), Error);
+  EXPECT_THROW((void)fit(points, {.law = LawKind::kaplan_steps}), Error);  // no steps
   EXPECT_THROW((void)fit(points, {.method = "astrology"}), Error);
   EXPECT_THROW((void)fit(points, {.law = LawKind::kaplan, .starts = "grid"}), Error);
 }

@@ -33,6 +33,9 @@ std::vector<Case> cases() {
   return {{LawKind::chinchilla, {1.1, 10.0, 25.0, 0.26, 0.25}},
           {LawKind::kaplan, {3e7, 2e9, 0.2, 0.3}},
           {LawKind::power_n, {2e7, 0.2, 0.9}},
+          {LawKind::power_d, {4e9, 0.15, 0.9}},
+          {LawKind::power_c, {4e16, 0.1, 0.9}},
+          {LawKind::kaplan_steps, {3e7, 900, 0.15, 0.6}},
           {LawKind::overtraining, {1.1, 40.0, 60.0, 0.13}},
           {LawKind::data_constrained, {1.1, 10.0, 25.0, 0.26, 0.25, 9.0, 4.0}}};
 }
@@ -42,6 +45,7 @@ TEST(Problem, ObjectiveGradientAndHessianAgreeWithPlainLoopsAndDifferences) {
   for (std::size_t i = 0; i < points.size(); ++i) {
     points[i].weight = 1 + static_cast<double>(i % 3);
     points[i].unique_tokens = points[i].tokens / (1 + static_cast<double>(i % 5));
+    points[i].steps = points[i].tokens / (1e3 * (1 + static_cast<double>(i % 4)));
   }
   for (const Case& c : cases()) {
     for (const ObjectiveKind kind : {ObjectiveKind::log_huber, ObjectiveKind::log_mse, ObjectiveKind::mse}) {
@@ -92,6 +96,7 @@ TEST(Problem, ProjectionFindsTheNeighbourhoodOfEveryLaw) {
     std::vector<Observation> points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0, 1);
     for (std::size_t i = 0; i < points.size(); ++i) {
       points[i].unique_tokens = points[i].tokens / (1 + static_cast<double>(i % 5));
+      points[i].steps = points[i].tokens / (1e3 * (1 + static_cast<double>(i % 4)));
       points[i].loss_nats = predict_loss(law, law_point(points[i]));
     }
     const Problem p = make_problem(points, c.law, {}, {});

@@ -4,18 +4,24 @@
 #include "core/files.hpp"
 #include "core/json.hpp"
 #include "fit/fixtures.hpp"
+#include "python.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {
 namespace {
 
-namespace fs = std::filesystem;
-
-/// The Python that may have SciPy: $SCALELAW_PYTHON, the project's own environment, or python3.
-std::string python() {
-  if (const char* given = std::getenv("SCALELAW_PYTHON")) return given;
-  const fs::path own = fs::path(SCALELAW_SOURCE_DIR) / ".venv/bin/python";
-  return fs::exists(own) ? own.string() : "python3";
+/// What scipy_check.py prints; none where Python or SciPy is absent.
+std::optional<Json> scipy(const TempFolder& folder, const std::vector<Observation>& points, const char* objective,
+                          const std::vector<double>& v) {
+  write_file_atomic(folder / "points.csv", observations_csv(points));
+  const std::string command =
+      fmt::format("OPENBLAS_NUM_THREADS=1 '{}' '{}/tests/fit/scipy_check.py' '{}' {} {},{},{},{},{} > '{}'",
+                  test_python(), SCALELAW_SOURCE_DIR, (folder / "points.csv").string(), objective, std::log(v[0]),
+                  std::log(v[1]), std::log(v[2]), v[3], v[4], (folder / "out.json").string());
+  const int status = std::system(command.c_str());
+  if (WIFEXITED(status) && (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127)) return std::nullopt;
+  EXPECT_EQ(status, 0) << command;
+  return read_json_file(folder / "out.json");
 }
 
 // A random law of the size of published ones, and runs around its optima with noise.
@@ -31,23 +37,13 @@ std::vector<Observation> random_study(std::uint64_t seed, Law& law) {
 
 TEST(Scipy, FindsTheSameOptimum) {
   const TempFolder folder;
-  const std::string script = std::string(SCALELAW_SOURCE_DIR) + "/tests/fit/scipy_check.py";
   for (const char* objective : {"log-huber", "log-mse", "mse"}) {
     for (std::uint64_t seed = 1; seed <= 2; ++seed) {
       Law law;
       const std::vector<Observation> points = random_study(seed, law);
-      write_file_atomic(folder / "points.csv", observations_csv(points));
-      const auto& v = law.values;
-      const std::string command =
-          fmt::format("OPENBLAS_NUM_THREADS=1 '{}' '{}' '{}' {} {},{},{},{},{} > '{}'", python(), script,
-                      (folder / "points.csv").string(), objective, std::log(v[0]), std::log(v[1]), std::log(v[2]), v[3],
-                      v[4], (folder / "out.json").string());
-      const int status = std::system(command.c_str());
-      if (WIFEXITED(status) && (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127)) {
-        GTEST_SKIP() << python() << " is absent or has no SciPy";
-      }
-      ASSERT_EQ(status, 0) << command;
-      const Json theirs = read_json_file(folder / "out.json");
+      const std::optional<Json> answer = scipy(folder, points, objective, law.values);
+      if (!answer) GTEST_SKIP() << test_python() << " is absent or has no SciPy";
+      const Json& theirs = *answer;
       const std::map<std::string, ObjectiveKind> kinds = {
           {"log-huber", ObjectiveKind::log_huber}, {"log-mse", ObjectiveKind::log_mse}, {"mse", ObjectiveKind::mse}};
       const FitResult ours = fit(points, {.objective = {.kind = kinds.at(objective)}, .profile = false});
@@ -62,6 +58,20 @@ TEST(Scipy, FindsTheSameOptimum) {
       }
     }
   }
+}
+
+// What the fitter exists to avoid: a mean objective, default tolerances, and "success" where the search began.
+TEST(Scipy, StopsWhereItBeginsOnTheMean) {
+  SCALELAW_NEED_REFERENCE();
+  std::vector<Observation> points = read_observations(reference / "chinchilla_points_besiroglu2024.csv");
+  std::ranges::sort(points, {}, &Observation::loss_nats);
+  points.resize(240);
+  const TempFolder folder;
+  const std::optional<Json> answer = scipy(folder, points, "mean", published_law("hoffmann2022").values);
+  if (!answer) GTEST_SKIP() << test_python() << " is absent or has no SciPy";
+  EXPECT_TRUE(answer->at("success").get<bool>());
+  EXPECT_NEAR(answer->at("a").get<double>(), 0.456, 1e-3);
+  EXPECT_NEAR(fit(points, {.profile = false}).derived.at("a"), 0.514, 5e-4);
 }
 
 }  // namespace

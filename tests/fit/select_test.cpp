@@ -77,6 +77,41 @@ TEST(Select, SeedsAreAveraged) {
   EXPECT_FALSE(s.observations[0].seed.has_value());
 }
 
+TEST(Select, TheOptimumsUncertaintyComesFromSeeds) {
+  // Seeds shift the optimum by -d, 0, d in ln lr: the jackknife of a mean of parabolas is that of the mean of optima.
+  std::vector<RunRecord> records;
+  const double d = 0.1;
+  for (const std::int64_t seed : {0, 1, 2}) {
+    for (const double lr : {0.004, 0.008, 0.016})
+      records.push_back(record(lr, valley(lr, 0.008 * std::exp(d * static_cast<double>(seed - 1))), seed));
+  }
+  const LrSweep sweep = select_observations(records, {}).sweeps.at(0);
+  EXPECT_NEAR(sweep.best_lr, 0.008, 1e-12);
+  EXPECT_NEAR(sweep.ln_lr_stderr.value(), d / std::sqrt(3.0), 1e-9);
+  EXPECT_GT(sweep.loss_stderr.value(), 0);
+  records.erase(records.begin() + 3, records.end());
+  EXPECT_FALSE(select_observations(records, {}).sweeps.at(0).ln_lr_stderr.has_value()) << "one seed says nothing";
+}
+
+TEST(Select, SeedsMissingAtARateAreNotJackknifed) {
+  std::vector<RunRecord> records;
+  for (const std::int64_t seed : {0, 1}) {
+    for (const double lr : {0.004, 0.008, 0.016}) records.push_back(record(lr, valley(lr, 0.008), seed));
+  }
+  records.pop_back();  // seed 1 at .016
+  EXPECT_FALSE(select_observations(records, {}).sweeps.at(0).ln_lr_stderr.has_value());
+}
+
+TEST(Select, NamesTheRateAtWhichRunsDiverged) {
+  std::vector<RunRecord> records = {record(0.004, 2.5), record(0.008, 2.4), record(0.016, 0)};
+  records.back().loss.nats.reset();
+  records.back().outcome.status = "diverged";
+  const LrSweep sweep = select_observations(records, {}).sweeps.at(0);
+  EXPECT_EQ(sweep.status, "edge_high");
+  EXPECT_EQ(sweep.diverged_lr, 0.016);
+  EXPECT_EQ(to_json(sweep).at("diverged_lr"), 0.016);
+}
+
 TEST(Select, WhatIsLeftOutIsNamed) {
   std::vector<RunRecord> records = {record(0.004, 2.5), record(0.008, 2.4), record(0.016, 2.6)};
   records.push_back(record(0.9, 0));

@@ -41,6 +41,7 @@ TEST(CoverageOf35Runs, TheParametricIntervalHoldsTheTruthAsOftenAsItSays) {
   RecordProperty("covered80", std::to_string(a.covered80));
   EXPECT_GE(a.covered95, 0.92);  // standard error of a share of 95 % among 500: 1.0 %
   EXPECT_LE(a.covered95, 0.98);
+  EXPECT_NEAR(a.covered95, 0.956, 0.008);  // the figure of docs/METHODS.md; last bits differ between processors
   EXPECT_NEAR(a.covered80, 0.80, 0.06);
   EXPECT_LT(std::abs(a.bias), 0.2 * a.sd);
 }
@@ -50,8 +51,8 @@ TEST(CoverageOf35Runs, ResamplingRunsIsCautiousAndWider) {
   const QuantityCoverage parametric = quantity(of_35_runs("parametric"), "a");
   RecordProperty("covered95", std::to_string(runs.covered95));
   RecordProperty("width_ratio", std::to_string(runs.width95 / parametric.width95));
-  EXPECT_GE(runs.covered95, 0.96);
-  EXPECT_GT(runs.width95, 1.1 * parametric.width95);
+  EXPECT_NEAR(runs.covered95, 0.992, 0.008);
+  EXPECT_NEAR(runs.width95 / parametric.width95, 1.2, 0.05);
 }
 
 TEST(CoverageOfSharedTrunks, GroupResamplingCoversAndRunResamplingDoesNot) {
@@ -77,7 +78,9 @@ TEST(CoverageOfSharedTrunks, GroupResamplingCoversAndRunResamplingDoesNot) {
   RecordProperty("groups", std::to_string(groups));
   RecordProperty("runs", std::to_string(runs));
   EXPECT_GE(groups, 0.92);
-  EXPECT_LE(runs, 0.88);  // nominal 95 %
+  EXPECT_LE(runs, 0.88);              // nominal 95 %
+  EXPECT_NEAR(groups, 0.965, 0.015);  // the figures of docs/METHODS.md
+  EXPECT_NEAR(runs, 0.75, 0.02);
 }
 
 }  // namespace

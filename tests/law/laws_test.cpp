@@ -151,6 +151,32 @@ TEST(Laws, CriticalBatchHalvesTheUseOfSteps) {
   EXPECT_DOUBLE_EQ(minimum_steps(1000, critical, critical), 500);
 }
 
+TEST(Laws, TheLossAtABatchSolvesItsOwnEquation) {
+  const Law& law = published_law("kaplan2020-steps");
+  LawPoint point = law_point(Scale{1e8, 1e10});
+  point.steps = 2e4;
+  const CriticalBatch critical;
+  double last = predict_loss(law, point);  // every step counts in full
+  for (const double batch : {1e9, 1e7, 1e6, 1e5, 1e4}) {
+    const double loss = predict_loss_at_batch(law, point, batch, critical);
+    LawPoint at = point;
+    at.steps = minimum_steps(point.steps, batch, critical_batch_tokens(loss, critical));
+    EXPECT_NEAR(loss / predict_loss(law, at), 1, 1e-12) << batch;
+    EXPECT_GT(loss, last) << "a smaller batch makes less of the same steps";
+    last = loss;
+  }
+  EXPECT_NEAR(predict_loss_at_batch(law, point, 1e20, critical) / predict_loss(law, point), 1, 1e-9);
+  point.steps = 0;
+  EXPECT_TRUE(std::isnan(predict_loss_at_batch(law, point, 1e6, critical)));
+}
+
+TEST(Laws, AnObservationsStepsReachTheLaw) {
+  Observation o;
+  o.params = 1e6;
+  o.steps = 700;
+  EXPECT_EQ(law_point(o).steps, 700);
+}
+
 TEST(Laws, NamesAreLookedUpWithNearMisses) {
   EXPECT_EQ(law_kind("data-constrained"), LawKind::data_constrained);
   try {

@@ -10,19 +10,13 @@
 #include "report/gnuplot.hpp"
 #include "report/synthetic.hpp"
 #include "study/store.hpp"
+#include "temp_folder.hpp"
 
 namespace scalelaw {
 namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
-
-fs::path fresh_folder(const std::string& name) {
-  const fs::path folder = fs::path(testing::TempDir()) / ("scalelaw_analysis_" + name);
-  fs::remove_all(folder);
-  fs::create_directories(folder);
-  return folder;
-}
 
 AnalysisOptions quick_options() {
   AnalysisOptions options;
@@ -177,7 +171,7 @@ TEST(AnalyzeStudy, NamesABrokenRecordAndGoesOn) {
   write_file_atomic(folder / "runs" / "0123456789abcdef.json", "{\"schema\":");
   const Analysis a = analyze_study(folder, 1);
   EXPECT_EQ(a.records.size(), 10U);
-  EXPECT_EQ(a.study, "scalelaw_analysis_broken");
+  EXPECT_EQ(a.study, "broken");
   EXPECT_THAT(a.warnings, testing::Contains(HasSubstr("0123456789abcdef.json")));
 }
 

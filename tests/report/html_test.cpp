@@ -132,6 +132,43 @@ TEST(ReportPage, AFitThatDidNotConvergeAlwaysSaysSo) {
   EXPECT_THAT(conventions_section(analysis), HasSubstr("not converged: too_few_points"));
 }
 
+TEST(ReportPage, TheLearningRatesOfEveryPointTheLawAndTheBranchingCheckStandInIt) {
+  Analysis analysis = test::toy_analysis();
+  auto& sweeps = analysis.selection.sweeps;
+  for (LrSweep& s : sweeps) {
+    s.points = {{0.004, 2, 1}, {0.008, 2, 1}};
+    s.status = "interior";
+    s.best_lr = 20 * std::pow(s.params, -0.7) * std::pow(s.tokens, -0.1);
+  }
+  sweeps[1].status = "edge_low";
+  sweeps[0].ln_lr_stderr = 0.123;
+  analysis.lr_law = fit_lr_law(sweeps);
+  ASSERT_TRUE(analysis.lr_law.fitted());
+  BranchingPoint point{
+      .shape = "d16 L2", .tokens = 1e6, .lr = 0.008, .branch_nats = {2.01}, .scratch_nats = {2, 2.004}};
+  point.difference_nats = 0.008;
+  point.allowed_nats = 0.005;
+  point.status = "differs";
+  analysis.selection.branching.points = {point};
+  analysis.selection.branching.seed_sd_nats = 0.002;
+  analysis.added_rates = {"d16 L2 at 1M tokens: 0.002"};
+  const std::string section = sweeps_section(analysis);
+  for (const std::string& text :
+       {fmt::format("bracketed at {} of {} points; not at {} (edge_low)", sweeps.size() - 1, sweeps.size(),
+                    describe_point(sweeps[1])),
+        std::string("N^-0.700 D^-0.100"), std::string("± 12 %"), std::string("branching check: 0 of 1"),
+        std::string("differs by +0.0080 nats, 0.0050 allowed"), std::string("Branching check: branches of a trunk"),
+        std::string("d16 L2 at 1M tokens: 0.002"), std::string("best rate is the lowest tried")}) {
+    EXPECT_THAT(section, HasSubstr(text));
+  }
+  EXPECT_EQ(unbalanced(section), "");
+  const Json value = learning_rates_json(analysis);
+  EXPECT_EQ(value.at("schema"), "scalelaw.lr_law/1");
+  EXPECT_EQ(value.at("sweeps").size(), sweeps.size());
+  EXPECT_EQ(value.at("branching").at("points")[0].at("status"), "differs");
+  EXPECT_NEAR(value.at("params").at("params_exponent").get<double>(), -0.7, 1e-6);
+}
+
 TEST(ReportPage, SaysSimulatedInTheTitleOfASimulatedStudy) {
   Analysis analysis = test::toy_analysis();
   EXPECT_THAT(page_of(analysis), HasSubstr("<title>toy: trained study</title>"));

@@ -11,19 +11,13 @@
 #include "report/gnuplot.hpp"
 #include "report/html.hpp"
 #include "report/synthetic.hpp"
+#include "temp_folder.hpp"
 
 namespace scalelaw {
 namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
-
-fs::path fresh_folder(const std::string& name) {
-  const fs::path folder = fs::path(testing::TempDir()) / ("scalelaw_report_" + name);
-  fs::remove_all(folder);
-  fs::create_directories(folder);
-  return folder;
-}
 
 struct CheckResult {
   int code = 0;

@@ -82,7 +82,7 @@ inline const std::map<std::string, std::set<std::string>>& module_table() {
         {"sim", {"core", "law"}},
         {"fit", {"core", "law"}},
         {"models", {"core", "law"}},
-        {"study", {"core", "law", "design", "sim"}},
+        {"study", {"core", "law", "design", "sim", "fit"}},
         {"alloc", {"core", "law", "fit"}},
         {"inference", {"core", "law", "design", "sim", "fit"}},
         {"train", {"core", "law", "corpus", "models"}},

@@ -6,9 +6,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <thread>
@@ -28,6 +30,13 @@ inline double fake_loss(const RunSpec& run, const std::string& job) {
   return 1.5 + static_cast<double>(std::stoull(hash.substr(0, 8), nullptr, 16)) / 4294967296.0;
 }
 
+/// A loss around the best rate, best * (N / 10,000)^-.4, with a last digit that depends on the stack.
+inline double valley_loss(const RunSpec& run, const std::string& job, double best) {
+  const double params = static_cast<double>(count_params(run.model).total);
+  const double off = std::log(run.optimizer.lr / (best * std::pow(params / 1e4, -0.4)));
+  return 2 + 1e4 / static_cast<double>(run.data.tokens) + 0.05 * off * off + 1e-9 * fake_loss(run, job);
+}
+
 struct FakeTrainerArguments {
   std::string job, out;
   int step_ms = 2;              ///< time a run takes: 4 steps of this
@@ -36,6 +45,8 @@ struct FakeTrainerArguments {
   std::string diverge_shape;    ///< runs of this shape diverge
   bool forget_records = false;  ///< exit 0 without writing anything
   bool ignore_term = false;
+  double valley = 0;    ///< if not 0: losses lie on a valley around this rate at 10,000 params, falling with size
+  int hold_after = -1;  ///< once so many runs of the study are trained, wait for a file "go" before the next
 };
 
 inline std::atomic<bool>& stop_requested() {
@@ -45,6 +56,22 @@ inline std::atomic<bool>& stop_requested() {
 
 inline void trace(const FakeTrainerArguments& a, const std::string& text) {
   append_line(std::filesystem::path(a.out) / "trace.txt", text);
+}
+
+/// Waits while the study is to be held. @return false if it was told to stop
+inline bool pass_gate(const FakeTrainerArguments& a) {
+  const auto trained = [&] {
+    std::ifstream in(std::filesystem::path(a.out) / "trace.txt");
+    int count = 0;
+    for (std::string line; std::getline(in, line);) count += line.starts_with("trained ") ? 1 : 0;
+    return count;
+  };
+  while (a.hold_after >= 0 && trained() >= a.hold_after &&
+         !std::filesystem::exists(std::filesystem::path(a.out) / "go")) {
+    if (stop_requested() && !a.ignore_term) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
 }
 
 inline int fake_trainer(const FakeTrainerArguments& a) {
@@ -70,6 +97,10 @@ inline int fake_trainer(const FakeTrainerArguments& a) {
     ++done;
     const std::string id = run_id(run);
     if (std::filesystem::exists(record_path(a.out, id))) continue;  // as scalelaw-trainer: a file there is a run done
+    if (!pass_gate(a)) {
+      trace(a, "stopped " + job.id);
+      return 130;
+    }
     for (int step = 0; step < 4; ++step) {
       std::this_thread::sleep_for(std::chrono::milliseconds(a.step_ms));
       std::cout << fmt::format(R"({{"event":"progress","tokens":{},"tokens_total":{},"loss":2.5,"tokens_per_s":1000}})",
@@ -91,7 +122,7 @@ inline int fake_trainer(const FakeTrainerArguments& a) {
     if (shape == a.diverge_shape) {
       record.outcome.status = "diverged";
     } else {
-      record.loss.nats = fake_loss(run, job.id);
+      record.loss.nats = a.valley > 0 ? valley_loss(run, job.id, a.valley) : fake_loss(run, job.id);
     }
     write_record(a.out, record);
     trace(a, "trained " + id);
@@ -118,6 +149,8 @@ inline int fake_trainer_main(const std::vector<std::string>& arguments) {
     if (key == "--diverge-shape") a.diverge_shape = value();
     if (key == "--forget-records") a.forget_records = true;
     if (key == "--ignore-term") a.ignore_term = true;
+    if (key == "--valley") a.valley = std::stod(value());
+    if (key == "--hold-after") a.hold_after = std::stoi(value());
   }
   return fake_trainer(a);
 }

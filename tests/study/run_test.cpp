@@ -1,9 +1,6 @@
 #include "study/run.hpp"
 
 #include <gmock/gmock.h>
-#include <sys/wait.h>
-
-#include <thread>
 
 #include "core/rng.hpp"
 #include "study/fake_trainer.hpp"
@@ -20,53 +17,7 @@ using ::testing::SizeIs;
 
 constexpr std::size_t kRuns = 3 * 3 * 2 * 2;
 
-void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
-
-/// Gone, or a zombie that nobody has collected.
-bool is_dead(long pid) {
-  std::ifstream in(fmt::format("/proc/{}/stat", pid));
-  std::string text;
-  if (!std::getline(in, text)) return true;
-  return text.find(") Z") != std::string::npos || text.find(") X") != std::string::npos;
-}
-
-class RunStudy : public StudyTest {
- protected:
-  /// The study in a process of its own; returns its id.
-  [[nodiscard]] pid_t start(const std::filesystem::path& folder, const std::vector<std::string>& extra = {}) const {
-    const pid_t pid = ::fork();
-    if (pid != 0) return pid;
-    int code = 99;
-    try {
-      code = static_cast<int>(run_study(small_config(), options(folder, extra)).exit_code());
-    } catch (const Error& e) {
-      code = static_cast<int>(e.code());
-    }
-    ::_exit(code);
-  }
-  static int wait_for(pid_t pid) {
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-  }
-  /// Waits until the trainer has made `count` records.
-  static bool wait_for_records(const std::filesystem::path& folder, std::size_t count) {
-    for (int i = 0; i < 500; ++i) {
-      if (trace(folder, "trained ").size() >= count) return true;
-      sleep_ms(10);
-    }
-    return false;
-  }
-  static void expect_no_run_twice(const std::filesystem::path& folder) {
-    std::set<std::string> seen;
-    for (const auto& line : trace(folder, "trained ")) EXPECT_TRUE(seen.insert(line).second) << line;
-  }
-  static std::vector<long> worker_pids(const std::filesystem::path& folder) {
-    std::vector<long> pids;
-    for (const auto& line : trace(folder, "job ")) pids.push_back(std::stol(line.substr(line.rfind(' '))));
-    return pids;
-  }
-};
+class RunStudy : public StudyTest {};
 
 TEST_F(RunStudy, MakesEveryRunOnceAndNothingOnASecondCall) {
   const StudySummary first = run_study(small_config(), options(folder_));
@@ -89,22 +40,23 @@ TEST_F(RunStudy, KilledAtRandomMomentsItFinishesWithTheSameRecordsAndRepeatsNone
   ASSERT_EQ(run_study(small_config(), options(reference)).exit_code(), ExitCode::ok);
   const auto broken = folder_ / "broken";
   Rng rng = make_rng(7, "kill");
-  int kills = 0;
   for (int attempt = 0; attempt < 5; ++attempt) {
-    const pid_t study = start(broken);
-    sleep_ms(20 + static_cast<int>(uniform_below(rng, 80)));
+    // The trainer stops for us a little after the moment of the kill, so that the study cannot end first.
+    const std::size_t moment = trace(broken, "trained ").size() + 1 + uniform_below(rng, 3);
+    const pid_t study = start(broken, {"--hold-after", std::to_string(moment + 1)});
+    ASSERT_TRUE(wait_for_records(broken, moment));
+    sleep_ms(static_cast<int>(uniform_below(rng, 10)));
     ::kill(study, SIGKILL);
-    if (wait_for(study) == 1000 + SIGKILL) ++kills;
+    EXPECT_EQ(wait_for(study), 1000 + SIGKILL);
     for (const long pid : worker_pids(broken)) {
       bool dead = false;
-      for (int i = 0; i < 200 && !dead; ++i) {
+      for (int i = 0; i < 6000 && !dead; ++i) {
         dead = is_dead(pid);
         if (!dead) sleep_ms(10);
       }
       EXPECT_TRUE(dead) << "worker " << pid << " outlived the study";
     }
   }
-  EXPECT_GE(kills, 2) << "the study must be slow enough to be killed";
   EXPECT_EQ(wait_for(start(broken)), 0);
   EXPECT_EQ(losses(broken), losses(reference));
   expect_no_run_twice(broken);
@@ -114,11 +66,14 @@ TEST_F(RunStudy, AWorkerKilledAtRandomMomentsIsStartedAgain) {
   const auto reference = folder_ / "whole";
   ASSERT_EQ(run_study(small_config(), options(reference)).exit_code(), ExitCode::ok);
   const auto broken = folder_ / "broken";
-  const pid_t study = start(broken, {"--step-ms", "6"});
+  const pid_t study = start(broken, {"--hold-after", "3"});
   ASSERT_TRUE(wait_for_records(broken, 3));
+  ASSERT_TRUE(wait_for_trace(broken, "job ", 2));
   ::kill(static_cast<pid_t>(worker_pids(broken).front()), SIGKILL);
-  ASSERT_TRUE(wait_for_records(broken, 7));
-  ::kill(static_cast<pid_t>(worker_pids(broken).back()), SIGKILL);
+  ASSERT_TRUE(wait_for_trace(broken, "job ", 3)) << "started again";
+  ::kill(static_cast<pid_t>(worker_pids(broken).at(1)), SIGKILL);
+  ASSERT_TRUE(wait_for_trace(broken, "job ", 4));
+  write_file_atomic(broken / "go", "");
   EXPECT_EQ(wait_for(study), 0);
   EXPECT_EQ(losses(broken), losses(reference));
   expect_no_run_twice(broken);
@@ -130,8 +85,9 @@ TEST_F(RunStudy, InterruptedItWaitsForTheWorkersAndGoesOnLater) {
   ASSERT_EQ(run_study(small_config(), options(reference)).exit_code(), ExitCode::ok);
   for (const int signal : {SIGINT, SIGTERM}) {
     const auto stopped = folder_ / fmt::format("stopped{}", signal);
-    const pid_t study = start(stopped, {"--step-ms", "10"});
+    const pid_t study = start(stopped, {"--hold-after", "2"});
     ASSERT_TRUE(wait_for_records(stopped, 2));
+    ASSERT_TRUE(wait_for_trace(stopped, "job ", 2));
     ::kill(study, signal);
     EXPECT_EQ(wait_for(study), static_cast<int>(ExitCode::interrupted));
     EXPECT_THAT(trace(stopped, "stopped "), SizeIs(2)) << "both workers were told and ended by themselves";
@@ -144,10 +100,10 @@ TEST_F(RunStudy, InterruptedItWaitsForTheWorkersAndGoesOnLater) {
 }
 
 TEST_F(RunStudy, ASecondSignalKillsWorkersThatDoNotStop) {
-  const pid_t study = start(folder_, {"--step-ms", "200", "--ignore-term"});
-  for (int i = 0; i < 300 && worker_pids(folder_).size() < 2; ++i) sleep_ms(10);
+  const pid_t study = start(folder_, {"--hold-after", "0", "--ignore-term"});
+  ASSERT_TRUE(wait_for_trace(folder_, "job ", 2));
   ::kill(study, SIGINT);
-  sleep_ms(400);
+  sleep_ms(300);
   ASSERT_EQ(::waitpid(study, nullptr, WNOHANG), 0) << "it waits for its workers";
   ::kill(study, SIGINT);
   EXPECT_EQ(wait_for(study), static_cast<int>(ExitCode::interrupted));
@@ -217,8 +173,9 @@ TEST_F(RunStudy, ACorruptRecordIsNamedAndMadeAgainWithTheSameLoss) {
 }
 
 TEST_F(RunStudy, TwoStudiesCannotShareAFolderAtOneTime) {
-  const pid_t study = start(folder_, {"--step-ms", "20"});
+  const pid_t study = start(folder_, {"--hold-after", "1"});
   ASSERT_TRUE(wait_for_records(folder_, 1));
+  ASSERT_TRUE(wait_for_trace(folder_, "job ", 2));
   EXPECT_EQ(running_study(folder_), study);
   const StudyStatus status = study_status(folder_);
   EXPECT_EQ(status.process, study);

@@ -1,6 +1,10 @@
 #pragma once
 // A small study of 3 shapes x 3 budgets x 2 rates x 2 seeds on the fake trainer, in a folder of its own.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <thread>
 
 #include <filesystem>
 #include <fstream>
@@ -26,6 +30,16 @@ inline StudyConfig small_config() {
   config.backend.kind = "command";
   config.backend.command = {"given by the options"};
   return config;
+}
+
+inline void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+/// Gone, or a zombie that nobody has collected.
+inline bool is_dead(long pid) {
+  std::ifstream in(fmt::format("/proc/{}/stat", pid));
+  std::string text;
+  if (!std::getline(in, text)) return true;
+  return text.find(") Z") != std::string::npos || text.find(") X") != std::string::npos;
 }
 
 class StudyTest : public ::testing::Test {
@@ -69,6 +83,44 @@ class StudyTest : public ::testing::Test {
       if (line.starts_with(prefix)) lines.push_back(line);
     }
     return lines;
+  }
+  /// The study in a process of its own; returns its id.
+  [[nodiscard]] pid_t start(const std::filesystem::path& folder, const std::vector<std::string>& extra = {},
+                            const StudyConfig& config = small_config()) const {
+    const pid_t pid = ::fork();
+    if (pid != 0) return pid;
+    int code = 99;
+    try {
+      code = static_cast<int>(run_study(config, options(folder, extra)).exit_code());
+    } catch (const Error& e) {
+      code = static_cast<int>(e.code());
+    }
+    ::_exit(code);
+  }
+  static int wait_for(pid_t pid) {
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+  }
+  /// Waits until the trace holds so many lines of this kind; gives up after a minute.
+  static bool wait_for_trace(const std::filesystem::path& folder, const std::string& prefix, std::size_t count) {
+    for (int i = 0; i < 30000; ++i) {
+      if (trace(folder, prefix).size() >= count) return true;
+      sleep_ms(2);
+    }
+    return false;
+  }
+  static bool wait_for_records(const std::filesystem::path& folder, std::size_t count) {
+    return wait_for_trace(folder, "trained ", count);
+  }
+  static void expect_no_run_twice(const std::filesystem::path& folder) {
+    std::set<std::string> seen;
+    for (const auto& line : trace(folder, "trained ")) EXPECT_TRUE(seen.insert(line).second) << line;
+  }
+  static std::vector<long> worker_pids(const std::filesystem::path& folder) {
+    std::vector<long> pids;
+    for (const auto& line : trace(folder, "job ")) pids.push_back(std::stol(line.substr(line.rfind(' '))));
+    return pids;
   }
 
   std::filesystem::path folder_;

@@ -64,7 +64,7 @@ TEST(Safetensors, RefusesEveryTruncationAndBadHeaders) {
 }
 
 TEST(Safetensors, IsReadByThePythonLibrary) {
-  const auto folder = synthetic::fresh_folder("python");
+  const auto folder = fresh_folder("python");
   write_file_atomic(folder / "t.safetensors", to_safetensors(sample()));
   const std::string python = test_python();
   if (std::system(fmt::format("'{}' -c 'import safetensors, numpy' 2>/dev/null", python).c_str()) != 0) {

@@ -15,7 +15,7 @@ using synthetic::small_run;
 
 /// Every test holds for both engines.
 struct StackTest : testing::TestWithParam<std::string> {
-  std::filesystem::path folder = synthetic::fresh_folder("stack");
+  std::filesystem::path folder = fresh_folder("stack");
   Manifest manifest = synthetic::write_corpus(folder);
   Corpus corpus = load_corpus(folder);
   StackSetup setup = make_setup(small_run(manifest.sha256, 0.01, 1).model, open_device("cpu"), "fp32",

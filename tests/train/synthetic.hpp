@@ -17,16 +17,6 @@ namespace scalelaw::synthetic {
 /// One thread, as the program has it: with more, these tiny products spend their time waiting for one another.
 inline const bool kConfigured = (configure_torch(1), true);
 
-/// A fresh folder for one test, under a folder of this process that goes with it: other processes of the same tests
-/// run at the same time.
-inline std::filesystem::path fresh_folder(const std::string& name) {
-  static const TempFolder root;
-  const auto folder = root / name;
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  return folder;
-}
-
 /// Bytes of a Markov chain over 32 symbols that prefers few followers: learnable in a few hundred steps.
 inline std::string chain_text(std::size_t size, std::uint64_t seed) {
   Rng rng = make_rng(seed, "chain");

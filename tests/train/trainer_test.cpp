@@ -19,7 +19,6 @@
 namespace scalelaw {
 namespace {
 
-using synthetic::fresh_folder;
 using synthetic::small_job;
 
 struct Result {
@@ -125,6 +124,22 @@ TEST(RunJob, InterruptedAnywhereItEndsWithTheSameBits) {
     while (train_job(job, out, stop_after).code == ExitCode::interrupted) ASSERT_LT(++sessions, 500);
     EXPECT_GT(sessions, 0);
     EXPECT_EQ(numbers(job, out), expected) << "stopped after " << stop_after;
+  }
+}
+
+TEST(RunJob, ABranchIsTheSameRunTrainedFromScratch) {
+  const auto folder = fresh_folder("scratch");
+  const Job job = small_job(folder);
+  train_job(job, folder / "whole");
+  for (const RunSpec& run : job.runs) {  // alone: no other branch, no other member
+    Job alone = job;
+    alone.runs = {run};
+    alone.id = job_id(alone.runs);
+    const auto out = folder / run_id(run);
+    train_job(alone, out);
+    const std::string id = run_id(run);
+    const Json expected = read_json_file(folder / "whole" / "runs" / (id + ".json"));
+    EXPECT_EQ(read_json_file(out / "runs" / (id + ".json")).at("loss"), expected.at("loss"));
   }
 }
 

@@ -1,0 +1,96 @@
+#include "fit/noise.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include "core/stats.hpp"
+#include "fit/newton.hpp"
+
+namespace scalelaw {
+namespace {
+
+/// Replicates of one run.
+struct Replicates {
+  double log_loss = 0;  ///< mean
+  double squares = 0;   ///< sum of squares about it
+  double freedom = 0;
+};
+
+std::vector<Replicates> replicates_of(const std::vector<Observation>& points) {
+  std::map<std::tuple<double, double, double, double>, std::vector<double>> same;
+  for (const Observation& o : points) {
+    if (!o.seed || !(o.loss_nats > 0) || !std::isfinite(o.loss_nats)) continue;
+    same[{o.params, o.tokens, o.unique_tokens.value_or(0), o.lr.value_or(0)}].push_back(std::log(o.loss_nats));
+  }
+  std::vector<Replicates> out;
+  for (const auto& [where, losses] : same) {
+    if (losses.size() < 2) continue;
+    const double sd = standard_deviation(losses), freedom = static_cast<double>(losses.size()) - 1;
+    out.push_back({.log_loss = mean(losses), .squares = sd * sd * freedom, .freedom = freedom});
+  }
+  return out;
+}
+
+// Minus the log likelihood of ln sd_i = ln sd + u + v (x_i - center), x_i = ln loss, as a function of (u, v).
+void likelihood(const std::vector<Replicates>& sets, double sd, double center, std::span<const double> t,
+                LocalModel& at) {
+  at = LocalModel{};
+  for (const Replicates& r : sets) {
+    const double x = r.log_loss - center, u = t[0] + t[1] * x;
+    const double share = r.squares / (sd * sd) * std::exp(-2 * u), slope = r.freedom - share;
+    at.value += r.freedom * u + 0.5 * share;
+    at.gradient[0] += slope;
+    at.gradient[1] += slope * x;
+    at.hessian[0][0] += 2 * share;
+    at.hessian[0][1] += 2 * share * x;
+    at.hessian[1][1] += 2 * share * x * x;
+  }
+  at.hessian[1][0] = at.hessian[0][1];
+}
+
+}  // namespace
+
+double NoiseModel::at(double loss_nats) const { return sd * std::pow(loss_nats / at_loss, slope); }
+
+std::optional<NoiseModel> estimate_noise(const std::vector<Observation>& points) {
+  const std::vector<Replicates> sets = replicates_of(points);
+  double squares = 0, freedom = 0, center = 0;
+  for (const Replicates& r : sets) {
+    squares += r.squares;
+    freedom += r.freedom;
+    center += r.freedom * r.log_loss;
+  }
+  if (freedom < 3) return std::nullopt;
+  center /= freedom;
+  NoiseModel model{.sd = std::sqrt(squares / freedom),
+                   .at_loss = std::exp(center),
+                   .slope = 0,
+                   .freedom = static_cast<std::int64_t>(freedom)};
+  if (sets.size() < 3 || !(model.sd > 0)) return model;
+  NewtonProblem problem{
+      .size = 2,
+      .evaluate = [&](std::span<const double> t, LocalModel& at) { likelihood(sets, model.sd, center, t, at); },
+      .lower = {-20, -30},
+      .upper = {20, 30},
+      .max_step = {1, 2},
+      .value_floor = 1e-10};
+  const NewtonResult found = minimise(problem, {0, 0}, {.tolerance = 0, .polish = false});
+  constexpr double kChi2 = 3.841458820694124;  // 95 % quantile with one degree of freedom
+  if (found.status != NewtonStatus::converged || 2 * (0.5 * freedom - found.at.value) < kChi2) return model;
+  model.sd *= std::exp(found.theta[0]);
+  model.slope = found.theta[1];
+  return model;
+}
+
+std::optional<NoiseModel> estimate_noise(const std::vector<RunRecord>& records, std::int64_t min_steps) {
+  std::vector<Observation> points;
+  for (const RunRecord& record : records) {
+    if (run_steps(record.spec) < min_steps) continue;
+    if (auto point = observe(record, {})) points.push_back(*std::move(point));
+  }
+  return estimate_noise(points);
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,30 @@
+#pragma once
+// How much the loss of a run depends on its seed.
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/observation.hpp"
+
+namespace scalelaw {
+
+/// Standard deviation of ln loss between runs that differ in nothing but their seed: sd(L) = sd (L / at_loss)^slope.
+/// Noise tends to grow with the loss (Porian et al. 2024 take a line in ln sd too).
+struct NoiseModel {
+  double sd = 0;
+  double at_loss = 1;  ///< nats
+  double slope = 0;    ///< 0 where the replicates do not show one
+  std::int64_t freedom = 0;
+
+  [[nodiscard]] double at(double loss_nats) const;
+};
+
+/// The model that makes the replicates among these points likeliest, each set of replicates (same N, D, unique tokens
+/// and learning rate, another seed) normal in ln loss. It has a slope only where three or more sets show one at the 5 %
+/// level of the likelihood ratio. None with fewer than 3 degrees of freedom.
+[[nodiscard]] std::optional<NoiseModel> estimate_noise(const std::vector<Observation>& points);
+
+/// The same from the records themselves, before a learning rate is chosen and seeds are averaged.
+[[nodiscard]] std::optional<NoiseModel> estimate_noise(const std::vector<RunRecord>& records, std::int64_t min_steps);
+
+}  // namespace scalelaw
