@@ -167,7 +167,8 @@ void fields(Visit&& visit, T& t) {
   visit("precision", t.precision, one_of({"fp32", "bf16"}), "arithmetic of the matrix products");
   visit("eval_tokens", t.eval_tokens, at_least(1), "held-out tokens of the final evaluation");
   visit("engine", t.engine, engine_rule(),
-        "what computes losses and gradients; auto: native on a CPU, torch on CUDA; native-SET: with that instruction set");
+        "what computes losses and gradients; auto: native on a CPU, torch on CUDA; native-SET: with that instruction "
+        "set");
   visit("checkpoint_every_s", t.checkpoint_every_s, positive(), "seconds between two checkpoints of a job");
   visit("threads_per_worker", t.threads_per_worker, between(1, 1024), "threads of one training process on a CPU");
   visit("flops_per_s", t.flops_per_s, positive(), "speed of one worker that the plan's estimate of time assumes");
