@@ -7,9 +7,9 @@
 namespace scalelaw {
 
 struct EngineChoice {
-  std::string kind = "torch";   ///< native | torch
+  std::string kind = "torch";            ///< native | torch
   std::string instruction_set = "auto";  ///< of the native engine
-  std::string reason;           ///< for the record, "native avx2: the rule on a CPU"
+  std::string reason;                    ///< for the record, "native avx2: the rule on a CPU"
 };
 
 /// @param asked one of engine_rule (core/job.hpp). The rule of `auto`: native on a CPU where it takes the shape and

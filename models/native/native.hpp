@@ -22,11 +22,11 @@ constexpr std::int64_t kNativeMaxHead = 64, kNativeMaxContext = 512, kNativeMaxV
 /// Errors: device: not available here; config: it computes in another precision.
 void check_native_instruction_set(const std::string& instruction_set, const std::string& precision);
 
-/// @param buffers in host memory, of `layout.params` floats a member; @param instruction_set "auto" for the best in fp32.
-/// The engine is named "native avx2"; batches are in host memory too. Results depend on the instruction set, on nothing
-/// else. Denormal numbers count as zero inside a step; the caller's setting comes back after it. Errors: config: a
-/// shape of native_refusal; device: an instruction set that is not available; std::logic_error from a step: a token
-/// outside the vocabulary.
+/// @param buffers in host memory, of `layout.params` floats a member; @param instruction_set "auto" for the best in
+/// fp32. The engine is named "native avx2"; batches are in host memory too. Results depend on the instruction set, on
+/// nothing else. Denormal numbers count as zero inside a step; the caller's setting comes back after it. Errors:
+/// config: a shape of native_refusal; device: an instruction set that is not available; std::logic_error from a step: a
+/// token outside the vocabulary.
 [[nodiscard]] Engine make_native_engine(const Layout& layout, const EngineBuffers& buffers,
                                         const std::string& instruction_set = "auto");
 

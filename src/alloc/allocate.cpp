@@ -87,6 +87,15 @@ Allocation allocate(const Law& law, const AllocationRequest& request) {
   a.tokens_per_param = a.tokens / a.params;
   a.loss_nats = optimum->loss_nats;
   a.inference_flops = 2 * a.params * request.inference_tokens.value_or(0);
+  if (request.inference_tokens) {
+    LifetimeConstraint training_only = constraint_of(request);
+    training_only.inference_tokens = 0;
+    const Law used = request.unique_tokens ? with_repetition(law) : law;
+    if (const auto plain = optimum_with(used, OptimumQuantity::loss, a.loss_nats, training_only)) {
+      a.inference_saving =
+          1 - (a.flops + a.inference_flops) / (plain->flops + 2 * plain->scale.params * *request.inference_tokens);
+    }
+  }
   a.convention = law.convention.params;
   add_shape(a);
   return a;

@@ -35,8 +35,10 @@ struct Allocation {
   std::string law;
   AllocationRequest given;
   double params = 0, tokens = 0, flops = 0, tokens_per_param = 0;
-  double loss_nats = 0;                  ///< NaN for a law of the optimal size alone
-  double inference_flops = 0;            ///< 2 N inference_tokens
+  double loss_nats = 0;         ///< NaN for a law of the optimal size alone
+  double inference_flops = 0;   ///< 2 N inference_tokens
+  double inference_saving = 0;  ///< share of training and use together that the compute-optimal model of the same
+                                ///< loss would cost more; 0 without inference_tokens
   std::map<std::string, Interval> ci95;  ///< params, tokens, flops, tokens_per_param, loss; empty without a bootstrap
   double extrapolation_factor = 0;       ///< flops / largest flops of the data; 0 where the data are unknown
   std::string convention = "total";      ///< what counts as N

@@ -55,7 +55,10 @@ Json to_json(const Allocation& a) {
                 {"ci95", ci95},
                 {"extrapolation_factor", a.extrapolation_factor > 0 ? Json(a.extrapolation_factor) : Json(nullptr)},
                 {"shape", shape}};
-  if (a.given.inference_tokens) value["inference_flops"] = finite_or_null(a.inference_flops);
+  if (a.given.inference_tokens) {
+    value["inference_flops"] = finite_or_null(a.inference_flops);
+    value["inference_saving"] = finite_or_null(a.inference_saving);
+  }
   if (a.given.unique_tokens) value["epochs"] = finite_or_null(a.tokens / *a.given.unique_tokens);
   return value;
 }
@@ -70,7 +73,10 @@ std::string describe(const std::vector<Allocation>& allocations) {
   if (allocations.empty()) return "no allocation was asked for\n";
   const AllocationRequest& request = allocations.front().given;
   std::vector<std::string> header = {"given", "N", "D", "D/N", "training FLOPs", "loss (nats)", "shape", "shape N"};
-  if (request.inference_tokens) header.emplace_back("inference FLOPs");
+  if (request.inference_tokens) {
+    header.emplace_back("inference FLOPs");
+    header.emplace_back("saving");
+  }
   if (request.unique_tokens) header.emplace_back("epochs");
   std::vector<std::vector<std::string>> rows;
   double furthest = 0;
@@ -84,7 +90,10 @@ std::string describe(const std::vector<Allocation>& allocations) {
                                     with_interval(a.loss_nats, a, "loss", loss_text),
                                     fmt::format("d_model {} x {} layers", a.shape.d_model, a.shape.n_layer),
                                     short_count(static_cast<double>(a.shape_params))};
-    if (request.inference_tokens) row.push_back(flops_text(a.inference_flops));
+    if (request.inference_tokens) {
+      row.push_back(flops_text(a.inference_flops));
+      row.push_back(fmt::format("{:.1f} %", 100 * a.inference_saving));
+    }
     if (request.unique_tokens) row.push_back(ratio_text(a.tokens / a.given.unique_tokens.value_or(1)));
     rows.push_back(row);
     furthest = std::max(furthest, a.extrapolation_factor);
@@ -93,6 +102,9 @@ std::string describe(const std::vector<Allocation>& allocations) {
   std::string text = fmt::format("Compute-optimal allocation under {} (N: {} parameters{})\n", allocations.front().law,
                                  allocations.front().convention, intervals ? "; [95 % interval of the bootstrap]" : "");
   text += text_table(header, rows);
+  if (request.inference_tokens) {
+    text += "saving: against the compute-optimal model of the same loss, training and inference together\n";
+  }
   if (furthest > 1) {
     text += fmt::format(
         "warning: the largest budget lies {:.3g} times beyond the largest run behind the fit; the intervals "

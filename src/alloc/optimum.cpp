@@ -27,27 +27,6 @@ double quantity_of(const Optimum& optimum, OptimumQuantity quantity) {
 
 }  // namespace
 
-Law with_repetition(const Law& law) {
-  if (law.kind == LawKind::data_constrained) return law;
-  if (law.kind != LawKind::chinchilla) {
-    fail_config(
-        "unique tokens: the law '{}' ({}) has no form for repeated data; use a chinchilla or data-constrained law",
-        law.name, law_info(law.kind).name);
-  }
-  const Law& published = published_law("muennighoff2023");
-  Law repeated = published;
-  const std::vector<std::string>& names = law_info(LawKind::data_constrained).parameters;
-  const std::vector<std::string>& own = law_info(LawKind::chinchilla).parameters;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto it = std::find(own.begin(), own.end(), names[i]);
-    if (it != own.end()) repeated.values[i] = law.values[static_cast<std::size_t>(it - own.begin())];
-  }
-  repeated.name = law.name;
-  repeated.source = law.source + "; repeats after " + published.source;
-  repeated.convention = law.convention;
-  return repeated;
-}
-
 Optimum constrained_optimal(const Law& law, double flops, const LifetimeConstraint& constraint) {
   const double inference = constraint.inference_tokens;
   if (inference <= 0) return compute_optimal(law, flops, constraint.unique_tokens);

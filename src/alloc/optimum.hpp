@@ -10,11 +10,6 @@ struct LifetimeConstraint {
   double unique_tokens = 0;     ///< distinct training tokens; 0 = unlimited
 };
 
-/// The law with repeats worth less: E + A/N'^alpha + B/D'^beta with the decay constants R_D* and R_N* of Muennighoff et
-/// al. 2023 (arXiv 2305.16264) added to a chinchilla law; a data-constrained law as it is. Errors (config): any other
-/// law.
-[[nodiscard]] Law with_repetition(const Law& law);
-
 /// Least loss with 6 N D + 2 N inference_tokens = flops, by Brent's method over ln N. `flops` of the result is 6 N D.
 /// Without constraints: compute_optimal.
 [[nodiscard]] Optimum constrained_optimal(const Law& law, double flops, const LifetimeConstraint& constraint);

@@ -47,10 +47,12 @@ void add_allocate(CLI::App& app, const Globals& globals, Action& action) {
                       "tokens served after training, 2 N FLOPs each; --flops then pays for both");
   command->add_option("--unique-tokens", request.unique_tokens,
                       "distinct training tokens there are; repeats are worth less");
-  command->add_option("--d-head", request.shapes.d_head, "width of a head of the shape proposed");
-  command->add_option("--vocab", request.shapes.vocab, "vocabulary of the shape proposed");
-  command->add_option("--aspect", request.shapes.aspect,
-                      "d_model / n_layer of the shape proposed, within a factor of 1.6");
+  command->add_option("--d-head", request.shapes.d_head, "width of a head of the shape proposed")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--vocab", request.shapes.vocab, "vocabulary of the shape proposed")->check(CLI::PositiveNumber);
+  command
+      ->add_option("--aspect", request.shapes.aspect, "d_model / n_layer of the shape proposed, within a factor of 1.6")
+      ->check(CLI::PositiveNumber);
   command->callback(
       [arguments, &globals, &action] { action = [arguments, &globals] { return allocate_all(globals, *arguments); }; });
 }

@@ -7,6 +7,8 @@
 
 #include "cli/cli.hpp"
 #include "fit/select.hpp"
+#include "report/figures.hpp"
+#include "report/gnuplot.hpp"
 #include "study/store.hpp"
 
 namespace scalelaw::cli {
@@ -19,6 +21,7 @@ struct CompareArguments {
   std::string convention;
   std::vector<std::string> columns;
   double noise = 0;
+  std::string plot;
   CompareOptions compare;
 };
 
@@ -83,7 +86,24 @@ std::vector<Observation> load_points(const std::string& source, const CompareArg
   return selection.observations;
 }
 
+/// Draws into FILE.svg, FILE.png or FILE.pdf.
+void draw_comparison(const Comparison& comparison, const std::filesystem::path& file, const Globals& globals) {
+  const Figure figure = comparison_figure(comparison);
+  if (figure.panels.empty()) fail_data("compare: no exponent has a verdict, so {} was not drawn", file.string());
+  draw_figure(figure, file, file.extension().string().substr(1));
+  print(globals, fmt::format("plot: {}\n", file.string()));
+}
+
+/// Errors (config): another ending than that of a format.
+void check_plot(const std::string& file) {
+  const std::string format = std::filesystem::path(file).extension().string();
+  if (format != ".svg" && format != ".png" && format != ".pdf") {
+    fail_config("compare: --plot {}: the file's name must end in .svg, .png or .pdf", file);
+  }
+}
+
 ExitCode compare(const Globals& globals, CompareArguments arguments) {
+  if (!arguments.plot.empty()) check_plot(arguments.plot);
   const Law* first_law = published(arguments.first);
   const Law* second_law = published(arguments.second);
   if (first_law != nullptr && second_law != nullptr) {
@@ -114,6 +134,7 @@ ExitCode compare(const Globals& globals, CompareArguments arguments) {
   }
   comparison.notes.insert(comparison.notes.end(), notes.begin(), notes.end());
   print(globals, describe(comparison));
+  if (!arguments.plot.empty()) draw_comparison(comparison, arguments.plot, globals);
   emit_json(globals, to_json(comparison));
   return ExitCode::ok;
 }
@@ -150,6 +171,7 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
                       "replicates for the intervals of the first source");
   command->add_option("--resample", options.fit.bootstrap.resample, "what the bootstrap draws")
       ->check(CLI::IsMember({"runs", "groups", "parametric"}));
+  command->add_option("--plot", arguments->plot, "draw the comparison into this file: .svg, .png or .pdf");
   command->add_option("--seed", options.seed, "seed of simulations and resampling");
   command->callback(
       [arguments, &globals, &action] { action = [arguments, &globals] { return compare(globals, *arguments); }; });

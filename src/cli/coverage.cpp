@@ -38,6 +38,8 @@ ExitCode coverage_action(const Globals& globals, const CoverageArguments& argume
   options.fit.bootstrap.replicates = arguments.replicates.value_or(200);
   options.fit.bootstrap.resample = arguments.resample.empty() ? config.analysis.resample : arguments.resample;
   options.noise.sd = arguments.noise.value_or(config.simulation.noise);
+  options.noise.exponent = config.simulation.noise_exponent;
+  options.noise.at_nats = config.simulation.noise_at_nats;
 
   const Plan plan = make_plan(config, nullptr);
   Coverage result = coverage(design_points(plan.runs, config.analysis.convention), law, options);

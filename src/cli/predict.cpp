@@ -24,7 +24,8 @@ void add_predict(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--tokens", arguments->point.tokens, "training tokens D")->required();
   command->add_option("--unique-tokens", arguments->point.unique_tokens,
                       "distinct training tokens; needs a law of repeats");
-  command->add_option("--steps", arguments->point.steps, "optimizer steps, for laws of the steps");
+  command->add_option("--steps", arguments->point.steps,
+                      "S_min: steps at a batch far above the critical one, for kaplan-steps");
   command->callback([arguments, &globals, &action] {
     action = [arguments, &globals] {
       const auto source = load_law(arguments->law);

@@ -63,7 +63,7 @@ void add_report(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* plot_command = app.add_subcommand("plot", "draw a study's figures with gnuplot into its plots folder");
   plot_command->add_option("study", args->study, "folder of a study")->required();
   plot_command->add_option("--kind", args->kind, "which figures")
-      ->check(CLI::IsMember({"isoflop", "surface", "allocation", "sweeps", "curves", "all"}));
+      ->check(CLI::IsMember({"isoflop", "surface", "allocation", "sweeps", "curves", "comparison", "all"}));
   plot_command->add_option("--format", args->format, "file format")->check(CLI::IsMember({"svg", "png", "pdf"}));
   plot_command->callback([args, &globals, &action] { action = [args, &globals] { return plot(*args, globals); }; });
 }

@@ -1,6 +1,7 @@
 #include "cli/study_common.hpp"
 
 #include "corpus/corpus.hpp"
+#include "sim/resolve.hpp"
 
 namespace scalelaw::cli {
 
@@ -20,7 +21,9 @@ StudyConfig read_config_options(const ConfigOptions& options) {
   std::vector<std::string> overrides = options.overrides;
   if (!options.backend.empty()) overrides.push_back(fmt::format("backend.kind=\"{}\"", options.backend));
   if (!options.device.empty()) overrides.push_back(fmt::format("backend.device=\"{}\"", options.device));
-  return read_study_config(options.config, overrides);
+  StudyConfig config = read_study_config(options.config, overrides);
+  config.simulation = resolve_simulation(config.simulation, std::filesystem::path(options.config).parent_path());
+  return config;
 }
 
 CorpusFacts corpus_facts(const StudyConfig& config) {

@@ -8,6 +8,7 @@
 #include "cli/study_common.hpp"
 #include "core/files.hpp"
 #include "core/format.hpp"
+#include "report/analysis.hpp"
 #include "report/gnuplot.hpp"
 #include "study/run.hpp"
 
@@ -21,6 +22,7 @@ struct TutorialArguments {
   bool list = false;
   std::string backend = "simulate";
   std::string out = "studies/tutorial";
+  std::string format = "svg";
 };
 
 /// configs/tutorial/<study>.toml from where the program is started, else in the checkout that it was built in.
@@ -41,11 +43,12 @@ struct StudyRuns {
 };
 
 /// Makes what is missing of a tutorial study; the folder may hold runs of other backends and earlier configs.
-StudyRuns make_runs(const std::string& study, const TutorialArguments& arguments, const Globals& globals) {
+StudyRuns make_runs(const TutorialTopic& topic, const TutorialArguments& arguments, const Globals& globals) {
+  const std::string& study = topic.study;
   const fs::path path = config_of(study);
   ConfigOptions given;
   given.config = path.string();
-  given.backend = arguments.backend;
+  given.backend = topic.trainable ? arguments.backend : "simulate";
   const StudyConfig config = read_config_options(given);
   StudyOptions options;
   options.folder = fs::path(arguments.out) / study;
@@ -72,6 +75,7 @@ TutorialPage make_page(const std::string& name, const std::vector<RunRecord>& re
   if (name == "compute-optimal") return compute_optimal_page(records);
   if (name == "strategies") return strategies_page(records);
   if (name == "extrapolate") return extrapolate_page(records);
+  if (name == "counting") return counting_page(records);
   if (name == "curve") return curve_page();
   if (name == "allocation") return allocation_page();
   return gpt3_page();
@@ -107,8 +111,8 @@ ExitCode tutorial(const TutorialArguments& arguments, const Globals& globals) {
     Json entry = {{"name", page.name}, {"numbers", page.numbers}, {"plot", nullptr}};
     std::string text = (pages.empty() || takeaways ? "" : "\n") + page.text;
     if (can_draw && !page.figure.panels.empty()) {
-      const fs::path plot = fs::path(arguments.out) / (page.name + ".svg");
-      draw_figure(page.figure, plot, "svg");
+      const fs::path plot = fs::path(arguments.out) / (page.name + "." + arguments.format);
+      draw_figure(page.figure, plot, arguments.format);
       entry["plot"] = plot.string();
       text += fmt::format("plot: {}\n", plot.string());
     }
@@ -117,13 +121,20 @@ ExitCode tutorial(const TutorialArguments& arguments, const Globals& globals) {
     pages.push_back(std::move(page));
   };
   for (const std::string& name : names) {
-    const std::string& study = tutorial_topic(name).study;
+    const TutorialTopic& topic = tutorial_topic(name);
+    const std::string& study = topic.study;
     if (!study.empty() && !studies.contains(study)) {
-      studies[study] = make_runs(study, arguments, globals);
+      studies[study] = make_runs(topic, arguments, globals);
       if (studies[study].code == ExitCode::interrupted) return ExitCode::interrupted;
       if (studies[study].code != ExitCode::ok) code = studies[study].code;
     }
-    show(make_page(name, study.empty() ? std::vector<RunRecord>{} : studies[study].records), !takeaways);
+    const std::vector<RunRecord>& records = studies[study].records;
+    TutorialPage page = make_page(name, records);
+    if (const std::string simulation = simulation_text(records); !simulation.empty()) {
+      page.text += fmt::format("Runs {}.\n", simulation);
+      page.numbers["simulation"] = simulation;
+    }
+    show(std::move(page), !takeaways);
   }
   if (all) show(takeaways_page(pages), true);
   if (!can_draw)
@@ -143,6 +154,8 @@ void add_tutorial(CLI::App& app, const Globals& globals, Action& action) {
   command->add_flag("--list", arguments->list, "what each page shows, in a line");
   command->add_option("--backend", arguments->backend, "simulate in seconds, or train for real at the same tiny scale")
       ->check(CLI::IsMember({"simulate", "train"}));
+  command->add_option("--format", arguments->format, "file format of the plots")
+      ->check(CLI::IsMember({"svg", "png", "pdf"}));
   command->add_option("--out", arguments->out, "folder of the plots and of the runs");
   command->callback(
       [arguments, &globals, &action] { action = [arguments, &globals] { return tutorial(*arguments, globals); }; });

@@ -9,7 +9,11 @@
 namespace scalelaw {
 
 std::string describe(const Rule& rule) {
-  if (!rule.choices.empty()) return fmt::format("{}", fmt::join(rule.choices, " | "));
+  if (!rule.choices.empty()) {
+    std::vector<std::string_view> choices = rule.choices;
+    std::ranges::replace(choices, std::string_view(), std::string_view("\"\""));
+    return fmt::format("{}", fmt::join(choices, " | "));
+  }
   const bool low = std::isfinite(rule.low);
   const bool high = std::isfinite(rule.high);
   if (low && high) {

@@ -89,23 +89,64 @@ void fields(Visit&& visit, T& s) {
   visit("min_lr_fraction", s.min_lr_fraction, between(0, 1), "last rate as a share of the peak");
 }
 
-/// How a run is simulated (sim/simulate.hpp): loss = law(N, D) * (1 + noise) + mistuning penalty.
+/// How a run is simulated; formulas: sim/simulate.hpp. A config may name a fit in `law` and observations in `anchor`:
+/// both become constants when it is read (sim/resolve.hpp), so that a run's spec holds numbers and no path.
 struct SimulationSpec {
   std::string law = "besiroglu2024";          ///< published set, or the kind of law of `params`
   std::map<std::string, double> params = {};  ///< overrides single constants of the law, or gives them all
+  std::string convention = {};                ///< what the law counts as N; empty = what its authors counted
+  std::string anchor = {};                    ///< observations to refit the amplitudes to; empty once that is done
+  std::string anchored = {};                  ///< what they were refitted to; empty = as published or given
+  double floor_nats = 0;                      ///< no loss is lower
   double noise = 0.01;                        ///< standard deviation of ln loss from run to run
-  double lr_penalty = 0.05;                   ///< nats lost per (ln of lr / best lr)^2
-  double lr_best_coefficient = 3.7;  ///< best lr = coefficient * N^exponent (Porian et al. 2024, arXiv 2406.19146)
+  double noise_exponent = 0;                  ///< it grows as (loss / noise_at_nats)^noise_exponent
+  double noise_at_nats = 2;
+  double noise_seed_share = 0;   ///< of its variance: common to the runs of one shape and seed
+  double noise_trunk_share = 0;  ///< of its variance: common to the runs of one trunk
+  double critical_batch_tokens =
+      0;  ///< B* of B_crit(L) = B* / L^(1/critical_batch_exponent), Kaplan et al. 2020, eq. 5.3
+  double critical_batch_exponent = 0.21;
+  double lr_penalty = 0.05;          ///< nats lost per (ln of lr / best lr)^2
+  double lr_best_coefficient = 3.7;  ///< best lr = coefficient N^e D^f; N: Porian et al. 2024, arXiv 2406.19146
   double lr_best_exponent = -0.36;
+  double lr_best_tokens_exponent = 0;
+  double warmup_penalty = 0;  ///< nats lost per (warmup share - warmup_best)^2
+  double warmup_best = 0.05;
+  double schedule_penalty = 0;       ///< nats lost if the rate never falls; as the square of what is left undecayed
+  double embedding_coefficient = 0;  ///< not 0: embeddings are this times N^(1/3), N without embeddings
 };
 template <class Visit, FieldsOf<SimulationSpec> T>
 void fields(Visit&& visit, T& s) {
-  visit("law", s.law, any(), "name of a published set of constants (scalelaw laws) or of a law");
+  visit("law", s.law, any(), "published set of constants (scalelaw laws), a kind of law, or a fit file (.json)");
   visit("params", s.params, any(), "constants that replace those of the set");
+  visit("convention", s.convention, one_of({"", "total", "non_embedding", "effective"}),
+        "what the law counts as N; empty = as its authors did, total for a kind of law");
+  visit("anchor", s.anchor, any(),
+        "CSV of observations, or study folder with records.csv: exponents are kept, amplitudes refitted to it");
+  visit("anchored", s.anchored, any(), "what the amplitudes were refitted to, written where anchor was used");
+  visit("floor_nats", s.floor_nats, at_least(0), "no loss is lower");
   visit("noise", s.noise, between(0, 1), "standard deviation of ln loss from run to run");
+  visit("noise_exponent", s.noise_exponent, between(-20, 20), "noise times (loss / noise_at_nats) ^ exponent");
+  visit("noise_at_nats", s.noise_at_nats, positive(), "see noise_exponent");
+  visit("noise_seed_share", s.noise_seed_share, between(0, 1),
+        "share of the noise's variance common to all runs of a shape and seed");
+  visit("noise_trunk_share", s.noise_trunk_share, between(0, 1),
+        "share of the noise's variance common to the runs of a trunk");
+  visit("critical_batch_tokens", s.critical_batch_tokens, at_least(0),
+        "critical batch = this / loss ^ (1 / critical_batch_exponent); 0 = batches cost nothing (kaplan-steps: 2.1e8)");
+  visit("critical_batch_exponent", s.critical_batch_exponent, positive(), "see critical_batch_tokens");
   visit("lr_penalty", s.lr_penalty, at_least(0), "nats lost per squared ln of (lr / best lr)");
-  visit("lr_best_coefficient", s.lr_best_coefficient, positive(), "best lr = coefficient * params ^ exponent");
+  visit("lr_best_coefficient", s.lr_best_coefficient, positive(),
+        "best lr = coefficient * params ^ lr_best_exponent * tokens ^ lr_best_tokens_exponent");
   visit("lr_best_exponent", s.lr_best_exponent, any(), "see lr_best_coefficient");
+  visit("lr_best_tokens_exponent", s.lr_best_tokens_exponent, any(), "see lr_best_coefficient");
+  visit("warmup_penalty", s.warmup_penalty, at_least(0),
+        "nats lost per squared (warmup share of the run - warmup_best)");
+  visit("warmup_best", s.warmup_best, between(0, 1), "warmup share that costs nothing");
+  visit("schedule_penalty", s.schedule_penalty, at_least(0),
+        "nats lost where the rate never falls; less by the square of the share left undecayed");
+  visit("embedding_coefficient", s.embedding_coefficient, at_least(0),
+        "if not 0, embedding params = this * non_embedding ^ (1/3), whatever the vocabulary (Pearce and Song: 47491)");
 }
 
 struct RunBackend {

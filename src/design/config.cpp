@@ -36,8 +36,10 @@ void check_config(const StudyConfig& c, const Source& source) {
   if (c.design.kind == "isoflop") {
     need(c.design.budgets, "design.budgets", "an isoflop design needs budgets = [FLOPs, ...]", source);
   } else {
-    need(c.design.widths, "design.widths", "a grid needs widths = [d_model, ...]", source);
-    need(c.design.depths, "design.depths", "a grid needs depths = [n_layer, ...]", source);
+    if (c.design.shapes.empty()) {
+      need(c.design.widths, "design.widths", "a grid needs widths = [d_model, ...], or shapes", source);
+      need(c.design.depths, "design.depths", "a grid needs depths = [n_layer, ...], or shapes", source);
+    }
     need(c.design.tokens, "design.tokens", "a grid needs tokens = [tokens, ...]", source);
   }
   need(c.design.learning_rates, "design.learning_rates", "at least one rate is needed", source);

@@ -85,10 +85,12 @@ struct DesignConfig {
 };
 template <class Visit, FieldsOf<DesignConfig> T>
 void fields(Visit&& visit, T& d) {
-  visit("kind", d.kind, one_of({"grid", "isoflop"}), "grid: widths x depths x tokens; isoflop: sizes at equal compute");
+  visit("kind", d.kind, one_of({"grid", "isoflop"}),
+        "grid: shapes, or widths x depths, at each of tokens; isoflop: sizes at equal compute");
   visit("budgets", d.budgets, positive(), "isoflop: training FLOPs of each budget");
   visit("shapes", d.shapes, any(),
-        "isoflop: shapes tried at every budget; empty = chosen around each expected optimum");
+        "isoflop: shapes tried at every budget; empty = chosen around each expected optimum; grid: instead of widths x "
+        "depths");
   visit("sizes_per_budget", d.sizes_per_budget, between(2, 99), "isoflop without shapes: sizes at each budget");
   visit("size_factor", d.size_factor, Rule{.low = 1, .high = 100, .low_open = true},
         "isoflop without shapes: ratio of neighbouring sizes");

@@ -61,11 +61,15 @@ std::vector<Point> all_points(const StudyConfig& config) {
   const DesignConfig& design = config.design;
   std::vector<Point> points;
   if (design.kind == "grid") {
-    for (const std::int64_t width : design.widths) {
-      for (const std::int64_t depth : design.depths) {
-        for (const std::int64_t tokens : design.tokens) {
-          points.push_back(make_point(config, {width, depth}, 0, static_cast<double>(tokens)));
-        }
+    std::vector<ShapeConfig> shapes = design.shapes;
+    if (shapes.empty()) {
+      for (const std::int64_t width : design.widths) {
+        for (const std::int64_t depth : design.depths) shapes.push_back({width, depth});
+      }
+    }
+    for (const ShapeConfig& shape : shapes) {
+      for (const std::int64_t tokens : design.tokens) {
+        points.push_back(make_point(config, shape, 0, static_cast<double>(tokens)));
       }
     }
   } else {

@@ -16,11 +16,11 @@ struct BranchingPoint {
   double params = 0;  ///< total
   double tokens = 0;
   double lr = 0;
-  std::vector<double> branch_nats;   ///< losses of the branches, by seed
-  std::vector<double> scratch_nats;  ///< losses of the runs from scratch, by seed
-  double difference_nats = 0;        ///< mean of the branches minus mean of the runs from scratch
-  double allowed_nats = 0;           ///< 97.5 % Student quantile times the difference's standard error; 0 = unknown
-  std::string status;                ///< "within_noise" | "differs" | "noise_unknown" | "diverged"
+  std::vector<double> branch_nats = {};   ///< losses of the branches, by seed
+  std::vector<double> scratch_nats = {};  ///< losses of the runs from scratch, by seed
+  double difference_nats = 0;             ///< mean of the branches minus mean of the runs from scratch
+  double allowed_nats = 0;  ///< 97.5 % Student quantile times the difference's standard error; 0 = unknown
+  std::string status = {};  ///< "within_noise" | "differs" | "noise_unknown" | "diverged"
 };
 
 struct BranchingCheck {

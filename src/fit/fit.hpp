@@ -24,7 +24,7 @@ struct Objective {
 struct BootstrapOptions {
   std::int64_t replicates = 0;    ///< 0 = none
   std::string resample = "runs";  ///< runs | groups | parametric
-  std::uint64_t seed = 2;  ///< docs/METHODS.md, "Intervals", says why
+  std::uint64_t seed = 2;         ///< docs/METHODS.md, "Intervals", says why
 };
 
 struct FitOptions {

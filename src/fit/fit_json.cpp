@@ -43,17 +43,11 @@ Json bootstrap_json(const BootstrapResult& b, const std::vector<std::string>& pa
     for (const double x : draw) row.push_back(finite_or_null(x));
     draws.push_back(std::move(row));
   }
-  return {{"resample", b.resample},
-          {"replicates", b.replicates},
-          {"failed", b.failed},
-          {"at_bound", b.at_bound},
-          {"seed", b.seed},
-          {"se", numbers(b.se)},
-          {"ci95", intervals(b.ci95)},
-          {"ci80", intervals(b.ci80)},
-          {"derived", derived},
-          {"parameters", parameters},  // of each draw
-          {"draws", draws}};
+  return {
+      {"resample", b.resample}, {"replicates", b.replicates}, {"failed", b.failed},        {"at_bound", b.at_bound},
+      {"seed", b.seed},         {"se", numbers(b.se)},        {"ci95", intervals(b.ci95)}, {"ci80", intervals(b.ci80)},
+      {"derived", derived},     {"parameters", parameters},  // of each draw
+      {"draws", draws}};
 }
 
 Json budgets_json(const std::vector<IsoflopBudget>& budgets) {

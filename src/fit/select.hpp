@@ -26,7 +26,7 @@ struct LrSweep {
   std::string status;         ///< "interior" | "edge_low" | "edge_high" | "single" | "not_convex"
   /// Standard errors over seeds of ln best_lr and of best_loss_nats: jackknife over the seeds that were run at every
   /// rate; none with fewer than two of them.
-  std::optional<double> ln_lr_stderr, loss_stderr;
+  std::optional<double> ln_lr_stderr = {}, loss_stderr = {};
   double diverged_lr = 0;  ///< lowest rate above best_lr at which every seed diverged; 0 = none
 
   [[nodiscard]] bool on_edge() const { return status == "edge_low" || status == "edge_high"; }

@@ -8,6 +8,7 @@
 #include "fit/draws.hpp"
 #include "fit/parallel.hpp"
 #include "inference/refit.hpp"
+#include "inference/slopes.hpp"
 #include "sim/reanchor.hpp"
 
 namespace scalelaw {
@@ -55,7 +56,9 @@ std::optional<Interval> bootstrap_interval(const FitResult& fit, const std::stri
   if (b.draws.size() < kFewestStudies) return std::nullopt;
   if (b.ci95.contains(name)) return b.ci95.at(name);
   if (b.derived_ci95.contains(name)) return b.derived_ci95.at(name);
-  return draws_interval(draws_of(fit, name), interval_tail(fit));
+  const std::vector<double> draws = draws_of(fit, name);
+  if (draws.size() < kFewestStudies) return std::nullopt;  // a slope, which the fit knows nothing of
+  return draws_interval(draws, interval_tail(fit));
 }
 
 std::vector<Observation> without_highest(std::vector<Observation> points, std::int64_t count) {
@@ -63,19 +66,6 @@ std::vector<Observation> without_highest(std::vector<Observation> points, std::i
                    [](const Observation& a, const Observation& b) { return a.loss_nats < b.loss_nats; });
   points.resize(points.size() - std::min(points.size(), static_cast<std::size_t>(count)));
   return points;
-}
-
-void add_not_converged(Comparison& c) {
-  auto names = exponents_of(c.first_fit);
-  names.merge(exponents_of(c.second_fit));
-  for (const auto& [name, value] : names) {
-    ExponentComparison e;
-    e.name = name;
-    e.verdict = "not_converged";
-    e.first = e.second = e.difference = e.detectable = std::nan("");
-    e.first_ci95 = e.second_ci95 = e.difference_ci95 = e.difference_ci90 = {.low = std::nan(""), .high = std::nan("")};
-    c.exponents.push_back(e);
-  }
 }
 
 /// Exponents and residual scale of the simulated studies that converged.
@@ -87,7 +77,7 @@ struct Simulated {
 
 /// `center`: the fit to the law's losses without noise, where each study's fit starts.
 Simulated simulate_studies(const std::vector<Observation>& points, const Law& law, const PointNoise& noise,
-                           const FitResult& center, const CompareOptions& options) {
+                           const FitResult& center, SlopeMethod slopes, const CompareOptions& options) {
   FitOptions fit_options = options.fit;
   fit_options.drop_highest = 0;
   const auto count = static_cast<std::size_t>(options.studies);
@@ -98,6 +88,7 @@ Simulated simulate_studies(const std::vector<Observation>& points, const Law& la
     const FitResult result = refit_near(study, fit_options, center);
     if (!result.converged()) return;
     exponents[i] = exponents_of(result);
+    exponents[i].merge(slopes_of(study, slopes));
     if (!result.fitted.values.empty()) scales[i] = residual_noise(result, study).sd;
   });
   Simulated simulated;
@@ -112,20 +103,40 @@ Simulated simulate_studies(const std::vector<Observation>& points, const Law& la
   return simulated;
 }
 
-ExponentComparison against_studies(const std::string& name, const FitResult& first, const Simulated& simulated,
-                                   double first_scale, bool studentized) {
-  std::vector<double> values;
-  for (const auto& exponents : simulated.exponents) values.push_back(exponents.at(name));
+ExponentComparison not_converged(const std::string& name, double first, double second) {
   ExponentComparison e;
   e.name = name;
-  e.first = exponents_of(first).at(name);
+  e.verdict = "not_converged";
+  e.first = first;
+  e.second = second;
+  e.difference = e.detectable = std::nan("");
+  e.first_ci95 = e.second_ci95 = e.difference_ci95 = e.difference_ci90 = {.low = std::nan(""), .high = std::nan("")};
+  return e;
+}
+
+ExponentComparison against_studies(const std::string& name, double estimate, const FitResult& first,
+                                   const Simulated& simulated, double first_scale, bool studentized) {
+  std::vector<double> values, scales;
+  for (std::size_t i = 0; i < simulated.exponents.size(); ++i) {
+    const auto it = simulated.exponents[i].find(name);
+    if (it == simulated.exponents[i].end()) continue;
+    values.push_back(it->second);
+    scales.push_back(simulated.scales[i]);
+  }
+  // Where few studies give a value, those that do are a selection of them.
+  if (values.size() < std::max(kFewestStudies, simulated.exponents.size() / 2)) {
+    return not_converged(name, estimate, values.empty() ? std::nan("") : quantile(values, 0.5));
+  }
+  ExponentComparison e;
+  e.name = name;
+  e.first = estimate;
   e.second = quantile(values, 0.5);
   e.second_ci95 = {.low = predictive_quantile(values, 0.025), .high = predictive_quantile(values, 0.975)};
   e.difference = e.first - e.second;
 
   std::vector<double> pivots;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    pivots.push_back((values[i] - e.second) * (studentized ? first_scale / simulated.scales[i] : 1));
+    pivots.push_back((values[i] - e.second) * (studentized ? first_scale / scales[i] : 1));
   }
   const auto interval = [&](double around, double tail) {
     return Interval{.low = around - predictive_quantile(pivots, 1 - tail),
@@ -137,6 +148,55 @@ ExponentComparison against_studies(const std::string& name, const FitResult& fir
 
   e.first_ci95 = bootstrap_interval(first, name).value_or(interval(e.first, 0.025));
   return e;
+}
+
+/// An estimate with its bootstrap draws, and its own interval where it is not that of the draws.
+struct Bootstrapped {
+  double estimate = 0;
+  std::vector<double> draws;
+  std::optional<Interval> ci95;
+};
+
+/// Quantiles of the differences of paired draws; none with too few draws.
+std::optional<ExponentComparison> paired(const std::string& name, const Bootstrapped& a, const Bootstrapped& b,
+                                         double tail) {
+  const std::size_t count = std::min(a.draws.size(), b.draws.size());
+  if (count < kFewestStudies) return std::nullopt;
+  ExponentComparison e;
+  e.name = name;
+  e.first = a.estimate;
+  e.second = b.estimate;
+  e.difference = e.first - e.second;
+  e.first_ci95 = a.ci95.value_or(draws_interval(a.draws, tail));
+  e.second_ci95 = b.ci95.value_or(draws_interval(b.draws, tail));
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < count; ++i) differences.push_back(a.draws[i] - b.draws[i]);
+  e.difference_ci95 = draws_interval(differences, tail);
+  e.difference_ci90 = draws_interval(differences, 2 * tail);
+  e.detectable = (e.difference_ci95.high - e.difference_ci95.low) / 2 + kPower80 * spread(differences);
+  return e;
+}
+
+/// The method that both sets of points allow: the same estimator on both.
+SlopeMethod common_slope_method(const std::vector<Observation>& first, const std::vector<Observation>& second) {
+  for (const SlopeMethod method : {SlopeMethod::isoflop, SlopeMethod::frontier}) {
+    if (!slopes_of(first, method).empty() && !slopes_of(second, method).empty()) return method;
+  }
+  return SlopeMethod::none;
+}
+
+std::vector<double> values_named(const std::vector<std::map<std::string, double>>& all, const std::string& name) {
+  std::vector<double> values;
+  for (const auto& each : all) {
+    if (each.contains(name)) values.push_back(each.at(name));
+  }
+  return values;
+}
+
+void add_not_converged(Comparison& c) {
+  auto names = exponents_of(c.first_fit);
+  names.merge(exponents_of(c.second_fit));
+  for (const auto& [name, value] : names) c.exponents.push_back(not_converged(name, std::nan(""), std::nan("")));
 }
 
 void check_options(const CompareOptions& options) {
@@ -205,7 +265,8 @@ Comparison compare_with_law(const std::string& name, const std::vector<Observati
   c.noise = point_noise.sd;
   c.group_share = point_noise.group_share;
 
-  const Simulated simulated = simulate_studies(used, simulated_law, point_noise, c.second_fit, options);
+  const SlopeMethod slopes = slope_method(used);
+  const Simulated simulated = simulate_studies(used, simulated_law, point_noise, c.second_fit, slopes, options);
   c.studies = static_cast<std::int64_t>(simulated.exponents.size());
   c.failed = simulated.failed;
   if (simulated.exponents.size() < kFewestStudies) {
@@ -214,9 +275,12 @@ Comparison compare_with_law(const std::string& name, const std::vector<Observati
     add_not_converged(c);
     return c;
   }
-  for (const auto& [exponent, value] : exponents_of(c.first_fit)) {
-    c.exponents.push_back(against_studies(exponent, c.first_fit, simulated, c.noise, c.noise_estimated));
-    judge(c.exponents.back(), c.margin);
+  auto estimates = exponents_of(c.first_fit);
+  estimates.merge(slopes_of(used, slopes));
+  for (const auto& [exponent, value] : estimates) {
+    ExponentComparison e = against_studies(exponent, value, c.first_fit, simulated, c.noise, c.noise_estimated);
+    if (e.verdict.empty()) judge(e, c.margin);
+    c.exponents.push_back(e);
   }
   return c;
 }
@@ -252,23 +316,22 @@ Comparison compare_observations(const std::string& first, const std::vector<Obse
   const double tail = std::min(interval_tail(c.first_fit), interval_tail(c.second_fit));
   const auto second_exponents = exponents_of(c.second_fit);
   for (const auto& [name, value] : exponents_of(c.first_fit)) {
-    std::vector<double> a = draws_of(c.first_fit, name), b = draws_of(c.second_fit, name);
-    if (a.size() < kFewestStudies || b.size() < kFewestStudies || !second_exponents.contains(name)) continue;
-    ExponentComparison e;
-    e.name = name;
-    e.first = value;
-    e.second = second_exponents.at(name);
-    e.difference = e.first - e.second;
-    e.first_ci95 = bootstrap_interval(c.first_fit, name).value_or(Interval{});
-    e.second_ci95 = bootstrap_interval(c.second_fit, name).value_or(Interval{});
-    std::vector<double> differences;
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) differences.push_back(a[i] - b[i]);
-    e.difference_ci95 = draws_interval(differences, tail);
-    e.difference_ci90 = draws_interval(differences, 2 * tail);
-    e.detectable = (e.difference_ci95.high - e.difference_ci95.low) / 2 + kPower80 * spread(differences);
-    judge(e, c.margin);
-    c.exponents.push_back(e);
+    if (!second_exponents.contains(name)) continue;
+    const auto e =
+        paired(name, {value, draws_of(c.first_fit, name), bootstrap_interval(c.first_fit, name)},
+               {second_exponents.at(name), draws_of(c.second_fit, name), bootstrap_interval(c.second_fit, name)}, tail);
+    if (e) c.exponents.push_back(*e);
   }
+  const SlopeMethod method = common_slope_method(first_points, second_points);
+  const auto first_slopes = slopes_of(first_points, method), second_slopes = slopes_of(second_points, method);
+  const auto first_draws = resampled_slopes(first_points, method, first_options.bootstrap, options.fit.threads);
+  const auto second_draws = resampled_slopes(second_points, method, second_options.bootstrap, options.fit.threads);
+  for (const auto& [name, value] : first_slopes) {
+    const auto e = paired(name, {value, values_named(first_draws, name), {}},
+                          {second_slopes.at(name), values_named(second_draws, name), {}}, 0.025);
+    if (e) c.exponents.push_back(*e);
+  }
+  for (ExponentComparison& e : c.exponents) judge(e, c.margin);
   if (c.exponents.empty()) {
     c.notes.push_back("too few bootstrap refits converged on one of the two sources: no comparison");
     add_not_converged(c);

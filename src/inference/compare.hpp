@@ -15,7 +15,7 @@
 // Verdict for a margin: "equivalent" if the 90 % interval of the difference lies within [-margin, margin] (two
 // one-sided tests of 5 % each, Schuirmann 1987), also where the difference is significant but that small; otherwise
 // "different" if the 95 % interval excludes 0; otherwise "inconclusive". "not_converged" where either fit did not
-// converge.
+// converge, or where fewer than half of the simulated studies give the exponent.
 #include <map>
 #include <string>
 #include <vector>
@@ -26,7 +26,7 @@
 namespace scalelaw {
 
 struct ExponentComparison {
-  std::string name;  ///< alpha, beta, a, b, frontier, ... (see exponents_of)
+  std::string name;  ///< alpha, beta, a, b, frontier, ... (exponents_of); isoflop_a, isoflop_b, loss_slope (slopes_of)
   double first = 0, second = 0;
   Interval first_ci95, second_ci95;  ///< second: of the simulated studies, or of its bootstrap
   double difference = 0;             ///< first - second

@@ -91,6 +91,11 @@ struct Optimum {
 /// D*.
 [[nodiscard]] Optimum compute_optimal(const Law& law, double flops, double unique_tokens);
 
+/// The law with repeats worth less: E + A/N'^alpha + B/D'^beta with the decay constants R_D* and R_N* of Muennighoff et
+/// al. 2023 (arXiv 2305.16264) added to a chinchilla law; a data-constrained law as it is. Errors (config): any other
+/// law.
+[[nodiscard]] Law with_repetition(const Law& law);
+
 /// Critical batch B_crit(L) = tokens / L^(1/alpha), tokens (Kaplan et al. 2020, eq. 5.3; the constants of Table 5).
 struct CriticalBatch {
   double tokens = 2.1e8;

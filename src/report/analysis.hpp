@@ -114,4 +114,9 @@ std::string write_analysis(const std::filesystem::path& study_folder, const Anal
 /// "trained", "simulated", "imported" or "trained and simulated": where the records come from.
 [[nodiscard]] std::string source_text(const std::vector<RunRecord>& records);
 
+/// What simulated the records, and whether its amplitudes are those published, others given, or refitted to records:
+/// "simulated with besiroglu2024, its exponents kept and A, B, E refitted to 24 points of tutorial.csv". Empty where
+/// none was simulated.
+[[nodiscard]] std::string simulation_text(const std::vector<RunRecord>& records);
+
 }  // namespace scalelaw

@@ -60,11 +60,14 @@ Span y_span(const Panel& panel) {
 std::vector<Tick> log_ticks(const Span& span, Scaling scaling) {
   const double decades = std::log10(span.high / span.low);
   std::vector<double> steps = {1};
-  if (decades < 0.7) {
+  if (decades < 0.25) {
+    steps = {1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2, 2.2, 2.4, 2.6, 2.8, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8, 9};
+  } else if (decades < 0.7) {
     steps = {1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9};
   } else if (decades < 2.5) {
     steps = {1, 2, 5};
   }
+  if (scaling == Scaling::log_powers && decades < 0.7) steps = {1, 1.5, 2, 3, 5, 7};  // their labels are long
   const int every = std::max(1, static_cast<int>(std::ceil(decades / 8)));
   std::vector<Tick> ticks;
   for (int k = static_cast<int>(std::floor(std::log10(span.low))); k <= std::log10(span.high); ++k) {

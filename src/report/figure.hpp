@@ -21,6 +21,7 @@ enum class Scaling { linear, log_counts, log_powers, log_plain };  ///< log axes
 struct Axis {
   std::string title;  ///< with the unit
   Scaling scaling = Scaling::linear;
+  std::vector<std::string> categories = {};  ///< labels at 1, 2, ... instead of numbers; of a linear axis
 };
 
 enum class Mark { line, dashed, dotted, points, open_points, star, cross, band };
@@ -56,7 +57,7 @@ struct Panel {
 
 struct Figure {
   std::string id;    ///< file name and element id: letters, digits, '_'
-  std::string kind;  ///< curves | isoflop | surface | allocation | sweeps: what scalelaw plot --kind takes
+  std::string kind;  ///< curves | isoflop | surface | allocation | sweeps | comparison: what scalelaw plot --kind takes
   std::string title;
   std::string caption;  ///< how to read it; plain text
   std::vector<Panel> panels = {};

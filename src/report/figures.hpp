@@ -15,6 +15,9 @@ namespace scalelaw {
 [[nodiscard]] Figure sweeps_figure(const Analysis& analysis);      ///< loss against learning rate per shape
 [[nodiscard]] Figure cloud_figure(const Analysis& analysis);       ///< bootstrap draws of the two exponents
 
+/// Exponents of both sides and their differences; no panels where no exponent has a verdict.
+[[nodiscard]] Figure comparison_figure(const Comparison& comparison);
+
 /// All that have something to draw, in the order of the page.
 [[nodiscard]] std::vector<Figure> make_figures(const Analysis& analysis);
 

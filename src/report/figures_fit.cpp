@@ -281,6 +281,10 @@ std::vector<Figure> make_figures(const Analysis& analysis) {
                                             cloud_figure(analysis), sweeps_figure(analysis), curves_figure(analysis)}) {
     if (!figure.panels.empty()) out.push_back(std::move(figure));
   }
+  if (analysis.comparison) {
+    Figure figure = comparison_figure(*analysis.comparison);
+    if (!figure.panels.empty()) out.push_back(std::move(figure));
+  }
   return out;
 }
 

@@ -26,6 +26,13 @@ std::string gnuplot_string(std::string_view text) {
 std::string axis_text(char letter, const Axis& axis, const Span& span) {
   std::string out = fmt::format("set {0}label {1}\nset {0}range [{2}:{3}]\n", letter, gnuplot_string(axis.title),
                                 span.low, span.high);
+  if (!axis.categories.empty()) {
+    std::string ticks;
+    for (std::size_t i = 0; i < axis.categories.size(); ++i)
+      ticks += fmt::format("{}{} {}", i == 0 ? "" : ", ", gnuplot_string(axis.categories[i]), i + 1);
+    return out + fmt::format("unset logscale {0}\nset {0}tics ({1}) rotate by -35\n", letter, ticks);
+  }
+  if (letter == 'x') out += "set xtics norotate\n";
   if (axis.scaling == Scaling::linear) return out + fmt::format("unset logscale {0}\nset {0}tics autofreq\n", letter);
   std::string ticks;
   for (const auto& tick : log_ticks(span, axis.scaling)) {

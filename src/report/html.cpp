@@ -47,14 +47,16 @@ std::string title_text(const Analysis& analysis) {
 }
 
 std::string header_html(const Analysis& analysis) {
+  const std::string simulation = simulation_text(analysis.records);
   return fmt::format(
-      "<header>\n<h1>{}</h1>\n<p>{} runs, {} points after tuning, {}. A report of scalelaw {}.</p>\n</header>\n"
+      "<header>\n<h1>{}</h1>\n<p>{} runs, {} points after tuning, {}. A report of scalelaw {}.{}</p>\n</header>\n"
       "<nav><a href=\"#answers\">Answers</a><a href=\"#isoflop\">isoFLOP</a><a href=\"#allocation\">Allocation</a>"
       "<a href=\"#loss\">Loss</a><a href=\"#surface\">Surface</a><a href=\"#conventions\">Conventions</a>"
       "<a href=\"#sweeps\">Learning rates</a><a href=\"#curves\">Curves</a><a href=\"#excluded\">Left out</a>"
       "<a href=\"#provenance\">Provenance</a></nav>\n",
       html_escape(title_text(analysis)), analysis.records.size(), analysis.selection.observations.size(),
-      html_escape(convention_text(analysis.options.convention)), html_escape(build_info().version));
+      html_escape(convention_text(analysis.options.convention)), html_escape(build_info().version),
+      simulation.empty() ? "" : " Runs are " + html_escape(simulation) + ".");
 }
 
 std::string section(std::string_view id, std::string_view title, const std::string& body) {
@@ -64,7 +66,9 @@ std::string section(std::string_view id, std::string_view title, const std::stri
 std::string body_html(const Analysis& analysis, const std::vector<Figure>& figures) {
   const std::string no_fit = "Nothing was fitted, so there is no surface to draw.";
   std::string out = header_html(analysis) + warnings_html(analysis);
-  out += section("answers", "Answers", headline_section(analysis) + comparison_section(analysis));
+  out += section("answers", "Answers",
+                 headline_section(analysis) + comparison_section(analysis) +
+                     (has_figure(figures, "comparison") ? figure_html(figures, "comparison", "") : ""));
   out +=
       section("isoflop", "isoFLOP curves",
               figure_html(figures, "isoflop", "No compute budget holds several sizes, so there is no isoFLOP curve."));

@@ -51,6 +51,14 @@ Box panel_box(std::size_t i, const Grid& grid) {
 Json axis_json(const Axis& axis, const Span& span, double low, double high, const std::string& anchor) {
   Json out = {
       {"title", {{"text", html_escape(axis.title)}, {"standoff", 8}}}, {"domain", {low, high}}, {"anchor", anchor}};
+  if (!axis.categories.empty()) {
+    out["tickvals"] = Json::array();
+    out["ticktext"] = Json::array();
+    for (std::size_t i = 0; i < axis.categories.size(); ++i) {
+      out["tickvals"].push_back(i + 1);
+      out["ticktext"].push_back(html_escape(axis.categories[i]));
+    }
+  }
   if (axis.scaling == Scaling::linear) return out;
   out["type"] = "log";
   out["range"] = {std::log10(span.low), std::log10(span.high)};

@@ -1,4 +1,6 @@
 // What the analysis needs to know of its points.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -56,6 +58,28 @@ std::string source_text(const std::vector<RunRecord>& records) {
     if (sources.contains(source)) text += (text.empty() ? "" : " and ") + std::string(source);
   }
   return text.empty() ? "no records" : text;
+}
+
+std::string simulation_text(const std::vector<RunRecord>& records) {
+  std::set<std::string> texts;
+  for (const RunRecord& record : records) {
+    if (record.source != "simulated") continue;
+    const SimulationSpec& s = record.spec.backend.simulation;
+    std::vector<std::string> amplitudes, all;
+    for (const auto& [name, value] : s.params) {
+      all.push_back(name);
+      if (!name.starts_with("alpha") && name != "beta") amplitudes.push_back(name);
+    }
+    if (!s.anchored.empty()) {
+      texts.insert(fmt::format("simulated with {}, its exponents kept and {} refitted to {}", s.law,
+                               fmt::join(amplitudes, ", "), s.anchored));
+    } else {
+      texts.insert(fmt::format(
+          "simulated with {}, {}", s.law,
+          all.empty() ? "its constants as published" : fmt::format("{} as given in the config", fmt::join(all, ", "))));
+    }
+  }
+  return fmt::format("{}", fmt::join(texts, "; "));
 }
 
 }  // namespace scalelaw

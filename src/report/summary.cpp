@@ -65,6 +65,7 @@ std::string summary_text(const Analysis& analysis, const std::filesystem::path& 
       fmt::format("\n{}: {} runs ({}), {} tuned points, {}; law {}\n", analysis.study, analysis.records.size(),
                   source_text(analysis.records), analysis.selection.observations.size(),
                   convention_text(analysis.options.convention), law_info(analysis.parametric.law).formula);
+  if (const std::string simulation = simulation_text(analysis.records); !simulation.empty()) out += simulation + "\n";
   out += exponents_line(analysis.parametric) + exponents_line(analysis.isoflop);
   out += learning_rates_text(analysis);
   if (!analysis.parametric.fitted.values.empty()) out.append("\n").append(constants_table(analysis.parametric));

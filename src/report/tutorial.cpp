@@ -44,11 +44,13 @@ void say_strategies(std::vector<std::string>& out, const TutorialPage* page) {
   const Json& numbers = page->numbers;
   std::string text =
       fmt::format("At equal compute the lowest loss went to: {}.", numbers.at("winner").get<std::string>());
+  std::vector<std::string> others;
   for (const Json& s : numbers.at("strategies")) {
     if (s.at("name") == "balanced") continue;
-    text += fmt::format(" {}: {:+.3f} nats against balanced.", s.at("name").get<std::string>(),
-                        s.at("excess_nats").get<double>());
+    others.push_back(
+        fmt::format("{}: {:+.3f} nats", s.at("name").get<std::string>(), s.at("excess_nats").get<double>()));
   }
+  text += fmt::format(" Against balanced, {}.", fmt::join(others, "; "));
   out.push_back(text + (numbers.at("balanced_beaten").get<bool>()
                             ? " Balanced was beaten beyond the noise."
                             : " Neither extreme beat balanced beyond the noise."));
@@ -99,6 +101,15 @@ void say_gpt3(std::vector<std::string>& out, const TutorialPage* page) {
   }
 }
 
+void say_counting(std::vector<std::string>& out, const TutorialPage* page) {
+  if (page == nullptr) return;
+  const Json& counts = page->numbers.at("counts");
+  out.push_back(
+      fmt::format("One set of simulated runs gives N* ~ C^{:.2f} counting all parameters and C^{:.2f} without "
+                  "embeddings: state what counts before comparing exponents.",
+                  counts.at(0).at("a").get<double>(), counts.at(1).at("a").get<double>()));
+}
+
 }  // namespace
 
 const std::vector<TutorialTopic>& tutorial_topics() {
@@ -115,6 +126,8 @@ const std::vector<TutorialTopic>& tutorial_topics() {
       {"allocation", "best model and data for 1e18 to 1e22 FLOPs under Kaplan, Hoffmann (three ways) and Besiroglu",
        ""},
       {"gpt3", "GPT-3's split of its compute against the optimum under each law", ""},
+      {"counting", "one simulated study, two counts of N: the exponents of Kaplan et al. and of Hoffmann et al.",
+       "counting", false},
       {"takeaways", "what follows, in sentences made of the numbers of the other pages", ""},
   };
   return topics;
@@ -143,6 +156,7 @@ TutorialPage takeaways_page(const std::vector<TutorialPage>& pages) {
   say_extrapolation(sentences, find_page(pages, "extrapolate"));
   say_laws(sentences, find_page(pages, "allocation"));
   say_gpt3(sentences, find_page(pages, "gpt3"));
+  say_counting(sentences, find_page(pages, "counting"));
   TutorialPage page{.name = "takeaways", .text = "Takeaways\n\n"};
   for (const std::string& sentence : sentences) page.text += "- " + sentence + "\n";
   page.numbers["sentences"] = sentences;

@@ -12,9 +12,10 @@
 namespace scalelaw {
 
 struct TutorialTopic {
-  std::string name;   ///< as `scalelaw tutorial` takes it
-  std::string shows;  ///< one line
-  std::string study;  ///< configs/tutorial/<study>.toml gives its runs; empty = it needs none
+  std::string name;       ///< as `scalelaw tutorial` takes it
+  std::string shows;      ///< one line
+  std::string study;      ///< configs/tutorial/<study>.toml gives its runs; empty = it needs none
+  bool trainable = true;  ///< false: models too large to train here, simulated with every backend
 };
 /// Every page, in the order of `scalelaw tutorial all`; takeaways is the last.
 [[nodiscard]] const std::vector<TutorialTopic>& tutorial_topics();
@@ -43,8 +44,8 @@ struct TutorialPage {
 [[nodiscard]] TutorialPage allocation_page();  ///< N*, D*, D*/N* over 1e18 .. 1e22 FLOPs under five sources
 [[nodiscard]] TutorialPage gpt3_page();        ///< GPT-3's N and D against the optimum for 6 N D under each source
 
-// Pages of runs (tutorial_runs.cpp). N counts all parameters, C = 6 N D, learning rates are tuned per point.
-// Errors (data): too few completed runs for the page, saying how many it needs.
+// Pages of runs (tutorial_runs.cpp, tutorial_compute.cpp, tutorial_counting.cpp). N counts all parameters, C = 6 N D,
+// learning rates are tuned per point. Errors (data): too few completed runs for the page, saying how many it needs.
 [[nodiscard]] TutorialPage model_size_page(const std::vector<RunRecord>& records);  ///< loss against N at fixed D
 [[nodiscard]] TutorialPage data_size_page(const std::vector<RunRecord>& records);   ///< loss against D at fixed N
 [[nodiscard]] TutorialPage compute_optimal_page(const std::vector<RunRecord>& records);
@@ -52,6 +53,10 @@ struct TutorialPage {
 [[nodiscard]] TutorialPage strategies_page(const std::vector<RunRecord>& records);
 /// The law of model_size_page's records far beyond them.
 [[nodiscard]] TutorialPage extrapolate_page(const std::vector<RunRecord>& records);
+
+/// The compute frontier of one set of records under two counts of N, by the records' own parameters and tokens: the
+/// exponents of Kaplan et al. and of Hoffmann et al. (Pearce and Song 2024, arXiv 2406.12907).
+[[nodiscard]] TutorialPage counting_page(const std::vector<RunRecord>& records);
 
 /// Sentences made of the numbers of the other pages; what was not computed is not mentioned. No figure.
 [[nodiscard]] TutorialPage takeaways_page(const std::vector<TutorialPage>& pages);

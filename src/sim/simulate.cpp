@@ -13,6 +13,9 @@
 namespace scalelaw {
 namespace {
 
+constexpr double kKaplanCriticalBatch = 2.1e8;  // tokens, Kaplan et al. 2020, Table 5
+constexpr double kFullCooldown = 0.2;           // share of a run, Haegele et al. 2024
+
 constexpr LawKind kLossLaws[] = {LawKind::chinchilla,       LawKind::kaplan,      LawKind::power_n,
                                  LawKind::power_d,          LawKind::power_c,     LawKind::kaplan_steps,
                                  LawKind::data_constrained, LawKind::overtraining};
@@ -45,9 +48,71 @@ Law empty_law(const std::string& name) {
               near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(names, ", "));
 }
 
+/// The loss consistent with its own critical batch. Above it every step counts less (loss_at rises with its argument,
+/// and the least fixed point is met from below); for a law of steps B_crit falls with the loss (loss_at falls, and the
+/// fixed point is bracketed).
+template <class Function>
+double consistent_loss(const Function& loss_at, double lowest, bool falls) {
+  if (falls) {
+    double low = lowest, high = loss_at(lowest);
+    for (int i = 0; i < 200 && high - low > 1e-15 * high; ++i) {
+      const double middle = (low + high) / 2;
+      (loss_at(middle) > middle ? low : high) = middle;
+    }
+    return (low + high) / 2;
+  }
+  double loss = lowest;
+  for (int i = 0; i < 10000; ++i) {
+    const double next = loss_at(loss);
+    if (!(next < 1e3)) return std::nan("");
+    if (std::abs(next - loss) <= 1e-15 * next) return next;
+    loss = next;
+  }
+  return std::nan("");
+}
+
+/// Stands for all runs of one shape and seed, whatever their rate and length.
+std::string seed_stream(RunSpec spec) {
+  spec.data.tokens = 0;
+  spec.optimizer.lr = 1;
+  spec.optimizer.warmup_fraction = 0;
+  return "simulate seed " + run_id(spec);
+}
+
+double normal_of(const std::string& stream) {
+  Rng rng = make_rng(0, stream);
+  return standard_normal(rng);
+}
+
+double noise_of(const RunRecord& record) {
+  const SimulationSpec& s = record.spec.backend.simulation;
+  const double seed = s.noise_seed_share, trunk = record.trunk.empty() ? 0 : s.noise_trunk_share;
+  if (s.noise_seed_share + s.noise_trunk_share > 1) {
+    fail_config(
+        "simulation: noise_seed_share {} and noise_trunk_share {} are shares of one variance; together they exceed 1",
+        s.noise_seed_share, s.noise_trunk_share);
+  }
+  double z = std::sqrt(1 - seed - trunk) * normal_of("simulate " + record.id);
+  if (seed > 0) z += std::sqrt(seed) * normal_of(seed_stream(record.spec));
+  if (trunk > 0) z += std::sqrt(trunk) * normal_of("simulate trunk " + record.trunk);
+  return z;
+}
+
+/// Embeddings that follow another rule than the shape's vocabulary: tied, so that they count once.
+void count_embeddings(RunRecord& record, double coefficient) {
+  ParamCounts& p = record.params;
+  p.embedding = std::llround(coefficient * std::cbrt(static_cast<double>(p.non_embedding)));
+  p.position = p.head = 0;
+  p.total = p.effective = p.non_embedding + p.embedding;
+  const auto tokens = static_cast<double>(record.tokens);
+  record.flops.six_nd_total = record.flops.six_nd_effective = 6 * static_cast<double>(p.total) * tokens;
+}
+
 }  // namespace
 
 Law simulation_law(const SimulationSpec& simulation) {
+  SCALELAW_CHECK(simulation.anchor.empty() && !simulation.law.ends_with(".json"),
+                 "the simulation's fit file or anchor was not resolved");
   const Law* published = find_published(simulation.law);
   Law law = published != nullptr ? *published : empty_law(simulation.law);
   if (law.kind == LawKind::optimal) {
@@ -69,12 +134,52 @@ Law simulation_law(const SimulationSpec& simulation) {
                   fmt::join(names, ", "));
     }
   }
-  if (!simulation.params.empty()) law.name += " (changed)";
+  if (!simulation.convention.empty()) law.convention.params = simulation.convention;
+  if (!simulation.params.empty()) law.name += simulation.anchored.empty() ? " (changed)" : " (amplitudes refitted)";
   return law;
 }
 
-double best_lr(const SimulationSpec& simulation, double params) {
-  return simulation.lr_best_coefficient * std::pow(params, simulation.lr_best_exponent);
+double best_lr(const SimulationSpec& simulation, double params, double tokens) {
+  return simulation.lr_best_coefficient * std::pow(params, simulation.lr_best_exponent) *
+         std::pow(tokens, simulation.lr_best_tokens_exponent);
+}
+
+double expected_loss(const Law& law, const LawPoint& point, const SimulationSpec& simulation, double batch_tokens) {
+  const bool repeats = point.unique_tokens > 0 && point.unique_tokens < point.tokens;
+  const Law used = repeats ? with_repetition(law) : law;
+  const bool steps = law.kind == LawKind::kaplan_steps;
+  double critical = simulation.critical_batch_tokens;
+  if (critical == 0 && steps) critical = kKaplanCriticalBatch;
+  if (critical == 0) return predict_loss(used, point);
+
+  const auto loss_at = [&](double loss) {
+    const double ratio =
+        critical_batch_tokens(loss, {.tokens = critical, .alpha = simulation.critical_batch_exponent}) / batch_tokens;
+    LawPoint at = point;
+    if (steps) {
+      at.steps = point.steps / (1 + ratio);
+    } else {  // a batch far below the critical one wastes nothing
+      const double useful = 1 / (1 + 1 / ratio);
+      at.tokens *= useful;
+      at.unique_tokens *= useful;
+      at.flops *= useful;
+    }
+    return predict_loss(used, at);
+  };
+  const double loss = consistent_loss(loss_at, predict_loss(used, point), steps);
+  if (!std::isfinite(loss)) {
+    fail_config(
+        "simulation: a batch of {} tokens lies so far above the critical one that no loss is consistent with it at N = "
+        "{:.4g}, D = {:.4g}; use smaller batches or another critical_batch_tokens",
+        batch_tokens, point.params, point.tokens);
+  }
+  return loss;
+}
+
+double undecayed_share(const ScheduleSpec& schedule) {
+  if (schedule.kind == "constant") return 1;
+  if (schedule.kind != "trunk_cooldown") return schedule.min_lr_fraction;
+  return 1 - (1 - schedule.min_lr_fraction) * std::min(1.0, schedule.cooldown_fraction / kFullCooldown);
 }
 
 RunRecord simulate(const RunSpec& spec) {
@@ -91,6 +196,7 @@ RunRecord simulate(const RunSpec& spec) {
   record.tokens = record.outcome.step * spec.data.batch_tokens;
   record.flops = count_flops(spec.model, record.tokens);
   record.trunk = trunk_id(spec);
+  if (simulation.embedding_coefficient > 0) count_embeddings(record, simulation.embedding_coefficient);
 
   LawPoint point;
   point.params = params_of(record, law.convention);
@@ -99,11 +205,15 @@ RunRecord simulate(const RunSpec& spec) {
   point.unique_tokens = static_cast<double>(spec.data.unique_tokens);
   point.steps = static_cast<double>(record.outcome.step);
 
-  Rng rng = make_rng(0, "simulate " + record.id);
-  const double z = standard_normal(rng);
-  const double mistuning = std::log(spec.optimizer.lr / best_lr(simulation, point.params));
+  const double expected = expected_loss(law, point, simulation, static_cast<double>(spec.data.batch_tokens));
+  const double sd = simulation.noise * std::pow(expected / simulation.noise_at_nats, simulation.noise_exponent);
+  const double mistuning = std::log(spec.optimizer.lr / best_lr(simulation, point.params, point.tokens));
+  const double warmup = spec.optimizer.warmup_fraction - simulation.warmup_best;
+  const double undecayed = undecayed_share(spec.schedule);
   const double loss =
-      predict_loss(law, point) * std::exp(simulation.noise * z) + simulation.lr_penalty * mistuning * mistuning;
+      std::max(simulation.floor_nats,
+               expected * std::exp(sd * noise_of(record)) + simulation.lr_penalty * mistuning * mistuning +
+                   simulation.warmup_penalty * warmup * warmup + simulation.schedule_penalty * undecayed * undecayed);
   if (!std::isfinite(loss)) {
     fail_config("simulation law '{}': the loss of {} at {} tokens is not finite; check its constants", simulation.law,
                 shape_name(spec.model), record.tokens);
@@ -130,8 +240,7 @@ std::vector<Observation> simulate_points(const std::vector<Observation>& points,
                                          const PointNoise& noise, std::uint64_t seed, std::uint64_t index) {
   Rng own = make_rng(seed, "simulate points", index);
   Rng shared = make_rng(seed, "simulate groups", index);
-  const double shared_sd = noise.sd * std::sqrt(noise.group_share);
-  const double own_sd = noise.sd * std::sqrt(1 - noise.group_share);
+  const double group_root = std::sqrt(noise.group_share), own_root = std::sqrt(1 - noise.group_share);
   std::map<std::string, double> groups;
   std::vector<Observation> simulated = points;
   for (Observation& point : simulated) {
@@ -142,7 +251,9 @@ std::vector<Observation> simulate_points(const std::vector<Observation>& points,
                       .flops = point.flops,
                       .unique_tokens = point.unique_tokens.value_or(0),
                       .steps = 0};
-    point.loss_nats = predict_loss(law, at) * std::exp(shared_sd * z_group + own_sd * standard_normal(own));
+    const double loss = predict_loss(law, at);
+    const double sd = noise.sd * std::pow(loss / noise.at_nats, noise.exponent);
+    point.loss_nats = loss * std::exp(sd * group_root * z_group + sd * own_root * standard_normal(own));
     point.loss_stderr.reset();
   }
   return simulated;

@@ -166,6 +166,8 @@ TEST(AllocateLifetime, ServingTokensFavourASmallerModelTrainedLonger) {
   EXPECT_NEAR(lifetime.tokens / chinchilla.tokens, 2.10, 0.03);
   const double saved = 1 - (lifetime.flops + lifetime.inference_flops) / (chinchilla.flops + 2 * 13e9 * 2e12);
   EXPECT_NEAR(saved, 0.16, 0.015);
+  EXPECT_NEAR(lifetime.inference_saving, saved, 1e-9);
+  EXPECT_THAT(describe({lifetime}), HasSubstr(fmt::format("{:.1f} %", 100 * saved)));
   EXPECT_NEAR(predict_loss(law, Scale{.params = lifetime.params, .tokens = lifetime.tokens}), chinchilla.loss_nats,
               1e-9);
 }

@@ -1,5 +1,5 @@
-// One contender of scripts/bench_train.py: whole training steps (windows, loss, gradients, clipping, AdamW) of one model
-// on one thread, driven by commands on standard input, answers as lines of JSON.
+// One contender of scripts/bench_train.py: whole training steps (windows, loss, gradients, clipping, AdamW) of one
+// model on one thread, driven by commands on standard input, answers as lines of JSON.
 //   bench_train corpus DIR                    writes a corpus of 128 symbols
 //   bench_train peak                          {"fp32_gflops", "instruction_sets"}
 //   bench_train contender SHAPE ENGINE PRECISION DIR   SHAPE as L4C64T64B12D16; then commands:

@@ -1,12 +1,20 @@
 // scalelaw compare and scalelaw coverage as programs.
 #include "cli/run_scalelaw.hpp"
 #include "inference/surface.hpp"
+#include "report/gnuplot.hpp"
+#include "study/store.hpp"
 
 namespace scalelaw {
 namespace {
 
 using test::run_scalelaw;
 using testing::HasSubstr;
+
+std::vector<Observation> read_observations_of(const std::filesystem::path& study) {
+  std::vector<Observation> points;
+  for (const auto& [id, record] : read_records(study).records) points.push_back(observe(record, {}).value());
+  return points;
+}
 
 class CompareCommand : public testing::Test {
  protected:
@@ -56,6 +64,45 @@ TEST_F(CompareCommand, ACsvAgainstALawInEitherOrder) {
   EXPECT_EQ(one["studies"], 60);
   EXPECT_EQ(exponent(one, "beta")["verdict"], "different");
   EXPECT_NEAR(exponent(one, "beta")["difference"].get<double>(), 0.30 - 0.3658, 0.03);
+}
+
+TEST_F(CompareCommand, DrawsItsVerdictsAndRefusesAnotherFormat) {
+  run_scalelaw(folder_, "compare points.csv besiroglu2024 --plot c.jpg").expect_error(2, ".svg, .png or .pdf");
+  if (!gnuplot_program()) GTEST_SKIP() << "gnuplot is not installed";
+  const auto drawn = run_scalelaw(folder_, "compare points.csv besiroglu2024 --studies 60 --plot c.svg");
+  EXPECT_EQ(drawn.code, 0) << drawn.err;
+  EXPECT_THAT(drawn.out, HasSubstr("plot: c.svg"));
+  const std::string svg = read_text_file(folder_ / "c.svg");
+  for (const char* text : {"alpha", "loss_slope", "within ±0.05", "different"}) EXPECT_THAT(svg, HasSubstr(text));
+}
+
+TEST_F(CompareCommand, AStudyCanBeSimulatedFromAFitAndAnchoredOnRecords) {
+  ASSERT_EQ(run_scalelaw(folder_, "fit points.csv --law chinchilla --json fit.json").code, 0);
+  const std::string grid =
+      "--set design.kind=grid --set design.shapes=[] --set design.widths=[256,512,1024] --set design.depths=[8] "
+      "--set design.tokens=[104857600,1048576000] ";
+  ASSERT_EQ(run_scalelaw(folder_,
+                         "simulate small.toml --set simulation.law=fit.json --set simulation.noise=0 "
+                         "--set simulation.lr_penalty=0 --out from_fit " +
+                             grid)
+                .code,
+            0);
+  const Json fit = read_json_file(folder_ / "fit.json").at("params");
+  for (const Observation& p : read_observations_of(folder_ / "from_fit")) {
+    const double loss = fit["E"].get<double>() +
+                        fit["A"].get<double>() / std::pow(p.params, fit["alpha"].get<double>()) +
+                        fit["B"].get<double>() / std::pow(p.tokens, fit["beta"].get<double>());
+    EXPECT_NEAR(p.loss_nats, loss, 1e-9 * loss);
+  }
+  const auto anchored = run_scalelaw(folder_, "study small.toml --set simulation.anchor=points.csv --out anchored");
+  EXPECT_EQ(anchored.code, 0) << anchored.err;
+  EXPECT_THAT(anchored.out, HasSubstr("its exponents kept and A, B, E refitted to 42 points of points.csv"));
+  EXPECT_THAT(read_text_file(folder_ / "anchored/report.html"), HasSubstr("refitted to 42 points of points.csv"));
+  EXPECT_THAT(read_text_file(folder_ / "anchored/study.toml"), HasSubstr("anchored = \"42 points of points.csv\""));
+  run_scalelaw(folder_, "simulate small.toml --set simulation.anchor=none.csv")
+      .expect_error(3, "none.csv: no such file");
+  run_scalelaw(folder_, "simulate small.toml --set simulation.law=none.json")
+      .expect_error(3, "none.json: no such file");
 }
 
 TEST_F(CompareCommand, TwoSetsOfPointsOfTwoLawsDiffer) {

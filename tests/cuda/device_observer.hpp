@@ -16,17 +16,16 @@ class DeviceObserver {
     seen().clear();
     operations() = 0;
     wanted() = expected.type();
-    handle_ = at::addGlobalCallback(at::RecordFunctionCallback(
-                                        [](const at::RecordFunction& f) -> std::unique_ptr<at::ObserverContext> {
-                                          look(f, f.inputs(), "takes");
-                                          return nullptr;
-                                        },
-                                        [](const at::RecordFunction& f, at::ObserverContext*) {
-                                          look(f, f.outputs(), "makes");
-                                        })
-                                        .needsInputs(true)
-                                        .needsOutputs(true)
-                                        .scopes({at::RecordScope::FUNCTION}));
+    handle_ = at::addGlobalCallback(
+        at::RecordFunctionCallback(
+            [](const at::RecordFunction& f) -> std::unique_ptr<at::ObserverContext> {
+              look(f, f.inputs(), "takes");
+              return nullptr;
+            },
+            [](const at::RecordFunction& f, at::ObserverContext*) { look(f, f.outputs(), "makes"); })
+            .needsInputs(true)
+            .needsOutputs(true)
+            .scopes({at::RecordScope::FUNCTION}));
   }
   DeviceObserver(const DeviceObserver&) = delete;
   DeviceObserver& operator=(const DeviceObserver&) = delete;

@@ -129,6 +129,20 @@ TEST(MakePlan, GivesAllRunsOfATrunkTheSameWarmupSteps) {
   }
 }
 
+TEST(MakePlan, AGridTakesShapesInsteadOfWidthsTimesDepths) {
+  StudyConfig config = isoflop({1e11});
+  config.design.kind = "grid";
+  config.design.budgets = {};
+  config.design.shapes = {{16, 2}, {48, 3}};
+  config.design.widths = {64};
+  config.design.depths = {9};
+  config.design.tokens = {102400, 204800};
+  std::set<std::string> made;
+  for (const PlannedRun& run : make_plan(config, nullptr).runs)
+    made.insert(fmt::format("{} {}", shape_name(run.spec.model), run.spec.data.tokens));
+  EXPECT_EQ(made, (std::set<std::string>{"d16 L2 102400", "d16 L2 204800", "d48 L3 102400", "d48 L3 204800"}));
+}
+
 TEST(MakePlan, WithoutATrunkEachRunWarmsUpOnItsOwn) {
   StudyConfig config = isoflop({1e11, 1e12});
   config.design.shapes = {{24, 2}};

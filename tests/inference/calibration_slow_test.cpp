@@ -20,12 +20,13 @@ CompareOptions slow_options() {
   return options;
 }
 
-/// Share of `count` studies of `truth` that find each exponent significantly different from that of `law`.
-std::map<std::string, double> found(const Law& truth, const Law& law, std::size_t count, std::uint64_t seed,
-                                    std::int64_t simulated) {
+/// Share of `count` studies of `truth` at these points that find each exponent significantly different from that of
+/// `law`.
+std::map<std::string, double> found(const std::vector<Observation>& at, const Law& truth, const Law& law,
+                                    std::size_t count, std::uint64_t seed, std::int64_t simulated) {
   std::vector<Comparison> comparisons(count);
   parallel_for(count, 2, [&](std::size_t i) {
-    const auto points = simulate_points(tiny_points(), truth, {.sd = kNoise}, seed, i);
+    const auto points = simulate_points(at, truth, {.sd = kNoise}, seed, i);
     CompareOptions options = slow_options();
     options.seed = seed + 1000 + i;
     options.studies = simulated;
@@ -45,8 +46,18 @@ TEST(CompareCalibration, UnderTheNullFewAreFound) {
   // Standard error of a rate of 5 %: 0.56 %. Over 400 studies alone, it is 1.1 % and the largest of five rates reaches
   // 8 %.
   constexpr std::size_t kCount = 1500;
-  const auto share = found(tiny_law(), tiny_law(), kCount, 1, 120);
-  EXPECT_EQ(share.size(), 5U);
+  const auto share = found(tiny_points(), tiny_law(), tiny_law(), kCount, 1, 120);
+  EXPECT_EQ(share.size(), 6U);  // alpha, beta, a, b, frontier, loss_slope
+  for (const auto& [name, rate] : share) {
+    RecordProperty(name, std::to_string(rate));
+    EXPECT_GE(rate, 0.03) << name;
+    EXPECT_LE(rate, 0.07) << name;
+  }
+}
+
+TEST(CompareCalibration, UnderTheNullFewSlopesOfIsoflopMinimaAreFound) {
+  const auto share = found(tiny_isoflop(), tiny_law(), tiny_law(), 1500, 4, 120);
+  EXPECT_EQ(share.size(), 8U);  // and isoflop_a, isoflop_b
   for (const auto& [name, rate] : share) {
     RecordProperty(name, std::to_string(rate));
     EXPECT_GE(rate, 0.03) << name;
@@ -72,8 +83,8 @@ TEST(CompareCalibration, ADifferenceOfThreeStandardErrorsIsFound) {
   }
   ASSERT_GT(se, 0);
   constexpr std::size_t kCount = 800;  // standard error of a rate of 80 %: 1.4 %
-  const double three = found(shifted(0.30 + 3 * se), tiny_law(), kCount, 2, 400).at("beta");
-  const double stated = found(shifted(0.30 + detectable), tiny_law(), kCount, 3, 400).at("beta");
+  const double three = found(tiny_points(), shifted(0.30 + 3 * se), tiny_law(), kCount, 2, 400).at("beta");
+  const double stated = found(tiny_points(), shifted(0.30 + detectable), tiny_law(), kCount, 3, 400).at("beta");
   RecordProperty("se", std::to_string(se));
   RecordProperty("detectable", std::to_string(detectable));
   RecordProperty("found_at_three_se", std::to_string(three));

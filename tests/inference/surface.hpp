@@ -39,4 +39,21 @@ inline std::vector<Observation> tiny_trunks() {
   return points;
 }
 
+/// 5 budgets a factor of 4 apart, each of 7 sizes a factor of 1.6 apart around tiny_law's optimum.
+inline std::vector<Observation> tiny_isoflop() {
+  std::vector<Observation> points;
+  for (const double flops : {1e12, 4e12, 1.6e13, 6.4e13, 2.56e14}) {
+    const double best = compute_optimal(tiny_law(), flops).scale.params;
+    for (int i = -3; i <= 3; ++i) {
+      Observation point;
+      point.params = best * std::pow(1.6, i);
+      point.tokens = flops / (6 * point.params);
+      point.flops = point.budget = flops;
+      point.loss_nats = 1;
+      points.push_back(point);
+    }
+  }
+  return points;
+}
+
 }  // namespace scalelaw

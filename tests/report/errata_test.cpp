@@ -48,6 +48,7 @@ TEST(Errata, BKaplansOptimumHasAnotherConstant) {
   EXPECT_NEAR(params, 1.3e9 * std::pow(1e20 / kPfDay, 0.73), 1);
   EXPECT_THAT(row('b'), HasSubstr(fmt::format("{:.2f}e9", params / 1e9)));
   EXPECT_THAT(row('b'), HasSubstr(fmt::format("a factor of {:.1f}", 20e9 / params)));
+  EXPECT_THAT(row('b'), HasSubstr(fmt::format(", {:.2f}e10 ", 2 * std::pow(1e20 / kPfDay, 0.27))));
 }
 
 TEST(Errata, CGpt3TookAHundredTimesMore) {

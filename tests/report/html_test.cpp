@@ -73,7 +73,7 @@ TEST(ReportPage, HoldsEverySectionOnceAndAPlaceForEveryFigure) {
     EXPECT_EQ(page.find(open), page.rfind(open)) << id;
   }
   const Json figures = figures_of(page);
-  EXPECT_EQ(figures.size(), 8U);
+  EXPECT_EQ(figures.size(), 9U);
   for (const auto& figure : figures) {
     EXPECT_THAT(page, HasSubstr(fmt::format("id=\"plot_{}\"", figure.at("id").get<std::string>())));
     EXPECT_FALSE(figure.at("data").empty());

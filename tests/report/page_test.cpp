@@ -39,7 +39,7 @@ TEST(ReportInBrowser, EveryPlotIsDrawnWithoutErrorRequestOrPolicyViolation) {
   const CheckResult result = check_page(folder / "report.html");
   if (result.code == 77 || result.code == 127) GTEST_SKIP() << "no browser to check with: " << result.output;
   EXPECT_EQ(result.code, 0) << result.output;
-  EXPECT_THAT(result.output, HasSubstr("8 plots drawn, 10 sections"));
+  EXPECT_THAT(result.output, HasSubstr("9 plots drawn, 10 sections"));
 }
 
 TEST(ReportInBrowser, TheCheckSeesABrokenFigureAndAForeignRequest) {

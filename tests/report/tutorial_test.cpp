@@ -7,6 +7,8 @@
 
 #include "design/plan.hpp"
 #include "law/laws.hpp"
+#include "report/analysis.hpp"
+#include "sim/resolve.hpp"
 #include "sim/simulate.hpp"
 #include "temp_folder.hpp"
 
@@ -18,13 +20,17 @@ using ::testing::Not;
 
 /// Records of a tutorial config, simulated; `overrides` as --set.
 std::vector<RunRecord> simulated(const std::string& study, const std::vector<std::string>& overrides = {}) {
-  const StudyConfig config =
-      read_study_config(std::string(SCALELAW_SOURCE_DIR) + "/configs/tutorial/" + study + ".toml", overrides);
+  const std::string folder = std::string(SCALELAW_SOURCE_DIR) + "/configs/tutorial";
+  StudyConfig config = read_study_config(folder + "/" + study + ".toml", overrides);
+  config.simulation = resolve_simulation(config.simulation, folder);
   std::vector<RunRecord> records;
   for (const PlannedRun& run : make_plan(config, nullptr).runs)
     records.push_back(simulate(as_simulated(run.spec, config.simulation)));
   return records;
 }
+
+/// A law without a data term: the largest model wins.
+const std::vector<std::string> kNoDataTerm = {"simulation.anchor=\"\"", "simulation.params={E=1.0,A=12.8,B=1e-9}"};
 
 const Json& of_law(const TutorialPage& page, const std::string& law) {
   for (const Json& row : page.numbers.at("laws")) {
@@ -34,7 +40,7 @@ const Json& of_law(const TutorialPage& page, const std::string& law) {
 }
 
 TEST(Tutorial, EveryTopicSaysWhatItShowsAndNearMissesAreNamed) {
-  EXPECT_EQ(tutorial_topics().size(), 9U);
+  EXPECT_EQ(tutorial_topics().size(), 10U);
   EXPECT_EQ(tutorial_topics().back().name, "takeaways");
   EXPECT_EQ(tutorial_topic("gpt3").name, "gpt3");
   EXPECT_THAT(error_of(ExitCode::usage, [] { (void)tutorial_topic("model-siez"); }),
@@ -113,8 +119,9 @@ TEST(Tutorial, SizePagesFindAPlantedPowerLaw) {
   EXPECT_NEAR(by_n.at("alpha_with_offset").get<double>(), 0.3478, 1e-3);
   const Json by_d = data_size_page(simulated("data-size", exact)).numbers;
   EXPECT_NEAR(by_d.at("alpha_with_offset").get<double>(), 0.3658, 1e-3);
-  // E + B / D^beta of the config
-  EXPECT_NEAR(by_n.at("offset_nats").get<double>(), 1 + 67.1 / std::pow(512000, 0.3658), 5e-3);
+  const auto constants = simulated("model-size").front().spec.backend.simulation.params;
+  EXPECT_NEAR(by_n.at("offset_nats").get<double>(), constants.at("E") + constants.at("B") / std::pow(1024000, 0.3658),
+              5e-3);
   for (const Json& point : by_n.at("points"))
     EXPECT_NEAR(point.at("fitted_nats").get<double>(), point.at("loss_nats").get<double>(), 1e-4);
 }
@@ -134,8 +141,7 @@ TEST(Tutorial, BalancedIsNotBeatenBeyondNoise) {
 }
 
 TEST(Tutorial, ABalanceThatIsBeatenIsSaidToBe) {
-  // a law without a data term: the largest model wins
-  const TutorialPage page = strategies_page(simulated("strategies", {"simulation.params.B=1e-9"}));
+  const TutorialPage page = strategies_page(simulated("strategies", kNoDataTerm));
   EXPECT_EQ(page.numbers.at("winner"), "large model, little data");
   EXPECT_TRUE(page.numbers.at("balanced_beaten").get<bool>());
 }
@@ -151,6 +157,39 @@ TEST(Tutorial, IntervalsWidenBeyondTheRuns) {
   for (std::size_t i = 1; i < rows.size(); ++i) EXPECT_GE(width(rows.at(i)), width(rows.at(i - 1)) * 0.999);
 }
 
+TEST(Tutorial, OneSimulatedStudyGivesTheExponentsOfTwoPapersUnderTheirCounts) {
+  const auto records = simulated("counting");
+  std::int64_t smallest = records.front().params.non_embedding, largest = smallest;
+  for (const RunRecord& record : records) {
+    smallest = std::min(smallest, record.params.non_embedding);
+    largest = std::max(largest, record.params.non_embedding);
+  }
+  EXPECT_EQ(smallest, 768);
+  EXPECT_NEAR(static_cast<double>(largest), 1.5e9, 0.05e9);
+  const Json counts = counting_page(records).numbers.at("counts");
+  EXPECT_EQ(counts.at(0).at("convention"), "total");
+  EXPECT_NEAR(counts.at(0).at("a").get<double>(), 0.515, 0.01);
+  EXPECT_EQ(counts.at(1).at("convention"), "non_embedding");
+  EXPECT_NEAR(counts.at(1).at("a").get<double>(), 0.78, 0.01);
+}
+
+TEST(Tutorial, TheSimulatedStudiesAreAnchoredOnTheTrainedOnesAndSaySo) {
+  const auto records = simulated("model-size");
+  EXPECT_THAT(simulation_text(records), HasSubstr("simulated with besiroglu2024, its exponents kept and A, B, E "
+                                                  "refitted to"));
+  EXPECT_THAT(simulation_text(records), HasSubstr("tutorial.csv"));
+  const SimulationSpec& used = records.front().spec.backend.simulation;
+  EXPECT_EQ(used.params.at("alpha"), 0.3478);
+  // near the losses that the records hold, where the published law gives 14 nats
+  double error = 0;
+  const auto points = read_observations(std::string(SCALELAW_SOURCE_DIR) + "/data/records/tutorial.csv");
+  for (const Observation& point : points)
+    error += std::abs(std::log(predict_loss(simulation_law(used), point.scale()) / point.loss_nats));
+  EXPECT_LT(error / static_cast<double>(points.size()), 0.03);
+  EXPECT_THAT(simulation_text(simulated("counting")), HasSubstr("constants as published"));
+  EXPECT_EQ(simulation_text({}), "");
+}
+
 TEST(Tutorial, TooFewRunsAreAnErrorAndNotAPage) {
   auto records = simulated("model-size");
   records.resize(6);  // two sizes
@@ -163,7 +202,7 @@ TEST(Tutorial, TakeawaysFollowTheNumbers) {
   const std::string text = takeaways_page(pages).text;
   EXPECT_THAT(text, HasSubstr("Neither extreme beat balanced"));
   EXPECT_THAT(text, Not(HasSubstr("Doubling")));  // no page of sizes was made
-  std::vector<TutorialPage> other = {strategies_page(simulated("strategies", {"simulation.params.B=1e-9"}))};
+  std::vector<TutorialPage> other = {strategies_page(simulated("strategies", kNoDataTerm))};
   EXPECT_THAT(takeaways_page(other).text, HasSubstr("Balanced was beaten beyond the noise"));
   EXPECT_THAT(takeaways_page(other).text, Not(HasSubstr("GPT-3")));
 }

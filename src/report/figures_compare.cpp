@@ -1,0 +1,74 @@
+// The figure of a comparison of exponents.
+#include <cmath>
+
+#include "report/figures.hpp"
+
+namespace scalelaw {
+namespace {
+
+/// Points with error bars beside the middle of each exponent's place.
+Series estimates(const std::string& name, const char* color, double beside) {
+  return {.name = name, .mark = beside < 0 ? Mark::points : Mark::open_points, .color = color};
+}
+
+void add(Series& series, double x, double y, const Interval& ci) {
+  series.x.push_back(x);
+  series.y.push_back(y);
+  series.low.push_back(ci.low);
+  series.high.push_back(ci.high);
+}
+
+const char* color_of(const std::string& verdict) {
+  if (verdict == "equivalent") return kPalette[2];
+  return verdict == "different" ? kPalette[1] : "#666666";
+}
+
+}  // namespace
+
+Figure comparison_figure(const Comparison& c) {
+  Panel values{.title = "exponents, 95 %", .x = {"", Scaling::linear}, .y = {"value", Scaling::linear}};
+  Panel differences{.title = "difference, 95 %", .x = {"", Scaling::linear}, .y = {"difference", Scaling::linear}};
+  Series first = estimates(c.first, kPalette[0], -0.12), second = estimates(c.second, kPalette[3], 0.12);
+  std::vector<Series> verdicts;
+  for (const char* verdict : {"equivalent", "different", "inconclusive"})
+    verdicts.push_back({.name = verdict, .mark = Mark::points, .color = color_of(verdict)});
+  for (const ExponentComparison& e : c.exponents) {
+    if (e.verdict == "not_converged") continue;
+    values.x.categories.push_back(e.name);
+    const auto x = static_cast<double>(values.x.categories.size());
+    add(first, x - 0.12, e.first, e.first_ci95);
+    add(second, x + 0.12, e.second, e.second_ci95);
+    for (Series& verdict : verdicts) {
+      if (verdict.name == e.verdict) add(verdict, x, e.difference, e.difference_ci95);
+    }
+  }
+  if (values.x.categories.empty()) return {};
+  differences.x = values.x;
+  values.series = {first, second};
+  const double end = static_cast<double>(values.x.categories.size()) + 0.5;
+  Series margin{.name = fmt::format("within ±{:g}", c.margin), .mark = Mark::band, .color = kPalette[2]};
+  margin.x = {0.5, end};
+  margin.low = {-c.margin, -c.margin};
+  margin.high = {c.margin, c.margin};
+  differences.series.push_back(std::move(margin));
+  differences.series.push_back({.name = "no difference",
+                                .mark = Mark::dotted,
+                                .color = "#888888",
+                                .x = {0.5, end},
+                                .y = {0, 0},
+                                .legend = false});
+  for (Series& verdict : verdicts) {
+    if (!verdict.x.empty()) differences.series.push_back(std::move(verdict));
+  }
+  return {
+      .id = "comparison",
+      .kind = "comparison",
+      .title = fmt::format("{} against {}", c.first, c.second),
+      .caption =
+          "Left: both sides by the same estimator. Right: their difference; equivalent where its 90 % interval lies "
+          "within the margin, different where its 95 % interval excludes 0.",
+      .panels = {values, differences},
+      .columns = 2};
+}
+
+}  // namespace scalelaw

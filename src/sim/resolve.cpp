@@ -1,0 +1,77 @@
+#include "sim/resolve.hpp"
+
+#include <cstdlib>
+
+#include "core/json.hpp"
+#include "sim/reanchor.hpp"
+#include "sim/simulate.hpp"
+
+namespace scalelaw {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Beside the config, else from where the program is started.
+fs::path locate(const fs::path& folder, const std::string& name) {
+  return fs::exists(folder / name) ? folder / name : fs::path(name);
+}
+
+double six_digits(double value) { return std::strtod(fmt::format("{:.5e}", value).c_str(), nullptr); }
+
+void take_fit(SimulationSpec& simulation, const fs::path& file) {
+  const std::string name = file.string();
+  if (!fs::is_regular_file(file)) {
+    fail_data("simulation law: {}: no such file; scalelaw fit INPUT --json FILE writes one", name);
+  }
+  const Json fit = read_json_file(file);
+  if (!fit.is_object() || fit.value("schema", Json()) != "scalelaw.fit/1" || !fit.contains("law") ||
+      !fit.contains("params")) {
+    fail_data("simulation law: {}: is not a fit (schema \"scalelaw.fit/1\"); scalelaw fit INPUT --json FILE writes one",
+              name);
+  }
+  const std::string status = fit.value("/convergence/status"_json_pointer, std::string("unknown"));
+  if (status != "converged") {
+    fail_data("simulation law: {}: the fit did not converge (status {}); its constants describe nothing", name, status);
+  }
+  simulation.law = fit.at("law").get<std::string>();
+  for (const auto& [constant, value] : fit.at("params").items()) {
+    if (value.is_number()) simulation.params.try_emplace(constant, value.get<double>());
+  }
+  if (simulation.law.starts_with("power-")) simulation.params.try_emplace("E", 0.0);  // fitted without an offset
+  if (simulation.convention.empty()) {
+    simulation.convention = fit.value("/convention/params"_json_pointer, std::string("total"));
+  }
+}
+
+void take_anchor(SimulationSpec& simulation, const fs::path& given) {
+  const fs::path file = fs::is_directory(given) ? given / "records.csv" : given;
+  if (!fs::is_regular_file(file)) {
+    fail_data("simulation anchor: {}: no such file; give a CSV of observations or the folder of an analysed study",
+              file.string());
+  }
+  const std::vector<Observation> points = read_observations(file);
+  const std::string named = simulation.anchor;
+  simulation.anchor.clear();
+  const Law law = simulation_law(simulation);
+  const std::optional<Law> anchored = reanchor(law, points);
+  if (!anchored) {
+    fail_data("simulation anchor: {}: its {} points do not determine the amplitudes of the law '{}'", file.string(),
+              points.size(), simulation.law);
+  }
+  const std::vector<std::string>& names = law_info(law.kind).parameters;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    simulation.params[names[i]] =
+        anchored->values[i] == law.values[i] ? law.values[i] : six_digits(anchored->values[i]);
+  }
+  simulation.anchored = fmt::format("{} points of {}", points.size(), named);
+}
+
+}  // namespace
+
+SimulationSpec resolve_simulation(SimulationSpec simulation, const std::filesystem::path& folder) {
+  if (simulation.law.ends_with(".json")) take_fit(simulation, locate(folder, simulation.law));
+  if (!simulation.anchor.empty()) take_anchor(simulation, locate(folder, simulation.anchor));
+  return simulation;
+}
+
+}  // namespace scalelaw
