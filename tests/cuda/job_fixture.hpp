@@ -21,7 +21,7 @@ inline JobRun run_on_cuda(const std::string& name, int stop_after = -1) {
   job.corpus = (folder / "corpus").string();
   job.device = "cuda";
   const Manifest manifest = synthetic::write_corpus(job.corpus);
-  for (const std::int64_t steps : {60, 190}) job.runs.push_back(synthetic::small_run(manifest.sha256, 0.01, steps));
+  for (const std::int64_t steps : {20, 190}) job.runs.push_back(synthetic::small_run(manifest.sha256, 0.01, steps));
   job.id = job_id(job.runs);
   JobRun result;
   int asked = 0;

@@ -34,9 +34,9 @@ TEST_P(MetaDevice, EveryTensorOfAStepIsOnTheDevice) {
     EXPECT_EQ(emulated::settings().launches, tied ? 10 : 5);
   }
 }
+// Not with SDPA: without a fused kernel LibTorch takes operations that have no implementation for "meta" in C++.
 INSTANTIATE_TEST_SUITE_P(Ways, MetaDevice,
-                         testing::Values(TorchOptions{.precision = "fp32"}, TorchOptions{.precision = "bf16"},
-                                         TorchOptions{.precision = "fp32", .attention = "products"},
+                         testing::Values(TorchOptions{.precision = "fp32", .attention = "products"},
                                          TorchOptions{.precision = "bf16", .attention = "products"}),
                          [](const auto& one) { return one.param.precision + "_" + one.param.attention; });
 
