@@ -13,8 +13,7 @@
 namespace scalelaw {
 namespace {
 
-constexpr double kKaplanCriticalBatch = 2.1e8;  // tokens, Kaplan et al. 2020, Table 5
-constexpr double kFullCooldown = 0.2;           // share of a run, Haegele et al. 2024
+constexpr double kFullCooldown = 0.2;  // share of a run, Haegele et al. 2024
 
 constexpr LawKind kLossLaws[] = {LawKind::chinchilla,       LawKind::kaplan,      LawKind::power_n,
                                  LawKind::power_d,          LawKind::power_c,     LawKind::kaplan_steps,
@@ -48,19 +47,9 @@ Law empty_law(const std::string& name) {
               near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(names, ", "));
 }
 
-/// The loss consistent with its own critical batch. Above it every step counts less (loss_at rises with its argument,
-/// and the least fixed point is met from below); for a law of steps B_crit falls with the loss (loss_at falls, and the
-/// fixed point is bracketed).
+/// The least fixed point of loss_at, which rises with its argument, met from below; NaN where there is none.
 template <class Function>
-double consistent_loss(const Function& loss_at, double lowest, bool falls) {
-  if (falls) {
-    double low = lowest, high = loss_at(lowest);
-    for (int i = 0; i < 200 && high - low > 1e-15 * high; ++i) {
-      const double middle = (low + high) / 2;
-      (loss_at(middle) > middle ? low : high) = middle;
-    }
-    return (low + high) / 2;
-  }
+double consistent_loss(const Function& loss_at, double lowest) {
   double loss = lowest;
   for (int i = 0; i < 10000; ++i) {
     const double next = loss_at(loss);
@@ -147,26 +136,22 @@ double best_lr(const SimulationSpec& simulation, double params, double tokens) {
 double expected_loss(const Law& law, const LawPoint& point, const SimulationSpec& simulation, double batch_tokens) {
   const bool repeats = point.unique_tokens > 0 && point.unique_tokens < point.tokens;
   const Law used = repeats ? with_repetition(law) : law;
-  const bool steps = law.kind == LawKind::kaplan_steps;
-  double critical = simulation.critical_batch_tokens;
-  if (critical == 0 && steps) critical = kKaplanCriticalBatch;
-  if (critical == 0) return predict_loss(used, point);
+  CriticalBatch critical{.tokens = simulation.critical_batch_tokens, .alpha = simulation.critical_batch_exponent};
+  if (law.kind == LawKind::kaplan_steps) {
+    if (critical.tokens == 0) critical.tokens = CriticalBatch{}.tokens;
+    return predict_loss_at_batch(law, point, batch_tokens, critical);
+  }
+  if (critical.tokens == 0) return predict_loss(used, point);
 
-  const auto loss_at = [&](double loss) {
-    const double ratio =
-        critical_batch_tokens(loss, {.tokens = critical, .alpha = simulation.critical_batch_exponent}) / batch_tokens;
+  const auto loss_at = [&](double loss) {  // a batch far below the critical one wastes nothing
+    const double useful = 1 / (1 + batch_tokens / critical_batch_tokens(loss, critical));
     LawPoint at = point;
-    if (steps) {
-      at.steps = point.steps / (1 + ratio);
-    } else {  // a batch far below the critical one wastes nothing
-      const double useful = 1 / (1 + 1 / ratio);
-      at.tokens *= useful;
-      at.unique_tokens *= useful;
-      at.flops *= useful;
-    }
+    at.tokens *= useful;
+    at.unique_tokens *= useful;
+    at.flops *= useful;
     return predict_loss(used, at);
   };
-  const double loss = consistent_loss(loss_at, predict_loss(used, point), steps);
+  const double loss = consistent_loss(loss_at, predict_loss(used, point));
   if (!std::isfinite(loss)) {
     fail_config(
         "simulation: a batch of {} tokens lies so far above the critical one that no loss is consistent with it at N = "
@@ -246,12 +231,7 @@ std::vector<Observation> simulate_points(const std::vector<Observation>& points,
   for (Observation& point : simulated) {
     double z_group = standard_normal(shared);
     if (!point.group.empty()) z_group = groups.try_emplace(point.group, z_group).first->second;
-    const LawPoint at{.params = point.params,
-                      .tokens = point.tokens,
-                      .flops = point.flops,
-                      .unique_tokens = point.unique_tokens.value_or(0),
-                      .steps = 0};
-    const double loss = predict_loss(law, at);
+    const double loss = predict_loss(law, law_point(point));
     const double sd = noise.sd * std::pow(loss / noise.at_nats, noise.exponent);
     point.loss_nats = loss * std::exp(sd * group_root * z_group + sd * own_root * standard_normal(own));
     point.loss_stderr.reset();

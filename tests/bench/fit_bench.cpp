@@ -47,8 +47,11 @@ void bootstrap_refit(benchmark::State& state) {
   const std::vector<Observation> points = study();
   const Problem p = make_problem(points, LawKind::chinchilla, {}, {});
   const Solution full = solve(p, p.weights, start_from(p, published_law("besiroglu2024").values), {});
+  FitOptions options;
+  options.bootstrap.replicates = 1000;
+  options.threads = 1;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(bootstrap_parametric(p, points, full, {.replicates = 1000}, 1));
+    benchmark::DoNotOptimize(bootstrap_parametric(p, points, full, options));
   }
   state.SetItemsProcessed(state.iterations() * 1000);
 }

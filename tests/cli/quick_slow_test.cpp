@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "core/files.hpp"
 #include "core/observation.hpp"
 #include "corpus/corpus.hpp"
 #include "design/plan.hpp"

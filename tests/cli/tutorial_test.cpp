@@ -78,7 +78,9 @@ TEST_F(TutorialCommand, CountingGivesBothExponentsFromOneStudyAndIsNeverTrained)
   EXPECT_NEAR(page.at("numbers").at("counts").at(0).at("a").get<double>(), 0.515, 0.01);
   EXPECT_NEAR(page.at("numbers").at("counts").at(1).at("a").get<double>(), 0.78, 0.01);
   EXPECT_EQ(page.at("numbers").at("source"), "simulated");
-  if (gnuplot_program()) EXPECT_TRUE(page.at("plot").get<std::string>().ends_with("counting.png"));
+  if (gnuplot_program()) {
+    EXPECT_TRUE(page.at("plot").get<std::string>().ends_with("counting.png"));
+  }
 }
 
 TEST_F(TutorialCommand, WithoutGnuplotThePageIsPrintedWithAWarning) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/job.hpp"
+#include "temp_folder.hpp"
 #include "train/synthetic.hpp"
 #include "train/trainer.hpp"
 
@@ -16,7 +17,7 @@ struct JobRun {
 };
 /// Two budgets of one run. @param stop_after if not negative: interrupted when it has been asked so often, then resumed
 inline JobRun run_on_cuda(const std::string& name, int stop_after = -1) {
-  const auto folder = synthetic::fresh_folder(name);
+  const auto folder = fresh_folder(name);
   Job job;
   job.corpus = (folder / "corpus").string();
   job.device = "cuda";

@@ -73,7 +73,7 @@ TEST_F(OnCuda, AMemberThatIsNotFiniteChangesNoOtherBit) {
 
 /// Training of the small synthetic runs on a device.
 struct Training {
-  std::filesystem::path folder = synthetic::fresh_folder("emulated");
+  std::filesystem::path folder = fresh_folder("emulated");
   Manifest manifest = synthetic::write_corpus(folder);
   Corpus corpus = load_corpus(folder);
   StackSetup setup;

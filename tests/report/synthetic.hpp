@@ -118,7 +118,8 @@ inline Analysis toy_analysis() {
                     .status = c > 5e11 ? "edge_high" : "interior",
                     .params = best.scale.params,
                     .tokens = best.scale.tokens,
-                    .loss_nats = best.loss_nats};
+                    .loss_nats = best.loss_nats,
+                    .sizes = {}};
     // A parabola through the minimum with the curvature of the law's valley.
     b.curvature = 0.05;
     b.linear = -2 * b.curvature * std::log(b.params);
