@@ -133,7 +133,7 @@ TEST_F(OnCuda, GraphsGiveWhatSingleStepsGive) {
 }
 
 TEST_F(OnCuda, AResumedJobGivesTheSameLosses) {
-  const JobRun whole = run_on_cuda("cuda_whole"), resumed = run_on_cuda("cuda_resumed", 3);
+  const JobRun whole = run_on_cuda("cuda_whole"), resumed = run_on_cuda("cuda_resumed", 6);
   for (const auto& [id, record] : whole.records) EXPECT_EQ(record.at("loss"), resumed.records.at(id).at("loss"));
 }
 
