@@ -73,11 +73,15 @@ double interval_end(const Coordinate& c, double bound, double best, double limit
   }
   // The rise is close to a parabola, so its root is close to linear: false position on it, halving a stale end's
   // value.
-  const auto excess = [&](double x) { return std::sqrt(std::max(profile(x) - best, 0.0) / (limit - best)) - 1; };
+  const auto excess = [&](double x) {  // infinite on exact data, where any rise is beyond the limit
+    const double rise = std::max(profile(x) - best, 0.0);
+    return rise == 0 ? -1 : std::sqrt(rise / (limit - best)) - 1;
+  };
   double f_inside = excess(inside), f_outside = excess(outside);
   int side = 0;
   for (int i = 0; i < 30 && std::abs(outside - inside) > 1e-6 * std::abs(inside - c.center); ++i) {
-    const double x = (f_outside * inside - f_inside * outside) / (f_outside - f_inside);
+    double x = (f_outside * inside - f_inside * outside) / (f_outside - f_inside);
+    if (!(x > std::min(inside, outside) && x < std::max(inside, outside))) x = (inside + outside) / 2;
     const double f = excess(x);
     if (std::abs(f) < 1e-5) return x;
     if (f > 0) {

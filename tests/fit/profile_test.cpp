@@ -137,5 +137,20 @@ TEST(Profile, TheIntervalOfBesiroglusA) {
   EXPECT_NEAR(a.profile_ci95.high, 0.539, 5e-4);
 }
 
+TEST(Profile, OfExactDataClosesAroundTheTruth) {
+  FitOptions options;
+  options.bootstrap.replicates = 0;
+  const FitResult result = fit(isoflop_design(tiny_law(), kTinyBudgets, 6, 8, 0, 3), options);
+  ASSERT_EQ(result.convergence.status, "converged");
+  for (const auto& [name, found] : result.identifiability) {
+    EXPECT_TRUE(std::isfinite(found.profile_ci95.low) && std::isfinite(found.profile_ci95.high)) << name;
+  }
+  for (const char* name : {"E", "alpha", "beta"}) {
+    const Interval interval = result.identifiability.at(name).profile_ci95;
+    EXPECT_NEAR(interval.low, tiny_law().value(name), 1e-3 * tiny_law().value(name)) << name;
+    EXPECT_NEAR(interval.high, tiny_law().value(name), 1e-3 * tiny_law().value(name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace scalelaw
