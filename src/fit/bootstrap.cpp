@@ -121,17 +121,33 @@ BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads, cons
     result.draws.push_back(r.values);
   }
   if (result.draws.size() < 2) return result;
-  for (auto& [name, draws] : values) {
-    result.se[name] = standard_deviation(draws);
-    std::ranges::sort(draws);
-    result.ci95[name] = interval(draws, 0.95, freedom);
-    result.ci80[name] = interval(draws, 0.80, freedom);
+  // Sorting the draws of one quantity takes as long as some hundred refits: each is a task of its own.
+  struct Summary {
+    double se = 0;
+    Interval ci95, ci80;
+  };
+  std::vector<std::vector<double>*> lists;
+  for (auto* group : {&values, &derived}) {
+    for (auto& [name, draws] : *group) lists.push_back(&draws);
   }
-  for (auto& [name, draws] : derived) {
-    result.derived_se[name] = standard_deviation(draws);
+  std::vector<Summary> summaries(lists.size());
+  parallel_for(lists.size(), threads, [&](std::size_t i) {
+    std::vector<double>& draws = *lists[i];
+    summaries[i].se = standard_deviation(draws);
     std::ranges::sort(draws);
-    result.derived_ci95[name] = interval(draws, 0.95, freedom);
-    result.derived_ci80[name] = interval(draws, 0.80, freedom);
+    summaries[i].ci95 = interval(draws, 0.95, freedom);
+    summaries[i].ci80 = interval(draws, 0.80, freedom);
+  });
+  auto next = summaries.begin();
+  for (const auto& [name, draws] : values) {
+    result.se[name] = next->se;
+    result.ci95[name] = next->ci95;
+    result.ci80[name] = (next++)->ci80;
+  }
+  for (const auto& [name, draws] : derived) {
+    result.derived_se[name] = next->se;
+    result.derived_ci95[name] = next->ci95;
+    result.derived_ci80[name] = (next++)->ci80;
   }
   return result;
 }
