@@ -109,46 +109,45 @@ BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads, cons
   result.seed = options.seed;
   std::vector<Refit> refits(static_cast<std::size_t>(options.replicates));
   parallel_for(refits.size(), threads, [&](std::size_t i) { refits[i] = refit(static_cast<std::int64_t>(i)); });
-  std::map<std::string, std::vector<double>> values, derived;
-  for (const Refit& r : refits) {
-    if (r.status == RefitStatus::failed) {
-      ++result.failed;
-      continue;
-    }
+  std::erase_if(refits, [&](const Refit& r) {
+    if (r.status == RefitStatus::failed) ++result.failed;
     if (r.status == RefitStatus::at_bound) ++result.at_bound;
-    for (std::size_t k = 0; k < names.size(); ++k) values[names[k]].push_back(r.values[k]);
-    for (const auto& [name, x] : r.derived) derived[name].push_back(x);
-    result.draws.push_back(r.values);
+    return r.status == RefitStatus::failed;
+  });
+  const auto keep_draws = [&] {
+    for (Refit& r : refits) result.draws.push_back(std::move(r.values));
+  };
+  if (refits.size() < 2) {
+    keep_draws();
+    return result;
   }
-  if (result.draws.size() < 2) return result;
-  // Sorting the draws of one quantity takes as long as some hundred refits: each is a task of its own.
+  // Gathering and sorting the draws of a quantity takes as long as some hundred refits: each is a task of its own.
   struct Summary {
     double se = 0;
     Interval ci95, ci80;
   };
-  std::vector<std::vector<double>*> lists;
-  for (auto* group : {&values, &derived}) {
-    for (auto& [name, draws] : *group) lists.push_back(&draws);
-  }
-  std::vector<Summary> summaries(lists.size());
-  parallel_for(lists.size(), threads, [&](std::size_t i) {
-    std::vector<double>& draws = *lists[i];
+  std::vector<std::string> derived;
+  for (const auto& [name, x] : refits.front().derived) derived.push_back(name);
+  std::vector<Summary> summaries(names.size() + derived.size());
+  parallel_for(summaries.size(), threads, [&](std::size_t i) {
+    std::vector<double> draws;
+    draws.reserve(refits.size());
+    for (const Refit& r : refits) {
+      draws.push_back(i < names.size() ? r.values[i] : r.derived.at(derived[i - names.size()]));
+    }
     summaries[i].se = standard_deviation(draws);
     std::ranges::sort(draws);
     summaries[i].ci95 = interval(draws, 0.95, freedom);
     summaries[i].ci80 = interval(draws, 0.80, freedom);
   });
-  auto next = summaries.begin();
-  for (const auto& [name, draws] : values) {
-    result.se[name] = next->se;
-    result.ci95[name] = next->ci95;
-    result.ci80[name] = (next++)->ci80;
+  for (std::size_t i = 0; i < summaries.size(); ++i) {
+    const bool own = i < names.size();
+    const std::string& name = own ? names[i] : derived[i - names.size()];
+    (own ? result.se : result.derived_se)[name] = summaries[i].se;
+    (own ? result.ci95 : result.derived_ci95)[name] = summaries[i].ci95;
+    (own ? result.ci80 : result.derived_ci80)[name] = summaries[i].ci80;
   }
-  for (const auto& [name, draws] : derived) {
-    result.derived_se[name] = next->se;
-    result.derived_ci95[name] = next->ci95;
-    result.derived_ci80[name] = (next++)->ci80;
-  }
+  keep_draws();
   return result;
 }
 
