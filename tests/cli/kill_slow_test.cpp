@@ -57,12 +57,12 @@ TEST_F(KilledStudy, EndsWithTheSameBitsAndTrainsNoFinishedRunAgain) {
   for (int attempt = 0; attempt < 4; ++attempt) {
     const auto before = times("killed");
     // Wait for a checkpoint newer than the last kill, then a moment more. Where no further one comes, the study has
-    // ended (a zombie until it is waited for) and is not killed.
-    const std::string ended = "grep -q '^State:.Z' /proc/$study/status";
+    // ended (it is gone, or a zombie until it is waited for) and is not killed.
+    const std::string alive = "grep -q '^State:.[^Z]' /proc/$study/status";
     const std::string moment = fmt::format(
-        "until [ -n \"$(find killed/jobs -name checkpoint.safetensors -newer mark 2>.find)\" ] || {}; "
-        "do sleep 0.01; done; sleep {:.3f}; {} || echo alive",
-        ended, 0.2 * uniform01(rng), ended);
+        "until [ -n \"$(find killed/jobs -name checkpoint.safetensors -newer mark 2>.find)\" ] || ! {}; "
+        "do sleep 0.01; done; sleep {:.3f}; {} && echo alive",
+        alive, 0.2 * uniform01(rng), alive);
     // Odd attempts kill one worker only, whose job the study must take up again by itself.
     const std::string victim = attempt % 2 == 0 ? "kill -9 $study" : "pkill -9 -n -P $study; sleep 0.5; kill -9 $study";
     const ProgramResult result = run_in(

@@ -173,7 +173,8 @@ TEST_F(StudyCommand, InterruptedItEndsWith130AndSaysHowToGoOn) {
   // The trainer holds after two runs; the signal comes when they are there.
   const std::string held = fmt::format(
       "env --default-signal=INT '{}/scalelaw' run small.toml --out s {} & study=$!; "
-      "until [ \"$(grep -c trained s/trace.txt 2>.grep)\" -ge 2 ] 2>.test || grep -q '^State:.Z' /proc/$study/status; "
+      "until [ \"$(grep -c trained s/trace.txt 2>.grep)\" -ge 2 ] 2>.test || ! grep -q '^State:.[^Z]' "
+      "/proc/$study/status; "
       "do "
       "sleep 0.02; done; kill -INT $study; wait $study",
       SCALELAW_BINARY_DIR, fake_backend(", \"--hold-after\", \"2\""));
