@@ -40,10 +40,12 @@ LifetimeConstraint constraint_of(const AllocationRequest& r) {
   return {.inference_tokens = r.inference_tokens.value_or(0), .unique_tokens = r.unique_tokens.value_or(0)};
 }
 
+Law law_for(const Law& law, const AllocationRequest& r) { return r.unique_tokens ? with_repetition(law) : law; }
+
 /// The optimum asked for, or none where no compute gives it.
 std::optional<Optimum> solve(const Law& law, const AllocationRequest& r) {
   const LifetimeConstraint constraint = constraint_of(r);
-  const Law used = r.unique_tokens ? with_repetition(law) : law;
+  const Law used = law_for(law, r);
   if (r.flops) return constrained_optimal(used, *r.flops, constraint);
   if (r.params) return optimum_with(used, OptimumQuantity::params, *r.params, constraint);
   if (r.tokens) return optimum_with(used, OptimumQuantity::tokens, *r.tokens, constraint);
@@ -71,8 +73,7 @@ Allocation allocate(const Law& law, const AllocationRequest& request) {
     if (request.loss) {
       fail_config("allocate: no compute reaches a loss of {} nats under {}; its losses lie above {:.4f}{}",
                   *request.loss, law.name,
-                  constrained_optimal(request.unique_tokens ? with_repetition(law) : law, 1e60, constraint_of(request))
-                      .loss_nats,
+                  constrained_optimal(law_for(law, request), 1e60, constraint_of(request)).loss_nats,
                   request.unique_tokens ? " with these unique tokens" : "");
     }
     fail_config("allocate: no compute makes {} optimal under {}", request.params ? "this model" : "this many tokens",
@@ -90,8 +91,7 @@ Allocation allocate(const Law& law, const AllocationRequest& request) {
   if (request.inference_tokens) {
     LifetimeConstraint training_only = constraint_of(request);
     training_only.inference_tokens = 0;
-    const Law used = request.unique_tokens ? with_repetition(law) : law;
-    if (const auto plain = optimum_with(used, OptimumQuantity::loss, a.loss_nats, training_only)) {
+    if (const auto plain = optimum_with(law_for(law, request), OptimumQuantity::loss, a.loss_nats, training_only)) {
       a.inference_saving =
           1 - (a.flops + a.inference_flops) / (plain->flops + 2 * plain->scale.params * *request.inference_tokens);
     }

@@ -1,6 +1,7 @@
 #include "core/stats.hpp"
 
 #include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
 
@@ -40,6 +41,13 @@ double sorted_quantile(std::span<const double> x, double q) {
 
 std::pair<double, double> central_interval(const std::vector<double>& x, double level) {
   return {quantile(x, (1 - level) / 2), quantile(x, (1 + level) / 2)};
+}
+
+double student_quantile(double p, double freedom) { return boost::math::quantile(boost::math::students_t(freedom), p); }
+
+double jackknife_stderr(std::span<const double> values) {
+  const auto n = static_cast<double>(values.size());
+  return standard_deviation(values) * (n - 1) / std::sqrt(n);
 }
 
 Line fit_line(std::span<const double> x, std::span<const double> y, std::span<const double> weights) {

@@ -18,6 +18,12 @@ namespace scalelaw {
 /// Central interval that holds `level` of the sample: quantiles (1 - level) / 2 and (1 + level) / 2.
 [[nodiscard]] std::pair<double, double> central_interval(const std::vector<double>& x, double level);
 
+/// Quantile of Student's t. @param p in 0 .. 1 @param freedom degrees of freedom, > 0
+[[nodiscard]] double student_quantile(double p, double freedom);
+/// Standard error of a statistic from its values with one of n equal parts left out each: sd (n - 1) / sqrt(n) (Efron
+/// and Tibshirani 1993, eq. 11.5). NaN for fewer than two.
+[[nodiscard]] double jackknife_stderr(std::span<const double> values);
+
 /// Straight line y = intercept + slope x by weighted least squares.
 struct Line {
   double intercept = 0;

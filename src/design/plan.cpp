@@ -24,12 +24,6 @@ struct Point {
   [[nodiscard]] std::int64_t tokens() const { return steps * batch; }
 };
 
-/// N under a convention, and FLOPs of a token.
-double params_under(const Convention& convention, const ModelSpec& model) {
-  RunRecord record;
-  record.params = count_params(model);
-  return params_of(record, convention);
-}
 double flops_of_token(const Convention& convention, const ModelSpec& model) {
   return convention.flops == "exact" ? flops_per_token(model) : 6 * params_under(convention, model);
 }
@@ -168,6 +162,12 @@ void bind_to_shortest(const StudyConfig& config, const Point& point, std::int64_
 }
 
 }  // namespace
+
+double params_under(const Convention& convention, const ModelSpec& model) {
+  RunRecord record;
+  record.params = count_params(model);
+  return params_of(record, convention);
+}
 
 double rounded_rate(double rate) {
   const double unit = std::pow(10.0, std::floor(std::log10(rate)) - 3);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <map>
 
@@ -20,10 +19,6 @@ std::string pair_key(const RunSpec& spec) {
   value["optimizer"].erase("warmup_fraction");
   value.erase("seed");
   return value.dump();
-}
-
-double t_quantile(std::int64_t degrees) {
-  return boost::math::quantile(boost::math::students_t(static_cast<double>(degrees)), 0.975);
 }
 
 struct Pair {
@@ -71,7 +66,8 @@ void judge(BranchingCheck& check) {
       continue;
     }
     const double n = static_cast<double>(point.branch_nats.size()), m = static_cast<double>(point.scratch_nats.size());
-    point.allowed_nats = t_quantile(check.degrees) * *check.seed_sd_nats * std::sqrt(1 / n + 1 / m);
+    point.allowed_nats =
+        student_quantile(0.975, static_cast<double>(check.degrees)) * *check.seed_sd_nats * std::sqrt(1 / n + 1 / m);
     point.status = std::abs(point.difference_nats) <= point.allowed_nats ? "within_noise" : "differs";
   }
 }
@@ -118,8 +114,8 @@ BranchingCheck find_branching_check(const std::vector<RunRecord>& records) {
   if (check.degrees > 0) check.seed_sd_nats = std::sqrt(squares / static_cast<double>(check.degrees));
   if (differences.size() > 1) {
     check.mean_nats = mean(differences);
-    check.half_width_nats = t_quantile(std::ssize(differences) - 1) * standard_deviation(differences) /
-                            std::sqrt(static_cast<double>(differences.size()));
+    check.half_width_nats = student_quantile(0.975, static_cast<double>(differences.size() - 1)) *
+                            standard_deviation(differences) / std::sqrt(static_cast<double>(differences.size()));
   }
   judge(check);
   return check;

@@ -1,6 +1,5 @@
 #include "fit/jackknife.hpp"
 
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
 #include "core/stats.hpp"
@@ -46,9 +45,8 @@ Jackknife jackknife_budgets(const std::vector<Observation>& points, const FitRes
   for (const auto& [name, x] : values) {
     if (x.size() < 3) continue;
     const auto g = static_cast<double>(x.size());
-    // sum (x - mean)^2 = (g - 1) sd^2
-    const double se = standard_deviation(x) * (g - 1) / std::sqrt(g);
-    const double t = boost::math::quantile(boost::math::students_t(g - 1), 0.975);
+    const double se = jackknife_stderr(x);
+    const double t = student_quantile(0.975, g - 1);
     out.se[name] = se;
     out.ci95[name] = {center.at(name) - t * se, center.at(name) + t * se};
   }

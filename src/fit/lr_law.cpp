@@ -4,10 +4,10 @@
 
 #include <Eigen/Dense>
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
 #include "core/format.hpp"
+#include "core/stats.hpp"
 
 namespace scalelaw {
 namespace {
@@ -15,9 +15,7 @@ namespace {
 constexpr std::int64_t kLeastPoints = 5;
 constexpr double kLeastCondition = 1e-3;
 
-double t_quantile(const LrLaw& law) {
-  return boost::math::quantile(boost::math::students_t(static_cast<double>(law.n - 3)), 0.975);
-}
+double t_quantile(const LrLaw& law) { return student_quantile(0.975, static_cast<double>(law.n - 3)); }
 
 /// Design matrix (1, ln N - mean, ln D - mean) and ln lr of the fitted points; sets the center.
 std::pair<Eigen::MatrixXd, Eigen::VectorXd> design_matrix(LrLaw& law) {

@@ -89,12 +89,6 @@ std::set<std::int64_t> common_seeds(const Sweep& sweep) {
   return common;
 }
 
-/// Standard error of a statistic from its values with one seed left out each (Efron and Tibshirani 1993, eq. 11.5).
-double jackknife_stderr(const std::vector<double>& values) {
-  const auto n = static_cast<double>(values.size());
-  return standard_deviation(values) * (n - 1) / std::sqrt(n);
-}
-
 void add_uncertainty(Sweep& sweep) {
   const std::set<std::int64_t> seeds = common_seeds(sweep);
   if (seeds.size() < 2) return;

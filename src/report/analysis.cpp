@@ -146,18 +146,17 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
   analysis.noise = estimate_noise(analysis.records, options.min_steps);
   analysis.selection = select_for(analysis.records, options, options.convention);
   std::vector<Observation>& points = analysis.selection.observations;
+  const double above =
+      options.lr_transfer_above > 0 ? options.lr_transfer_above : std::numeric_limits<double>::infinity();
   if (same(options.convention, options.planned_convention)) {
     assign_budgets(points, options.planned_budgets);
+    analysis.lr_law = fit_lr_law(analysis.selection.sweeps, above);
   } else {
-    std::vector<Observation> planned = select_for(analysis.records, options, options.planned_convention).observations;
-    assign_budgets(planned, options.planned_budgets);
-    copy_budgets(planned, points);
+    Selection planned = select_for(analysis.records, options, options.planned_convention);
+    assign_budgets(planned.observations, options.planned_budgets);
+    copy_budgets(planned.observations, points);
+    analysis.lr_law = fit_lr_law(planned.sweeps, above);
   }
-  const double above = options.lr_transfer_above;
-  analysis.lr_law = fit_lr_law(same(options.convention, options.planned_convention)
-                                   ? analysis.selection.sweeps
-                                   : select_for(analysis.records, options, options.planned_convention).sweeps,
-                               above > 0 ? above : std::numeric_limits<double>::infinity());
   analysis.parametric = fit(points, fit_options(analysis, options.convention, "parametric", options.bootstrap));
   analysis.isoflop = fit_budgets(points, fit_options(analysis, options.convention, "isoflop", options.bootstrap));
   add_warnings(analysis);

@@ -2,7 +2,6 @@
 // trained or simulated.
 #include <algorithm>
 #include <array>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <map>
 
@@ -22,8 +21,7 @@ namespace {
 Interval mean_interval(const std::vector<double>& x) {
   if (x.size() < 2) return {NAN, NAN};
   const auto n = static_cast<double>(x.size());
-  const double half =
-      boost::math::quantile(boost::math::students_t(n - 1), 0.975) * standard_deviation(x) / std::sqrt(n);
+  const double half = student_quantile(0.975, n - 1) * standard_deviation(x) / std::sqrt(n);
   return {mean(x) - half, mean(x) + half};
 }
 

@@ -40,6 +40,11 @@ struct Builder {
     return select_observations(own, {.convention = config.design.convention, .min_steps = 0}).sweeps;
   }
 
+  /// A run of the shape at a token budget of one of its sweeps.
+  static PlannedRun first_at(const ShapeRuns& shape, std::int64_t tokens) {
+    return *std::ranges::find(shape.runs, tokens, [](const PlannedRun& run) { return run.spec.data.tokens; });
+  }
+
   /// Adds copies of `like` with this rate and each of the seeds.
   void add(ShapeRuns& shape, PlannedRun like, double lr, const std::vector<std::int64_t>& seeds, const char* kind,
            std::string reason) {
@@ -63,15 +68,13 @@ struct Builder {
     for (const LrSweep& sweep : sweeps(shape)) {
       if (!sweep.on_edge()) continue;
       const auto tokens = static_cast<std::int64_t>(sweep.tokens);
-      const auto like = std::ranges::find(
-          shape.runs, tokens, [](const PlannedRun& r) { return run_steps(r.spec) * r.spec.data.batch_tokens; });
       const bool low = sweep.status == "edge_low";
       std::int64_t& count = shape.extensions[{tokens, sweep.status}];
       if (!low && sweep.diverged_lr > 0) continue;
       if (count == config.design.lr_extend) continue;
       ++count;
       added = true;
-      add(shape, *like, low ? sweep.best_lr / 2 : sweep.best_lr * 2, config.design.seeds, "edge",
+      add(shape, first_at(shape, tokens), low ? sweep.best_lr / 2 : sweep.best_lr * 2, config.design.seeds, "edge",
           fmt::format("the best rate, {}, was the {}", exact_number(sweep.best_lr), low ? "lowest" : "highest"));
     }
     return added;
@@ -96,8 +99,7 @@ struct Builder {
     if (config.design.branch_checks == 0 || all.size() < 2) return;
     const LrSweep& middle = all[all.size() / 2];
     const double lr = std::ranges::min_element(middle.points, {}, &LrSweep::Point::loss_nats)->lr;
-    PlannedRun like = *std::ranges::find_if(
-        shape.runs, [&](const PlannedRun& r) { return static_cast<double>(r.spec.data.tokens) == middle.tokens; });
+    PlannedRun like = first_at(shape, static_cast<std::int64_t>(middle.tokens));
     const auto steps = static_cast<double>(run_steps(like.spec));
     like.spec.optimizer.warmup_fraction = std::round(config.optimizer.warmup * steps) / steps;
     std::vector<std::int64_t> seeds;
@@ -136,18 +138,13 @@ struct Builder {
     }
     ShapeRuns large;
     for (const PlannedRun& run : plan.transfer) {
-      const double rate = predict_lr(law, count_of(run.spec), static_cast<double>(run.spec.data.tokens));
+      const double rate = predict_lr(law, params_under(config.design.convention, run.spec.model),
+                                     static_cast<double>(run.spec.data.tokens));
       for (const double factor : config.design.lr_transfer_factors) {
         add(large, run, rounded_rate(factor * rate), {run.spec.seed}, "transfer", "from the law of the smaller shapes");
       }
     }
     out.settled = finished(large) && out.settled;
-  }
-
-  double count_of(const RunSpec& spec) const {
-    RunRecord record;
-    record.params = count_params(spec.model);
-    return params_of(record, config.design.convention);
   }
 };
 
