@@ -29,10 +29,8 @@ std::int64_t narrowest(const StudyConfig& config) {
   return width;
 }
 
-}  // namespace
-
-PrecisionChoice choose_precision(const StudyConfig& config, const BackendChoice& backend,
-                                 const Environment& environment, const std::filesystem::path& study) {
+PrecisionChoice by_rule(const StudyConfig& config, const BackendChoice& backend, const Environment& environment,
+                        const std::filesystem::path& study) {
   if (config.training.precision != "auto") return {config.training.precision, ""};
   if (const std::string before = begun_with(study); before == "fp32" || before == "bf16") {
     return {before, fmt::format("precision auto: {}, as the study began", before)};
@@ -52,6 +50,21 @@ PrecisionChoice choose_precision(const StudyConfig& config, const BackendChoice&
             fmt::format("precision auto: fp32, since a shape has d_model {} and bf16 pays from {}", width, kAmxWidth)};
   }
   return {"bf16", "precision auto: bf16, the rule on a CPU with AMX"};
+}
+
+}  // namespace
+
+PrecisionChoice choose_precision(const StudyConfig& config, const BackendChoice& backend,
+                                 const Environment& environment, const std::filesystem::path& study) {
+  PrecisionChoice choice = by_rule(config, backend, environment, study);
+  const bool cpu = !backend.simulate && config.backend.kind != "command" && backend.device == "cpu";
+  if (choice.precision == "bf16" && cpu && !environment.amx_bf16 && config.training.engine != "torch") {
+    fail_device(
+        "training.precision: bf16 on a CPU needs AMX, which is not here{}; set precision = \"fp32\", or engine = "
+        "\"torch\" to train in bf16 all the same, slower than in fp32",
+        choice.reason.empty() ? "" : " (the study began in bf16)");
+  }
+  return choice;
 }
 
 }  // namespace scalelaw

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/error.hpp"
 #include "study/store.hpp"
 #include "temp_folder.hpp"
 
@@ -55,6 +56,23 @@ TEST(ChoosePrecision, LeavesWhatTheConfigNames) {
   }
 }
 
+TEST(ChoosePrecision, Bf16OnACpuNeedsAmxOrTheTorchEngine) {
+  StudyConfig config = config_with("bf16", {64});
+  try {
+    (void)choose_precision(config, trained_on("cpu"), kPlain, {});
+    ADD_FAILURE() << "no error";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::device);
+    EXPECT_NE(std::string(e.what()).find("needs AMX"), std::string::npos);
+  }
+  EXPECT_EQ(choose_precision(config, trained_on("cuda"), kPlain, {}).precision, "bf16");
+  config.training.engine = "torch";
+  EXPECT_EQ(choose_precision(config, trained_on("cpu"), kPlain, {}).precision, "bf16");
+  config.training.engine = "auto";
+  config.backend.kind = "command";  // another program's business
+  EXPECT_EQ(choose_precision(config, trained_on("cpu"), kPlain, {}).precision, "bf16");
+}
+
 TEST(ChoosePrecision, AStudyKeepsThatItBeganWith) {
   const auto folder = fresh_folder("precision");
   StudyConfig begun = config_with("fp32", {64});
@@ -62,7 +80,8 @@ TEST(ChoosePrecision, AStudyKeepsThatItBeganWith) {
   EXPECT_EQ(choose_precision(config_with("auto", {64}), trained_on("cpu"), kAmx, folder).precision, "fp32");
   begun.training.precision = "bf16";
   write_study_config(folder, begun);
-  EXPECT_EQ(choose_precision(config_with("auto", {64}), trained_on("cpu"), kPlain, folder).precision, "bf16");
+  EXPECT_EQ(choose_precision(config_with("auto", {32}), trained_on("cpu"), kAmx, folder).precision, "bf16");
+  EXPECT_THROW((void)choose_precision(config_with("auto", {64}), trained_on("cpu"), kPlain, folder), Error);
 }
 
 }  // namespace
