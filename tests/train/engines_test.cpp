@@ -100,5 +100,75 @@ INSTANTIATE_TEST_SUITE_P(Shapes, WholeRuns,
                                          Case{"Cosine", 32, 1, 16, 96, 16, false, "cosine", 0.004}),
                          [](const auto& of) { return std::string(of.param.name); });
 
+struct TooLarge {
+  const char* name;
+  std::int64_t d_head, context, vocab;
+  const char* rule;
+};
+void PrintTo(const TooLarge& c, std::ostream* out) { *out << c.name; }
+
+class ShapesNativeRefuses : public testing::TestWithParam<TooLarge> {
+ protected:
+  /// A run of three steps.
+  static Job job(const std::filesystem::path& corpus, const std::string& engine) {
+    RunSpec run = synthetic::small_run(synthetic::write_corpus(corpus).sha256, 0.01, 8);
+    run.model.d_head = run.model.d_model = std::max<std::int64_t>(8, GetParam().d_head);
+    run.model.n_head = 1;
+    run.model.context = run.data.batch_tokens = GetParam().context;
+    run.model.vocab = GetParam().vocab;
+    run.data.tokens = 3 * run.data.batch_tokens;
+    Job job;
+    job.corpus = corpus.string();
+    job.engine = engine;
+    job.runs = {run};
+    job.id = job_id(job.runs);
+    return job;
+  }
+};
+
+TEST_P(ShapesNativeRefuses, AreOneErrorThatNamesTheRule) {
+  const auto folder = fresh_folder(std::string("refused_") + GetParam().name);
+  for (const std::string engine : {"native", "native-baseline"}) {
+    const std::string message =
+        error_of(ExitCode::usage, [&] { train_job(job(folder / "corpus", engine), folder / engine); });
+    EXPECT_THAT(message, testing::HasSubstr("training.engine: the native engine takes"));
+    EXPECT_THAT(message, testing::HasSubstr(GetParam().rule));
+    EXPECT_THAT(message, testing::HasSubstr("\"torch\""));
+    EXPECT_FALSE(std::filesystem::exists(folder / engine / "runs"));
+  }
+}
+
+TEST_P(ShapesNativeRefuses, TrainWithTorchOfThemselvesAndTheRecordSaysWhy) {
+  const auto folder = fresh_folder(std::string("auto_") + GetParam().name);
+  const Job automatic = job(folder / "corpus", "auto");
+  EXPECT_EQ(train_job(automatic, folder / "out").code, ExitCode::ok);
+  const RunRecord record = record_of(automatic.runs.front(), folder / "out");
+  EXPECT_EQ(record.outcome.status, "completed");
+  EXPECT_THAT(record.context.engine, testing::StartsWith("torch "));
+  EXPECT_THAT(record.context.engine, testing::HasSubstr(GetParam().rule));
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, ShapesNativeRefuses,
+                         testing::Values(TooLarge{"Head", 66, 16, 32, "d_head up to 64, this is 66"},
+                                         TooLarge{"Context", 8, 513, 32, "context up to 512, this is 513"},
+                                         TooLarge{"Vocabulary", 8, 16, 65537, "vocab up to 65536, this is 65537"}),
+                         [](const auto& of) { return std::string(of.param.name); });
+
+TEST(EngineRule, NamesTheEngineTheInstructionSetAndTheReason) {
+  const auto folder = fresh_folder("reasons");
+  const auto said = [&](const std::string& engine) {
+    Job job;
+    job.corpus = (folder / "corpus").string();
+    job.engine = engine;
+    job.runs = {synthetic::small_run(synthetic::write_corpus(job.corpus).sha256, 0.01, 8)};
+    job.id = job_id(job.runs);
+    train_job(job, folder / engine);
+    return record_of(job.runs.front(), folder / engine).context.engine;
+  };
+  EXPECT_EQ(said("auto"), "native " + native_instruction_set("fp32") + ": the rule on a CPU");
+  EXPECT_EQ(said("native-baseline"), "native baseline: asked for");
+  EXPECT_EQ(said("torch"), "torch " + torch_version() + ": asked for");
+}
+
 }  // namespace
 }  // namespace scalelaw
