@@ -54,7 +54,8 @@ SCALELAW_INLINE void pairs_along_columns(const float* from, Index ld, Index dept
   }
 }
 SCALELAW_INLINE void keep(const Pairs (&tile)[16], Bf16* to) {
-  for (Index i = 0; i < 16; ++i) reinterpret_cast<Pairs*>(to)[i] = tile[i];
+  using Anywhere __attribute__((vector_size(64), aligned(4), may_alias)) = std::uint32_t;
+  for (Index i = 0; i < 16; ++i) reinterpret_cast<Anywhere*>(to)[i] = tile[i];
 }
 
 /// b [depth, cols], columns in pairs of 16, each over the whole depth: [cols / 16][depth / 32] tiles.

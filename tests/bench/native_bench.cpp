@@ -99,8 +99,8 @@ double peak_gflops(const scalelaw::native::Kernels& kernels) {
     constexpr int kRepeats = 5000;
     const auto start = now_s();
     for (int i = 0; i < kRepeats; ++i) {
-      kernels.product(kRows, kCols, kDepth, {a.data(), kDepth, 1},
-                      packed_right(kernels, packed.data(), kDepth), c.data(), kCols, false);
+      kernels.product(kRows, kCols, kDepth, {a.data(), kDepth, 1}, packed_right(kernels, packed.data(), kDepth),
+                      c.data(), kCols, false);
     }
     best = std::max(best, kRepeats * 2.0 * kRows * kCols * kDepth / seconds_since(start) / 1e9);
   }
