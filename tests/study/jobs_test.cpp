@@ -134,14 +134,5 @@ TEST_F(Jobs, AFailedRecordIsMissingADivergedOneIsNot) {
   EXPECT_EQ(missing_runs(jobs[0], records).size(), jobs[0].runs.size() - 1);
 }
 
-TEST(EstimateSeconds, SpreadsJobsOverWorkers) {
-  std::vector<JobPlan> jobs(3);
-  jobs[0].flops = 3e10;
-  jobs[1].flops = 2e10;
-  jobs[2].flops = 1e10;
-  EXPECT_DOUBLE_EQ(estimate_seconds(jobs, 1e10, 1), 6.0);
-  EXPECT_DOUBLE_EQ(estimate_seconds(jobs, 1e10, 2), 3.0);
-}
-
 }  // namespace
 }  // namespace scalelaw::testing
