@@ -28,21 +28,26 @@ double native_floats(const ModelSpec& m) {
   return 2 * weights + tokens * (wide(m.n_layer) * layer + rest) + scratch;
 }
 
-/// Buffers (models/torch/work.cpp) and temporaries for `tokens` tokens of all members together.
-double torch_floats(const ModelSpec& m, double tokens) {
-  const double width = wide(m.n_head * m.d_head), scores = wide(m.n_head * m.context);
-  const double layer = 2 * wide(m.d_model) + 6 * width + scores + 2 * wide(m.d_ff) + 2 + 2 * wide(m.n_head);
-  const double rest = 4 * wide(m.d_model) + 16 * width + 2 * wide(m.d_ff) + 3 * scores + 3 * wide(m.vocab);
-  return tokens * (wide(m.n_layer) * layer + rest);
+/// Buffers of the torch engine (models/torch/work.cpp) for one token of one member.
+double torch_floats(const ModelSpec& m) {
+  const double width = wide(m.n_head * m.d_head), scores = wide(m.n_head * m.context), c = wide(m.d_model),
+               f = wide(m.d_ff), heads = wide(m.n_head);
+  const double layer = 2 * c + 6 * width + scores + 2 * f + 2 + 2 * heads;
+  return wide(m.n_layer) * layer + 4 * c + 14 * width + scores + 2 * f + wide(m.vocab) + 2 * heads + 3;
 }
 
-double engine_floats(const RunSpec& spec, double members, const std::string& engine) {
-  const double torch = torch_floats(spec.model, members * wide(spec.data.batch_tokens));
+/// Bytes of the engines of a trunk and a branch. They work in turns, so there is one set of temporaries.
+double engine_bytes(const RunSpec& spec, double members, const std::string& engine) {
+  constexpr double kFloat = 4;
+  const ModelSpec& m = spec.model;
+  const bool casts = spec.precision != "fp32";  // of logits' gradients, too
+  const double temporary = wide(2 * m.n_head * m.d_head + m.n_head * m.context + (casts ? m.vocab : 0));
+  const double native = kFloat * 2 * native_floats(m);
+  const double torch = kFloat * members * wide(spec.data.batch_tokens) * (2 * torch_floats(m) + temporary);
   if (engine == "torch") return torch;
-  const double native = native_floats(spec.model);
   if (engine != "auto") return native;
-  if (!native_takes(spec.model)) return torch;
-  return spec.precision == "fp32" ? native : std::max(native, torch);
+  if (!native_takes(m)) return torch;
+  return casts ? std::max(native, torch) : native;
 }
 
 }  // namespace
@@ -56,12 +61,11 @@ std::vector<std::vector<RunSpec>> members_of(const std::vector<RunSpec>& runs) {
 }
 
 double job_bytes(const std::vector<RunSpec>& runs, const std::string& engine) {
-  constexpr double kProgram = 300e6, kFloat = 4, kMember = 80, kTokenIds = 16;
+  constexpr double kProgram = 300e6, kMember = 80, kTokenIds = 2 * 16;
   const RunSpec& spec = runs.front();
   const double members = wide(std::ssize(members_of(runs)));
-  const double ids = kTokenIds * members * wide(spec.data.batch_tokens);
   return kProgram + kMember * members * wide(count_params(spec.model).total) +
-         2 * (kFloat * engine_floats(spec, members, engine) + ids);
+         kTokenIds * members * wide(spec.data.batch_tokens) + engine_bytes(spec, members, engine);
 }
 
 bool fits(const std::vector<RunSpec>& runs, const JobLimit& limit) {

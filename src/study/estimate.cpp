@@ -72,12 +72,12 @@ SpeedTable measure_jobs(const StudyConfig& config, const StudyEstimate& estimate
 std::string describe_time(const StudyEstimate& e, const StudyConfig& config) {
   const auto jobs = std::ssize(e.jobs);
   const std::string assumed = fmt::format(
-      "{:g} FLOP/s each (training.flops_per_s; plan --measure measures this machine)", config.training.flops_per_s);
+      "{:g} FLOP/s each, training.flops_per_s; plan --measure measures this machine", config.training.flops_per_s);
   const std::string basis =
-      e.measured == 0      ? fmt::format("an estimate at {}", assumed)
-      : e.measured == jobs ? fmt::format("measured on this machine, {}", fmt::join(e.engines, ", "))
-                           : fmt::format("{} of {} jobs measured on this machine, an estimate for the others at {}",
-                                         e.measured, jobs, assumed);
+      e.measured == 0 ? fmt::format("an estimate: {}", assumed)
+      : e.measured == jobs
+          ? fmt::format("measured on this machine, {}", fmt::join(e.engines, ", "))
+          : fmt::format("{} of {} jobs measured on this machine, the others at {}", e.measured, jobs, assumed);
   return fmt::format("about {} on {} CPU worker{} ({})", short_duration(e.seconds), e.workers.workers,
                      e.workers.workers == 1 ? "" : "s", basis);
 }

@@ -10,8 +10,21 @@
 namespace scalelaw {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+/// Seconds since it was made: by the clock, or of the processor where these are fewer, since a thread then waited for
+/// programs that have nothing to do with training.
+class Watch {
+ public:
+  [[nodiscard]] double seconds() const {
+    return std::min(std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(), processor_s());
+  }
+  [[nodiscard]] double processor_s() const {
+    return static_cast<double>(std::clock() - processor_start_) / CLOCKS_PER_SEC;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::clock_t processor_start_ = std::clock();
+};
 
 }  // namespace
 
@@ -33,24 +46,24 @@ Json measure_job(const Job& job) {
     spec.data.eval_tokens = std::min(spec.data.eval_tokens, kEvalTokens / std::ssize(plan.members));
     specs.push_back(spec);
   }
-  const std::clock_t begin = std::clock();
+  const Watch whole;
   Stack stack = make_stack(setup, specs);
   const auto seconds_of_a_step = [&](double seconds) {
     const std::int64_t before = stack.step;
-    const auto start = Clock::now();
-    train(setup, stack, run_steps(specs.front()), [&] { return since(start) < seconds; });
-    return since(start) / static_cast<double>((stack.step - before) * stack.members());
+    const Watch watch;
+    train(setup, stack, run_steps(specs.front()), [&] { return watch.seconds() < seconds; });
+    return watch.seconds() / static_cast<double>((stack.step - before) * stack.members());
   };
   (void)seconds_of_a_step(kWarmUp_s);
   const double member_step_s = seconds_of_a_step(kMeasured_s);
-  const auto start = Clock::now();
-  std::size_t windows = 0;
-  for (const std::vector<double>& losses : evaluate(setup, stack)) windows += losses.size();
-  const double eval_token_s =
-      since(start) / static_cast<double>(static_cast<std::int64_t>(windows) * first.model.context);
-  const double busy_s = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
-  return {
-      {"member_step_s", member_step_s}, {"eval_token_s", eval_token_s}, {"busy_s", busy_s}, {"engine", engine.reason}};
+  const Watch watch;
+  std::int64_t tokens = 0;
+  for (const std::vector<double>& losses : evaluate(setup, stack)) tokens += std::ssize(losses) * first.model.context;
+  const double eval_token_s = watch.seconds() / static_cast<double>(tokens);
+  return {{"member_step_s", member_step_s},
+          {"eval_token_s", eval_token_s},
+          {"busy_s", whole.processor_s()},
+          {"engine", engine.reason}};
 }
 
 }  // namespace scalelaw
