@@ -176,7 +176,8 @@ void fields(Visit&& visit, T& t) {
         "on CUDA; auto: 16 steps per CUDA graph, checked once against single steps; off: single steps");
   visit("checkpoint_every_s", t.checkpoint_every_s, positive(), "seconds between two checkpoints of a job");
   visit("threads_per_worker", t.threads_per_worker, between(1, 1024), "threads of one training process on a CPU");
-  visit("flops_per_s", t.flops_per_s, positive(), "speed of one worker that the plan's estimate of time assumes");
+  visit("flops_per_s", t.flops_per_s, positive(),
+        "speed of one worker that the plan's estimate of time assumes where none was measured");
 }
 
 struct BackendConfig {

@@ -72,7 +72,9 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "error: {}\n", e.what());
     return static_cast<int>(e.code());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error: out of memory; put fewer runs into a job or lower batch_tokens\n");
+    fmt::print(stderr,
+               "error: out of memory; set backend.memory_mib to what is free, so that jobs are split, or lower "
+               "batch_tokens\n");
   } catch (const std::exception& e) {
     fmt::print(stderr, "error: training failed: {}; see the log of the job\n", first_line(e.what()));
   }
