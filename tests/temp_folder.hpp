@@ -12,7 +12,7 @@ namespace scalelaw {
 
 class TempFolder {
  public:
-  explicit TempFolder(const std::string& parent = testing::TempDir()) {
+  explicit TempFolder(const std::string& parent = ::testing::TempDir()) {
     std::string name = (std::filesystem::path(parent) / "scalelaw_test_XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder in " + parent);
     path_ = name;

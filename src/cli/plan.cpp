@@ -7,7 +7,7 @@
 #include "core/csv.hpp"
 #include "core/format.hpp"
 #include "law/shape.hpp"
-#include "study/jobs.hpp"
+#include "study/estimate.hpp"
 #include "study/precision.hpp"
 #include "study/run.hpp"
 
@@ -17,6 +17,7 @@ namespace {
 struct PlanOptions {
   ConfigOptions config;
   std::string format = "table";
+  bool measure = false;
 };
 
 /// Runs that differ in learning rate and seed only.
@@ -93,30 +94,20 @@ std::string csv_text(const Plan& plan) {
   return out;
 }
 
-struct Estimate {
-  double flops = 0;
-  double seconds = 0;
-  std::int64_t workers = 1;
-  std::size_t jobs = 0;
-};
-
-/// For the CPU workers that `train` would use, whatever the backend: the plan does not depend on this machine
-/// otherwise.
-Estimate estimate(const StudyConfig& config, const Plan& plan) {
+StudyEstimate estimate(const PlanOptions& options, const StudyConfig& config, const Plan& plan) {
   std::vector<RunSpec> runs;
   for (const PlannedRun& run : plan.runs) runs.push_back(run.spec);
-  const std::vector<JobPlan> jobs = group_jobs(runs, {}, {});
-  Estimate e;
-  e.workers = config.backend.workers > 0
-                  ? config.backend.workers
-                  : std::max<std::int64_t>(1, probe_environment().cores / config.training.threads_per_worker);
-  e.jobs = jobs.size();
-  for (const JobPlan& job : jobs) e.flops += job.flops;
-  e.seconds = estimate_seconds(jobs, config.training.flops_per_s, e.workers);
-  return e;
+  const Environment environment = probe_environment();
+  const std::filesystem::path file = speed_table_file();
+  SpeedTable speeds = read_speeds(file);
+  StudyEstimate result = estimate_study(config, runs, environment, speeds);
+  if (!options.measure) return result;
+  for (auto& [key, speed] : measure_jobs(config, result, environment)) speeds[key] = speed;
+  if (!file.empty()) write_speeds(file, speeds);
+  return estimate_study(config, runs, environment, speeds);
 }
 
-Json plan_json(const StudyConfig& config, const Plan& plan, const Estimate& e) {
+Json plan_json(const StudyConfig& config, const Plan& plan, const StudyEstimate& e) {
   Json runs = Json::array();
   for (const PlannedRun& run : plan.runs) runs.push_back(run_json(run));
   Json left_out = Json::array();
@@ -132,7 +123,14 @@ Json plan_json(const StudyConfig& config, const Plan& plan, const Estimate& e) {
            {{"lr_extend", config.design.lr_extend},
             {"transfer_runs", plan.transfer.size() * config.design.lr_transfer_factors.size()},
             {"branch_checks", config.design.branch_checks}}},
-          {"estimate", {{"flops", e.flops}, {"seconds", e.seconds}, {"workers", e.workers}, {"jobs", e.jobs}}}};
+          {"estimate",
+           {{"flops", e.flops},
+            {"seconds", e.seconds},
+            {"workers", e.workers.workers},
+            {"jobs", e.jobs.size()},
+            {"jobs_measured", e.measured},
+            {"peak_bytes", e.peak_bytes},
+            {"limit_bytes", e.limit.bytes > 0 ? Json(e.limit.bytes) : Json(nullptr)}}}};
 }
 
 /// What may be added once results are there.
@@ -159,19 +157,16 @@ std::string later_text(const StudyConfig& config, const Plan& plan) {
   return out;
 }
 
-std::string table_page(const StudyConfig& config, const Plan& plan, const Estimate& e) {
+std::string table_page(const StudyConfig& config, const Plan& plan, const StudyEstimate& e) {
   std::string out = table_text(config, plan);
   out += fmt::format("\nlearning rates {}; seeds {}{}\n", fmt::join(config.design.learning_rates, ", "),
                      fmt::join(config.design.seeds, ", "),
                      config.design.lr_scale_exponent == 0 ? "" : "; rates are scaled with params (lr_scale_exponent)");
   out += later_text(config, plan);
-  out += fmt::format("{} runs in {} jobs, {:.3g} FLOPs with shared trunks", plan.runs.size(), e.jobs, e.flops);
-  if (config.backend.kind == "simulate") {
-    out += "; simulated, nothing is trained\n";
-  } else {
-    out += fmt::format("; about {} on {} CPU worker{} at {:g} FLOP/s each (an estimate; training.flops_per_s)\n",
-                       short_duration(e.seconds), e.workers, e.workers == 1 ? "" : "s", config.training.flops_per_s);
-  }
+  out += fmt::format("{} runs in {} jobs, {:.3g} FLOPs with shared trunks; ", plan.runs.size(), e.jobs.size(), e.flops);
+  out += config.backend.kind == "simulate"
+             ? "simulated, nothing is trained\n"
+             : fmt::format("{}\nmemory: {}\n", describe_time(e, config), describe_memory(e));
   for (const LeftOut& p : plan.left_out) {
     out += fmt::format("left out: {}{}, {} tokens: {}\n", p.shape,
                        p.budget_flops > 0 ? fmt::format(" at {:g} FLOPs", p.budget_flops) : "",
@@ -203,7 +198,11 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
         fmt::format("no corpus in {}, so epochs are unknown and run ids are not final; scripts/get_corpus.sh gets one",
                     config.corpus.path));
   }
-  const Estimate e = estimate(config, plan);
+  if (options.measure && (simulate || !has_corpus)) {
+    fail_config("--measure: {}", simulate ? "this study is simulated, nothing is trained"
+                                          : "there is no corpus to train on; scripts/get_corpus.sh gets one");
+  }
+  const StudyEstimate e = estimate(options, config, plan);
   const Json value = plan_json(config, plan, e);
   if (options.format == "table") print(globals, table_page(config, plan, e));
   if (options.format == "csv") print(globals, csv_text(plan));
@@ -220,6 +219,8 @@ void add_plan(CLI::App& app, const Globals& globals, Action& action) {
   add_config_options(*command, options->config);
   command->add_option("--format", options->format, "table, csv or json")
       ->check(CLI::IsMember({"table", "csv", "json"}));
+  command->add_flag("--measure", options->measure,
+                    "measure how fast this machine trains the study's shapes, about a second each, and remember it");
   command->callback(
       [options, &globals, &action] { action = [options, &globals] { return plan_action(*options, globals); }; });
 }

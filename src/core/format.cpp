@@ -31,6 +31,11 @@ std::string short_count(double x) {
   return fmt::format("{:.3g}{}", x, suffixes[i]);
 }
 
+std::string short_bytes(double bytes) {
+  constexpr double kMib = 1048576, kGib = 1024 * kMib;
+  return bytes < kGib ? fmt::format("{:.0f} MiB", bytes / kMib) : fmt::format("{:.1f} GiB", bytes / kGib);
+}
+
 std::string short_duration(double seconds) {
   if (!std::isfinite(seconds)) return "unknown";
   if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1000);

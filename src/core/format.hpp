@@ -10,6 +10,8 @@ namespace scalelaw {
 /// "1.5k", "23.1M", "175B", "1.7T": 3 significant digits with the suffix that the field writes; 1e16 and more in
 /// exponent form.
 [[nodiscard]] std::string short_count(double x);
+/// "850 MiB", "1.5 GiB": memory.
+[[nodiscard]] std::string short_bytes(double bytes);
 /// "2m 05s", "1h 03m", "850 ms"
 [[nodiscard]] std::string short_duration(double seconds);
 /// UTC now, "2026-01-31T12:00:00Z".

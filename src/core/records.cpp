@@ -59,6 +59,13 @@ std::string trunk_id(const RunSpec& spec) {
   return short_id(value);
 }
 
+std::string member_id(const RunSpec& spec) {
+  if (std::string trunk = trunk_id(spec); !trunk.empty()) return trunk;
+  Json value = to_json(spec);
+  value["data"].erase("tokens");
+  return short_id(value);
+}
+
 Json to_json(const RunSpec& spec) { return to_json_fields(spec); }
 
 RunSpec spec_from_json(const Json& value, const std::string& name) {

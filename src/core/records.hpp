@@ -191,6 +191,9 @@ void fields(Visit&& visit, T& r) {
 /// id shared by all runs with the same constant-rate trunk (same spec but for tokens; same warmup steps), or empty
 /// where the schedule has no trunk.
 [[nodiscard]] std::string trunk_id(const RunSpec& spec);
+/// id of the member of a stack that makes this run: runs with the same one start alike and differ in tokens only, so
+/// they share their trunk, if the schedule has one.
+[[nodiscard]] std::string member_id(const RunSpec& spec);
 
 /// Parameter counts per group; their sum is the number of trained scalars.
 struct ParamCounts {

@@ -179,7 +179,8 @@ void fields(Visit&& visit, T& t) {
         "on CUDA; auto: 16 steps per CUDA graph, checked once against single steps; off: single steps");
   visit("checkpoint_every_s", t.checkpoint_every_s, positive(), "seconds between two checkpoints of a job");
   visit("threads_per_worker", t.threads_per_worker, between(1, 1024), "threads of one training process on a CPU");
-  visit("flops_per_s", t.flops_per_s, positive(), "speed of one worker that the plan's estimate of time assumes");
+  visit("flops_per_s", t.flops_per_s, positive(),
+        "speed of one worker that the plan's estimate of time assumes where none was measured");
 }
 
 struct BackendConfig {
@@ -188,6 +189,7 @@ struct BackendConfig {
   std::vector<std::string> command = {};
   std::int64_t workers = 0;
   std::int64_t jobs_per_device = 1;
+  std::int64_t memory_mib = 0;
 };
 template <class Visit, FieldsOf<BackendConfig> T>
 void fields(Visit&& visit, T& b) {
@@ -200,6 +202,9 @@ void fields(Visit&& visit, T& b) {
   visit("workers", b.workers, between(0, 1024), "training processes at once; 0 = as many as cores, on CUDA as devices");
   visit("jobs_per_device", b.jobs_per_device, between(1, 64),
         "training processes that share a CUDA device, where workers is 0");
+  visit("memory_mib", b.memory_mib, between(0, 1e9),
+        "kind train on a CPU: memory of all workers together; a job that would take more than a worker's share is "
+        "split; 0 = nine tenths of the machine's");
 }
 
 struct AnalysisConfig {

@@ -2,11 +2,13 @@
 
 #include <fmt/ranges.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <sstream>
 #include <thread>
 
@@ -29,6 +31,21 @@ std::int64_t usable_cores() {
   CPU_ZERO(&set);
   if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
   return std::max(1U, std::thread::hardware_concurrency());
+}
+
+/// The machine's memory, or less where a control group (version 2: a container, a job of a cluster) allows less.
+double usable_memory() {
+  double bytes = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  std::ifstream groups("/proc/self/cgroup");
+  fs::path group = "/";
+  for (std::string line; std::getline(groups, line);) {
+    if (line.starts_with("0::")) group = line.substr(3);
+  }
+  for (;; group = group.parent_path()) {
+    std::ifstream limit("/sys/fs/cgroup" + group.string() + "/memory.max");
+    if (double allowed = 0; limit >> allowed) bytes = std::min(bytes, allowed);
+    if (!group.has_relative_path()) return bytes;
+  }
 }
 
 std::int64_t count_cuda_devices() {
@@ -78,7 +95,25 @@ Environment probe_environment() {
           .cuda_trainer = sibling("scalelaw-trainer-cuda"),
           .cuda_devices = count_cuda_devices(),
           .cores = usable_cores(),
-          .amx_bf16 = cpu_has_amx_bf16()};
+          .amx_bf16 = cpu_has_amx_bf16(),
+          .memory_bytes = usable_memory()};
+}
+
+bool trains_on_cuda(const BackendConfig& backend, const Environment& environment) {
+  return backend.device == "cuda" ||
+         (backend.device == "auto" && environment.cuda_devices > 0 && !environment.cuda_trainer.empty());
+}
+
+std::int64_t cpu_workers(const BackendConfig& backend, std::int64_t threads_per_worker,
+                         const Environment& environment) {
+  return backend.workers > 0 ? backend.workers : std::max<std::int64_t>(1, environment.cores / threads_per_worker);
+}
+
+double worker_bytes(const BackendConfig& backend, std::int64_t workers, const Environment& environment) {
+  constexpr double kMib = 1048576, kShare = 0.9;
+  const double all =
+      backend.memory_mib > 0 ? kMib * static_cast<double>(backend.memory_mib) : kShare * environment.memory_bytes;
+  return all / static_cast<double>(std::max<std::int64_t>(1, workers));
 }
 
 std::string visible_device(std::int64_t index) {
@@ -94,8 +129,7 @@ std::string visible_device(std::int64_t index) {
 BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
                              const Environment& environment, const std::string& config_path) {
   const bool cuda_ready = environment.cuda_devices > 0 && !environment.cuda_trainer.empty();
-  const std::int64_t cpu_workers =
-      backend.workers > 0 ? backend.workers : std::max<std::int64_t>(1, environment.cores / threads_per_worker);
+  const std::int64_t on_cpu = cpu_workers(backend, threads_per_worker, environment);
   const std::int64_t cuda_workers = backend.workers > 0
                                         ? backend.workers
                                         : std::max<std::int64_t>(1, environment.cuda_devices) * backend.jobs_per_device;
@@ -109,12 +143,12 @@ BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_
     return {.simulate = false,
             .device = cuda ? "cuda" : "cpu",
             .command = backend.command,
-            .workers = cuda ? cuda_workers : cpu_workers,
+            .workers = cuda ? cuda_workers : on_cpu,
             .note = ""};
   }
   if (backend.kind == "train") {
-    const bool cuda = backend.device == "cuda" || (backend.device == "auto" && cuda_ready);
-    return train_on(cuda ? "cuda" : "cpu", environment, cuda ? cuda_workers : cpu_workers);
+    const bool cuda = trains_on_cuda(backend, environment);
+    return train_on(cuda ? "cuda" : "cpu", environment, cuda ? cuda_workers : on_cpu);
   }
   if (backend.device == "cuda" || (cuda_ready && backend.device == "auto")) {
     BackendChoice choice = train_on("cuda", environment, cuda_workers);

@@ -13,8 +13,9 @@ struct Environment {
   std::filesystem::path cpu_trainer;   ///< scalelaw-trainer; empty if it is not there
   std::filesystem::path cuda_trainer;  ///< scalelaw-trainer-cuda; empty if it is not there
   std::int64_t cuda_devices = 0;
-  std::int64_t cores = 1;  ///< that this process may use
-  bool amx_bf16 = false;   ///< cpu_has_amx_bf16
+  std::int64_t cores = 1;   ///< that this process may use
+  bool amx_bf16 = false;    ///< cpu_has_amx_bf16
+  double memory_bytes = 0;  ///< that this process may use; 0 = unknown
 };
 /// Looks for the trainers beside the running program and for CUDA devices (nvidia-smi, else /dev/nvidia0).
 [[nodiscard]] Environment probe_environment();
@@ -30,6 +31,17 @@ struct BackendChoice {
   std::int64_t workers = 1;
   std::string note;  ///< one line for the user; empty where the choice was asked for outright
 };
+
+/// Whether a study of kind train trains on CUDA: asked for, or possible where the device is auto.
+[[nodiscard]] bool trains_on_cuda(const BackendConfig& backend, const Environment& environment);
+
+/// Processes that train at once on a CPU: backend.workers, or as many as the cores give threads to.
+[[nodiscard]] std::int64_t cpu_workers(const BackendConfig& backend, std::int64_t threads_per_worker,
+                                       const Environment& environment);
+
+/// Bytes that one of `workers` CPU workers may take: an equal share of backend.memory_mib, or else of nine tenths of
+/// the memory here; 0 where that is unknown.
+[[nodiscard]] double worker_bytes(const BackendConfig& backend, std::int64_t workers, const Environment& environment);
 
 /// `config_path` is named in the command that the note of an automatic choice gives.
 /// Errors (environment): a trainer that is not built; a CUDA device asked for and not there.

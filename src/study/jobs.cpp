@@ -47,26 +47,35 @@ std::vector<Job> read_jobs(const fs::path& study) {
   return jobs;
 }
 
-std::vector<JobPlan> group_jobs(const std::vector<RunSpec>& plan, const fs::path& study, const RecordSet& records) {
+std::vector<JobPlan> group_jobs(const std::vector<RunSpec>& plan, const fs::path& study, const RecordSet& records,
+                                const JobLimit& limit) {
   std::map<std::string, const RunSpec*> open;  // runs of the plan that belong to no job yet
   for (const RunSpec& run : plan) open.emplace(run_id(run), &run);
+  const auto is_open = [&](const RunSpec& run) { return open.contains(run_id(run)); };
 
   std::vector<JobPlan> jobs;
+  std::vector<Job> others;
   for (Job& job : read_jobs(study)) {
-    std::vector<std::string> ids;
-    for (const RunSpec& run : job.runs) ids.push_back(run_id(run));
-    const bool whole = std::ranges::all_of(ids, [&](const std::string& id) { return open.contains(id); });
-    for (const std::string& id : ids) {
-      if (whole || records.finished(id)) open.erase(id);
+    if (std::ranges::all_of(job.runs, is_open) && fits(job.runs, limit)) {
+      for (const RunSpec& run : job.runs) open.erase(run_id(run));
+      jobs.push_back(make_job(std::move(job.runs)));
+    } else {
+      others.push_back(std::move(job));
     }
-    if (whole) jobs.push_back(make_job(std::move(job.runs)));
+  }
+  for (const Job& job : others) {
+    for (const RunSpec& run : job.runs) {
+      if (records.finished(run_id(run))) open.erase(run_id(run));
+    }
   }
 
   std::map<std::string, std::vector<RunSpec>> groups;
   for (const RunSpec& run : plan) {
-    if (open.contains(run_id(run))) groups[stack_key(run)].push_back(run);
+    if (is_open(run)) groups[stack_key(run)].push_back(run);
   }
-  for (auto& [key, runs] : groups) jobs.push_back(make_job(std::move(runs)));
+  for (auto& [key, runs] : groups) {
+    for (std::vector<RunSpec>& part : split_to_fit(std::move(runs), limit)) jobs.push_back(make_job(std::move(part)));
+  }
   std::ranges::sort(
       jobs, [](const JobPlan& a, const JobPlan& b) { return a.flops != b.flops ? a.flops > b.flops : a.id < b.id; });
   return jobs;
@@ -84,12 +93,6 @@ std::vector<std::string> missing_runs(const JobPlan& job, const RecordSet& recor
 std::string describe(const JobPlan& job) {
   return fmt::format("{}, {} run{}", shape_name(job.runs.front().model), job.runs.size(),
                      job.runs.size() == 1 ? "" : "s");
-}
-
-double estimate_seconds(const std::vector<JobPlan>& jobs, double flops_per_s, std::int64_t workers) {
-  std::vector<double> busy(static_cast<std::size_t>(std::max<std::int64_t>(1, workers)), 0.0);
-  for (const JobPlan& job : jobs) *std::ranges::min_element(busy) += job.flops / flops_per_s;
-  return std::ranges::max(busy);
 }
 
 }  // namespace scalelaw

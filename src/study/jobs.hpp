@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/job.hpp"
+#include "study/cost.hpp"
 #include "study/store.hpp"
 
 namespace scalelaw {
@@ -21,9 +22,13 @@ struct JobPlan {
 /// The grouping follows the whole plan and not what is missing, and a job once written to jobs/<id>/job.json keeps its
 /// runs: an interrupted job therefore resumes with the same stack, which is what makes its losses equal to the last
 /// bit, and runs added to a study later form jobs of their own beside the old ones. A written job that holds runs
-/// outside the plan (the config was narrowed) keeps its finished runs only; its others are grouped anew.
+/// outside the plan (the config was narrowed) or no longer fits the limit keeps its finished runs only; its others are
+/// grouped anew.
+///
+/// @param limit memory of one worker: new jobs are split by members into jobs that fit, see split_to_fit and its
+/// errors.
 [[nodiscard]] std::vector<JobPlan> group_jobs(const std::vector<RunSpec>& plan, const std::filesystem::path& study,
-                                              const RecordSet& records);
+                                              const RecordSet& records, const JobLimit& limit = {});
 
 /// Ids of the job's runs without a finished record.
 [[nodiscard]] std::vector<std::string> missing_runs(const JobPlan& job, const RecordSet& records);
@@ -33,8 +38,5 @@ struct JobPlan {
 
 /// "d32 L2, 16 runs"
 [[nodiscard]] std::string describe(const JobPlan& job);
-
-/// Seconds that the jobs take on `workers` workers of `flops_per_s` each, longest first: an estimate.
-[[nodiscard]] double estimate_seconds(const std::vector<JobPlan>& jobs, double flops_per_s, std::int64_t workers);
 
 }  // namespace scalelaw

@@ -4,18 +4,8 @@
 #include <map>
 #include <tuple>
 
-#include "core/json.hpp"
-
 namespace scalelaw {
 namespace {
-
-/// Runs with the same key start alike and share their trunk, if the schedule has one.
-std::string member_key(const RunSpec& spec) {
-  if (const std::string trunk = trunk_id(spec); !trunk.empty()) return trunk;
-  Json value = to_json(spec);
-  value["data"].erase("tokens");
-  return short_id(value);
-}
 
 std::int64_t branch_point(const RunSpec& spec) {
   return spec.schedule.kind == "trunk_cooldown" ? run_steps(spec) - cooldown_steps(spec) : 0;
@@ -28,7 +18,7 @@ Plan make_plan(const Job& job) {
   std::map<Order, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < job.runs.size(); ++i) {
     const RunSpec& spec = job.runs[i];
-    groups[{spec.optimizer.lr, spec.seed, member_key(spec)}].push_back(i);
+    groups[{spec.optimizer.lr, spec.seed, member_id(spec)}].push_back(i);
   }
   Plan plan;
   plan.member_of.resize(job.runs.size());

@@ -8,6 +8,7 @@
 
 #include "core/build_info.hpp"
 #include "models/engine.hpp"
+#include "train/measure.hpp"
 #include "train/trainer.hpp"
 
 namespace {
@@ -18,8 +19,12 @@ void request_stop(int /*signal*/) { stop_requested = 1; }
 scalelaw::ExitCode run(int argc, char** argv) {
   CLI::App app("scalelaw-trainer: trains the runs of one job and writes their records. Started by scalelaw.");
   std::string job_path, out, device;
+  bool measure = false;
   app.add_option("--job", job_path, "job file (scalelaw.job/1)")->required();
-  app.add_option("--out", out, "study folder that receives runs/, curves/ and jobs/")->required();
+  auto* out_option = app.add_option("--out", out, "study folder that receives runs/, curves/ and jobs/");
+  auto* measure_option =
+      app.add_flag("--measure", measure, "train for half a second, print how long a step takes, and write nothing");
+  out_option->excludes(measure_option);
   app.add_option("--device", device, "cpu or cuda, instead of what the job says")
       ->check(CLI::IsMember({"cpu", "cuda"}));
   app.set_version_flag("--version", [] {
@@ -31,6 +36,7 @@ scalelaw::ExitCode run(int argc, char** argv) {
     if (e.get_exit_code() == 0) return app.exit(e), scalelaw::ExitCode::ok;
     scalelaw::fail_config("{}; 'scalelaw-trainer --help' lists the options", e.what());
   }
+  if (out.empty() && !measure) scalelaw::fail_config("--out is missing; 'scalelaw-trainer --help' lists the options");
   // Read by cuBLAS when CUDA starts: without it repeated products may differ in the last bit.
   ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   std::signal(SIGINT, request_stop);
@@ -38,6 +44,10 @@ scalelaw::ExitCode run(int argc, char** argv) {
   scalelaw::Job job = scalelaw::job_from_json(scalelaw::read_json_file(job_path), job_path);
   if (!device.empty()) job.device = device;
   scalelaw::configure_torch(job.threads);
+  if (measure) {
+    fmt::print("{}\n", scalelaw::measure_job(job).dump());
+    return scalelaw::ExitCode::ok;
+  }
   const scalelaw::TrainerHooks hooks{.report =
                                          [](const scalelaw::Json& event) {
                                            fmt::print("{}\n", event.dump());
@@ -62,7 +72,9 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "error: {}\n", e.what());
     return static_cast<int>(e.code());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "error: out of memory; put fewer runs into a job or lower batch_tokens\n");
+    fmt::print(stderr,
+               "error: out of memory; set backend.memory_mib to what is free, so that jobs are split, or lower "
+               "batch_tokens\n");
   } catch (const std::exception& e) {
     fmt::print(stderr, "error: training failed: {}; see the log of the job\n", first_line(e.what()));
   }

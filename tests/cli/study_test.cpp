@@ -78,9 +78,45 @@ TEST_F(StudyCommand, PlanPrintsRunsTotalsAndAnEstimateWithoutACorpus) {
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("d16 L1"));
   EXPECT_THAT(result.out, HasSubstr("8 runs in 2 jobs"));
-  EXPECT_THAT(result.out, HasSubstr("an estimate"));
+  EXPECT_THAT(result.out, HasSubstr("an estimate: 4e+10 FLOP/s each, training.flops_per_s; plan --measure"));
+  EXPECT_THAT(result.out, HasSubstr("memory: at most "));
   EXPECT_THAT(result.out, HasSubstr("scripts/get_corpus.sh"));
   EXPECT_FALSE(fs::exists(folder_ / "studies"));
+}
+
+TEST_F(StudyCommand, PlanMeasuresThisMachineWhereAskedAndRemembersIt) {
+  const std::string cache = fmt::format("XDG_CACHE_HOME='{}'", (folder_ / "cache").string());
+  EXPECT_EQ(scalelaw("plan small.toml --measure", cache).code, 2) << "no corpus";
+  make_corpus();
+  EXPECT_EQ(scalelaw("plan small.toml --measure --backend simulate", cache).code, 2);
+  const Result result = scalelaw("plan small.toml --measure --json -", cache);
+  if (!fs::exists(fs::path(SCALELAW_BINARY_DIR) / "scalelaw-trainer")) {
+    EXPECT_EQ(result.code, 4);
+    EXPECT_THAT(result.err, HasSubstr("scalelaw-trainer is not beside this program"));
+    return;
+  }
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Json estimate = Json::parse(result.out).at("estimate");
+  EXPECT_EQ(estimate["jobs_measured"], 2);
+  const Json later = Json::parse(scalelaw("plan small.toml --json -", cache).out).at("estimate");
+  EXPECT_EQ(later, estimate) << "remembered";
+  EXPECT_THAT(scalelaw("plan small.toml", cache).out, HasSubstr("(measured on this machine, native "));
+  write_file_atomic(folder_ / "cache" / "scalelaw" / "speeds.json", "{ damaged");
+  EXPECT_EQ(Json::parse(scalelaw("plan small.toml --json -", cache).out).at("estimate")["jobs_measured"], 0);
+}
+
+TEST_F(StudyCommand, PlanSplitsJobsThatWouldNotFitAndSaysWhenOneRunDoesNot) {
+  const std::string train = "plan small.toml --backend train --device cpu --set backend.workers=1 ";
+  const Json whole = Json::parse(scalelaw(train + "--json -").out).at("estimate");
+  const auto mib = static_cast<std::int64_t>(whole["peak_bytes"].get<double>() / 1048576);  // a little less than it
+  const Json split =
+      Json::parse(scalelaw(fmt::format("{} --set backend.memory_mib={} --json -", train, mib)).out).at("estimate");
+  EXPECT_GT(split["jobs"], whole["jobs"]);
+  EXPECT_LE(split["peak_bytes"], split["limit_bytes"]);
+  EXPECT_EQ(split["limit_bytes"], 1048576 * mib);
+  const Result refused = scalelaw(train + "--set backend.memory_mib=100");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("a worker may take 100 MiB; raise backend.memory_mib"));
 }
 
 TEST_F(StudyCommand, PlanNamesWhatIsLeftOut) {

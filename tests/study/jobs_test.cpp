@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "law/shape.hpp"
+
 #include "study/study_fixture.hpp"
 
 namespace scalelaw::testing {
@@ -123,6 +125,77 @@ TEST_F(Jobs, AnUnreadableJobFileIsReplaced) {
   EXPECT_EQ(ids(group_jobs(runs, folder_, {})), ids(jobs));
 }
 
+/// Two of the four members of the largest shape fit.
+JobLimit two_of_the_largest(const std::vector<JobPlan>& jobs) {
+  const std::vector<RunSpec>& largest = std::ranges::max_element(jobs, {}, [](const JobPlan& job) {
+                                          return count_params(job.runs.front().model).total;
+                                        })->runs;
+  const auto members = members_of(largest);
+  std::vector<RunSpec> two = members[0];
+  two.insert(two.end(), members[1].begin(), members[1].end());
+  return {.bytes = job_bytes(two, "native"), .engine = "native"};
+}
+
+TEST_F(Jobs, AreSplitToFitTheSameWhateverIsMissing) {
+  const auto runs = specs(small_config());
+  const JobLimit limit = two_of_the_largest(group_jobs(runs, folder_, {}));
+  const auto split = group_jobs(runs, folder_, {}, limit);
+  ASSERT_GT(split.size(), 3U);
+  std::set<std::string> all;
+  std::size_t count = 0;
+  for (const JobPlan& job : split) {
+    EXPECT_LE(job_bytes(job.runs, "native"), limit.bytes);
+    all.insert(job.id);
+    count += job.runs.size();
+  }
+  EXPECT_EQ(count, runs.size());
+  for (std::size_t stride = 1; stride < 8; ++stride) {
+    RecordSet records;
+    for (std::size_t i = 0; i < runs.size(); i += stride) records.records[run_id(runs[i])] = finished(runs[i]);
+    std::vector<RunSpec> turned = runs;
+    std::ranges::rotate(turned, turned.begin() + static_cast<std::ptrdiff_t>(stride));
+    std::set<std::string> again;
+    for (const JobPlan& job : group_jobs(turned, folder_, records, limit)) again.insert(job.id);
+    EXPECT_EQ(again, all) << "every " << stride << "th run done";
+  }
+}
+
+TEST_F(Jobs, AWrittenJobThatFitsKeepsItsRunsUnderAnyLimit) {
+  const auto runs = specs(small_config());
+  const auto whole = group_jobs(runs, folder_, {});
+  const auto split = group_jobs(runs, folder_, {}, two_of_the_largest(whole));
+  write_jobs(folder_, split);
+  EXPECT_EQ(group_jobs(runs, folder_, {}).size(), split.size()) << "more memory: what was split stays so";
+  EXPECT_EQ(ids(group_jobs(runs, folder_, {})), ids(split));
+}
+
+TEST_F(Jobs, AWrittenJobThatNoLongerFitsKeepsItsFinishedRunsOnly) {
+  const auto runs = specs(small_config());
+  const auto whole = group_jobs(runs, folder_, {});
+  write_jobs(folder_, whole);
+  const JobLimit limit = two_of_the_largest(whole);
+  RecordSet records;
+  for (std::size_t i = 0; i < runs.size(); i += 5) records.records[run_id(runs[i])] = finished(runs[i]);
+  std::set<std::string> first_ids;
+  for (int session = 0; session < 3; ++session) {
+    std::set<std::string> seen, now_ids;
+    const auto now = group_jobs(runs, folder_, records, limit);
+    for (const JobPlan& job : now) {
+      EXPECT_LE(job_bytes(job.runs, "native"), limit.bytes);
+      now_ids.insert(job.id);
+      for (const RunSpec& run : job.runs) EXPECT_TRUE(seen.insert(run_id(run)).second) << "in two jobs";
+    }
+    for (const RunSpec& run : runs) {
+      EXPECT_TRUE(records.finished(run_id(run)) || seen.contains(run_id(run))) << "lost";
+    }
+    if (session == 0) first_ids = now_ids;
+    EXPECT_EQ(now_ids, first_ids) << "what was grouped anew is resumed as it is";
+    write_jobs(folder_, now);
+    const RunSpec& next = now[static_cast<std::size_t>(session)].runs.front();  // interrupted after one more run
+    records.records[run_id(next)] = finished(next);
+  }
+}
+
 TEST_F(Jobs, AFailedRecordIsMissingADivergedOneIsNot) {
   const auto jobs = group_jobs(specs(small_config()), folder_, {});
   RecordSet records;
@@ -132,15 +205,6 @@ TEST_F(Jobs, AFailedRecordIsMissingADivergedOneIsNot) {
   EXPECT_EQ(missing_runs(jobs[0], records).size(), jobs[0].runs.size());
   records.records[record.id].outcome.status = "diverged";
   EXPECT_EQ(missing_runs(jobs[0], records).size(), jobs[0].runs.size() - 1);
-}
-
-TEST(EstimateSeconds, SpreadsJobsOverWorkers) {
-  std::vector<JobPlan> jobs(3);
-  jobs[0].flops = 3e10;
-  jobs[1].flops = 2e10;
-  jobs[2].flops = 1e10;
-  EXPECT_DOUBLE_EQ(estimate_seconds(jobs, 1e10, 1), 6.0);
-  EXPECT_DOUBLE_EQ(estimate_seconds(jobs, 1e10, 2), 3.0);
 }
 
 }  // namespace

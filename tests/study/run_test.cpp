@@ -2,10 +2,13 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "core/rng.hpp"
 #include "study/fake_trainer.hpp"
 #include "study/status.hpp"
 #include "study/study_fixture.hpp"
+#include "temp_folder.hpp"
 
 namespace scalelaw::testing {
 namespace {
@@ -33,6 +36,46 @@ TEST_F(RunStudy, MakesEveryRunOnceAndNothingOnASecondCall) {
   EXPECT_FALSE(second.config_changed);
   EXPECT_EQ(losses(folder_), made);
   EXPECT_THAT(trace(folder_, "job "), SizeIs(3)) << "a job with nothing missing is not started";
+}
+
+/// What two members of the largest shape (d32 L2) take; a worker's share of two.
+StudyConfig config_with_room_for_two() {
+  StudyConfig config = small_config();
+  config.backend.kind = "train";
+  config.backend.device = "cpu";
+  config.training.engine = "native";
+  std::vector<RunSpec> two;
+  for (const PlannedRun& run : make_plan(config, nullptr).runs) {
+    const RunSpec& spec = run.spec;
+    if (spec.model.d_model == 32 && spec.optimizer.lr == 0.004) two.push_back(spec);  // both seeds
+  }
+  const double mib = std::ceil(job_bytes(two, "native") / 1048576);
+  config.backend.workers = 2;
+  config.backend.memory_mib = static_cast<std::int64_t>(2 * mib);
+  return config;
+}
+
+TEST_F(RunStudy, JobsThatWouldNotFitAreSplitAndOtherLimitsLoseNothing) {
+  StudyConfig config = config_with_room_for_two();
+  EXPECT_EQ(run_study(config, options(folder_)).exit_code(), ExitCode::ok);
+  EXPECT_THAT(losses(folder_), SizeIs(kRuns));
+  const std::size_t jobs = trace(folder_, "job ").size();
+  EXPECT_GT(jobs, 3U) << "one shape is split";
+  const auto made = losses(folder_);
+  for (const std::int64_t mib : {0L, 4 * config.backend.memory_mib, config.backend.memory_mib - 4}) {
+    config.backend.memory_mib = mib;
+    EXPECT_EQ(run_study(config, options(folder_)).made, 0);
+  }
+  EXPECT_EQ(losses(folder_), made);
+  EXPECT_THAT(trace(folder_, "job "), SizeIs(jobs));
+}
+
+TEST_F(RunStudy, ARunThatFitsNowhereIsAConfigErrorBeforeAnythingIsWritten) {
+  StudyConfig config = config_with_room_for_two();
+  config.backend.memory_mib = 300;
+  const std::string message = error_of(ExitCode::usage, [&] { (void)run_study(config, options(folder_)); });
+  EXPECT_THAT(message, HasSubstr("a worker may take 150 MiB; raise backend.memory_mib, lower backend.workers"));
+  EXPECT_FALSE(std::filesystem::exists(folder_));
 }
 
 TEST_F(RunStudy, KilledAtRandomMomentsItFinishesWithTheSameRecordsAndRepeatsNone) {

@@ -1,0 +1,93 @@
+#include "study/estimate.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/format.hpp"
+
+namespace scalelaw {
+
+WorkerSetup cpu_setup(const StudyConfig& config, const Environment& environment) {
+  return {.workers = cpu_workers(config.backend, config.training.threads_per_worker, environment),
+          .threads = config.training.threads_per_worker,
+          .engine = config.training.engine};
+}
+
+JobLimit memory_limit(const StudyConfig& config, const Environment& environment) {
+  if (config.backend.kind != "train" || trains_on_cuda(config.backend, environment)) return {};
+  const WorkerSetup setup = cpu_setup(config, environment);
+  return {.bytes = worker_bytes(config.backend, setup.workers, environment), .engine = setup.engine};
+}
+
+StudyEstimate estimate_study(const StudyConfig& config, const std::vector<RunSpec>& runs,
+                             const Environment& environment, const SpeedTable& speeds) {
+  StudyEstimate e;
+  e.workers = cpu_setup(config, environment);
+  e.limit = memory_limit(config, environment);
+  e.jobs = group_jobs(runs, {}, {}, e.limit);
+  std::vector<double> seconds;
+  for (std::size_t i = 0; i < e.jobs.size(); ++i) {
+    const JobPlan& job = e.jobs[i];
+    e.flops += job.flops;
+    if (const double bytes = job_bytes(job.runs, e.workers.engine); bytes > e.peak_bytes) {
+      e.peak_bytes = bytes;
+      e.largest = i;
+    }
+    const auto speed = speeds.find(speed_key(job.runs, e.workers));
+    if (speed == speeds.end()) {
+      seconds.push_back(job.flops / config.training.flops_per_s);
+      continue;
+    }
+    seconds.push_back(job_seconds(job.runs, speed->second));
+    ++e.measured;
+    const std::string& engine = speed->second.engine;
+    if (std::ranges::find(e.engines, engine) == e.engines.end()) e.engines.push_back(engine);
+  }
+  e.seconds = schedule_seconds(seconds, e.workers.workers);
+  return e;
+}
+
+SpeedTable measure_jobs(const StudyConfig& config, const StudyEstimate& estimate, const Environment& environment) {
+  if (environment.cpu_trainer.empty()) {
+    fail_device(
+        "scalelaw-trainer is not beside this program, so nothing can be measured; scripts/setup.sh and "
+        "scripts/build.sh release make it");
+  }
+  SpeedTable speeds;
+  for (const JobPlan& plan : estimate.jobs) {
+    const std::string key = speed_key(plan.runs, estimate.workers);
+    if (speeds.contains(key)) continue;
+    Job job;
+    job.id = plan.id;
+    job.corpus = std::filesystem::absolute(config.corpus.path).string();
+    job.engine = estimate.workers.engine;
+    job.threads = estimate.workers.threads;
+    job.runs = plan.runs;
+    speeds[key] = measure_speed(environment.cpu_trainer, job, estimate.workers.workers);
+  }
+  return speeds;
+}
+
+std::string describe_time(const StudyEstimate& e, const StudyConfig& config) {
+  const auto jobs = std::ssize(e.jobs);
+  const std::string assumed = fmt::format(
+      "{:g} FLOP/s each, training.flops_per_s; plan --measure measures this machine", config.training.flops_per_s);
+  const std::string basis =
+      e.measured == 0 ? fmt::format("an estimate: {}", assumed)
+      : e.measured == jobs
+          ? fmt::format("measured on this machine, {}", fmt::join(e.engines, ", "))
+          : fmt::format("{} of {} jobs measured on this machine, the others at {}", e.measured, jobs, assumed);
+  return fmt::format("about {} on {} CPU worker{} ({})", short_duration(e.seconds), e.workers.workers,
+                     e.workers.workers == 1 ? "" : "s", basis);
+}
+
+std::string describe_memory(const StudyEstimate& e) {
+  if (e.jobs.empty()) return "nothing to train";
+  std::string text =
+      fmt::format("at most {} in one CPU process ({})", short_bytes(e.peak_bytes), describe(e.jobs[e.largest]));
+  if (e.limit.bytes > 0) text += fmt::format("; a worker may take {}", short_bytes(e.limit.bytes));
+  return text;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,46 @@
+#pragma once
+// Time and memory that a study takes on CPU workers of this machine.
+#include <string>
+#include <vector>
+
+#include "study/backend.hpp"
+#include "study/jobs.hpp"
+#include "study/speeds.hpp"
+
+namespace scalelaw {
+
+struct StudyEstimate {
+  std::vector<JobPlan> jobs;         ///< as a new study would have them, longest first
+  double flops = 0;                  ///< with shared trunks
+  double seconds = 0;                ///< by the clock, with all workers
+  std::int64_t measured = 0;         ///< jobs whose speed is known; the others are taken at training.flops_per_s
+  std::vector<std::string> engines;  ///< that were measured, each once
+  std::size_t largest = 0;           ///< index of the job that takes most memory
+  double peak_bytes = 0;             ///< of that job's process, see job_bytes
+  JobLimit limit;                    ///< see memory_limit
+  WorkerSetup workers;
+};
+
+/// The CPU workers that train a study where nothing else is asked for.
+[[nodiscard]] WorkerSetup cpu_setup(const StudyConfig& config, const Environment& environment);
+
+/// What a worker may take where the study's own trainer trains on a CPU. No limit elsewhere: other programs and devices
+/// take what they take.
+[[nodiscard]] JobLimit memory_limit(const StudyConfig& config, const Environment& environment);
+
+/// Whatever the backend is, this is what CPU workers would take. Errors: those of group_jobs.
+[[nodiscard]] StudyEstimate estimate_study(const StudyConfig& config, const std::vector<RunSpec>& runs,
+                                           const Environment& environment, const SpeedTable& speeds);
+
+/// Measures every kind of job of the estimate, with all workers at work.
+/// Errors (environment): the CPU trainer is not built, or fails; (data): see the trainer.
+[[nodiscard]] SpeedTable measure_jobs(const StudyConfig& config, const StudyEstimate& estimate,
+                                      const Environment& environment);
+
+/// "about 2m 05s on 2 CPU workers (measured on this machine, native avx512: the rule on a CPU)". Where a speed is
+/// assumed it says so, and names the command that measures.
+[[nodiscard]] std::string describe_time(const StudyEstimate& estimate, const StudyConfig& config);
+/// "at most 512 MiB in one CPU process (d64 L4, 15 runs); a worker may take 10.8 GiB"
+[[nodiscard]] std::string describe_memory(const StudyEstimate& estimate);
+
+}  // namespace scalelaw

@@ -1,0 +1,15 @@
+#pragma once
+// How fast a job would train here, without training it.
+#include "core/job.hpp"
+
+namespace scalelaw {
+
+/// Trains the job's members for about half a second after a warm-up, evaluates a little, writes nothing. Times are
+/// those of an otherwise idle machine: of the processor where that was shared with other programs.
+/// @return {"member_step_s": seconds of one optimizer step of one member, "eval_token_s": of one token of one member's
+/// evaluation, "busy_s": processor seconds that all this took, the rest of the process's being its start and end,
+/// "engine": as in a record}.
+/// Errors: those of run_job.
+[[nodiscard]] Json measure_job(const Job& job);
+
+}  // namespace scalelaw

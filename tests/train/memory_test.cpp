@@ -1,0 +1,187 @@
+// The memory that `plan` predicts against that of real training processes, and what splitting a job does to losses.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "models/native/native.hpp"
+#include "study/cost.hpp"
+#include "study/speeds.hpp"
+#include "study/store.hpp"
+#include "synthetic.hpp"
+#include "train/trainer.hpp"
+
+namespace scalelaw {
+namespace {
+
+struct Shape {
+  const char* name;
+  std::int64_t d_model, n_layer, d_head, context, vocab, batch_tokens, members;
+  const char* engine;
+};
+std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << shape.name; }
+
+/// Two budgets of a few steps, so that trunk, branch and checkpoint are in memory together.
+Job job_of(const Shape& shape, const std::filesystem::path& folder) {
+  Job job;
+  job.corpus = (folder / "corpus").string();
+  const Manifest manifest = synthetic::write_corpus(job.corpus, 60000);
+  for (std::int64_t member = 0; member < shape.members; ++member) {
+    for (const std::int64_t steps : {5, 10}) {
+      RunSpec spec = synthetic::small_run(manifest.sha256, 0.001, steps, member);
+      spec.model = {.d_model = shape.d_model,
+                    .n_layer = shape.n_layer,
+                    .d_head = shape.d_head,
+                    .n_head = shape.d_model / shape.d_head,
+                    .d_ff = 4 * shape.d_model,
+                    .context = shape.context,
+                    .vocab = shape.vocab};
+      spec.data.batch_tokens = shape.batch_tokens;
+      spec.data.tokens = shape.batch_tokens * steps;
+      spec.optimizer.warmup_fraction = 2.0 / static_cast<double>(steps);
+      job.runs.push_back(spec);
+    }
+  }
+  job.engine = shape.engine;
+  job.id = job_id(job.runs);
+  return job;
+}
+
+/// Largest resident set of the trainer at work on the job, bytes; 0 where it failed.
+double peak_of_training(const Job& job, const std::filesystem::path& study) {
+  const std::string file = (study / "job.json").string();
+  write_json_file(file, to_json(job));
+  std::vector<std::string> words{SCALELAW_BINARY_DIR "/scalelaw-trainer", "--job", file, "--out", study.string()};
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  pid_t pid = -1;
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  const std::string log = (study / "log.txt").string();
+  ::posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  const int problem = ::posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (problem != 0) return 0;
+  int status = 0;
+  rusage used{};
+  ::wait4(pid, &status, 0, &used);
+  return status == 0 ? 1024.0 * static_cast<double>(used.ru_maxrss) : 0;
+}
+
+class PeakMemory : public ::testing::TestWithParam<Shape> {};
+
+TEST_P(PeakMemory, PredictedIsAtLeastWhatTrainingTakesAndAtMostHalfAsMuchAgain) {
+  const Shape& shape = GetParam();
+  const TempFolder folder;
+  const Job job = job_of(shape, folder.path());
+  const double predicted = job_bytes(job.runs, shape.engine), actual = peak_of_training(job, folder.path());
+  RecordProperty("predicted_mib", fmt::format("{:.0f}", predicted / 1048576));
+  RecordProperty("actual_mib", fmt::format("{:.0f}", actual / 1048576));
+  fmt::print("{}: predicted {:.0f} MiB, took {:.0f} MiB\n", shape.name, predicted / 1048576, actual / 1048576);
+  ASSERT_GT(actual, 0);
+  EXPECT_GE(predicted, actual);
+  EXPECT_LE(predicted, 1.5 * actual);
+}
+
+constexpr Shape kSmall{"small", 16, 1, 8, 32, 256, 256, 2, "native"};
+INSTANTIATE_TEST_SUITE_P(Shapes, PeakMemory,
+                         ::testing::Values(Shape{"ManyParameters", 256, 4, 64, 64, 256, 64, 3, "native"},
+                                           Shape{"LongContext", 128, 8, 16, 512, 256, 512, 2, "native"},
+                                           Shape{"LargeVocabulary", 32, 1, 16, 32, 32768, 64, 2, "native"},
+                                           Shape{"TorchManyParameters", 256, 4, 64, 64, 256, 64, 3, "torch"},
+                                           Shape{"TorchLargeBatch", 64, 2, 16, 64, 256, 4096, 4, "torch"},
+                                           Shape{"TorchLargeVocabulary", 16, 1, 16, 32, 8192, 2048, 2, "torch"}),
+                         [](const auto& shape) { return std::string(shape.param.name); });
+
+/// The program itself, with LibTorch, whose size depends on how that was built: an upper estimate only.
+TEST(Memory, OfASmallJobIsThatOfTheProgram) {
+  const TempFolder folder;
+  const Job job = job_of(kSmall, folder.path());
+  const double predicted = job_bytes(job.runs, "native"), actual = peak_of_training(job, folder.path());
+  fmt::print("small: predicted {:.0f} MiB, took {:.0f} MiB\n", predicted / 1048576, actual / 1048576);
+  ASSERT_GT(actual, 0);
+  EXPECT_GE(predicted, actual);
+}
+
+TEST(Memory, KnowsWhatTheNativeEngineTakes) {
+  const auto takes_native = [](const ModelSpec& model) {
+    RunSpec spec;
+    spec.model = model;
+    spec.data.batch_tokens = 16 * model.context;
+    return job_bytes({spec}, "auto") == job_bytes({spec}, "native");
+  };
+  ModelSpec at_limits;
+  at_limits.d_head = kNativeMaxHead;
+  at_limits.d_model = 2 * kNativeMaxHead;
+  at_limits.n_head = 2;
+  at_limits.d_ff = 64;
+  at_limits.context = kNativeMaxContext;
+  at_limits.vocab = kNativeMaxVocab;
+  for (const auto member : {&ModelSpec::d_head, &ModelSpec::context, &ModelSpec::vocab}) {
+    ModelSpec model = at_limits;
+    EXPECT_EQ(native_refusal(model), "");
+    EXPECT_TRUE(takes_native(model));
+    model.*member += 2;
+    EXPECT_NE(native_refusal(model), "");
+    EXPECT_FALSE(takes_native(model));
+  }
+}
+
+TEST(SplitJob, ItsLossesAreThoseOfTheWholeToTheLastBit) {
+  const TempFolder folder;
+  Job whole = synthetic::small_job(folder.path());
+  whole.engine = "native";
+  ASSERT_EQ(run_job(whole, folder / "whole", {.report = [](const Json&) {}, .stop = [] { return false; }}),
+            ExitCode::ok);
+  const double one = job_bytes({whole.runs.front()}, "native"), all = job_bytes(whole.runs, "native");
+  for (const double bytes : {one, (one + all) / 2}) {
+    const auto study = folder / fmt::format("split_{:.0f}", bytes);
+    const auto parts = split_to_fit(whole.runs, {.bytes = bytes, .engine = "native"});
+    EXPECT_EQ(parts.size(), bytes == one ? 3U : 2U);
+    for (const auto& runs : parts) {
+      Job part = whole;
+      part.runs = runs;
+      part.id = job_id(runs);
+      ASSERT_EQ(run_job(part, study, {.report = [](const Json&) {}, .stop = [] { return false; }}), ExitCode::ok);
+    }
+    const RecordSet of_whole = read_records(folder / "whole"), of_parts = read_records(study);
+    for (const RunSpec& run : whole.runs) {
+      const std::optional<double> a = of_whole.records.at(run_id(run)).loss.nats,
+                                  b = of_parts.records.at(run_id(run)).loss.nats;
+      ASSERT_TRUE(a && b);
+      EXPECT_EQ(*a, *b) << run_id(run);
+      EXPECT_EQ(read_text_file(folder / "whole" / "curves" / (run_id(run) + ".csv")),
+                read_text_file(study / "curves" / (run_id(run) + ".csv")));
+    }
+  }
+}
+
+TEST(MeasureSpeed, GivesTimesOfEveryPartAndWritesNothing) {
+  const TempFolder folder;
+  const Job job = synthetic::small_job(folder.path());
+  const Speed speed = measure_speed(SCALELAW_BINARY_DIR "/scalelaw-trainer", job, 2);
+  EXPECT_GT(speed.start_s, 0);
+  EXPECT_GT(speed.member_step_s, 0);
+  EXPECT_GT(speed.eval_token_s, 0);
+  EXPECT_TRUE(speed.engine.starts_with("native ")) << speed.engine;
+  EXPECT_FALSE(std::filesystem::exists(folder / "runs"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "jobs"));
+}
+
+TEST(MeasureSpeed, SaysWhyATrainerFailed) {
+  const TempFolder folder;
+  Job job = synthetic::small_job(folder.path());
+  job.corpus = (folder / "nowhere").string();
+  const std::string trainer = SCALELAW_BINARY_DIR "/scalelaw-trainer";
+  EXPECT_NE(error_of(ExitCode::device, [&] { (void)measure_speed(trainer, job, 1); }).find("nowhere"),
+            std::string::npos);
+  EXPECT_NE(error_of(ExitCode::device, [&] { (void)measure_speed("/no/such/trainer", job, 1); }).find("cannot start"),
+            std::string::npos);
+  EXPECT_NE(error_of(ExitCode::device, [&] { (void)measure_speed("/bin/true", job, 1); }).find("said nothing"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace scalelaw
