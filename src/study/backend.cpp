@@ -10,6 +10,7 @@
 #include <sstream>
 #include <thread>
 
+#include "core/cpu.hpp"
 #include "core/files.hpp"
 
 namespace scalelaw {
@@ -76,7 +77,8 @@ Environment probe_environment() {
   return {.cpu_trainer = sibling("scalelaw-trainer"),
           .cuda_trainer = sibling("scalelaw-trainer-cuda"),
           .cuda_devices = count_cuda_devices(),
-          .cores = usable_cores()};
+          .cores = usable_cores(),
+          .amx_bf16 = cpu_has_amx_bf16()};
 }
 
 std::string visible_device(std::int64_t index) {
