@@ -22,6 +22,13 @@ EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, con
     fail_config("training.engine: {}; set engine = \"torch\" or \"auto\"", refusal);
   }
   const std::string torch = "torch " + torch_version();
+  if (asked == "auto" && set.empty() && device.kind == DeviceKind::cpu) {
+    fail_config(
+        "training.precision: {} on a CPU needs AMX, which is not here (LibTorch would only be slower than in fp32); "
+        "set "
+        "precision = \"fp32\" or \"auto\", or engine = \"torch\" to do it nevertheless",
+        precision);
+  }
   if (asked == "torch") return {.kind = "torch", .instruction_set = "", .reason = torch + ": asked for"};
   if (!refusal.empty()) {
     return {.kind = "torch", .instruction_set = "", .reason = fmt::format("{}: {}", torch, refusal)};

@@ -45,8 +45,10 @@ const Kernels& kernels_named(const std::string& instruction_set) {
   for (const Kernels* kernels : native::available_kernels()) {
     if (wanted == kernels->name) return *kernels;
   }
+  std::vector<std::string> names;
+  for (const Kernels* kernels : native::available_kernels()) names.emplace_back(kernels->name);
   fail_device("native engine: instruction set '{}' is not available here; use one of {}, or auto", instruction_set,
-              fmt::join(native_instruction_sets(), ", "));
+              fmt::join(names, ", "));
 }
 
 /// One Step, used for every member in turn.
@@ -107,17 +109,17 @@ std::string native_refusal(const ModelSpec& model) {
   return {};
 }
 
-std::vector<std::string> native_instruction_sets() {
+std::vector<std::string> native_instruction_sets(const std::string& precision) {
   std::vector<std::string> names;
-  for (const Kernels* kernels : native::available_kernels()) names.emplace_back(kernels->name);
+  for (const Kernels* kernels : native::available_kernels()) {
+    if (precision == kernels->precision) names.emplace_back(kernels->name);
+  }
   return names;
 }
 
 std::string native_instruction_set(const std::string& precision) {
-  for (const Kernels* kernels : native::available_kernels()) {
-    if (precision == kernels->precision) return kernels->name;
-  }
-  return {};
+  const std::vector<std::string> names = native_instruction_sets(precision);
+  return names.empty() ? "" : names.front();
 }
 
 void check_native_instruction_set(const std::string& instruction_set, const std::string& precision) {

@@ -17,7 +17,7 @@ constexpr Index stride(Index width) {
   const Index padded = (width + 15) / 16 * 16;
   return padded % 64 == 0 ? padded + 16 : padded;
 }
-/// Floats that kernels may read beyond the last row of a matrix (and ignore).
+/// Floats that kernels may read beyond the last row of a left or right operand (and ignore).
 constexpr Index kSlack = 64;
 
 /// Left operand of a product: element (m, k) is data[m * row + k * column], so a transpose is a change of strides.
@@ -25,11 +25,12 @@ struct Left {
   const float* data;
   Index row, column;
 };
-/// Right operand: element (k, n) is data[n / panel_width * panel + k * row + n % panel_width]. A plain matrix has
-/// panel == panel_width.
+/// Right operand, by plain_right or packed_right: element (k, n) of one that is not packed in a format of the kernels'
+/// own is data[n / panel_width * panel + k * row + n % panel_width].
 struct Right {
   const float* data;
   Index row, panel;
+  bool packed;
 };
 
 /// Shapes of causal attention. Rows of q, k and v: [sequences * context, width] with heads side by side.
@@ -64,14 +65,20 @@ constexpr Index attention_scratch(const AttentionShape& s) {
 
 struct Kernels {
   const char* name;       ///< "amx" | "avx512" | "avx2" | "baseline"
-  const char* precision;  ///< of the products: "fp32"; "bf16" with sums in fp32
+  const char* precision;  ///< of the factors of products: "fp32", "bf16"; sums and everything else are in fp32
   Index lanes;            ///< floats in a vector
   Index panel_width;      ///< columns of a panel of the right operand: two vectors
+  Index depth_unit;       ///< a panel is filled up with zeros to a multiple of this depth
+  Index element_bytes;    ///< of a packed operand
 
+  /// Around any number of calls of the others, on the same thread.
+  void (*begin)();
+  void (*end)();
   /// Copies w [rows, cols] (ld = cols) into panels of w, or of its transpose. `packed_size` floats.
   void (*pack)(const float* w, Index rows, Index cols, float* packed);
   void (*pack_transposed)(const float* w, Index rows, Index cols, float* packed);
-  /// c [m, n] = a [m, k] b [k, n], or c += a b. Writes nothing but c; may read kSlack floats beyond b.
+  /// c [m, n] = a [m, k] b [k, n], or c += a b. One stride of a is 1. Writes nothing but c; may read kSlack floats
+  /// beyond a and b.
   void (*product)(Index m, Index n, Index k, const Left& a, const Right& b, float* c, Index ldc, bool add);
 
   /// y = x r with r = 1 / sqrt(mean(x^2) + eps) of each row (RMSNorm, Zhang and Sennrich 2019, arXiv 1910.07467, no
@@ -102,7 +109,17 @@ struct Kernels {
 
 /// Floats of a packed right operand of `rows` x `cols`.
 constexpr Index packed_size(const Kernels& kernels, Index rows, Index cols) {
-  return (cols + kernels.panel_width - 1) / kernels.panel_width * kernels.panel_width * rows + kSlack;
+  const auto up = [](Index n, Index unit) { return (n + unit - 1) / unit * unit; };
+  constexpr Index kFloat = sizeof(float);
+  return up(cols, kernels.panel_width) * up(rows, kernels.depth_unit) * kernels.element_bytes / kFloat + kSlack;
+}
+/// A packed right operand of that many rows.
+constexpr Right packed_right(const Kernels& kernels, const float* packed, Index rows) {
+  return {packed, kernels.panel_width, rows * kernels.panel_width, true};
+}
+/// A matrix as a right operand.
+constexpr Right plain_right(const Kernels& kernels, const float* matrix, Index ld) {
+  return {matrix, ld, kernels.panel_width, false};
 }
 
 /// The copies this processor can run, best first.

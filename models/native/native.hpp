@@ -15,8 +15,8 @@ constexpr std::int64_t kNativeMaxHead = 64, kNativeMaxContext = 512, kNativeMaxV
 /// possible; those that are multiples of 16 are fastest.
 [[nodiscard]] std::string native_refusal(const ModelSpec& model);
 
-/// What this processor can run, best first: "amx" (computes in bf16), "avx512", "avx2", "baseline" (in fp32).
-[[nodiscard]] std::vector<std::string> native_instruction_sets();
+/// What this processor can run in that precision, best first: "avx512", "avx2", "baseline" in fp32, "amx" in bf16.
+[[nodiscard]] std::vector<std::string> native_instruction_sets(const std::string& precision = "fp32");
 /// The best of them for "fp32" or "bf16"; empty where there is none.
 [[nodiscard]] std::string native_instruction_set(const std::string& precision);
 /// Errors: device: not available here; config: it computes in another precision.

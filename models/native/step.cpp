@@ -16,6 +16,17 @@ constexpr float kScoreScale = 1.0F;  // queries and keys are normalized: a head 
 /// (measured on AVX-512: 9 % at 256, a loss below 128).
 constexpr Index chunk_tokens(Index d_model) { return d_model >= 128 ? 256 : 128; }
 
+class InUse {
+ public:
+  explicit InUse(const Kernels& kernels) : kernels_(kernels) { kernels_.begin(); }
+  ~InUse() { kernels_.end(); }
+  InUse(const InUse&) = delete;
+  InUse& operator=(const InUse&) = delete;
+
+ private:
+  const Kernels& kernels_;
+};
+
 }  // namespace
 
 Floats::Floats(Index size) : size_(size) {
@@ -116,14 +127,13 @@ void Step::pack(Weight& w, const float* parameters, bool backward) const {
 /// y (+)= x W
 void Step::multiply(const float* x, Index ldx, const Weight& w, float* y, Index ldy, Index rows, bool add) const {
   const Index whole = (w.cols + k_.lanes - 1) / k_.lanes * k_.lanes;  // panels and rows of y are padded
-  k_.product(rows, whole, w.rows, {x, ldx, 1}, {w.forward, k_.panel_width, w.rows * k_.panel_width}, y, ldy, add);
+  k_.product(rows, whole, w.rows, {x, ldx, 1}, packed_right(k_, w.forward, w.rows), y, ldy, add);
 }
 
 /// dx = dy W^T
 void Step::multiply_back(const float* dy, Index ld_dy, const Weight& w, float* dx, Index ldx, Index rows) const {
   const Index whole = (w.rows + k_.lanes - 1) / k_.lanes * k_.lanes;
-  k_.product(rows, whole, w.cols, {dy, ld_dy, 1}, {w.backward, k_.panel_width, w.cols * k_.panel_width}, dx, ldx,
-             false);
+  k_.product(rows, whole, w.cols, {dy, ld_dy, 1}, packed_right(k_, w.backward, w.cols), dx, ldx, false);
 }
 
 /// dW (+)= x^T dy
@@ -131,9 +141,9 @@ void Step::add_gradient(const float* x, Index ldx, const float* dy, Index ld_dy,
                         Index rows, bool add) const {
   float* to = gradients + w.offset;
   if (w.transposed) {
-    k_.product(w.cols, w.rows, rows, {dy, 1, ld_dy}, {x, ldx, k_.panel_width}, to, w.rows, add);
+    k_.product(w.cols, w.rows, rows, {dy, 1, ld_dy}, plain_right(k_, x, ldx), to, w.rows, add);
   } else {
-    k_.product(w.rows, w.cols, rows, {x, 1, ldx}, {dy, ld_dy, k_.panel_width}, to, w.cols, add);
+    k_.product(w.rows, w.cols, rows, {x, 1, ldx}, plain_right(k_, dy, ld_dy), to, w.cols, add);
   }
 }
 
@@ -202,6 +212,7 @@ void Step::backward(float* gradients, const std::int64_t* inputs, Index windows,
 
 void Step::run(const float* parameters, float* gradients, const std::int64_t* inputs, const std::int64_t* targets,
                Index windows, float* losses) {
+  const InUse tiles(k_);
   const bool with_gradients = gradients != nullptr;
   for (Layer& y : layers_) {
     for (Weight* w : {&y.qkv, &y.output, &y.up, &y.down}) pack(*w, parameters, with_gradients);

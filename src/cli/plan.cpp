@@ -8,6 +8,7 @@
 #include "core/format.hpp"
 #include "law/shape.hpp"
 #include "study/estimate.hpp"
+#include "study/precision.hpp"
 #include "study/run.hpp"
 
 namespace scalelaw::cli {
@@ -176,13 +177,22 @@ std::string table_page(const StudyConfig& config, const Plan& plan, const StudyE
 }
 
 ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
-  const StudyConfig config = read_config_options(options.config);
+  StudyConfig config = read_config_options(options.config);
   const bool simulate = config.backend.kind == "simulate";
+  PrecisionChoice precision{config.training.precision, ""};
+  if (precision.precision == "auto") {
+    const Environment environment = probe_environment();
+    precision = choose_precision(
+        config, choose_backend(config.backend, config.training.threads_per_worker, environment, options.config.config),
+        environment, {});
+    config.training.precision = precision.precision;
+  }
   std::optional<CorpusFacts> corpus;
   std::error_code error;
   const bool has_corpus = std::filesystem::exists(std::filesystem::path(config.corpus.path) / "manifest.json", error);
   if (!simulate && has_corpus) corpus = corpus_facts(config);
   Plan plan = study_plan(config, simulate, corpus ? &*corpus : nullptr);
+  if (!precision.reason.empty()) plan.notes.push_back(precision.reason);
   if (!simulate && !has_corpus) {
     plan.notes.push_back(
         fmt::format("no corpus in {}, so epochs are unknown and run ids are not final; scripts/get_corpus.sh gets one",

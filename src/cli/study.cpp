@@ -3,6 +3,7 @@
 
 #include "cli/study_common.hpp"
 #include "report/analysis.hpp"
+#include "study/precision.hpp"
 #include "study/run.hpp"
 
 namespace scalelaw::cli {
@@ -55,8 +56,11 @@ FinishedRuns make_runs(const RunOptions& options, const Globals& globals) {
   study.environment = probe_environment();
   study.backend = choose_backend(done.config.backend, done.config.training.threads_per_worker, study.environment,
                                  options.config.config);
+  const PrecisionChoice precision = choose_precision(done.config, study.backend, study.environment, study.folder);
+  done.config.training.precision = precision.precision;
   if (!study.backend.simulate) study.corpus = corpus_facts(done.config);
   study.progress = standard_progress(globals.quiet);
+  if (!precision.reason.empty()) print(globals, precision.reason + "\n");
   print_before(globals, done.config, study);
   done.summary = run_study(done.config, study);
   print_after(globals, done.summary);

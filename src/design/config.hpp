@@ -167,7 +167,10 @@ struct TrainingConfig {
 };
 template <class Visit, FieldsOf<TrainingConfig> T>
 void fields(Visit&& visit, T& t) {
-  visit("precision", t.precision, one_of({"fp32", "bf16"}), "arithmetic of the matrix products");
+  visit(
+      "precision", t.precision, one_of({"fp32", "bf16", "auto"}),
+      "of the factors of matrix products; bf16 needs CUDA or a CPU with AMX; auto: bf16 on CUDA, and with AMX where no "
+      "d_model is below 64, else fp32; one for the whole study, kept when it is resumed");
   visit("eval_tokens", t.eval_tokens, at_least(1), "held-out tokens of the final evaluation");
   visit("engine", t.engine, engine_rule(),
         "what computes losses and gradients; auto: native on a CPU, torch on CUDA; native-SET: with that instruction "

@@ -12,6 +12,7 @@
 #include <sstream>
 #include <thread>
 
+#include "core/cpu.hpp"
 #include "core/files.hpp"
 
 namespace scalelaw {
@@ -94,6 +95,7 @@ Environment probe_environment() {
           .cuda_trainer = sibling("scalelaw-trainer-cuda"),
           .cuda_devices = count_cuda_devices(),
           .cores = usable_cores(),
+          .amx_bf16 = cpu_has_amx_bf16(),
           .memory_bytes = usable_memory()};
 }
 

@@ -14,6 +14,7 @@ struct Environment {
   std::filesystem::path cuda_trainer;  ///< scalelaw-trainer-cuda; empty if it is not there
   std::int64_t cuda_devices = 0;
   std::int64_t cores = 1;   ///< that this process may use
+  bool amx_bf16 = false;    ///< cpu_has_amx_bf16
   double memory_bytes = 0;  ///< that this process may use; 0 = unknown
 };
 /// Looks for the trainers beside the running program and for CUDA devices (nvidia-smi, else /dev/nvidia0).

@@ -94,15 +94,17 @@ double peak_gflops(const scalelaw::native::Kernels& kernels) {
   std::vector<float> packed(static_cast<std::size_t>(packed_size(kernels, kDepth, kCols)));
   kernels.pack(b.data(), kDepth, kCols, packed.data());
   double best = 0;
+  kernels.begin();
   for (int round = 0; round < 20; ++round) {
     constexpr int kRepeats = 5000;
     const auto start = now_s();
     for (int i = 0; i < kRepeats; ++i) {
-      kernels.product(kRows, kCols, kDepth, {a.data(), kDepth, 1},
-                      {packed.data(), kernels.panel_width, kDepth * kernels.panel_width}, c.data(), kCols, false);
+      kernels.product(kRows, kCols, kDepth, {a.data(), kDepth, 1}, packed_right(kernels, packed.data(), kDepth),
+                      c.data(), kCols, false);
     }
     best = std::max(best, kRepeats * 2.0 * kRows * kCols * kDepth / seconds_since(start) / 1e9);
   }
+  kernels.end();
   return best;
 }
 

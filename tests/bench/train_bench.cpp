@@ -142,7 +142,8 @@ int main(int argc, char** argv) {
       const auto manifest = scalelaw::synthesize_corpus(options);
       answer({{"entropy_rate_nats", *manifest.entropy_rate_nats}});
     } else if (arguments.size() == 1 && arguments[0] == "peak") {
-      const auto sets = scalelaw::native_instruction_sets();
+      std::vector<std::string> sets = scalelaw::native_instruction_sets("bf16");
+      for (const std::string& name : scalelaw::native_instruction_sets()) sets.push_back(name);
       const bool wide = sets.front() != "avx2" && sets.front() != "baseline";
       answer({{"fp32_gflops", sets.front() == "baseline" ? 0 : peak_gflops(wide)}, {"instruction_sets", sets}});
     } else if (arguments.size() == 5 && arguments[0] == "contender") {

@@ -69,7 +69,7 @@ TEST_F(QuickStudy, BothFitsConvergedWithIntervalsAndInteriorMinima) {
   EXPECT_GE(std::ranges::count_if(isoflop.budgets, [](const IsoflopBudget& b) { return b.status == "interior"; }), 2);
 }
 
-TEST_F(QuickStudy, ReachesATrillionFlopsAndTrainsThreeTimesTheFirstQuickStudy) {
+TEST_F(QuickStudy, ReachesATrillionFlopsAndTrainsFourTimesTheFirstQuickStudy) {
   std::vector<RunSpec> runs;
   double largest = 0;
   for (const auto& [id, record] : read_records(folder).records) {
@@ -77,9 +77,8 @@ TEST_F(QuickStudy, ReachesATrillionFlopsAndTrainsThreeTimesTheFirstQuickStudy) {
     largest = std::max(largest, record.flops.six_nd_total);
   }
   EXPECT_GT(largest, 0.99e12);
-  // The first one (2.5e10 to 2e11 FLOPs, 6 shapes, 4 rates) trained 5.64e12, shared trunks counted once. Four times as
-  // many are wanted, but do not fit in its three minutes on every processor: docs/RESULTS.md.
-  EXPECT_GE(training_flops(runs), 3 * 5.64e12);
+  // The first one (2.5e10 to 2e11 FLOPs, 6 shapes, 4 rates) trained 5.64e12, shared trunks counted once.
+  EXPECT_GE(training_flops(runs), 4 * 5.64e12);
 }
 
 TEST_F(QuickStudy, TheBestRateOfEveryPointIsBracketedOrTheReportNamesIt) {
@@ -96,7 +95,7 @@ TEST_F(QuickStudy, TheBestRateOfEveryPointIsBracketedOrTheReportNamesIt) {
     point.tokens = sweep.at("tokens").get<double>();
     EXPECT_NE(report.find(describe_point(point)), std::string::npos) << describe_point(point) << " is not named";
   }
-  EXPECT_GE(rates.at("sweeps").size(), 24U);  // the largest shape has too few steps at the least budget
+  EXPECT_GE(rates.at("sweeps").size(), 29U);  // the largest shape has too few steps at the least budget
   EXPECT_GE(10 * interior, 9 * rates.at("sweeps").size()) << "at most one in ten may stay open";
   EXPECT_EQ(rates.at("status"), "fitted") << "a law of the best rate";
   EXPECT_LT(rates.at("params").at("params_exponent").get<double>(), 0) << "larger models want smaller rates";

@@ -139,7 +139,12 @@ INSTANTIATE_TEST_SUITE_P(
                     // widths that are no whole vectors: the padding must not show
                     ShapeCase{model(2, 3, 2, 5, 7, 11), 40}, ShapeCase{model(1, 3, 6, 17, 21, 13, true), 2},
                     ShapeCase{model(1, 5, 4, 9, 40, 33), 4}, ShapeCase{model(1, 1, 10, 30, 3, 3), 1},
-                    ShapeCase{model(1, 2, 12, 50, 12, 300), 2}, ShapeCase{model(1, 1, 24, 290, 5, 9, true), 2}));
+                    ShapeCase{model(1, 2, 12, 50, 12, 300), 2}, ShapeCase{model(1, 1, 24, 290, 5, 9, true), 2},
+                    // d_model 8, 24 and 40; contexts and vocabularies up to the largest
+                    ShapeCase{model(2, 1, 8, 24, 97, 31), 2}, ShapeCase{model(1, 1, 24, 40, 97, 31), 2},
+                    ShapeCase{model(2, 1, 40, 40, 19, 31, true), 3}, ShapeCase{model(1, 5, 8, 40, 512, 20), 1},
+                    ShapeCase{model(1, 1, 64, 64, 512, 12, true), 1}, ShapeCase{model(1, 1, 8, 8, 3, 65536), 2},
+                    ShapeCase{model(1, 1, 10, 12, 4, 65535, true), 1}));
 
 TEST(NativeEngine, StackedMembersEqualSeparateOnesToTheBit) {
   const ModelSpec spec = model(2, 2, 8, 64, 16, 50);
@@ -159,30 +164,48 @@ TEST(NativeEngine, StackedMembersEqualSeparateOnesToTheBit) {
   }
 }
 
-TEST(NativeEngine, NotANumberStaysInItsMember) {
-  // odd widths: garbage in the padding must not survive either
-  for (const ModelSpec& spec : {model(2, 2, 8, 64, 16, 50), model(1, 3, 6, 17, 21, 13, true)}) {
-    Members clean(spec, 3, 4), sick(spec, 3, 4);
-    const Engine engine = sick.engine();
-    clean.step();
-    for (const float poison :
-         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 1e30F}) {
-      std::fill(sick.parameters_of(1).begin(), sick.parameters_of(1).end(), poison);
-      engine.loss_and_grad(sick.batch(), sick.losses.data());
-      engine.loss_and_grad(sick.batch(), sick.losses.data());
+class NativeIsolation : public testing::TestWithParam<ModelSpec> {};
+
+TEST_P(NativeIsolation, NotANumberStaysInItsMember) {
+  constexpr std::size_t kOfEach = 4;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::string& instruction_set : native_instruction_sets()) {
+    Members clean(GetParam(), 3, kOfEach), sick(GetParam(), 3, kOfEach);
+    const Engine engine = sick.engine(instruction_set);
+    clean.step(instruction_set);
+    const auto expect_others_clean = [&](const std::string& what) {
       for (const Index k : {0, 2}) {
-        EXPECT_EQ(sick.losses[static_cast<std::size_t>(k)], clean.losses[static_cast<std::size_t>(k)]);
-        EXPECT_TRUE(std::ranges::equal(sick.gradients_of(k), clean.gradients_of(k)));
+        EXPECT_EQ(sick.losses[static_cast<std::size_t>(k)], clean.losses[static_cast<std::size_t>(k)]) << what;
+        EXPECT_TRUE(std::ranges::equal(sick.gradients_of(k), clean.gradients_of(k))) << instruction_set << " " << what;
       }
+    };
+    const auto healthy = clean.parameters_of(1);
+    for (const Slice& slice : sick.layout.slices) {  // one number, anywhere
+      std::ranges::copy(healthy, sick.parameters_of(1).begin());
+      sick.parameters_of(1)[static_cast<std::size_t>(slice.offset + slice.size() / 2)] = nan;
+      engine.loss_and_grad(sick.batch(), sick.losses.data());
+      expect_others_clean(slice.name);
     }
-    std::fill(sick.parameters_of(1).begin(), sick.parameters_of(1).end(), std::numeric_limits<float>::quiet_NaN());
-    engine.loss_and_grad(sick.batch(), sick.losses.data());
+    for (const float poison : {std::numeric_limits<float>::infinity(), 1e30F, nan}) {  // all of them
+      std::ranges::fill(sick.parameters_of(1), poison);
+      engine.loss_and_grad(sick.batch(), sick.losses.data());
+      engine.loss_and_grad(sick.batch(), sick.losses.data());
+      expect_others_clean(fmt::format("{}", poison));
+    }
     EXPECT_TRUE(std::isnan(sick.losses[1]));
-    std::vector<float> window_losses(12);
+    std::vector<float> window_losses(3 * kOfEach);
     engine.window_losses(sick.batch(), window_losses.data());
-    for (std::size_t w = 0; w < 12; ++w) EXPECT_EQ(std::isnan(window_losses[w]), w / 4 == 1) << w;
+    for (std::size_t w = 0; w < window_losses.size(); ++w) {
+      EXPECT_EQ(std::isnan(window_losses[w]), w / kOfEach == 1) << w;
+    }
   }
 }
+
+// odd widths: garbage in the padding must not survive either
+INSTANTIATE_TEST_SUITE_P(Shapes, NativeIsolation,
+                         testing::Values(model(2, 2, 8, 64, 16, 50), model(1, 3, 6, 17, 21, 13, true),
+                                         model(1, 1, 64, 40, 97, 20), model(1, 1, 24, 40, 130, 33, true),
+                                         model(1, 1, 8, 8, 3, 65536)));
 
 TEST(NativeEngine, OneBadParameterMakesTheLossNotANumber) {
   Members m(model(2, 2, 8, 64, 16, 50), 1, 2);

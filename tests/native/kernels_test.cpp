@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "core/rng.hpp"
-#include "models/native/kernels.hpp"
+#include "models/native/gemm_bf16.hpp"
 #include "models/native/step.hpp"
 #include "native/reference_model.hpp"
 
@@ -23,6 +23,12 @@ namespace {
 std::vector<const Kernels*> all_kernels() {
   std::vector<const Kernels*> list(available_kernels().begin(), available_kernels().end());
   list.push_back(&wide::kernels);
+  static const Kernels tiles = [] {
+    Kernels kernels = emulated::with_bf16_products(wide::kernels);
+    kernels.name = "emulated_amx";
+    return kernels;
+  }();
+  list.push_back(&tiles);
   return list;
 }
 
@@ -49,6 +55,11 @@ Matrix random_matrix(Index rows, Index cols, std::uint64_t seed, double size = 1
   Rng rng = make_rng(seed, "kernel test");
   Matrix m(rows, cols);
   for (double& x : m.values) x = static_cast<double>(static_cast<float>(size * standard_normal(rng)));
+  return m;
+}
+
+Matrix rounded_to_bf16(Matrix m) {
+  for (double& x : m.values) x = reference::rounded_to_bf16(x);
   return m;
 }
 
@@ -82,6 +93,8 @@ double dot(const Matrix& a, const Matrix& b) {
 
 class NativeKernels : public testing::TestWithParam<const Kernels*> {
  protected:
+  void SetUp() override { k_.begin(); }
+  void TearDown() override { k_.end(); }
   const Kernels& k_ = *GetParam();
 };
 
@@ -89,11 +102,13 @@ TEST_P(NativeKernels, ProductsEqualPlainLoopsForEveryShapeAndTranspose) {
   for (const Index m : {1, 2, 5, 6, 7, 12, 13, 25}) {
     for (const Index n : {1, 3, 4, 8, 11, 16, 24, 37, 64}) {
       for (const Index depth : {1, 7, 64, 256, 300}) {
-        const Matrix a = random_matrix(m, depth, 1), b = random_matrix(depth, n, 2), expected = reference::times(a, b);
+        // Factors that bf16 holds exactly are exact in either precision; only the order of sums differs.
+        const Matrix a = rounded_to_bf16(random_matrix(m, depth, 1)), b = rounded_to_bf16(random_matrix(depth, n, 2));
+        const Matrix expected = reference::times(a, b);
         const double tolerance = 1e-5 * std::sqrt(static_cast<double>(depth));
         const std::string what = fmt::format("{}x{}x{}", m, n, depth);
         Rows left(a), left_t(reference::transposed(a)), right(b);
-        const Right plain{right.data(), right.ld, k_.panel_width};
+        const Right plain = plain_right(k_, right.data(), right.ld);
         Rows c(m, n);
         k_.product(m, n, depth, {left.data(), left.ld, 1}, plain, c.data(), c.ld, false);
         expect_near(c, expected, tolerance, what);
@@ -117,10 +132,29 @@ TEST_P(NativeKernels, ProductsEqualPlainLoopsForEveryShapeAndTranspose) {
         packed.resize(at(packed_size(k_, depth, n) - kSlack));
         packed_t.resize(packed.size());
         ASSERT_EQ(packed, packed_t) << what;  // also: no NaN is left
-        k_.product(m, n, depth, {left.data(), left.ld, 1}, {packed.data(), k_.panel_width, depth * k_.panel_width},
-                   c.data(), c.ld, false);
+        k_.product(m, n, depth, {left.data(), left.ld, 1}, packed_right(k_, packed.data(), depth), c.data(), c.ld,
+                   false);
         expect_near(c, expected, tolerance, what + " packed");
       }
+    }
+  }
+}
+
+TEST_P(NativeKernels, ProductsOfManyBlocksEqualPlainLoops) {
+  constexpr Index kRows = 150, kCols = 530, kInner = 1100;
+  const Matrix a = rounded_to_bf16(random_matrix(kRows, kInner, 1)),
+               b = rounded_to_bf16(random_matrix(kInner, kCols, 2));
+  const Matrix expected = reference::times(a, b);
+  Rows left(a), left_t(reference::transposed(a)), right(b);
+  const std::vector<float> dense(b.values.begin(), b.values.end());
+  std::vector<float> packed(at(packed_size(k_, kInner, kCols)));
+  k_.pack(dense.data(), kInner, kCols, packed.data());
+  for (const bool transposed : {false, true}) {
+    const Left l = transposed ? Left{left_t.data(), 1, left_t.ld} : Left{left.data(), left.ld, 1};
+    for (const Right& r : {plain_right(k_, right.data(), right.ld), packed_right(k_, packed.data(), kInner)}) {
+      Rows c(kRows, kCols);
+      k_.product(kRows, kCols, kInner, l, r, c.data(), c.ld, false);
+      expect_near(c, expected, 5e-4, transposed ? "left transposed" : "left by rows");
     }
   }
 }
@@ -319,6 +353,7 @@ TEST(NativeStep, OfSixteenLanesEqualsTheOthers) {
     for (Index t = 0; t < 5 * spec.context; ++t) tokens.push_back(t * t % spec.vocab);
     std::vector<std::vector<float>> gradients;
     for (const Kernels* kernels : all_kernels()) {
+      if (kernels->precision != std::string("fp32")) continue;
       std::vector<float> losses(5);
       gradients.emplace_back(parameters.size());
       Step(layout, *kernels)

@@ -43,6 +43,13 @@ inline void add(Matrix& a, const Matrix& b) {
   for (std::size_t i = 0; i < a.values.size(); ++i) a.values[i] += b.values[i];
 }
 
+/// To the nearest number of 8 bits, ties to even.
+inline double rounded_to_bf16(double x) {
+  int exponent = 0;
+  const double fraction = std::frexp(x, &exponent);
+  return std::ldexp(std::nearbyint(fraction * 256), exponent - 8);
+}
+
 constexpr double kEps = 1e-6;
 
 /// Root mean square norm of `n` numbers from column `at` of row `r`.
@@ -127,9 +134,11 @@ struct Result {
   std::vector<double> gradients;  ///< [P]
 };
 
-/// @param inputs, targets [windows, context]
+/// @param inputs, targets [windows, context]; @param round what becomes of every factor of a product with weights, and
+/// of those that give their gradients
 inline Result loss_and_grad(const Layout& layout, std::span<const double> parameters,
-                            std::span<const std::int64_t> inputs, std::span<const std::int64_t> targets) {
+                            std::span<const std::int64_t> inputs, std::span<const std::int64_t> targets,
+                            double (*round)(double) = nullptr) {
   const ModelSpec& m = layout.model;
   const Index context = m.context, d = m.d_head, width = m.n_head * d;
   const auto windows = static_cast<Index>(inputs.size()) / context;
@@ -148,6 +157,11 @@ inline Result loss_and_grad(const Layout& layout, std::span<const double> parame
       result.gradients[static_cast<std::size_t>(s.offset + i)] += dw.values[static_cast<std::size_t>(i)];
     }
   };
+  const auto rounded = [&](Matrix matrix) {
+    for (double& value : matrix.values) value = round != nullptr ? round(value) : value;
+    return matrix;
+  };
+  const auto product = [&](const Matrix& a, const Matrix& b) { return times(rounded(a), rounded(b)); };
   struct Kept {
     Matrix x, h1, qkv, attended, x_mid, h2, u, g;
   };
@@ -164,21 +178,21 @@ inline Result loss_and_grad(const Layout& layout, std::span<const double> parame
     std::vector<Kept> kept;
     for (Index layer = 0; layer < m.n_layer; ++layer) {
       const std::string name = "layers." + std::to_string(layer) + ".";
-      const Matrix before = x, h1 = normed(x, m.d_model), qkv = times(h1, weight(name + "attention.qkv"));
+      const Matrix before = x, h1 = normed(x, m.d_model), qkv = product(h1, weight(name + "attention.qkv"));
       Matrix attended(context, width);
       for (Index h = 0; h < m.n_head; ++h) {
         const Matrix q = rotated(normed(columns(qkv, h * d, d), d), d, 1);
         const Matrix k = rotated(normed(columns(qkv, width + h * d, d), d), d, 1);
         put_columns(attended, times(causal_weights(q, k), columns(qkv, 2 * width + h * d, d)), h * d);
       }
-      add(x, times(attended, weight(name + "attention.output")));
-      const Matrix middle = x, h2 = normed(x, m.d_model), u = times(h2, weight(name + "mlp.up"));
+      add(x, product(attended, weight(name + "attention.output")));
+      const Matrix middle = x, h2 = normed(x, m.d_model), u = product(h2, weight(name + "mlp.up"));
       Matrix g = u;
       for (double& value : g.values) value = gelu(value);
-      add(x, times(g, weight(name + "mlp.down")));
+      add(x, product(g, weight(name + "mlp.down")));
       kept.push_back({before, h1, qkv, attended, middle, h2, u, g});
     }
-    const Matrix last = normed(x, m.d_model), logits = times(last, head);
+    const Matrix last = normed(x, m.d_model), logits = product(last, head);
     Matrix dlogits(context, m.vocab);
     double window_loss = 0;
     for (Index t = 0; t < context; ++t) {
@@ -194,24 +208,24 @@ inline Result loss_and_grad(const Layout& layout, std::span<const double> parame
     result.window_losses.push_back(window_loss / static_cast<double>(context));
     result.loss += result.window_losses.back() / static_cast<double>(windows);
 
-    const Matrix dhead = times(transposed(last), dlogits);
+    const Matrix dhead = product(transposed(last), dlogits);
     if (m.tie_embeddings) {
       add_gradient("embedding", transposed(dhead));
     } else {
       add_gradient("head", dhead);
     }
-    Matrix dx = normed_backward(x, times(dlogits, transposed(head)), m.d_model);
+    Matrix dx = normed_backward(x, product(dlogits, transposed(head)), m.d_model);
     for (Index layer = m.n_layer - 1; layer >= 0; --layer) {
       const std::string name = "layers." + std::to_string(layer) + ".";
       const Kept& y = kept[static_cast<std::size_t>(layer)];
-      add_gradient(name + "mlp.down", times(transposed(y.g), dx));
-      Matrix du = times(dx, transposed(weight(name + "mlp.down")));
+      add_gradient(name + "mlp.down", product(transposed(y.g), dx));
+      Matrix du = product(dx, transposed(weight(name + "mlp.down")));
       for (std::size_t i = 0; i < du.values.size(); ++i) du.values[i] *= gelu_slope(y.u.values[i]);
-      add_gradient(name + "mlp.up", times(transposed(y.h2), du));
-      add(dx, normed_backward(y.x_mid, times(du, transposed(weight(name + "mlp.up"))), m.d_model));
+      add_gradient(name + "mlp.up", product(transposed(y.h2), du));
+      add(dx, normed_backward(y.x_mid, product(du, transposed(weight(name + "mlp.up"))), m.d_model));
 
-      add_gradient(name + "attention.output", times(transposed(y.attended), dx));
-      const Matrix dattended = times(dx, transposed(weight(name + "attention.output")));
+      add_gradient(name + "attention.output", product(transposed(y.attended), dx));
+      const Matrix dattended = product(dx, transposed(weight(name + "attention.output")));
       Matrix dqkv(context, 3 * width);
       for (Index h = 0; h < m.n_head; ++h) {
         const Matrix q_raw = columns(y.qkv, h * d, d), k_raw = columns(y.qkv, width + h * d, d);
@@ -228,8 +242,8 @@ inline Result loss_and_grad(const Layout& layout, std::span<const double> parame
         put_columns(dqkv, normed_backward(k_raw, rotated(times(transposed(ds), q), d, -1), d), width + h * d);
         put_columns(dqkv, times(transposed(p), dout), 2 * width + h * d);
       }
-      add_gradient(name + "attention.qkv", times(transposed(y.h1), dqkv));
-      add(dx, normed_backward(y.x, times(dqkv, transposed(weight(name + "attention.qkv"))), m.d_model));
+      add_gradient(name + "attention.qkv", product(transposed(y.h1), dqkv));
+      add(dx, normed_backward(y.x, product(dqkv, transposed(weight(name + "attention.qkv"))), m.d_model));
     }
     Matrix dembedding(m.vocab, m.d_model);
     for (Index t = 0; t < context; ++t) {

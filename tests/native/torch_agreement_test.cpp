@@ -114,7 +114,12 @@ TEST_P(Agreement, LossesAndGradientsAreThoseOfTheTorchEngine) {
 INSTANTIATE_TEST_SUITE_P(Shapes, Agreement,
                          testing::Values(model(2, 2, 8, 64, 64, 256), model(2, 3, 8, 96, 64, 256),
                                          model(2, 4, 8, 128, 32, 256, true), model(3, 3, 16, 192, 64, 128),
-                                         model(1, 2, 64, 512, 128, 256), model(1, 3, 6, 17, 21, 13, true)));
+                                         model(1, 2, 64, 512, 128, 256), model(1, 3, 6, 17, 21, 13, true),
+                                         // every head's width, d_model 8, 24 and 40; the largest contexts, vocabularies
+                                         model(2, 1, 8, 24, 97, 31), model(2, 1, 24, 40, 97, 31),
+                                         model(1, 1, 40, 40, 33, 31, true), model(2, 2, 32, 72, 97, 50, true),
+                                         model(1, 5, 8, 40, 512, 64), model(1, 1, 64, 64, 512, 64),
+                                         model(1, 1, 8, 8, 3, 65536), model(1, 1, 10, 12, 4, 65535, true)));
 
 TEST(Agreement, TwoHundredStepsOfTrainingKeepTheLosses) {
   const ModelSpec spec = model(2, 4, 8, 128, 32, 64);

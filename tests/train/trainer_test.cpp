@@ -9,46 +9,23 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
-#include <map>
 #include <thread>
 
 #include "core/csv.hpp"
 #include "law/shape.hpp"
+#include "run_whole.hpp"
 #include "synthetic.hpp"
 
 namespace scalelaw {
 namespace {
 
+using synthetic::numbers;
+using synthetic::record_of;
 using synthetic::small_job;
+using synthetic::train_job;
+using synthetic::Trained;
 
-struct Result {
-  ExitCode code = ExitCode::ok;
-  std::vector<Json> events;
-};
-
-Result train_job(const Job& job, const std::filesystem::path& out, int stop_after = -1) {
-  Result result;
-  int asked = 0;
-  result.code = run_job(job, out,
-                        {.report = [&](const Json& event) { result.events.push_back(event); },
-                         .stop = [&] { return stop_after >= 0 && asked++ >= stop_after; }});
-  return result;
-}
-
-/// Everything in the records that must not depend on when and how often the job was interrupted.
-std::map<std::string, std::string> numbers(const Job& job, const std::filesystem::path& out) {
-  std::map<std::string, std::string> result;
-  for (const RunSpec& spec : job.runs) {
-    const std::string id = run_id(spec);
-    Json value = read_json_file(out / "runs" / (id + ".json"));
-    value.erase("throughput");
-    value.erase("context");
-    result[id] = canonical_json(value) + read_text_file(out / "curves" / (id + ".csv"));
-  }
-  return result;
-}
-
-int count(const Result& result, const std::string& event) {
+int count(const Trained& result, const std::string& event) {
   int n = 0;
   for (const Json& e : result.events) n += e.at("event") == event ? 1 : 0;
   return n;
@@ -68,7 +45,7 @@ std::string error_of(const Job& job, ExitCode expected) {
 TEST(RunJob, WritesCompleteRecordsAndCleansUp) {
   const auto folder = fresh_folder("records");
   const Job job = small_job(folder);
-  const Result result = train_job(job, folder / "out");
+  const Trained result = train_job(job, folder / "out");
   EXPECT_EQ(result.code, ExitCode::ok);
   EXPECT_EQ(result.events.front().at("event"), "start");
   EXPECT_EQ(result.events.front().at("members"), 3);
@@ -106,18 +83,24 @@ TEST(RunJob, TrainsNoFinishedRunAgain) {
   train_job(job, folder / "out");
   const auto before = std::filesystem::last_write_time(folder / "out" / "runs" / (run_id(job.runs[0]) + ".json"));
   std::filesystem::remove_all(job.corpus);  // it would be needed to train
-  const Result second = train_job(job, folder / "out");
+  const Trained second = train_job(job, folder / "out");
   EXPECT_EQ(second.code, ExitCode::ok);
   EXPECT_EQ(count(second, "record"), 0);
   EXPECT_EQ(std::filesystem::last_write_time(folder / "out" / "runs" / (run_id(job.runs[0]) + ".json")), before);
 }
 
-TEST(RunJob, InterruptedAnywhereItEndsWithTheSameBits) {
-  const auto folder = fresh_folder("resume");
+class WithEngine : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Engines, WithEngine, testing::Values("native", "torch"),
+                         [](const auto& of) { return of.param; });
+
+TEST_P(WithEngine, InterruptedAnywhereItEndsWithTheSameBits) {
+  const auto folder = fresh_folder("resume_" + GetParam());
   Job job = small_job(folder);
   job.checkpoint_every_s = 1e-6;
+  job.engine = GetParam();
   train_job(job, folder / "whole");
   const auto expected = numbers(job, folder / "whole");
+  EXPECT_THAT(record_of(job.runs[0], folder / "whole").context.engine, testing::StartsWith(GetParam() + " "));
   for (const int stop_after : {0, 1, 3}) {
     const auto out = folder / fmt::format("stop_{}", stop_after);
     int sessions = 0;
@@ -172,7 +155,7 @@ TEST(RunJob, ABrokenCheckpointIsReportedAndTheJobStartsAgain) {
   const auto checkpoint = folder / "out" / "jobs" / job.id / "checkpoint.safetensors";
   const std::string bytes = read_text_file(checkpoint);
   write_file_atomic(checkpoint, bytes.substr(0, bytes.size() / 2));
-  const Result result = train_job(job, folder / "out");
+  const Trained result = train_job(job, folder / "out");
   EXPECT_EQ(result.code, ExitCode::ok);
   EXPECT_EQ(count(result, "note"), 1);
   EXPECT_EQ(numbers(job, folder / "out"), numbers(job, folder / "whole"));
@@ -251,9 +234,10 @@ bool wait_for_replacements(pid_t child, const std::filesystem::path& path, int t
   return true;
 }
 
-TEST(TrainerProgram, KilledAtRandomMomentsItEndsWithTheSameBits) {
-  const auto folder = fresh_folder("kill");
+TEST_P(WithEngine, KilledAtRandomMomentsTheProgramEndsWithTheSameBits) {
+  const auto folder = fresh_folder("kill_" + GetParam());
   Job job = small_job(folder);
+  job.engine = GetParam();
   for (RunSpec& run : job.runs) run.data.tokens *= 20;
   for (RunSpec& run : job.runs) run.optimizer.warmup_fraction /= 20;
   job.id = job_id(job.runs);
