@@ -109,7 +109,10 @@ std::vector<Check> all_checks(const std::string& corpus) {
   std::vector<Check> checks;
   const BuildInfo info = build_info();
   checks.push_back({"scalelaw", true, fmt::format("{} {} {}", info.version, info.compiler, info.type), ""});
-  checks.push_back({"cores", true, fmt::format("{}", environment.cores), ""});
+  checks.push_back({"cores", true,
+                    fmt::format("{}, {}", environment.cores,
+                                environment.amx_bf16 ? "with AMX: training.precision fp32 or bf16" : "no AMX: fp32"),
+                    ""});
   checks.push_back(trainer_check("CPU trainer", environment.cpu_trainer,
                                  "scripts/setup.sh, then cmake --preset release and cmake --build --preset release"));
   checks.push_back(trainer_check(
