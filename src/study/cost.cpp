@@ -43,7 +43,7 @@ double torch_bytes(const RunSpec& spec, double members) {
   const ModelSpec& m = spec.model;
   const bool bf16 = spec.precision == "bf16";
   const std::int64_t widest = std::max({m.vocab, 3 * m.n_head * m.d_head, m.d_ff});
-  const double temporary = wide(2 * m.n_head * m.d_head + m.n_head * m.context + (bf16 ? 2 * widest : 0));
+  const double temporary = wide(2 * m.n_head * m.d_head + m.n_head * m.context + (bf16 ? widest : 0));
   return kFloat * members * wide(spec.data.batch_tokens) * (2 * torch_floats(m) + temporary) +
          (bf16 ? kCopies * members * wide(count_params(m).total) : 0);
 }
