@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets everything up, builds with warnings as errors, makes the quick study, and runs every test. CI runs exactly this.
-# Sanitizers are a matter of minutes more, by hand: the asan preset (CONTRIBUTING.md).
+# Under address and undefined-behaviour sanitizers it runs the tests of the native engine and of what reads, plans and
+# stores; those of the other torch-free modules take minutes more, by hand: the asan preset (CONTRIBUTING.md).
 #   scripts/test.sh [--cpu | --cuda]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,3 +13,6 @@ scripts/build.sh ci
 build/release/scalelaw --version
 scripts/quickstart.sh "$@"   # the README's first command; the tests below look at its study
 ctest --preset ci -j "$(nproc)"
+
+scripts/build.sh asan test_native test_core test_corpus test_design test_study
+ctest --preset asan -j "$(nproc)" -L '^(native|core|corpus|design|study)$'

@@ -1,10 +1,11 @@
 #include "study/cost.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "core/format.hpp"
-#include "core/observation.hpp"
+#include "design/plan.hpp"
 #include "law/shape.hpp"
 
 namespace scalelaw {
@@ -76,9 +77,11 @@ bool fits(const std::vector<RunSpec>& runs, const JobLimit& limit) {
 }
 
 std::vector<std::vector<RunSpec>> split_to_fit(std::vector<RunSpec> runs, const JobLimit& limit) {
-  if (fits(runs, limit)) return {std::move(runs)};
   const std::vector<std::vector<RunSpec>> members = members_of(runs);
-  for (std::size_t jobs = 2; jobs <= members.size(); ++jobs) {
+  const double wanted = limit.flops > 0 ? training_flops(runs) / limit.flops : 1;
+  const auto least = static_cast<std::size_t>(std::clamp(std::floor(wanted), 1.0, wide(std::ssize(members))));
+  if (least == 1 && fits(runs, limit)) return {std::move(runs)};
+  for (std::size_t jobs = least; jobs <= members.size(); ++jobs) {
     std::vector<std::vector<RunSpec>> parts(jobs);
     for (std::size_t i = 0; i < members.size(); ++i) {
       std::vector<RunSpec>& part = parts[i * jobs / members.size()];

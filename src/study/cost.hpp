@@ -26,14 +26,16 @@ namespace scalelaw {
 
 /// What one training process may take.
 struct JobLimit {
-  double bytes = 0;             ///< 0 = no limit
+  double bytes = 0;             ///< of memory; 0 = no limit
+  double flops = 0;             ///< a job of more is split if it can be; 0 = no limit
   std::string engine = "auto";  ///< see job_bytes
 };
 
-/// Whether a job fits.
+/// Whether a job fits into the memory.
 [[nodiscard]] bool fits(const std::vector<RunSpec>& runs, const JobLimit& limit);
 
-/// The members of these runs in as few sets as fit the limit, of numbers of members that differ by one at most.
+/// The members of these runs in sets of numbers of members that differ by one at most: as few as fit the memory, and as
+/// have at least the limit's flops each, if not one member has.
 /// Errors (config): not even one member fits.
 [[nodiscard]] std::vector<std::vector<RunSpec>> split_to_fit(std::vector<RunSpec> runs, const JobLimit& limit);
 

@@ -14,17 +14,18 @@ WorkerSetup cpu_setup(const StudyConfig& config, const Environment& environment)
           .engine = config.training.engine};
 }
 
-JobLimit memory_limit(const StudyConfig& config, const Environment& environment) {
+JobLimit job_limit(const StudyConfig& config, const Environment& environment) {
   if (config.backend.kind != "train" || trains_on_cuda(config.backend, environment)) return {};
   const WorkerSetup setup = cpu_setup(config, environment);
-  return {.bytes = worker_bytes(config.backend, setup.workers, environment), .engine = setup.engine};
+  constexpr double kFlops = 2e11;  // a few seconds
+  return {.bytes = worker_bytes(config.backend, setup.workers, environment), .flops = kFlops, .engine = setup.engine};
 }
 
 StudyEstimate estimate_study(const StudyConfig& config, const std::vector<RunSpec>& runs,
                              const Environment& environment, const SpeedTable& speeds) {
   StudyEstimate e;
   e.workers = cpu_setup(config, environment);
-  e.limit = memory_limit(config, environment);
+  e.limit = job_limit(config, environment);
   e.jobs = group_jobs(runs, {}, {}, e.limit);
   std::vector<double> seconds;
   for (std::size_t i = 0; i < e.jobs.size(); ++i) {

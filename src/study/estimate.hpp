@@ -17,16 +17,17 @@ struct StudyEstimate {
   std::vector<std::string> engines;  ///< that were measured, each once
   std::size_t largest = 0;           ///< index of the job that takes most memory
   double peak_bytes = 0;             ///< of that job's process, see job_bytes
-  JobLimit limit;                    ///< see memory_limit
+  JobLimit limit;                    ///< see job_limit
   WorkerSetup workers;
 };
 
 /// The CPU workers that train a study where nothing else is asked for.
 [[nodiscard]] WorkerSetup cpu_setup(const StudyConfig& config, const Environment& environment);
 
-/// What a worker may take where the study's own trainer trains on a CPU. No limit elsewhere: other programs and devices
-/// take what they take.
-[[nodiscard]] JobLimit memory_limit(const StudyConfig& config, const Environment& environment);
+/// What a worker may take where the study's own trainer trains on a CPU: its share of the memory, and jobs of a few
+/// seconds, since stacking gains nothing there and workers with many small jobs finish together. No limit elsewhere:
+/// other programs and devices take what they take. It depends on the memory, else on nothing of the machine.
+[[nodiscard]] JobLimit job_limit(const StudyConfig& config, const Environment& environment);
 
 /// Whatever the backend is, this is what CPU workers would take. Errors: those of group_jobs.
 [[nodiscard]] StudyEstimate estimate_study(const StudyConfig& config, const std::vector<RunSpec>& runs,

@@ -135,6 +135,23 @@ TEST(SplitToFit, KeepsMembersWholeAndEachPartFits) {
   EXPECT_EQ(fewest, 7U);
 }
 
+TEST(SplitToFit, LargeJobsBecomeSeveralOfAtLeastTheLimitsFlops) {
+  std::vector<RunSpec> runs;
+  for (int seed = 0; seed < 6; ++seed) runs.push_back(run(0.01, seed, 100));
+  const double one = training_flops({runs.front()});
+  const auto parts_at = [&](double flops) {
+    return split_to_fit(runs, {.bytes = 0, .flops = flops, .engine = "native"}).size();
+  };
+  EXPECT_EQ(parts_at(0), 1U) << "no limit";
+  EXPECT_EQ(parts_at(7 * one), 1U);
+  EXPECT_EQ(parts_at(3.1 * one), 1U);
+  EXPECT_EQ(parts_at(2.9 * one), 2U);
+  EXPECT_EQ(parts_at(1.9 * one), 3U);
+  EXPECT_EQ(parts_at(0.1 * one), 6U) << "a member is never cut";
+  const double two = job_bytes({runs[0], runs[1]}, "native");
+  EXPECT_EQ(split_to_fit(runs, {.bytes = two, .flops = 2.9 * one, .engine = "native"}).size(), 3U) << "memory, too";
+}
+
 TEST(SplitToFit, AMemberThatDoesNotFitIsAConfigError) {
   const std::string message =
       error_of(ExitCode::usage, [] { (void)split_to_fit(some_runs(), limit_of(200.0 * 1048576)); });
@@ -154,7 +171,7 @@ TEST(WorkerBytes, AreAnEqualShareOfWhatMayBeTaken) {
   EXPECT_GT(probe_environment().memory_bytes, 1e8);
 }
 
-TEST(MemoryLimit, HoldsForTheStudysOwnTrainerOnACpu) {
+TEST(JobLimit, HoldsForTheStudysOwnTrainerOnACpu) {
   StudyConfig config;
   Environment environment{.cpu_trainer = "/b/scalelaw-trainer",
                           .cuda_trainer = "/b/scalelaw-trainer-cuda",
@@ -162,16 +179,22 @@ TEST(MemoryLimit, HoldsForTheStudysOwnTrainerOnACpu) {
                           .cores = 4,
                           .memory_bytes = 4e10};
   config.backend.kind = "train";
-  EXPECT_EQ(memory_limit(config, environment).bytes, 0) << "device auto takes CUDA";
+  EXPECT_EQ(job_limit(config, environment).bytes, 0) << "device auto takes CUDA";
+  EXPECT_EQ(job_limit(config, environment).flops, 0);
   config.backend.device = "cpu";
-  EXPECT_DOUBLE_EQ(memory_limit(config, environment).bytes, 0.9e10);
+  EXPECT_DOUBLE_EQ(job_limit(config, environment).bytes, 0.9e10);
+  const double flops = job_limit(config, environment).flops;
+  EXPECT_GT(flops, 0);
+  environment.cores = 64;
+  EXPECT_EQ(job_limit(config, environment).flops, flops) << "jobs do not depend on the number of workers";
+  environment.cores = 4;
   config.training.threads_per_worker = 2;
   config.training.engine = "torch";
-  EXPECT_DOUBLE_EQ(memory_limit(config, environment).bytes, 1.8e10);
-  EXPECT_EQ(memory_limit(config, environment).engine, "torch");
+  EXPECT_DOUBLE_EQ(job_limit(config, environment).bytes, 1.8e10);
+  EXPECT_EQ(job_limit(config, environment).engine, "torch");
   for (const char* kind : {"simulate", "command", "auto"}) {
     config.backend.kind = kind;
-    EXPECT_EQ(memory_limit(config, environment).bytes, 0) << kind;
+    EXPECT_EQ(job_limit(config, environment).bytes, 0) << kind;
   }
 }
 
