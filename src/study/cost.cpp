@@ -37,18 +37,21 @@ double torch_floats(const ModelSpec& m) {
   return wide(m.n_layer) * layer + 4 * c + 14 * width + scores + 2 * f + wide(m.vocab) + 2 * heads + 3;
 }
 
-/// Bytes of the engines of a trunk and a branch. They work in turns, so there is one set of temporaries.
-double engine_bytes(const RunSpec& spec, double members, const std::string& engine) {
-  constexpr double kFloat = 4;
+/// Bytes of the torch engines of a trunk and a branch. They work in turns, so there is one set of temporaries. For bf16
+/// each keeps its parameters in bf16 too, and products make copies of their factors and results.
+double torch_bytes(const RunSpec& spec, double members) {
+  constexpr double kFloat = 4, kCopies = 4;
   const ModelSpec& m = spec.model;
-  const bool casts = spec.precision != "fp32";  // of logits' gradients, too
-  const double temporary = wide(2 * m.n_head * m.d_head + m.n_head * m.context + (casts ? m.vocab : 0));
-  const double native = kFloat * 2 * native_floats(m);
-  const double torch = kFloat * members * wide(spec.data.batch_tokens) * (2 * torch_floats(m) + temporary);
-  if (engine == "torch") return torch;
-  if (engine != "auto") return native;
-  if (!native_takes(m)) return torch;
-  return casts ? std::max(native, torch) : native;
+  const bool bf16 = spec.precision == "bf16";
+  const std::int64_t widest = std::max({m.vocab, 3 * m.n_head * m.d_head, m.d_ff});
+  const double temporary = wide(2 * m.n_head * m.d_head + m.n_head * m.context + (bf16 ? widest : 0));
+  return kFloat * members * wide(spec.data.batch_tokens) * (2 * torch_floats(m) + temporary) +
+         (bf16 ? kCopies * members * wide(count_params(m).total) : 0);
+}
+
+double engine_bytes(const RunSpec& spec, double members, const std::string& engine) {
+  const bool torch = engine == "torch" || (engine == "auto" && !native_takes(spec.model));
+  return torch ? torch_bytes(spec, members) : 2 * sizeof(float) * native_floats(spec.model);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ namespace scalelaw {
 /// given up by the system where memory is short.
 /// @param runs all of one shape and batch, see Job
 /// @param engine as in TrainingConfig. The torch engine's buffers grow with members x batch_tokens, the native engine's
-/// hold one chunk of one member; `auto` is what models/engine_choice.hpp makes of it, the larger of both for bf16.
+/// hold one chunk of one member; `auto` is what models/engine_choice.hpp makes of it.
 [[nodiscard]] double job_bytes(const std::vector<RunSpec>& runs, const std::string& engine);
 
 /// What one training process may take.

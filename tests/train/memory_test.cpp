@@ -19,6 +19,7 @@ struct Shape {
   const char* name;
   std::int64_t d_model, n_layer, d_head, context, vocab, batch_tokens, members;
   const char* engine;
+  const char* precision = "fp32";
 };
 std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << shape.name; }
 
@@ -37,6 +38,7 @@ Job job_of(const Shape& shape, const std::filesystem::path& folder) {
                     .d_ff = 4 * shape.d_model,
                     .context = shape.context,
                     .vocab = shape.vocab};
+      spec.precision = shape.precision;
       spec.data.batch_tokens = shape.batch_tokens;
       spec.data.tokens = shape.batch_tokens * steps;
       spec.optimizer.warmup_fraction = 2.0 / static_cast<double>(steps);
@@ -92,7 +94,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, PeakMemory,
                                            Shape{"LargeVocabulary", 32, 1, 16, 32, 32768, 64, 2, "native"},
                                            Shape{"TorchManyParameters", 256, 4, 64, 64, 256, 64, 3, "torch"},
                                            Shape{"TorchLargeBatch", 64, 2, 16, 64, 256, 4096, 4, "torch"},
-                                           Shape{"TorchLargeVocabulary", 16, 1, 16, 32, 8192, 2048, 2, "torch"}),
+                                           Shape{"TorchLargeVocabulary", 16, 1, 16, 32, 8192, 2048, 2, "torch"},
+                                           Shape{"TorchBf16", 64, 1, 16, 32, 4096, 2048, 2, "torch", "bf16"}),
                          [](const auto& shape) { return std::string(shape.param.name); });
 
 /// The program itself, with LibTorch, whose size depends on how that was built: an upper estimate only.
