@@ -2,7 +2,7 @@
 """Whole training steps a second: this program's engines against the same model in plain PyTorch, in one run.
 
 usage: scripts/bench_train.py [--build build/release] [--python PYTHON] [--shapes L2C32T32B8D16 ...] [--rounds 5]
-                              [--window 1.0] [--no-compile] [--sweep STEPS] [--json FILE]
+                              [--window 1.0] [--no-compile] [--sweep TOKENS [--eager-runs N]] [--json FILE]
 
 Needs bench_train (cmake --preset ci; cmake --build --preset ci --target bench_train) and, as PYTHON, an interpreter with a
 complete `pip install torch` of the version the trainer is built with (scripts/setup.sh installs it without the packages
@@ -16,8 +16,9 @@ an undisturbed one is left. GFLOP/s counts the matrix products of the graph (law
 the fastest contender of this program on cores 0 and 1 at once against one alone, interleaved. A step is everything: windows,
 loss, gradients, clipping, AdamW.
 
-Protocol P2 (--sweep): 4 learning rates x 4 seeds x the shapes, STEPS steps each, by `scalelaw run` with a worker a core,
-start-up, evaluation and records included, against PyTorch eager training them one after another (training alone).
+Protocol P2 (--sweep): 4 learning rates x 4 seeds x the shapes, TOKENS tokens each, by `scalelaw run` with a worker a core,
+start-up, evaluation and records included, against PyTorch eager training them one after another (training alone). With
+--eager-runs N only N of the 16 runs of a shape are trained in PyTorch, and their time is scaled up: all 16 do the same work.
 """
 
 import argparse
@@ -174,9 +175,19 @@ def run_shape(shape, options, folder, peak):
     return rows
 
 
-def config_of(shape, steps, folder):
-    layers, width, context, windows, d_head = map(int, re.fullmatch(r"L(\d+)C(\d+)T(\d+)B(\d+)D(\d+)", shape).groups())
-    batch = context * windows
+def numbers_of(shape):
+    """Layers, width, context, windows of a step, d_head."""
+    return map(int, re.fullmatch(r"L(\d+)C(\d+)T(\d+)B(\d+)D(\d+)", shape).groups())
+
+
+def tokens_per_step(shape):
+    _, _, context, windows, _ = numbers_of(shape)
+    return context * windows
+
+
+def config_of(shape, tokens, folder):
+    layers, width, context, _, d_head = numbers_of(shape)
+    batch = tokens_per_step(shape)
     return f"""[corpus]
 path = "{folder}"
 [model]
@@ -187,7 +198,7 @@ vocab = 128
 kind = "grid"
 widths = [{width}]
 depths = [{layers}]
-tokens = [{steps * batch}]
+tokens = [{tokens // batch * batch}]
 learning_rates = [0.0005, 0.001, 0.002, 0.004]
 seeds = [0, 1, 2, 3]
 batch_tokens = {batch}
@@ -201,11 +212,10 @@ device = "cpu"
 
 
 def run_sweep(options, folder):
-    steps = options.sweep
     begin = time.perf_counter()
     for shape in options.shapes:
         config = Path(folder) / f"{shape}.toml"
-        config.write_text(config_of(shape, steps, folder))
+        config.write_text(config_of(shape, options.sweep, folder))
         subprocess.run([options.build / "scalelaw", "--quiet", "run", config, "--out", Path(folder) / f"study_{shape}"], check=True)
     ours = time.perf_counter() - begin
     runs = 16 * len(options.shapes)
@@ -216,13 +226,15 @@ def run_sweep(options, folder):
         bench.close()
         plain = Contender("eager", [options.python, HERE / "plain_decoder.py", shape, "eager", folder])
         begin = time.perf_counter()
-        for _ in range(16):
-            plain.ask("train", steps)
-        eager += time.perf_counter() - begin
+        for _ in range(options.eager_runs):
+            plain.ask("train", options.sweep // tokens_per_step(shape))
+        seconds = (time.perf_counter() - begin) * 16 / options.eager_runs
+        print(f"{shape}: PyTorch eager {seconds:.1f} s for 16 runs")
+        eager += seconds
         plain.close()
-    print(f"\nsweep of {runs} runs, {steps} steps each: this program {ours:.1f} s ({3600 * runs / ours:.0f} models an hour), "
+    print(f"\nsweep of {runs} runs, {options.sweep} tokens each: this program {ours:.1f} s ({3600 * runs / ours:.0f} models an hour), "
           f"serial PyTorch eager {eager:.1f} s ({3600 * runs / eager:.0f}): {eager / ours:.2f} times as many")
-    return {"sweep_runs": runs, "steps": steps, "seconds": ours, "eager_seconds": eager, "ratio": eager / ours}
+    return {"sweep_runs": runs, "tokens": options.sweep, "eager_runs_timed": options.eager_runs * len(options.shapes), "seconds": ours, "eager_seconds": eager, "ratio": eager / ours}
 
 
 def main():
@@ -234,7 +246,8 @@ def main():
     parser.add_argument("--window", type=float, default=1.0, help="seconds")
     parser.add_argument("--check-steps", type=int, default=20)
     parser.add_argument("--no-compile", action="store_true")
-    parser.add_argument("--sweep", type=int, default=0, help="steps of each of the 16 runs of a shape; instead of P1")
+    parser.add_argument("--sweep", type=int, default=0, help="tokens of each of the 16 runs of a shape; instead of P1")
+    parser.add_argument("--eager-runs", type=int, default=16, choices=range(1, 17), metavar="N")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
