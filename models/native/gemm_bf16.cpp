@@ -33,25 +33,29 @@ struct Edge {
   }
 };
 
-/// Pair p of tile row i: elements (i, 2 p), (i, 2 p + 1) of a matrix of rows x depth, of which 16 x 32 are used.
-SCALELAW_INLINE void pairs_along_rows(const float* from, Index ld, Index rows, Index depth, Pairs (&tile)[16]) {
-  if (rows < kTileRows || depth < kTileDepth) {
-    const Edge<kTileRows, kTileDepth> edge(from, ld, rows, depth);
-    return pairs_along_rows(edge.values, kTileDepth, kTileRows, kTileDepth, tile);
-  }
+/// Pair p of tile row i: elements (i, 2 p), (i, 2 p + 1) of a matrix [16, 32].
+SCALELAW_INLINE void pairs_along_rows(const float* from, Index ld, Pairs (&tile)[16]) {
   for (Index i = 0; i < 16; ++i) {
     tile[i] = reinterpret_cast<Pairs>(to_bf16(sixteen(from + i * ld), sixteen(from + i * ld + 16)));
   }
 }
-/// Pair j of tile row p: elements (2 p, j), (2 p + 1, j) of a matrix of depth x cols, of which 32 x 16 are used.
-SCALELAW_INLINE void pairs_along_columns(const float* from, Index ld, Index depth, Index cols, Pairs (&tile)[16]) {
-  if (depth < kTileDepth || cols < kTileRows) {
-    const Edge<kTileDepth, kTileRows> edge(from, ld, depth, cols);
-    return pairs_along_columns(edge.values, kTileRows, kTileDepth, kTileRows, tile);
-  }
+/// The same of a matrix [rows, depth]: its first 16 x 32 elements, zeros where it has fewer.
+SCALELAW_INLINE void pairs_along_rows(const float* from, Index ld, Index rows, Index depth, Pairs (&tile)[16]) {
+  if (rows >= kTileRows && depth >= kTileDepth) return pairs_along_rows(from, ld, tile);
+  const Edge<kTileRows, kTileDepth> edge(from, ld, rows, depth);
+  pairs_along_rows(edge.values, kTileDepth, tile);
+}
+/// Pair j of tile row p: elements (2 p, j), (2 p + 1, j) of a matrix [32, 16].
+SCALELAW_INLINE void pairs_along_columns(const float* from, Index ld, Pairs (&tile)[16]) {
   for (Index p = 0; p < 16; ++p) {
     tile[p] = interleaved(sixteen(from + 2 * p * ld), sixteen(from + (2 * p + 1) * ld));
   }
+}
+/// The same of a matrix [depth, cols]: its first 32 x 16 elements, zeros where it has fewer.
+SCALELAW_INLINE void pairs_along_columns(const float* from, Index ld, Index depth, Index cols, Pairs (&tile)[16]) {
+  if (depth >= kTileDepth && cols >= kTileRows) return pairs_along_columns(from, ld, tile);
+  const Edge<kTileDepth, kTileRows> edge(from, ld, depth, cols);
+  pairs_along_columns(edge.values, kTileRows, tile);
 }
 SCALELAW_INLINE void keep(const Pairs (&tile)[16], Bf16* to) {
   using Anywhere __attribute__((vector_size(64), aligned(4), may_alias)) = std::uint32_t;

@@ -8,6 +8,7 @@
 #include "core/rng.hpp"
 #include "models/native/gemm_bf16.hpp"
 #include "models/native/step.hpp"
+#include "native/model_of.hpp"
 #include "native/reference_model.hpp"
 
 namespace scalelaw::native {
@@ -86,21 +87,10 @@ struct Sample {
   }
 };
 
-ModelSpec spec_of(Index heads, Index d_head, Index d_ff, Index context, Index vocab, bool tied = false) {
-  return {.d_model = heads * d_head,
-          .n_layer = 2,
-          .d_head = d_head,
-          .n_head = heads,
-          .d_ff = d_ff,
-          .context = context,
-          .vocab = vocab,
-          .tie_embeddings = tied};
-}
-
 TEST(Bf16, LossesAndGradientsAreThoseOfTheModelWithRoundedFactors) {
   for (const ModelSpec& spec :
-       {spec_of(2, 16, 128, 32, 64), spec_of(4, 16, 256, 64, 256), spec_of(1, 64, 80, 40, 33, true),
-        spec_of(3, 8, 56, 7, 100), spec_of(5, 4, 9, 19, 11, true), spec_of(6, 32, 640, 16, 70)}) {
+       {model_of(2, 2, 16, 128, 32, 64), model_of(2, 4, 16, 256, 64, 256), model_of(2, 1, 64, 80, 40, 33, true),
+        model_of(2, 3, 8, 56, 7, 100), model_of(2, 5, 4, 9, 19, 11, true), model_of(2, 6, 32, 640, 16, 70)}) {
     Sample sample(spec, 5);
     const std::vector<double> wide(sample.parameters.begin(), sample.parameters.end());
     const reference::Result expected =
@@ -143,13 +133,13 @@ TEST(Bf16, EmulatedTilesNeedTheirConfiguration) {
   EXPECT_EQ(first_product(), 32.0F);
   tiles.end();
   EXPECT_EQ(first_product(), 0.0F);
-  Sample sample(spec_of(1, 8, 16, 4, 9), 1);  // the step configures them and gives them back
+  Sample sample(model_of(2, 1, 8, 16, 4, 9), 1);  // the step configures them and gives them back
   sample.step(tiles);
   EXPECT_EQ(first_product(), 0.0F);
 }
 
 TEST(Bf16, ABadParameterMakesTheLossNotANumber) {
-  Sample sample(spec_of(2, 8, 64, 16, 50), 2);
+  Sample sample(model_of(2, 2, 8, 64, 16, 50), 2);
   for (const Slice& slice : sample.layout.slices) {
     if (slice.name == "embedding") continue;
     const auto at = static_cast<std::size_t>(slice.offset);

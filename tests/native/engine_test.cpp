@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/rng.hpp"
 #include "models/native/native.hpp"
+#include "native/model_of.hpp"
 #include "native/reference_model.hpp"
 
 namespace scalelaw {
@@ -74,20 +75,9 @@ double relative_distance(const A& found, const B& expected) {
   return std::sqrt(difference / size);
 }
 
-ModelSpec model(Index layers, Index heads, Index d_head, Index d_ff, Index context, Index vocab, bool tied = false) {
-  return {.d_model = heads * d_head,
-          .n_layer = layers,
-          .d_head = d_head,
-          .n_head = heads,
-          .d_ff = d_ff,
-          .context = context,
-          .vocab = vocab,
-          .tie_embeddings = tied};
-}
-
 TEST(ReferenceModel, GradientIsTheSlopeOfTheLoss) {
   for (const bool tied : {false, true}) {
-    Members m(model(2, 2, 4, 12, 5, 7, tied), 1, 2);
+    Members m(model_of(2, 2, 4, 12, 5, 7, tied), 1, 2);
     std::vector<double> p(m.parameters.begin(), m.parameters.end());
     const reference::Result at = reference::loss_and_grad(m.layout, p, m.inputs, m.targets);
     for (std::size_t i = 0; i < p.size(); ++i) {
@@ -132,22 +122,22 @@ TEST_P(NativeShapes, LossesAndGradientsEqualTheReferenceOnEveryInstructionSet) {
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, NativeShapes,
-    testing::Values(ShapeCase{model(2, 2, 8, 64, 64, 256), 4}, ShapeCase{model(2, 3, 8, 96, 64, 256), 3},
-                    ShapeCase{model(2, 4, 8, 128, 32, 256), 9}, ShapeCase{model(1, 3, 16, 192, 64, 128), 3},
-                    ShapeCase{model(2, 4, 16, 256, 33, 100), 5}, ShapeCase{model(1, 2, 32, 40, 17, 61, true), 9},
-                    ShapeCase{model(1, 1, 64, 72, 130, 40), 2}, ShapeCase{model(2, 2, 16, 128, 1, 50, true), 3},
+    testing::Values(ShapeCase{model_of(2, 2, 8, 64, 64, 256), 4}, ShapeCase{model_of(2, 3, 8, 96, 64, 256), 3},
+                    ShapeCase{model_of(2, 4, 8, 128, 32, 256), 9}, ShapeCase{model_of(1, 3, 16, 192, 64, 128), 3},
+                    ShapeCase{model_of(2, 4, 16, 256, 33, 100), 5}, ShapeCase{model_of(1, 2, 32, 40, 17, 61, true), 9},
+                    ShapeCase{model_of(1, 1, 64, 72, 130, 40), 2}, ShapeCase{model_of(2, 2, 16, 128, 1, 50, true), 3},
                     // widths that are no whole vectors: the padding must not show
-                    ShapeCase{model(2, 3, 2, 5, 7, 11), 40}, ShapeCase{model(1, 3, 6, 17, 21, 13, true), 2},
-                    ShapeCase{model(1, 5, 4, 9, 40, 33), 4}, ShapeCase{model(1, 1, 10, 30, 3, 3), 1},
-                    ShapeCase{model(1, 2, 12, 50, 12, 300), 2}, ShapeCase{model(1, 1, 24, 290, 5, 9, true), 2},
+                    ShapeCase{model_of(2, 3, 2, 5, 7, 11), 40}, ShapeCase{model_of(1, 3, 6, 17, 21, 13, true), 2},
+                    ShapeCase{model_of(1, 5, 4, 9, 40, 33), 4}, ShapeCase{model_of(1, 1, 10, 30, 3, 3), 1},
+                    ShapeCase{model_of(1, 2, 12, 50, 12, 300), 2}, ShapeCase{model_of(1, 1, 24, 290, 5, 9, true), 2},
                     // d_model 8, 24 and 40; contexts and vocabularies up to the largest
-                    ShapeCase{model(2, 1, 8, 24, 97, 31), 2}, ShapeCase{model(1, 1, 24, 40, 97, 31), 2},
-                    ShapeCase{model(2, 1, 40, 40, 19, 31, true), 3}, ShapeCase{model(1, 5, 8, 40, 512, 20), 1},
-                    ShapeCase{model(1, 1, 64, 64, 512, 12, true), 1}, ShapeCase{model(1, 1, 8, 8, 3, 65536), 2},
-                    ShapeCase{model(1, 1, 10, 12, 4, 65535, true), 1}));
+                    ShapeCase{model_of(2, 1, 8, 24, 97, 31), 2}, ShapeCase{model_of(1, 1, 24, 40, 97, 31), 2},
+                    ShapeCase{model_of(2, 1, 40, 40, 19, 31, true), 3}, ShapeCase{model_of(1, 5, 8, 40, 512, 20), 1},
+                    ShapeCase{model_of(1, 1, 64, 64, 512, 12, true), 1}, ShapeCase{model_of(1, 1, 8, 8, 3, 65536), 2},
+                    ShapeCase{model_of(1, 1, 10, 12, 4, 65535, true), 1}));
 
 TEST(NativeEngine, StackedMembersEqualSeparateOnesToTheBit) {
-  const ModelSpec spec = model(2, 2, 8, 64, 16, 50);
+  const ModelSpec spec = model_of(2, 2, 8, 64, 16, 50);
   Members together(spec, 3, 5);
   together.step();
   for (Index k = 0; k < 3; ++k) {
@@ -203,12 +193,12 @@ TEST_P(NativeIsolation, NotANumberStaysInItsMember) {
 
 // odd widths: garbage in the padding must not survive either
 INSTANTIATE_TEST_SUITE_P(Shapes, NativeIsolation,
-                         testing::Values(model(2, 2, 8, 64, 16, 50), model(1, 3, 6, 17, 21, 13, true),
-                                         model(1, 1, 64, 40, 97, 20), model(1, 1, 24, 40, 130, 33, true),
-                                         model(1, 1, 8, 8, 3, 65536)));
+                         testing::Values(model_of(2, 2, 8, 64, 16, 50), model_of(1, 3, 6, 17, 21, 13, true),
+                                         model_of(1, 1, 64, 40, 97, 20), model_of(1, 1, 24, 40, 130, 33, true),
+                                         model_of(1, 1, 8, 8, 3, 65536)));
 
 TEST(NativeEngine, OneBadParameterMakesTheLossNotANumber) {
-  Members m(model(2, 2, 8, 64, 16, 50), 1, 2);
+  Members m(model_of(2, 2, 8, 64, 16, 50), 1, 2);
   for (const Slice& slice : m.layout.slices) {
     if (slice.name == "embedding") continue;  // only rows of tokens in the batch matter
     const auto at = static_cast<std::size_t>(slice.offset);
@@ -221,7 +211,7 @@ TEST(NativeEngine, OneBadParameterMakesTheLossNotANumber) {
 }
 
 TEST(NativeEngine, SameResultsEveryTimeAndForAnyBatchBefore) {
-  const ModelSpec spec = model(2, 2, 8, 64, 16, 50);
+  const ModelSpec spec = model_of(2, 2, 8, 64, 16, 50);
   Members first(spec, 1, 7), again(spec, 1, 7);
   first.step();
   const Engine engine = again.engine();
@@ -234,7 +224,7 @@ TEST(NativeEngine, SameResultsEveryTimeAndForAnyBatchBefore) {
 }
 
 TEST(NativeEngine, DescendsAlongItsGradient) {
-  Members m(model(2, 2, 8, 64, 16, 50), 1, 4);
+  Members m(model_of(2, 2, 8, 64, 16, 50), 1, 4);
   m.step();
   const float before = m.losses[0];
   for (int step = 0; step < 50; ++step) {
@@ -245,7 +235,7 @@ TEST(NativeEngine, DescendsAlongItsGradient) {
 }
 
 TEST(NativeEngine, KeepsTheCallersTreatmentOfDenormals) {
-  Members m(model(1, 1, 8, 16, 4, 9), 1, 1);
+  Members m(model_of(1, 1, 8, 16, 4, 9), 1, 1);
   m.step();
   volatile float small = std::numeric_limits<float>::min();
   small = small / 4;
@@ -253,7 +243,7 @@ TEST(NativeEngine, KeepsTheCallersTreatmentOfDenormals) {
 }
 
 TEST(NativeEngine, NamesItsInstructionSet) {
-  Members m(model(1, 1, 8, 16, 4, 9), 1, 1);
+  Members m(model_of(1, 1, 8, 16, 4, 9), 1, 1);
   for (const std::string& name : native_instruction_sets()) EXPECT_EQ(m.engine(name).name, "native " + name);
   EXPECT_EQ(m.engine().name, "native " + native_instruction_sets().front());
 }
@@ -269,15 +259,15 @@ void expect_error(ExitCode code, const std::string& text, const std::function<vo
 }
 
 TEST(NativeEngine, RefusesWhatItCannotDo) {
-  ModelSpec large = model(1, 1, 128, 16, 4, 9);
+  ModelSpec large = model_of(1, 1, 128, 16, 4, 9);
   expect_error(ExitCode::usage, "d_head up to 64, this is 128; use engine = \"torch\"",
                [&] { Members(large, 1, 1).step(); });
-  large = model(1, 1, 8, 16, 513, 9);
+  large = model_of(1, 1, 8, 16, 513, 9);
   expect_error(ExitCode::usage, "context up to 512, this is 513", [&] { Members(large, 1, 1).step(); });
-  large = model(1, 1, 8, 16, 4, 65537);
+  large = model_of(1, 1, 8, 16, 4, 65537);
   expect_error(ExitCode::usage, "vocab up to 65536", [&] { Members(large, 1, 1).step(); });
-  EXPECT_EQ(native_refusal(model(1, 1, 64, 16, 512, 65536)), "");
-  Members m(model(1, 1, 8, 16, 4, 9), 1, 1);
+  EXPECT_EQ(native_refusal(model_of(1, 1, 64, 16, 512, 65536)), "");
+  Members m(model_of(1, 1, 8, 16, 4, 9), 1, 1);
   expect_error(ExitCode::device, "instruction set 'mmx' is not available", [&] { m.step("mmx"); });
   m.targets[1] = 9;
   EXPECT_THROW(m.step(), std::logic_error);

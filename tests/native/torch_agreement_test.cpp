@@ -7,6 +7,7 @@
 #include "core/rng.hpp"
 #include "models/device.hpp"
 #include "models/native/native.hpp"
+#include "native/model_of.hpp"
 
 namespace scalelaw {
 namespace {
@@ -17,17 +18,6 @@ constexpr Index kMembers = 2, kWindows = 6;
 const bool kOneThread = (configure_torch(1), true);
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
-
-ModelSpec model(Index layers, Index heads, Index d_head, Index d_ff, Index context, Index vocab, bool tied = false) {
-  return {.d_model = heads * d_head,
-          .n_layer = layers,
-          .d_head = d_head,
-          .n_head = heads,
-          .d_ff = d_ff,
-          .context = context,
-          .vocab = vocab,
-          .tie_embeddings = tied};
-}
 
 /// Members trained by one engine. The tokens follow a rule with noise, so that there is something to learn.
 struct Training {
@@ -112,17 +102,17 @@ TEST_P(Agreement, LossesAndGradientsAreThoseOfTheTorchEngine) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Agreement,
-                         testing::Values(model(2, 2, 8, 64, 64, 256), model(2, 3, 8, 96, 64, 256),
-                                         model(2, 4, 8, 128, 32, 256, true), model(3, 3, 16, 192, 64, 128),
-                                         model(1, 2, 64, 512, 128, 256), model(1, 3, 6, 17, 21, 13, true),
+                         testing::Values(model_of(2, 2, 8, 64, 64, 256), model_of(2, 3, 8, 96, 64, 256),
+                                         model_of(2, 4, 8, 128, 32, 256, true), model_of(3, 3, 16, 192, 64, 128),
+                                         model_of(1, 2, 64, 512, 128, 256), model_of(1, 3, 6, 17, 21, 13, true),
                                          // every head's width, d_model 8, 24 and 40; the largest contexts, vocabularies
-                                         model(2, 1, 8, 24, 97, 31), model(2, 1, 24, 40, 97, 31),
-                                         model(1, 1, 40, 40, 33, 31, true), model(2, 2, 32, 72, 97, 50, true),
-                                         model(1, 5, 8, 40, 512, 64), model(1, 1, 64, 64, 512, 64),
-                                         model(1, 1, 8, 8, 3, 65536), model(1, 1, 10, 12, 4, 65535, true)));
+                                         model_of(2, 1, 8, 24, 97, 31), model_of(2, 1, 24, 40, 97, 31),
+                                         model_of(1, 1, 40, 40, 33, 31, true), model_of(2, 2, 32, 72, 97, 50, true),
+                                         model_of(1, 5, 8, 40, 512, 64), model_of(1, 1, 64, 64, 512, 64),
+                                         model_of(1, 1, 8, 8, 3, 65536), model_of(1, 1, 10, 12, 4, 65535, true)));
 
 TEST(Agreement, TwoHundredStepsOfTrainingKeepTheLosses) {
-  const ModelSpec spec = model(2, 4, 8, 128, 32, 64);
+  const ModelSpec spec = model_of(2, 4, 8, 128, 32, 64);
   Training native(spec, true), torch(spec, false);
   double worst = 0;
   float first = 0;
