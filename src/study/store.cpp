@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <sstream>
 
@@ -46,6 +47,23 @@ long lock_owner(int fd) {
   std::array<char, 32> text{};
   const ssize_t n = ::pread(fd, text.data(), text.size() - 1, 0);
   return n > 0 ? std::strtol(text.data(), nullptr, 10) : 0;
+}
+
+/// Takes the lock, or returns the error number. A child that a killed study was just starting holds that study's lock
+/// until it has become another program, so where the owner is gone the lock is soon free.
+int take_lock(int fd) {
+  constexpr int kTries = 300;
+  constexpr useconds_t kPause_us = 10000;
+  for (int i = 0;; ++i) {
+    struct flock lock = whole_file(F_WRLCK);
+    if (::fcntl(fd, F_OFD_SETLK, &lock) == 0) return 0;
+    const int problem = errno;
+    const bool held = problem == EAGAIN || problem == EACCES;
+    const long owner = held ? lock_owner(fd) : 0;
+    const bool gone = owner > 0 && ::kill(static_cast<pid_t>(owner), 0) != 0 && errno == ESRCH;
+    if (!gone || i == kTries) return problem;
+    ::usleep(kPause_us);
+  }
 }
 
 }  // namespace
@@ -136,9 +154,7 @@ StudyLock::StudyLock(const fs::path& study) {
   fd_ = ::open(lock_path(study).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd_ < 0)
     fail_device("cannot open {}: {}; check the folder's permissions", lock_path(study).string(), std::strerror(errno));
-  struct flock lock = whole_file(F_WRLCK);
-  if (::fcntl(fd_, F_OFD_SETLK, &lock) != 0) {
-    const int problem = errno;
+  if (const int problem = take_lock(fd_); problem != 0) {
     const long owner = lock_owner(fd_);
     ::close(fd_);
     if (problem != EAGAIN && problem != EACCES)

@@ -1,7 +1,10 @@
 #include "study/run.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <unistd.h>
 
+#include <array>
 #include <cmath>
 
 #include "core/rng.hpp"
@@ -233,6 +236,33 @@ TEST_F(RunStudy, TwoStudiesCannotShareAFolderAtOneTime) {
   ::kill(study, SIGKILL);
   wait_for(study);
   EXPECT_EQ(running_study(folder_), 0) << "the lock ends with its process";
+}
+
+/// A study killed while it starts a worker: the child has its lock until it has become the worker.
+TEST_F(RunStudy, ALockLeftToAChildOfADeadStudyIsWaitedFor) {
+  const pid_t dead = ::fork();
+  if (dead == 0) ::_exit(0);
+  wait_for(dead);
+  make_folder(folder_);
+  const std::string file = (folder_ / ".lock").string(), pid = fmt::format("{}\n", dead);
+  std::array<int, 2> ready{};
+  ASSERT_EQ(::pipe(ready.data()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT, 0644);
+    struct flock lock = {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    const bool held =
+        ::fcntl(fd, F_OFD_SETLK, &lock) == 0 && ::write(fd, pid.data(), pid.size()) == static_cast<ssize_t>(pid.size());
+    ::_exit(held && ::write(ready[1], "x", 1) == 1 && ::usleep(100000) == 0 ? 0 : 1);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  EXPECT_EQ(running_study(folder_), dead) << "it is held";
+  EXPECT_NO_THROW(StudyLock lock(folder_));
+  EXPECT_EQ(wait_for(child), 0);
+  for (const int end : ready) ::close(end);
 }
 
 TEST_F(RunStudy, AChangedConfigAddsItsRunsAndKeepsTheOldOnes) {
