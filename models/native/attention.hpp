@@ -72,14 +72,13 @@ void attention(const AttentionForward& a, const AttentionShape& s) {
       for (Index begin = 0; begin < t; begin += kAttentionRows) {
         const Index rows = smaller(kAttentionRows, t - begin), end = begin + rows;
         float* block = weights + begin * ld;
-        product(rows, whole_vectors(end), d, {q + begin * a.ld_qkv, a.ld_qkv, 1}, {keys, ld, kPanel, false}, block, ld,
-                false);
+        product(rows, whole_vectors(end), d, {q + begin * a.ld_qkv, a.ld_qkv, 1}, {keys, ld, kPanel}, block, ld, false);
         for (Index i = begin; i < end; ++i) {
           float* row = weights + i * ld;
           inverse[i] = 1.0F / (bounded ? exp_row<true>(row, i + 1) : exp_row<false>(row, i + 1));
           for (Index c = whole_vectors(i + 1); c < whole_vectors(end); c += W) store(row + c, Vector{});
         }
-        product(rows, d, end, {block, ld, 1}, {v, a.ld_qkv, kPanel, false}, out + begin * a.ld_out, a.ld_out, false);
+        product(rows, d, end, {block, ld, 1}, {v, a.ld_qkv, kPanel}, out + begin * a.ld_out, a.ld_out, false);
         with_part(d, [&](auto part) { scale_rows<part>(out + begin * a.ld_out, a.ld_out, inverse + begin, rows, d); });
       }
     }
@@ -112,24 +111,22 @@ void attention_backward(const AttentionBackward& a, const AttentionShape& s) {
                               rows, d);
         });
         float* block = ds + begin * ld;
-        product(rows, whole_vectors(end), d, {dout + begin * ld_d, ld_d, 1}, {values, ld, kPanel, false}, block, ld,
-                false);
+        product(rows, whole_vectors(end), d, {dout + begin * ld_d, ld_d, 1}, {values, ld, kPanel}, block, ld, false);
         for (Index i = begin; i < end; ++i) {
           const float* e = weights + i * ld;
           float* row = ds + i * ld;
           const Vector delta = splat(shift[i - begin]);
           for (Index c = 0; c < end; c += W) store(row + c, load(e + c) * (load(row + c) - delta) * scale);
         }
-        product(rows, d, end, {block, ld, 1}, {k, a.ld_qkv, kPanel, false}, dq + begin * a.ld_qkv, a.ld_qkv, false);
+        product(rows, d, end, {block, ld, 1}, {k, a.ld_qkv, kPanel}, dq + begin * a.ld_qkv, a.ld_qkv, false);
       }
       for (Index begin = 0; begin < t; begin += kAttentionRows) {
         const Index rows = smaller(kAttentionRows, t - begin), depth = t - begin;
         const Index diagonal = begin * ld + begin;
         float* dk = dq + width + begin * a.ld_qkv;
-        product(rows, d, depth, {ds + diagonal, 1, ld}, {q + begin * a.ld_qkv, a.ld_qkv, kPanel, false}, dk, a.ld_qkv,
+        product(rows, d, depth, {ds + diagonal, 1, ld}, {q + begin * a.ld_qkv, a.ld_qkv, kPanel}, dk, a.ld_qkv, false);
+        product(rows, d, depth, {weights + diagonal, 1, ld}, {dout + begin * ld_d, ld_d, kPanel}, dk + width, a.ld_qkv,
                 false);
-        product(rows, d, depth, {weights + diagonal, 1, ld}, {dout + begin * ld_d, ld_d, kPanel, false}, dk + width,
-                a.ld_qkv, false);
       }
     }
   }

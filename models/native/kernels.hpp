@@ -30,7 +30,7 @@ struct Left {
 struct Right {
   const float* data;
   Index row, panel;
-  bool packed;
+  bool packed = false;
 };
 
 /// Shapes of causal attention. Rows of q, k and v: [sequences * context, width] with heads side by side.

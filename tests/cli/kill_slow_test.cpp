@@ -13,6 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Shell: whether $study is neither gone nor a zombie.
+const std::string alive = "grep -q '^State:.[^Z]' /proc/$study/status";
+
 struct KilledStudy : testing::Test {
   TempFolder folder;
   std::string scalelaw = fmt::format("'{}/scalelaw'", SCALELAW_BINARY_DIR);
@@ -72,7 +75,6 @@ TEST_F(KilledStudy, EndsWithTheSameBitsAndTrainsNoFinishedRunAgain) {
     const auto before = times("killed");
     // Wait for a checkpoint newer than the last kill, then a moment more. Where no further one comes, the study has
     // ended (it is gone, or a zombie until it is waited for) and is not killed.
-    const std::string alive = "grep -q '^State:.[^Z]' /proc/$study/status";
     const std::string moment = fmt::format(
         "until [ -n \"$(find killed/jobs -name checkpoint.safetensors -newer mark 2>.find)\" ] || ! {}; "
         "do sleep 0.01; done; sleep {:.3f}; {} && echo alive",
@@ -116,7 +118,6 @@ TEST_F(KilledStudy, InTheRoundThatItsResultsCalledForItEndsWithTheSameBits) {
 
   // Killed at a checkpoint of a job of the second round (or a later one, where the machine is slow to see it); another
   // attempt where the study was over first.
-  const std::string alive = "grep -q '^State:.[^Z]' /proc/$study/status";
   const auto kill_after = [&](const std::string& sign) {
     const std::string until = fmt::format("until {{ {}; }} || ! {}; do sleep 0.005; done", sign, alive);
     const std::string checkpoint = "[ -n \"$(find killed/jobs -name checkpoint.safetensors -newer mark 2>.find)\" ]";
