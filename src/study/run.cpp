@@ -1,11 +1,7 @@
 #include "study/run.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <iterator>
 #include <set>
 
@@ -18,18 +14,6 @@ namespace scalelaw {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Temporary files (NAME.tmp.PID, see write_file_atomic) of processes that were killed while writing.
-void remove_stale_temporaries(const fs::path& study) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(study / "runs", error)) {
-    const std::string name = entry.path().filename().string();
-    const auto at = name.find(".tmp.");
-    if (at == std::string::npos) continue;
-    const long writer = std::strtol(name.c_str() + at + 5, nullptr, 10);
-    if (writer > 0 && ::kill(static_cast<pid_t>(writer), 0) != 0 && errno == ESRCH) fs::remove(entry.path(), error);
-  }
-}
 
 /// Renames what stands where a record of the plan belongs but is none (unreadable, or of a failed run) to NAME.bad: a
 /// trainer takes a file that is there as a run done.
@@ -151,7 +135,7 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
 
   const StudyLock lock(options.folder);
   make_folder(options.folder / "runs");
-  remove_stale_temporaries(options.folder);
+  remove_abandoned_files(options.folder);
   StudySummary summary;
   summary.config_changed = write_study_config(options.folder, config);
   RecordSet records = read_records(options.folder);
@@ -179,6 +163,7 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
     }
   }
   progress.finish();
+  remove_abandoned_files(options.folder);  // a worker that was killed just before this study began may have left one
 
   const std::vector<RunSpec> runs = specs_of(now);
   summary.planned = std::ssize(runs);

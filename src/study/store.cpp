@@ -8,7 +8,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <sstream>
+#include <string_view>
 
 #include "core/files.hpp"
 #include "core/format.hpp"
@@ -49,6 +52,26 @@ long lock_owner(int fd) {
   return n > 0 ? std::strtol(text.data(), nullptr, 10) : 0;
 }
 
+/// Whether the process is neither gone nor a zombie.
+bool is_running(long pid) {
+  if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return false;
+  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
+  const std::string text{std::istreambuf_iterator<char>(stat), {}};
+  const auto name_end = text.rfind(") ");  // "PID (NAME) STATE ..."
+  return name_end == std::string::npos || text.substr(name_end + 2, 1) != "Z";
+}
+
+/// The PID of NAME.tmp.PID, as write_file_atomic names its temporary files; 0 of any other name.
+long writer_of(const std::string& name) {
+  constexpr std::string_view kMark = ".tmp.";
+  const auto at = name.rfind(kMark);
+  if (at == std::string::npos) return 0;
+  const std::string pid = name.substr(at + kMark.size());
+  const bool digits =
+      !pid.empty() && pid.size() < 10 && std::ranges::all_of(pid, [](char c) { return c >= '0' && c <= '9'; });
+  return digits ? std::stol(pid) : 0;
+}
+
 /// Takes the lock, or returns the error number. A child that a killed study was just starting holds that study's lock
 /// until it has become another program, so where the owner is gone the lock is soon free.
 int take_lock(int fd) {
@@ -60,8 +83,7 @@ int take_lock(int fd) {
     const int problem = errno;
     const bool held = problem == EAGAIN || problem == EACCES;
     const long owner = held ? lock_owner(fd) : 0;
-    const bool gone = owner > 0 && ::kill(static_cast<pid_t>(owner), 0) != 0 && errno == ESRCH;
-    if (!gone || i == kTries) return problem;
+    if (owner <= 0 || is_running(owner) || i == kTries) return problem;
     ::usleep(kPause_us);
   }
 }
@@ -107,6 +129,16 @@ bool has_finished_record(const fs::path& study, const std::string& id) {
   } catch (const Error&) {
     return false;
   }
+}
+
+void remove_abandoned_files(const fs::path& study) {
+  std::error_code error;
+  std::vector<fs::path> abandoned;
+  for (fs::recursive_directory_iterator it(study, error), end; !error && it != end; it.increment(error)) {
+    const long writer = writer_of(it->path().filename().string());
+    if (writer > 0 && !is_running(writer)) abandoned.push_back(it->path());
+  }
+  for (const fs::path& file : abandoned) fs::remove(file, error);
 }
 
 void write_record(const fs::path& study, const RunRecord& record) {

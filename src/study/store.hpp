@@ -37,6 +37,9 @@ struct RecordSet {
 /// Whether runs/<id>.json holds a readable, finished record of that id.
 [[nodiscard]] bool has_finished_record(const std::filesystem::path& study, const std::string& id);
 void write_record(const std::filesystem::path& study, const RunRecord& record);
+/// Removes the temporary files (NAME.tmp.PID, see write_file_atomic) of processes that were killed while writing,
+/// anywhere in the study's folder.
+void remove_abandoned_files(const std::filesystem::path& study);
 
 /// Appends {"time", "event", ...} to events.jsonl.
 void log_event(const std::filesystem::path& study, const std::string& event, Json details = Json::object());

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -295,13 +296,26 @@ TEST_F(RunStudy, ASimulatedStudyIsTheSameOnEveryRunAndResumes) {
   EXPECT_EQ(losses(folder_ / "b"), first);
 }
 
-TEST_F(RunStudy, LeftoversOfAKilledWriterAreRemoved) {
-  const auto stale = folder_ / "runs" / "0123.json.tmp.999999999";
-  write_file_atomic(stale, "half");
+TEST_F(RunStudy, LeftoversOfAKilledWriterAreRemovedWhereverTheyAre) {
+  const pid_t zombie = ::fork();
+  if (zombie == 0) ::_exit(0);
+  siginfo_t ended;
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(zombie), &ended, WEXITED | WNOWAIT), 0);
+  const std::string gone = ".tmp.999999999";
+  const std::vector<std::string> stale{"runs/a.json" + gone, "curves/a.csv" + gone, "study.toml" + gone,
+                                       "jobs/a/checkpoint.safetensors" + gone,
+                                       fmt::format("curves/b.csv.tmp.{}", zombie)};
+  const std::vector<std::string> kept{fmt::format("runs/b.json.tmp.{}", ::getpid()), "notes.tmp.txt", "a.tmp.",
+                                      "a.tmp.12345678901234567890"};
+  for (const auto& files : {stale, kept}) {
+    for (const auto& file : files) write_file_atomic(folder_ / file, "half");
+  }
   StudyOptions o = options(folder_);
   o.backend.simulate = true;
   (void)run_study(small_config(), o);
-  EXPECT_FALSE(std::filesystem::exists(stale));
+  for (const auto& file : stale) EXPECT_FALSE(std::filesystem::exists(folder_ / file)) << file;
+  for (const auto& file : kept) EXPECT_TRUE(std::filesystem::exists(folder_ / file)) << file;
+  wait_for(zombie);
 }
 
 }  // namespace
