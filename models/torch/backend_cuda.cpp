@@ -16,7 +16,10 @@ namespace {
 void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
   if (error == cudaErrorMemoryAllocation) {
-    fail_device("CUDA: out of memory when {}; put fewer runs into a job or lower batch_tokens", what);
+    fail_device(
+        "CUDA: out of memory when {}; set backend.device_memory_mib to what is free, so that jobs are split, or lower "
+        "batch_tokens",
+        what);
   }
   fail_device("CUDA: {} failed: {}; see nvidia-smi", what, cudaGetErrorString(error));
 }

@@ -94,17 +94,18 @@ std::string csv_text(const Plan& plan) {
   return out;
 }
 
-StudyEstimate estimate(const PlanOptions& options, const StudyConfig& config, const Plan& plan) {
+StudyEstimate estimate(const PlanOptions& options, const StudyConfig& config, const CorpusFacts* corpus,
+                       const Plan& plan) {
   std::vector<RunSpec> runs;
   for (const PlannedRun& run : plan.runs) runs.push_back(run.spec);
   const Environment environment = probe_environment();
   const std::filesystem::path file = speed_table_file();
   SpeedTable speeds = read_speeds(file);
-  StudyEstimate result = estimate_study(config, runs, environment, speeds);
+  StudyEstimate result = estimate_study(config, runs, environment, corpus, speeds);
   if (!options.measure) return result;
   for (auto& [key, speed] : measure_jobs(config, result, environment)) speeds[key] = speed;
   if (!file.empty()) write_speeds(file, speeds);
-  return estimate_study(config, runs, environment, speeds);
+  return estimate_study(config, runs, environment, corpus, speeds);
 }
 
 Json plan_json(const StudyConfig& config, const Plan& plan, const StudyEstimate& e) {
@@ -129,6 +130,7 @@ Json plan_json(const StudyConfig& config, const Plan& plan, const StudyEstimate&
             {"workers", e.workers.workers},
             {"jobs", e.jobs.size()},
             {"jobs_measured", e.measured},
+            {"memory_of", e.limit.place.device},
             {"peak_bytes", e.peak_bytes},
             {"limit_bytes", e.limit.bytes > 0 ? Json(e.limit.bytes) : Json(nullptr)}}}};
 }
@@ -182,9 +184,7 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
   PrecisionChoice precision{config.training.precision, ""};
   if (precision.precision == "auto") {
     const Environment environment = probe_environment();
-    precision = choose_precision(
-        config, choose_backend(config.backend, config.training.threads_per_worker, environment, options.config.config),
-        environment, {});
+    precision = choose_precision(config, planned_backend(config.backend, environment), environment, {});
     config.training.precision = precision.precision;
   }
   std::optional<CorpusFacts> corpus;
@@ -202,7 +202,7 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
     fail_config("--measure: {}", simulate ? "this study is simulated, nothing is trained"
                                           : "there is no corpus to train on; scripts/get_corpus.sh gets one");
   }
-  const StudyEstimate e = estimate(options, config, plan);
+  const StudyEstimate e = estimate(options, config, corpus ? &*corpus : nullptr, plan);
   const Json value = plan_json(config, plan, e);
   if (options.format == "table") print(globals, table_page(config, plan, e));
   if (options.format == "csv") print(globals, csv_text(plan));

@@ -39,7 +39,7 @@ CorpusFacts corpus_facts(const StudyConfig& config) {
     fail_data("{}: has {} token ids, but model.vocab is {}; set model.vocab to at least that", config.corpus.path,
               manifest.tokenizer.vocab, config.model.vocab);
   }
-  return {manifest.sha256, manifest.splits.train.tokens};
+  return {manifest.sha256, manifest.splits.train.tokens, manifest.splits.validation.tokens};
 }
 
 }  // namespace scalelaw::cli

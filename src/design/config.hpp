@@ -190,6 +190,7 @@ struct BackendConfig {
   std::int64_t workers = 0;
   std::int64_t jobs_per_device = 1;
   std::int64_t memory_mib = 0;
+  std::int64_t device_memory_mib = 0;
 };
 template <class Visit, FieldsOf<BackendConfig> T>
 void fields(Visit&& visit, T& b) {
@@ -205,6 +206,10 @@ void fields(Visit&& visit, T& b) {
   visit("memory_mib", b.memory_mib, between(0, 1e9),
         "kind train on a CPU: memory of all workers together; a job that would take more than a worker's share is "
         "split; 0 = nine tenths of the machine's");
+  visit(
+      "device_memory_mib", b.device_memory_mib, between(0, 1e9),
+      "on CUDA: memory of a device for all processes that share it; a job that would take more than a share is split; "
+      "0 = nine tenths of what nvidia-smi lists");
 }
 
 struct AnalysisConfig {

@@ -12,6 +12,7 @@ namespace scalelaw {
 struct CorpusFacts {
   std::string sha256;             ///< of the token stream
   std::int64_t train_tokens = 0;  ///< in the training split
+  std::int64_t validation_tokens = 0;
 };
 
 struct PlannedRun {

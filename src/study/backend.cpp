@@ -70,8 +70,30 @@ std::int64_t count_cuda_devices() {
   return devices;
 }
 
+/// Of the smallest device that nvidia-smi lists; 0 where it names no size, as for one that shares the host's memory.
+double least_device_memory() {
+  constexpr double kMib = 1048576;
+  double least = 0;
+  FILE* pipe = ::popen("nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits 2>/dev/null", "r");
+  if (pipe == nullptr) return least;
+  std::array<char, 512> line{};
+  while (std::fgets(line.data(), static_cast<int>(line.size()), pipe) != nullptr) {
+    const double bytes = kMib * std::strtod(line.data(), nullptr);
+    if (bytes > 0) least = least > 0 ? std::min(least, bytes) : bytes;
+  }
+  ::pclose(pipe);
+  return least;
+}
+
 constexpr const char* kBuildCpu = "scripts/setup.sh, cmake --preset release, cmake --build --preset release";
 constexpr const char* kBuildCuda = "scripts/setup.sh --cuda, cmake --preset cuda, cmake --build --preset cuda";
+
+/// Bytes for each of `processes`: of `mib` if that is not 0, else of nine tenths of what is there.
+double share(std::int64_t mib, double there, std::int64_t processes) {
+  constexpr double kMib = 1048576, kShare = 0.9;
+  const double all = mib > 0 ? kMib * static_cast<double>(mib) : kShare * there;
+  return all / static_cast<double>(std::max<std::int64_t>(1, processes));
+}
 
 BackendChoice train_on(const std::string& device, const Environment& environment, std::int64_t workers) {
   const bool cuda = device == "cuda";
@@ -91,12 +113,14 @@ BackendChoice train_on(const std::string& device, const Environment& environment
 }  // namespace
 
 Environment probe_environment() {
+  const std::int64_t devices = count_cuda_devices();
   return {.cpu_trainer = sibling("scalelaw-trainer"),
           .cuda_trainer = sibling("scalelaw-trainer-cuda"),
-          .cuda_devices = count_cuda_devices(),
+          .cuda_devices = devices,
           .cores = usable_cores(),
           .amx_bf16 = cpu_has_amx_bf16(),
-          .memory_bytes = usable_memory()};
+          .memory_bytes = usable_memory(),
+          .device_bytes = devices > 0 ? least_device_memory() : 0};
 }
 
 bool trains_on_cuda(const BackendConfig& backend, const Environment& environment) {
@@ -110,10 +134,16 @@ std::int64_t cpu_workers(const BackendConfig& backend, std::int64_t threads_per_
 }
 
 double worker_bytes(const BackendConfig& backend, std::int64_t workers, const Environment& environment) {
-  constexpr double kMib = 1048576, kShare = 0.9;
-  const double all =
-      backend.memory_mib > 0 ? kMib * static_cast<double>(backend.memory_mib) : kShare * environment.memory_bytes;
-  return all / static_cast<double>(std::max<std::int64_t>(1, workers));
+  return share(backend.memory_mib, environment.memory_bytes, workers);
+}
+
+std::int64_t jobs_per_device(const BackendConfig& backend, const Environment& environment) {
+  const std::int64_t devices = std::max<std::int64_t>(1, environment.cuda_devices);
+  return backend.workers > 0 ? (backend.workers + devices - 1) / devices : backend.jobs_per_device;
+}
+
+double device_share_bytes(const BackendConfig& backend, const Environment& environment) {
+  return share(backend.device_memory_mib, environment.device_bytes, jobs_per_device(backend, environment));
 }
 
 std::string visible_device(std::int64_t index) {
@@ -124,6 +154,14 @@ std::string visible_device(std::int64_t index) {
     if (i == index) return name;
   }
   return std::to_string(index);
+}
+
+BackendChoice planned_backend(const BackendConfig& backend, const Environment& environment) {
+  const bool cuda = trains_on_cuda(backend, environment);
+  BackendChoice choice;
+  choice.simulate = backend.kind == "simulate" || (backend.kind == "auto" && !cuda);
+  choice.device = cuda ? "cuda" : "cpu";
+  return choice;
 }
 
 BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,

@@ -16,6 +16,7 @@ struct Environment {
   std::int64_t cores = 1;   ///< that this process may use
   bool amx_bf16 = false;    ///< cpu_has_amx_bf16
   double memory_bytes = 0;  ///< that this process may use; 0 = unknown
+  double device_bytes = 0;  ///< memory of the smallest CUDA device; 0 = unknown
 };
 /// Looks for the trainers beside the running program and for CUDA devices (nvidia-smi, else /dev/nvidia0).
 [[nodiscard]] Environment probe_environment();
@@ -42,6 +43,17 @@ struct BackendChoice {
 /// Bytes that one of `workers` CPU workers may take: an equal share of backend.memory_mib, or else of nine tenths of
 /// the memory here; 0 where that is unknown.
 [[nodiscard]] double worker_bytes(const BackendConfig& backend, std::int64_t workers, const Environment& environment);
+
+/// Processes that share one CUDA device: backend.workers spread over the devices, or backend.jobs_per_device.
+[[nodiscard]] std::int64_t jobs_per_device(const BackendConfig& backend, const Environment& environment);
+
+/// Bytes of a CUDA device that one process may take: an equal share of backend.device_memory_mib, or else of nine
+/// tenths of the smallest device here; 0 where that is unknown.
+[[nodiscard]] double device_share_bytes(const BackendConfig& backend, const Environment& environment);
+
+/// What choose_backend would choose if every trainer were built: only whether it simulates, and the device. For a plan
+/// made on another machine than that of the study.
+[[nodiscard]] BackendChoice planned_backend(const BackendConfig& backend, const Environment& environment);
 
 /// `config_path` is named in the command that the note of an automatic choice gives.
 /// Errors (environment): a trainer that is not built; a CUDA device asked for and not there.

@@ -1,5 +1,5 @@
 #pragma once
-// What the jobs of a study cost on a CPU of this machine: memory by formula, time from measured speeds.
+// What the jobs of a study cost: memory by formula, and so how they are split; time on a CPU from measured speeds.
 #include <map>
 #include <string>
 #include <vector>
@@ -13,22 +13,22 @@ namespace scalelaw {
 /// depend on that of the runs.
 [[nodiscard]] std::vector<std::vector<RunSpec>> members_of(const std::vector<RunSpec>& runs);
 
-/// Peak resident memory, bytes, of the process that trains a job on a CPU: an upper estimate, within half of the truth
-/// on the shapes of tests/train/memory_test.cpp. A member of P parameters takes 80 P bytes: parameters, gradient and
-/// two moments of its trunk and of the branch that cools down (32 P), and while a checkpoint is written the parameters
-/// and moments of both twice more (48 P). To that come the buffers of two engines (trunk and branch), the token ids of
-/// two batches, and the program with LibTorch. The corpus is not counted: it is mapped, shared by all processes, and
-/// given up by the system where memory is short.
+/// Where a job is trained, as far as its memory goes.
+struct JobPlace {
+  std::string engine = "auto";  ///< as in TrainingConfig; on CUDA it is always torch
+  std::string device = "cpu";   ///< cpu | cuda
+  double corpus_bytes = 0;      ///< of all splits; they lie in the memory of a CUDA device
+};
+
+/// Peak memory of a job, bytes: what its process has resident on a CPU, or takes of a CUDA device (memory.hpp).
 /// @param runs all of one shape and batch, see Job
-/// @param engine as in TrainingConfig. The torch engine's buffers grow with members x batch_tokens, the native engine's
-/// hold one chunk of one member; `auto` is what models/engine_choice.hpp makes of it.
-[[nodiscard]] double job_bytes(const std::vector<RunSpec>& runs, const std::string& engine);
+[[nodiscard]] double job_bytes(const std::vector<RunSpec>& runs, const JobPlace& place);
 
 /// What one training process may take.
 struct JobLimit {
-  double bytes = 0;             ///< of memory; 0 = no limit
-  double flops = 0;             ///< a job of more is split if it can be; 0 = no limit
-  std::string engine = "auto";  ///< see job_bytes
+  double bytes = 0;  ///< of memory; 0 = no limit
+  double flops = 0;  ///< a job of more is split if it can be; 0 = no limit
+  JobPlace place;
 };
 
 /// Whether a job fits into the memory.

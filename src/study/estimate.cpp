@@ -14,24 +14,38 @@ WorkerSetup cpu_setup(const StudyConfig& config, const Environment& environment)
           .engine = config.training.engine};
 }
 
-JobLimit job_limit(const StudyConfig& config, const Environment& environment) {
-  if (config.backend.kind != "train" || trains_on_cuda(config.backend, environment)) return {};
+JobLimit job_limit(const StudyConfig& config, const Environment& environment, const CorpusFacts* corpus) {
+  const std::string& kind = config.backend.kind;
+  const bool cuda = trains_on_cuda(config.backend, environment);
+  JobLimit limit;
+  if (cuda && (kind == "train" || kind == "auto")) {
+    limit.bytes = device_share_bytes(config.backend, environment);
+    limit.place = {
+        .engine = "torch",
+        .device = "cuda",
+        .corpus_bytes = corpus == nullptr ? 0 : static_cast<double>(corpus->train_tokens + corpus->validation_tokens)};
+    return limit;
+  }
   const WorkerSetup setup = cpu_setup(config, environment);
+  limit.place.engine = setup.engine;
+  if (kind != "train") return limit;
   constexpr double kFlops = 2e11;  // a few seconds
-  return {.bytes = worker_bytes(config.backend, setup.workers, environment), .flops = kFlops, .engine = setup.engine};
+  limit.bytes = worker_bytes(config.backend, setup.workers, environment);
+  limit.flops = kFlops;
+  return limit;
 }
 
 StudyEstimate estimate_study(const StudyConfig& config, const std::vector<RunSpec>& runs,
-                             const Environment& environment, const SpeedTable& speeds) {
+                             const Environment& environment, const CorpusFacts* corpus, const SpeedTable& speeds) {
   StudyEstimate e;
   e.workers = cpu_setup(config, environment);
-  e.limit = job_limit(config, environment);
+  e.limit = job_limit(config, environment, corpus);
   e.jobs = group_jobs(runs, {}, {}, e.limit);
   std::vector<double> seconds;
   for (std::size_t i = 0; i < e.jobs.size(); ++i) {
     const JobPlan& job = e.jobs[i];
     e.flops += job.flops;
-    if (const double bytes = job_bytes(job.runs, e.workers.engine); bytes > e.peak_bytes) {
+    if (const double bytes = job_bytes(job.runs, e.limit.place); bytes > e.peak_bytes) {
       e.peak_bytes = bytes;
       e.largest = i;
     }
@@ -85,8 +99,9 @@ std::string describe_time(const StudyEstimate& e, const StudyConfig& config) {
 
 std::string describe_memory(const StudyEstimate& e) {
   if (e.jobs.empty()) return "nothing to train";
-  std::string text =
-      fmt::format("at most {} in one CPU process ({})", short_bytes(e.peak_bytes), describe(e.jobs[e.largest]));
+  const char* what =
+      e.limit.place.device == "cuda" ? "of a CUDA device for one process, never measured" : "in one CPU process";
+  std::string text = fmt::format("at most {} {} ({})", short_bytes(e.peak_bytes), what, describe(e.jobs[e.largest]));
   if (e.limit.bytes > 0) text += fmt::format("; a worker may take {}", short_bytes(e.limit.bytes));
   return text;
 }

@@ -44,7 +44,7 @@ bool simulate_missing(const fs::path& folder, const std::vector<RunSpec>& runs, 
 PoolResult train_missing(const StudyConfig& config, const StudyOptions& options, const std::vector<RunSpec>& runs,
                          const RecordSet& records, Signals& signals, Progress& progress) {
   std::vector<JobPlan> todo;
-  const JobLimit limit = job_limit(config, options.environment);
+  const JobLimit limit = job_limit(config, options.environment, options.corpus ? &*options.corpus : nullptr);
   for (JobPlan& job : group_jobs(runs, options.folder, records, limit)) {
     if (!missing_runs(job, records).empty()) todo.push_back(std::move(job));
   }
@@ -128,7 +128,7 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   const Plan plan = study_plan(config, options.backend.simulate, options.corpus ? &*options.corpus : nullptr);
 
   if (!options.backend.simulate) {  // every shape must fit, those of later rounds too, before anything is written
-    const JobLimit limit = job_limit(config, options.environment);
+    const JobLimit limit = job_limit(config, options.environment, options.corpus ? &*options.corpus : nullptr);
     for (const PlannedRun& run : plan.runs) (void)split_to_fit({run.spec}, limit);
     for (const PlannedRun& run : plan.transfer) (void)split_to_fit({run.spec}, limit);
   }

@@ -76,7 +76,11 @@ int main(int argc, char** argv) {
                "error: out of memory; set backend.memory_mib to what is free, so that jobs are split, or lower "
                "batch_tokens\n");
   } catch (const std::exception& e) {
-    fmt::print(stderr, "error: training failed: {}; see the log of the job\n", first_line(e.what()));
+    const std::string what = first_line(e.what());  // LibTorch has its own exception for a device out of memory
+    const bool memory = what.find("out of memory") != std::string::npos;
+    fmt::print(stderr, "error: training failed: {}; {}\n", what,
+               memory ? "set backend.device_memory_mib to what is free, so that jobs are split, or lower batch_tokens"
+                      : "see the log of the job");
   }
   return static_cast<int>(scalelaw::ExitCode::device);
 }

@@ -244,6 +244,28 @@ TEST_F(StudyCommand, DoctorSaysWhatACudaDeviceWouldBeUsedFor) {
   EXPECT_THAT(device("7.5"), HasSubstr("the kernels need compute capability 8.0"));
 }
 
+TEST_F(StudyCommand, PlanNamesTheMemoryOfACudaDeviceAndSplitsWhatWouldNotFit) {
+  write_file_atomic(folder_ / "nvidia-smi",
+                    "#!/bin/sh\ncase \"$*\" in -L) echo 'GPU 0: A'; echo 'GPU 1: B';;\n"
+                    "*memory.total*) echo 40960; echo 2048;; esac\n");
+  std::filesystem::permissions(folder_ / "nvidia-smi", std::filesystem::perms::owner_all);
+  const auto plan = [&](const std::string& options) {
+    return scalelaw("plan small.toml --backend train --device cuda " + options,
+                    "unset CUDA_VISIBLE_DEVICES; PATH=.:$PATH");
+  };
+  EXPECT_THAT(plan("").out, HasSubstr("of a CUDA device for one process, never measured"));
+  const Json whole = Json::parse(plan("--json -").out)["estimate"];
+  EXPECT_DOUBLE_EQ(whole["limit_bytes"].get<double>(), 0.9 * 2048 * 1048576) << "of the smaller one";
+  const double mib = whole["peak_bytes"].get<double>() / 1048576 - 1;
+  const Json split =
+      Json::parse(plan(fmt::format("--set backend.device_memory_mib={:.0f} --json -", mib)).out)["estimate"];
+  EXPECT_GT(split["jobs"], whole["jobs"]);
+  EXPECT_LT(split["peak_bytes"], whole["peak_bytes"]);
+  const Result small = plan("--set backend.device_memory_mib=500");
+  EXPECT_EQ(small.code, 2);
+  EXPECT_THAT(small.err, HasSubstr("a worker may take"));
+}
+
 TEST_F(StudyCommand, DoctorNamesEachCheckAndWhatToDo) {
   const Result result = scalelaw("doctor");
   EXPECT_EQ(result.code, 0) << result.err;

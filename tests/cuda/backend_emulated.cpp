@@ -2,6 +2,8 @@
 // kernels, counters, tables and graphs. A "graph" is the work itself, done again at every replay.
 #include "cuda/backend_emulated.hpp"
 
+#include <malloc.h>
+
 #include <cstdlib>
 #include <cstring>
 
@@ -14,6 +16,10 @@ namespace emulated {
 
 Settings& settings() {
   static Settings one;
+  return one;
+}
+Memory& memory() {
+  static Memory one;
   return one;
 }
 
@@ -33,8 +39,15 @@ void launch(const Launch& run) {
 
 std::string open() { return "cuda:0 emulated on the host"; }
 std::string torch_device() { return emulated::settings().torch_device; }
-void* allocate(std::size_t bytes) { return std::calloc(bytes + 1, 1); }
-void release(void* memory) { std::free(memory); }
+void* allocate(std::size_t bytes) {
+  void* memory = std::calloc(bytes + 1, 1);
+  emulated::memory().add(static_cast<std::int64_t>(::malloc_usable_size(memory)));
+  return memory;
+}
+void release(void* memory) {
+  emulated::memory().add(-static_cast<std::int64_t>(::malloc_usable_size(memory)));
+  std::free(memory);
+}
 void copy_in(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
 void copy_out(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
 

@@ -1,6 +1,8 @@
 #pragma once
 // Settings of the backend that stands in for CUDA: the kernels on the emulator, LibTorch's part on a device of the
 // host.
+#include <algorithm>
+#include <cstdint>
 #include <string>
 
 namespace scalelaw::cuda::emulated {
@@ -12,5 +14,15 @@ struct Settings {
 };
 /// Of this process.
 Settings& settings();
+
+/// Bytes of the device, as far as they are reported.
+struct Memory {
+  std::int64_t now = 0, peak = 0;
+  void add(std::int64_t bytes) {
+    now += bytes;
+    peak = std::max(peak, now);
+  }
+};
+Memory& memory();
 
 }  // namespace scalelaw::cuda::emulated

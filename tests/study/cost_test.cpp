@@ -14,6 +14,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
+const JobPlace kNative{.engine = "native"}, kTorch{.engine = "torch"}, kAuto;
+
 RunSpec run(double lr, std::int64_t seed, std::int64_t steps) {
   RunSpec spec;
   spec.model.d_model = 32;
@@ -36,7 +38,7 @@ std::vector<RunSpec> some_runs() {
   return {run(0.01, 1, 100), run(0.01, 2, 200), run(0.01, 1, 400), run(0.02, 1, 100), run(0.01, 1, 200)};
 }
 
-JobLimit limit_of(double bytes, const std::string& engine = "native") { return {.bytes = bytes, .engine = engine}; }
+JobLimit limit_of(double bytes, const JobPlace& place = kNative) { return {.bytes = bytes, .place = place}; }
 
 TEST(MembersOf, RunsOfOneMemberDifferInTokensOnly) {
   const auto members = members_of(some_runs());
@@ -89,13 +91,13 @@ TEST(ScheduleSeconds, EachWorkerTakesTheNextJob) {
 TEST(JobBytes, GrowWithMembersByTheirParametersAndWithTheTorchEngineByTheirTokens) {
   const double params = static_cast<double>(count_params(run(0.01, 1, 100).model).total);
   const std::vector<RunSpec> one{run(0.01, 1, 100), run(0.01, 1, 200)}, two{run(0.01, 1, 100), run(0.02, 1, 100)};
-  EXPECT_DOUBLE_EQ(job_bytes(one, "native"), job_bytes({one.front()}, "native")) << "branches come one after another";
-  EXPECT_DOUBLE_EQ(job_bytes(two, "native") - job_bytes(one, "native"), 80 * params + 2 * 16 * 64);
-  EXPECT_GT(job_bytes(two, "torch") - job_bytes(one, "torch"), job_bytes(two, "native") - job_bytes(one, "native"));
-  EXPECT_EQ(job_bytes(one, "auto"), job_bytes(one, "native"));
+  EXPECT_DOUBLE_EQ(job_bytes(one, kNative), job_bytes({one.front()}, kNative)) << "branches come one after another";
+  EXPECT_DOUBLE_EQ(job_bytes(two, kNative) - job_bytes(one, kNative), 80 * params + 2 * 16 * 64);
+  EXPECT_GT(job_bytes(two, kTorch) - job_bytes(one, kTorch), job_bytes(two, kNative) - job_bytes(one, kNative));
+  EXPECT_EQ(job_bytes(one, kAuto), job_bytes(one, kNative));
   std::vector<RunSpec> wide = one;
   for (RunSpec& spec : wide) spec.model.context = 1024;  // not for the native engine
-  EXPECT_EQ(job_bytes(wide, "auto"), job_bytes(wide, "torch"));
+  EXPECT_EQ(job_bytes(wide, kAuto), job_bytes(wide, kTorch));
 }
 
 TEST(SplitToFit, KeepsMembersWholeAndEachPartFits) {
@@ -103,7 +105,7 @@ TEST(SplitToFit, KeepsMembersWholeAndEachPartFits) {
   for (int seed = 0; seed < 7; ++seed) {
     for (const std::int64_t steps : {100, 200}) runs.push_back(run(0.01, seed, steps));
   }
-  const double one = job_bytes({runs.front()}, "native"), all = job_bytes(runs, "native");
+  const double one = job_bytes({runs.front()}, kNative), all = job_bytes(runs, kNative);
   std::size_t fewest = 0;
   for (int step = 0; step <= 20; ++step) {
     const JobLimit limit = limit_of(all + (one - all) * step / 20);
@@ -140,7 +142,7 @@ TEST(SplitToFit, LargeJobsBecomeSeveralOfAtLeastTheLimitsFlops) {
   for (int seed = 0; seed < 6; ++seed) runs.push_back(run(0.01, seed, 100));
   const double one = training_flops({runs.front()});
   const auto parts_at = [&](double flops) {
-    return split_to_fit(runs, {.bytes = 0, .flops = flops, .engine = "native"}).size();
+    return split_to_fit(runs, {.bytes = 0, .flops = flops, .place = kNative}).size();
   };
   EXPECT_EQ(parts_at(0), 1U) << "no limit";
   EXPECT_EQ(parts_at(7 * one), 1U);
@@ -148,8 +150,8 @@ TEST(SplitToFit, LargeJobsBecomeSeveralOfAtLeastTheLimitsFlops) {
   EXPECT_EQ(parts_at(2.9 * one), 2U);
   EXPECT_EQ(parts_at(1.9 * one), 3U);
   EXPECT_EQ(parts_at(0.1 * one), 6U) << "a member is never cut";
-  const double two = job_bytes({runs[0], runs[1]}, "native");
-  EXPECT_EQ(split_to_fit(runs, {.bytes = two, .flops = 2.9 * one, .engine = "native"}).size(), 3U) << "memory, too";
+  const double two = job_bytes({runs[0], runs[1]}, kNative);
+  EXPECT_EQ(split_to_fit(runs, {.bytes = two, .flops = 2.9 * one, .place = kNative}).size(), 3U) << "memory, too";
 }
 
 TEST(SplitToFit, AMemberThatDoesNotFitIsAConfigError) {
@@ -179,23 +181,64 @@ TEST(JobLimit, HoldsForTheStudysOwnTrainerOnACpu) {
                           .cores = 4,
                           .memory_bytes = 4e10};
   config.backend.kind = "train";
-  EXPECT_EQ(job_limit(config, environment).bytes, 0) << "device auto takes CUDA";
-  EXPECT_EQ(job_limit(config, environment).flops, 0);
   config.backend.device = "cpu";
-  EXPECT_DOUBLE_EQ(job_limit(config, environment).bytes, 0.9e10);
-  const double flops = job_limit(config, environment).flops;
+  EXPECT_DOUBLE_EQ(job_limit(config, environment, nullptr).bytes, 0.9e10);
+  const double flops = job_limit(config, environment, nullptr).flops;
   EXPECT_GT(flops, 0);
   environment.cores = 64;
-  EXPECT_EQ(job_limit(config, environment).flops, flops) << "jobs do not depend on the number of workers";
+  EXPECT_EQ(job_limit(config, environment, nullptr).flops, flops) << "jobs do not depend on the number of workers";
   environment.cores = 4;
   config.training.threads_per_worker = 2;
   config.training.engine = "torch";
-  EXPECT_DOUBLE_EQ(job_limit(config, environment).bytes, 1.8e10);
-  EXPECT_EQ(job_limit(config, environment).engine, "torch");
+  EXPECT_DOUBLE_EQ(job_limit(config, environment, nullptr).bytes, 1.8e10);
+  EXPECT_EQ(job_limit(config, environment, nullptr).place.engine, "torch");
   for (const char* kind : {"simulate", "command", "auto"}) {
     config.backend.kind = kind;
-    EXPECT_EQ(job_limit(config, environment).bytes, 0) << kind;
+    EXPECT_EQ(job_limit(config, environment, nullptr).bytes, 0) << kind;
   }
+}
+
+TEST(JobLimit, OnCudaIsAShareOfTheDevice) {
+  StudyConfig config;
+  const CorpusFacts corpus{std::string(64, 'a'), 7000000, 1000000};
+  Environment environment;
+  environment.cuda_trainer = "/b/scalelaw-trainer-cuda";
+  environment.cuda_devices = 2;
+  for (const char* kind : {"auto", "train"}) {
+    config.backend = {.kind = kind};
+    environment.device_bytes = 0;
+    EXPECT_EQ(job_limit(config, environment, &corpus).bytes, 0) << "unknown memory";
+    environment.device_bytes = 8e10;
+    const JobLimit limit = job_limit(config, environment, &corpus);
+    EXPECT_DOUBLE_EQ(limit.bytes, 7.2e10);
+    EXPECT_EQ(limit.flops, 0) << "stacking pays on a device";
+    EXPECT_EQ(limit.place.device, "cuda");
+    EXPECT_EQ(limit.place.corpus_bytes, 8e6);
+    EXPECT_EQ(job_limit(config, environment, nullptr).place.corpus_bytes, 0);
+    config.backend.jobs_per_device = 4;
+    EXPECT_DOUBLE_EQ(job_limit(config, environment, &corpus).bytes, 1.8e10);
+    config.backend.workers = 5;  // at most three on one of two devices
+    EXPECT_DOUBLE_EQ(job_limit(config, environment, &corpus).bytes, 2.4e10);
+    config.backend.device_memory_mib = 3000;
+    EXPECT_DOUBLE_EQ(job_limit(config, environment, &corpus).bytes, 1000.0 * 1048576);
+  }
+}
+
+TEST(JobBytes, OnCudaGrowWithMembersAndHoldTheCorpus) {
+  const std::vector<RunSpec> one{run(0.01, 1, 100), run(0.01, 1, 200)}, two{run(0.01, 1, 100), run(0.02, 1, 100)};
+  const JobPlace empty{.device = "cuda"}, corpus{.device = "cuda", .corpus_bytes = 5e6};
+  EXPECT_DOUBLE_EQ(job_bytes(one, corpus) - job_bytes(one, empty), 5e6);
+  const double params = static_cast<double>(count_params(one.front().model).total);
+  EXPECT_GT(job_bytes(two, empty) - job_bytes(one, empty), 32 * params);
+  RunSpec bf16 = one.front();
+  bf16.precision = "bf16";
+  EXPECT_GT(job_bytes({bf16}, empty), job_bytes(one, empty)) << "copies in bf16 beside masters in fp32";
+  const JobLimit limit{.bytes = job_bytes(one, empty), .place = empty};
+  EXPECT_EQ(split_to_fit(two, limit).size(), 2U);
+  const std::string error =
+      error_of(ExitCode::usage, [&] { (void)split_to_fit(two, {.bytes = 0.5 * limit.bytes, .place = empty}); });
+  EXPECT_THAT(error, HasSubstr("on a CUDA device"));
+  EXPECT_THAT(error, HasSubstr("jobs_per_device"));
 }
 
 TEST(EstimateStudy, TakesMeasuredSpeedsAndAssumesTheOthers) {
@@ -205,7 +248,7 @@ TEST(EstimateStudy, TakesMeasuredSpeedsAndAssumesTheOthers) {
   Environment environment;
   environment.cores = 2;
   config.training.flops_per_s = 1e9;
-  const StudyEstimate assumed = estimate_study(config, runs, environment, {});
+  const StudyEstimate assumed = estimate_study(config, runs, environment, nullptr, {});
   ASSERT_EQ(assumed.jobs.size(), 3U);
   EXPECT_EQ(assumed.measured, 0);
   EXPECT_DOUBLE_EQ(
@@ -220,15 +263,15 @@ TEST(EstimateStudy, TakesMeasuredSpeedsAndAssumesTheOthers) {
         .start_s = 1, .member_step_s = 1e-3 * static_cast<double>(speeds.size()), .eval_token_s = 0, .engine = "e"};
     seconds.push_back(job_seconds(job.runs, speed));
   }
-  const StudyEstimate measured = estimate_study(config, runs, environment, speeds);
+  const StudyEstimate measured = estimate_study(config, runs, environment, nullptr, speeds);
   EXPECT_EQ(measured.measured, 3);
   EXPECT_DOUBLE_EQ(measured.seconds, schedule_seconds(seconds, 2));
   EXPECT_THAT(describe_time(measured, config), HasSubstr("on 2 CPU workers (measured on this machine, e)"));
   EXPECT_EQ(shape_name(measured.jobs[measured.largest].runs.front().model), "d32 L2");
-  EXPECT_EQ(measured.peak_bytes, job_bytes(measured.jobs[measured.largest].runs, "auto"));
+  EXPECT_EQ(measured.peak_bytes, job_bytes(measured.jobs[measured.largest].runs, kAuto));
   EXPECT_THAT(describe_memory(measured), HasSubstr("in one CPU process (d32 L2, 12 runs)"));
   speeds.erase(speeds.begin());
-  EXPECT_THAT(describe_time(estimate_study(config, runs, environment, speeds), config),
+  EXPECT_THAT(describe_time(estimate_study(config, runs, environment, nullptr, speeds), config),
               HasSubstr("2 of 3 jobs measured on this machine, the others at 1e+09 FLOP/s"));
 }
 

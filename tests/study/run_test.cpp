@@ -53,7 +53,7 @@ StudyConfig config_with_room_for_two() {
     const RunSpec& spec = run.spec;
     if (spec.model.d_model == 32 && spec.optimizer.lr == 0.004) two.push_back(spec);  // both seeds
   }
-  const double mib = std::ceil(job_bytes(two, "native") / 1048576);
+  const double mib = std::ceil(job_bytes(two, {.engine = "native"}) / 1048576);
   config.backend.workers = 2;
   config.backend.memory_mib = static_cast<std::int64_t>(2 * mib);
   return config;

@@ -7,48 +7,14 @@
 
 #include "models/native/native.hpp"
 #include "study/cost.hpp"
+#include "study/memory.hpp"
 #include "study/speeds.hpp"
 #include "study/store.hpp"
-#include "synthetic.hpp"
+#include "train/memory_job.hpp"
 #include "train/trainer.hpp"
 
 namespace scalelaw {
 namespace {
-
-struct Shape {
-  const char* name;
-  std::int64_t d_model, n_layer, d_head, context, vocab, batch_tokens, members;
-  const char* engine;
-  const char* precision = "fp32";
-};
-std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << shape.name; }
-
-/// Two budgets of a few steps, so that trunk, branch and checkpoint are in memory together.
-Job job_of(const Shape& shape, const std::filesystem::path& folder) {
-  Job job;
-  job.corpus = (folder / "corpus").string();
-  const Manifest manifest = synthetic::write_corpus(job.corpus, 60000);
-  for (std::int64_t member = 0; member < shape.members; ++member) {
-    for (const std::int64_t steps : {5, 10}) {
-      RunSpec spec = synthetic::small_run(manifest.sha256, 0.001, steps, member);
-      spec.model = {.d_model = shape.d_model,
-                    .n_layer = shape.n_layer,
-                    .d_head = shape.d_head,
-                    .n_head = shape.d_model / shape.d_head,
-                    .d_ff = 4 * shape.d_model,
-                    .context = shape.context,
-                    .vocab = shape.vocab};
-      spec.precision = shape.precision;
-      spec.data.batch_tokens = shape.batch_tokens;
-      spec.data.tokens = shape.batch_tokens * steps;
-      spec.optimizer.warmup_fraction = 2.0 / static_cast<double>(steps);
-      job.runs.push_back(spec);
-    }
-  }
-  job.engine = shape.engine;
-  job.id = job_id(job.runs);
-  return job;
-}
 
 /// Largest resident set of the trainer at work on the job, bytes; 0 where it failed.
 double peak_of_training(const Job& job, const std::filesystem::path& study) {
@@ -78,7 +44,7 @@ TEST_P(PeakMemory, PredictedIsAtLeastWhatTrainingTakesAndAtMostHalfAsMuchAgain) 
   const Shape& shape = GetParam();
   const TempFolder folder;
   const Job job = job_of(shape, folder.path());
-  const double predicted = job_bytes(job.runs, shape.engine), actual = peak_of_training(job, folder.path());
+  const double predicted = job_bytes(job.runs, {.engine = shape.engine}), actual = peak_of_training(job, folder.path());
   RecordProperty("predicted_mib", fmt::format("{:.0f}", predicted / 1048576));
   RecordProperty("actual_mib", fmt::format("{:.0f}", actual / 1048576));
   fmt::print("{}: predicted {:.0f} MiB, took {:.0f} MiB\n", shape.name, predicted / 1048576, actual / 1048576);
@@ -102,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, PeakMemory,
 TEST(Memory, OfASmallJobIsThatOfTheProgram) {
   const TempFolder folder;
   const Job job = job_of(kSmall, folder.path());
-  const double predicted = job_bytes(job.runs, "native"), actual = peak_of_training(job, folder.path());
+  const double predicted = job_bytes(job.runs, {.engine = "native"}), actual = peak_of_training(job, folder.path());
   fmt::print("small: predicted {:.0f} MiB, took {:.0f} MiB\n", predicted / 1048576, actual / 1048576);
   ASSERT_GT(actual, 0);
   EXPECT_GE(predicted, actual);
@@ -113,7 +79,7 @@ TEST(Memory, KnowsWhatTheNativeEngineTakes) {
     RunSpec spec;
     spec.model = model;
     spec.data.batch_tokens = 16 * model.context;
-    return job_bytes({spec}, "auto") == job_bytes({spec}, "native");
+    return host_bytes(spec, 1, "auto") == host_bytes(spec, 1, "native");
   };
   ModelSpec at_limits;
   at_limits.d_head = kNativeMaxHead;
@@ -138,10 +104,11 @@ TEST(SplitJob, ItsLossesAreThoseOfTheWholeToTheLastBit) {
   whole.engine = "native";
   ASSERT_EQ(run_job(whole, folder / "whole", {.report = [](const Json&) {}, .stop = [] { return false; }}),
             ExitCode::ok);
-  const double one = job_bytes({whole.runs.front()}, "native"), all = job_bytes(whole.runs, "native");
+  const JobPlace place{.engine = "native"};
+  const double one = job_bytes({whole.runs.front()}, place), all = job_bytes(whole.runs, place);
   for (const double bytes : {one, (one + all) / 2}) {
     const auto study = folder / fmt::format("split_{:.0f}", bytes);
-    const auto parts = split_to_fit(whole.runs, {.bytes = bytes, .engine = "native"});
+    const auto parts = split_to_fit(whole.runs, {.bytes = bytes, .place = place});
     EXPECT_EQ(parts.size(), bytes == one ? 3U : 2U);
     for (const auto& runs : parts) {
       Job part = whole;
