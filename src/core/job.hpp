@@ -14,6 +14,10 @@ inline Rule engine_rule() {
   return one_of({"auto", "native", "torch", "native-amx", "native-avx512", "native-avx2", "native-baseline"});
 }
 
+/// Tokens that a trainer evaluates at once on CUDA, of all members together, but at least one window each: many for a
+/// device to be busy, and part of the memory that it takes.
+constexpr std::int64_t kDeviceEvalTokens = 65536;
+
 /// A set of runs trained together as one stacked model. They share model, batch_tokens, corpus, eval_tokens and
 /// precision; everything else (learning rate, seed, decay, tokens, schedule ...) may differ. Runs that differ only in
 /// tokens and share a trunk (trunk_id) are branched from it.

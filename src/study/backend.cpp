@@ -48,19 +48,24 @@ double usable_memory() {
   }
 }
 
+/// Lines that nvidia-smi prints; none where it is not there.
+std::vector<std::string> nvidia_smi(const std::string& arguments) {
+  std::vector<std::string> lines;
+  FILE* pipe = ::popen(fmt::format("nvidia-smi {} 2>/dev/null", arguments).c_str(), "r");
+  if (pipe == nullptr) return lines;
+  std::array<char, 512> line{};
+  while (std::fgets(line.data(), static_cast<int>(line.size()), pipe) != nullptr) lines.emplace_back(line.data());
+  ::pclose(pipe);
+  return lines;
+}
+
 std::int64_t count_cuda_devices() {
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr) {
     const std::string list = visible;
     if (list.empty() || list == "-1") return 0;
   }
   std::int64_t devices = 0;
-  if (FILE* pipe = ::popen("nvidia-smi -L 2>/dev/null", "r"); pipe != nullptr) {
-    std::array<char, 512> line{};
-    while (std::fgets(line.data(), static_cast<int>(line.size()), pipe) != nullptr) {
-      if (std::string_view(line.data()).starts_with("GPU ")) ++devices;
-    }
-    ::pclose(pipe);
-  }
+  for (const std::string& line : nvidia_smi("-L")) devices += line.starts_with("GPU ") ? 1 : 0;
   std::error_code error;
   if (devices == 0 && fs::exists("/dev/nvidia0", error)) devices = 1;
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr && devices > 0) {
@@ -74,14 +79,10 @@ std::int64_t count_cuda_devices() {
 double least_device_memory() {
   constexpr double kMib = 1048576;
   double least = 0;
-  FILE* pipe = ::popen("nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits 2>/dev/null", "r");
-  if (pipe == nullptr) return least;
-  std::array<char, 512> line{};
-  while (std::fgets(line.data(), static_cast<int>(line.size()), pipe) != nullptr) {
-    const double bytes = kMib * std::strtod(line.data(), nullptr);
+  for (const std::string& line : nvidia_smi("--query-gpu=memory.total --format=csv,noheader,nounits")) {
+    const double bytes = kMib * std::strtod(line.c_str(), nullptr);
     if (bytes > 0) least = least > 0 ? std::min(least, bytes) : bytes;
   }
-  ::pclose(pipe);
   return least;
 }
 
@@ -166,7 +167,6 @@ BackendChoice planned_backend(const BackendConfig& backend, const Environment& e
 
 BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
                              const Environment& environment, const std::string& config_path) {
-  const bool cuda_ready = environment.cuda_devices > 0 && !environment.cuda_trainer.empty();
   const std::int64_t on_cpu = cpu_workers(backend, threads_per_worker, environment);
   const std::int64_t cuda_workers = backend.workers > 0
                                         ? backend.workers
@@ -184,11 +184,9 @@ BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_
             .workers = cuda ? cuda_workers : on_cpu,
             .note = ""};
   }
-  if (backend.kind == "train") {
-    const bool cuda = trains_on_cuda(backend, environment);
-    return train_on(cuda ? "cuda" : "cpu", environment, cuda ? cuda_workers : on_cpu);
-  }
-  if (backend.device == "cuda" || (cuda_ready && backend.device == "auto")) {
+  const bool cuda = trains_on_cuda(backend, environment);
+  if (backend.kind == "train") return train_on(cuda ? "cuda" : "cpu", environment, cuda ? cuda_workers : on_cpu);
+  if (cuda) {
     BackendChoice choice = train_on("cuda", environment, cuda_workers);
     choice.note = fmt::format("backend auto: training on {} CUDA device{}", environment.cuda_devices,
                               environment.cuda_devices == 1 ? "" : "s");

@@ -33,7 +33,7 @@ struct BackendChoice {
   std::string note;  ///< one line for the user; empty where the choice was asked for outright
 };
 
-/// Whether a study of kind train trains on CUDA: asked for, or possible where the device is auto.
+/// Whether a study of kind train or auto trains on CUDA: asked for, or possible where the device is auto.
 [[nodiscard]] bool trains_on_cuda(const BackendConfig& backend, const Environment& environment);
 
 /// Processes that train at once on a CPU: backend.workers, or as many as the cores give threads to.

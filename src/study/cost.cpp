@@ -10,11 +10,6 @@
 #include "study/memory.hpp"
 
 namespace scalelaw {
-namespace {
-
-double wide(std::int64_t n) { return static_cast<double>(n); }
-
-}  // namespace
 
 std::vector<std::vector<RunSpec>> members_of(const std::vector<RunSpec>& runs) {
   std::map<std::tuple<double, std::int64_t, std::string>, std::vector<RunSpec>> groups;
@@ -37,7 +32,7 @@ bool fits(const std::vector<RunSpec>& runs, const JobLimit& limit) {
 std::vector<std::vector<RunSpec>> split_to_fit(std::vector<RunSpec> runs, const JobLimit& limit) {
   const std::vector<std::vector<RunSpec>> members = members_of(runs);
   const double wanted = limit.flops > 0 ? training_flops(runs) / limit.flops : 1;
-  const auto least = static_cast<std::size_t>(std::clamp(std::floor(wanted), 1.0, wide(std::ssize(members))));
+  const auto least = static_cast<std::size_t>(std::clamp(std::floor(wanted), 1.0, static_cast<double>(members.size())));
   if (least == 1 && fits(runs, limit)) return {std::move(runs)};
   for (std::size_t jobs = least; jobs <= members.size(); ++jobs) {
     std::vector<std::vector<RunSpec>> parts(jobs);
@@ -56,18 +51,19 @@ std::vector<std::vector<RunSpec>> split_to_fit(std::vector<RunSpec> runs, const 
 }
 
 double job_seconds(const std::vector<RunSpec>& runs, const Speed& speed) {
-  double steps = 0, evaluated = 0;
+  std::int64_t steps = 0, evaluated = 0;
   for (const std::vector<RunSpec>& member : members_of(runs)) {
     std::int64_t trunk = 0;
     for (const RunSpec& run : member) {
       const std::int64_t own = trunk_id(run).empty() ? run_steps(run) : cooldown_steps(run);
-      steps += wide(own);
+      steps += own;
       trunk = std::max(trunk, run_steps(run) - own);
-      evaluated += wide(run.data.eval_tokens);
+      evaluated += run.data.eval_tokens;
     }
-    steps += wide(trunk);
+    steps += trunk;
   }
-  return speed.start_s + steps * speed.member_step_s + evaluated * speed.eval_token_s;
+  return speed.start_s + static_cast<double>(steps) * speed.member_step_s +
+         static_cast<double>(evaluated) * speed.eval_token_s;
 }
 
 double schedule_seconds(const std::vector<double>& jobs, std::int64_t workers) {

@@ -1,8 +1,8 @@
 #include "study/memory.hpp"
 
 #include <algorithm>
-#include <cmath>
 
+#include "core/job.hpp"
 #include "law/shape.hpp"
 
 namespace scalelaw {
@@ -11,7 +11,7 @@ namespace {
 constexpr double kFloat = sizeof(float);
 constexpr double kTokenIds = 16;  // bytes of a token and its target, as ids
 
-double number(std::int64_t n) { return static_cast<double>(n); }
+double wide(std::int64_t n) { return static_cast<double>(n); }
 
 /// What models/native takes; tests/train compares with its own limits.
 bool native_takes(const ModelSpec& m) { return m.d_head <= 64 && m.context <= 512 && m.vocab <= 65536; }
@@ -19,29 +19,29 @@ bool native_takes(const ModelSpec& m) { return m.d_head <= 64 && m.context <= 51
 /// Packed weights, forward and backward, and the activations of one chunk of windows (models/native/step.cpp).
 double native_floats(const ModelSpec& m) {
   constexpr double kChunkTokens = 256, kPadding = 16;
-  const double width = number(m.n_head * m.d_head), c = number(m.d_model) + kPadding, f = number(m.d_ff) + kPadding;
-  const double context = number(m.context), heads = number(m.n_head), tokens = std::max(kChunkTokens, context);
+  const double width = wide(m.n_head * m.d_head), c = wide(m.d_model) + kPadding, f = wide(m.d_ff) + kPadding;
+  const double context = wide(m.context), heads = wide(m.n_head), tokens = std::max(kChunkTokens, context);
   const double layer = 2 * c + 4 * width + 2 * kPadding + heads * (context + kPadding) + 2 * f + 3 * heads + 2;
   const double weights =
-      number(m.n_layer) * (4 * c * (width + kPadding) + 2 * c * f) + c * (number(m.vocab) + 2 * kPadding);
-  const double rest = 4 * c + 4 * (width + kPadding) + f + number(m.vocab) + kPadding + 2;
-  const double scratch = (context + kPadding) * (context + 4 * number(m.d_head) + 2 * kPadding);
-  return 2 * weights + tokens * (number(m.n_layer) * layer + rest) + scratch;
+      wide(m.n_layer) * (4 * c * (width + kPadding) + 2 * c * f) + c * (wide(m.vocab) + 2 * kPadding);
+  const double rest = 4 * c + 4 * (width + kPadding) + f + wide(m.vocab) + kPadding + 2;
+  const double scratch = (context + kPadding) * (context + 4 * wide(m.d_head) + 2 * kPadding);
+  return 2 * weights + tokens * (wide(m.n_layer) * layer + rest) + scratch;
 }
 
 /// Buffers of the torch engine (models/torch/work.cpp) for one token of one member. @param scores numbers of the
 /// attention matrices of a token in one layer; 0 with SDPA
 double torch_layer_floats(const ModelSpec& m, double scores) {
-  const double width = number(m.n_head * m.d_head);
-  return 2 * number(m.d_model) + 6 * width + scores + 2 * number(m.d_ff) + 2 + 2 * number(m.n_head);
+  const double width = wide(m.n_head * m.d_head);
+  return 2 * wide(m.d_model) + 6 * width + scores + 2 * wide(m.d_ff) + 2 + 2 * wide(m.n_head);
 }
 double torch_floats(const ModelSpec& m, double scores) {
-  const double width = number(m.n_head * m.d_head);
-  return number(m.n_layer) * torch_layer_floats(m, scores) + 4 * number(m.d_model) + 14 * width + scores +
-         2 * number(m.d_ff) + number(m.vocab) + 2 * number(m.n_head) + 3;
+  const double width = wide(m.n_head * m.d_head);
+  return wide(m.n_layer) * torch_layer_floats(m, scores) + 4 * wide(m.d_model) + 14 * width + scores +
+         2 * wide(m.d_ff) + wide(m.vocab) + 2 * wide(m.n_head) + 3;
 }
 /// Of a token, the widest row that a product makes.
-double widest(const ModelSpec& m) { return number(std::max({m.vocab, 3 * m.n_head * m.d_head, m.d_ff})); }
+double widest(const ModelSpec& m) { return wide(std::max({m.vocab, 3 * m.n_head * m.d_head, m.d_ff})); }
 
 /// Bytes of the torch engines of a trunk and a branch on a CPU. They work in turns, so there is one set of temporaries.
 /// For bf16 each keeps its parameters in bf16 too, and products make copies of their factors and results.
@@ -49,10 +49,10 @@ double torch_bytes(const RunSpec& spec, double members) {
   constexpr double kCopies = 4;
   const ModelSpec& m = spec.model;
   const bool bf16 = spec.precision == "bf16";
-  const double scores = number(m.n_head * m.context);
-  const double temporary = 2 * number(m.n_head * m.d_head) + scores + (bf16 ? widest(m) : 0);
-  return kFloat * members * number(spec.data.batch_tokens) * (2 * torch_floats(m, scores) + temporary) +
-         (bf16 ? kCopies * members * number(count_params(m).total) : 0);
+  const double scores = wide(m.n_head * m.context);
+  const double temporary = 2 * wide(m.n_head * m.d_head) + scores + (bf16 ? widest(m) : 0);
+  return kFloat * members * wide(spec.data.batch_tokens) * (2 * torch_floats(m, scores) + temporary) +
+         (bf16 ? kCopies * members * wide(count_params(m).total) : 0);
 }
 
 double engine_bytes(const RunSpec& spec, double members, const std::string& engine) {
@@ -61,7 +61,7 @@ double engine_bytes(const RunSpec& spec, double members, const std::string& engi
 }
 
 /// The least multiple of `unit` that is not below n.
-double rounded_up(std::int64_t n, std::int64_t unit) { return number((n + unit - 1) / unit * unit); }
+double rounded_up(std::int64_t n, std::int64_t unit) { return wide((n + unit - 1) / unit * unit); }
 
 /// Floats of a token that the torch engine with SDPA has for a while, beside its buffers.
 struct Passing {
@@ -70,22 +70,22 @@ struct Passing {
   double backward = 0;  ///< by the backward pass of attention and norms
 };
 Passing passing(const ModelSpec& m, bool bf16) {
-  const double width = number(m.n_head * m.d_head), c = number(m.d_model);
-  return {.kept = (bf16 ? 2 : 1) * width + number(m.n_head),
+  const double width = wide(m.n_head * m.d_head), c = wide(m.d_model);
+  return {.kept = (bf16 ? 2 : 1) * width + wide(m.n_head),
           .cast = bf16 ? 1.5 * widest(m) + c : 0,
           .backward = std::max(c, 2 * width) + (bf16 ? 2 : 4) * width};
 }
 
 /// Floats for the evaluation of one token.
 double eval_floats(const ModelSpec& m, const Passing& p) {
-  return torch_layer_floats(m, 0) + 2 * number(m.d_model) + 4 * number(m.n_head * m.d_head) + number(m.vocab) + 2 +
-         p.kept + p.cast;
+  return torch_layer_floats(m, 0) + 2 * wide(m.d_model) + 4 * wide(m.n_head * m.d_head) + wide(m.vocab) + 2 + p.kept +
+         p.cast;
 }
 
 /// Floats of flash attention's sums of dq, padded, for one window.
 double flash_floats(const ModelSpec& m) {
   constexpr std::int64_t kRows = 128, kWidth = 32;
-  return number(m.n_head) * rounded_up(m.context, kRows) * rounded_up(m.d_head, kWidth);
+  return wide(m.n_head) * rounded_up(m.context, kRows) * rounded_up(m.d_head, kWidth);
 }
 
 }  // namespace
@@ -93,25 +93,23 @@ double flash_floats(const ModelSpec& m) {
 double host_bytes(const RunSpec& spec, std::int64_t members, const std::string& engine) {
   constexpr double kProgram = 300e6, kMember = 80;
   return kProgram +
-         number(members) *
-             (kMember * number(count_params(spec.model).total) + kTokenIds * 2 * number(spec.data.batch_tokens)) +
-         engine_bytes(spec, number(members), engine);
+         wide(members) *
+             (kMember * wide(count_params(spec.model).total) + kTokenIds * 2 * wide(spec.data.batch_tokens)) +
+         engine_bytes(spec, wide(members), engine);
 }
 
 double device_bytes(const RunSpec& spec, std::int64_t members, double corpus_bytes) {
   constexpr double kContext = 1e9, kSpare = 1.1, kMember = 32;
-  constexpr double kEvalTokens = 65536;  // train/stack.cpp evaluates so many at once
   const ModelSpec& m = spec.model;
   const bool bf16 = spec.precision == "bf16";
-  const double k = number(members), batch = number(spec.data.batch_tokens), context = number(m.context);
+  const double k = wide(members), batch = wide(spec.data.batch_tokens), context = wide(m.context);
   const Passing p = passing(m, bf16);
 
-  double stacks = kMember * k * number(count_params(m).total);
-  if (bf16) stacks += 4 * k * number(count_params(m).total) + 6 * k * number(m.d_model) * widest(m);
-  const double training =
-      batch * (2 * torch_floats(m, 0) + 3 * number(m.n_layer) * p.kept + 2 * (p.backward + p.cast)) +
-      2 * batch / context * flash_floats(m);
-  const double evaluated = std::min(std::max(kEvalTokens, k * context), k * number(spec.data.eval_tokens));
+  double stacks = kMember * k * wide(count_params(m).total);
+  if (bf16) stacks += 4 * k * wide(count_params(m).total) + 6 * k * wide(m.d_model) * widest(m);
+  const double training = batch * (2 * torch_floats(m, 0) + 3 * wide(m.n_layer) * p.kept + 2 * (p.backward + p.cast)) +
+                          2 * batch / context * flash_floats(m);
+  const double evaluated = std::min(std::max(wide(kDeviceEvalTokens), k * context), k * wide(spec.data.eval_tokens));
   return kContext + corpus_bytes +
          kSpare *
              (stacks + kFloat * (k * training + evaluated * eval_floats(m, p)) + kTokenIds * (k * batch + evaluated));

@@ -15,6 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+JobLimit limit_of(const StudyConfig& config, const StudyOptions& options) {
+  return job_limit(config, options.environment, options.corpus ? &*options.corpus : nullptr);
+}
+
 /// Renames what stands where a record of the plan belongs but is none (unreadable, or of a failed run) to NAME.bad: a
 /// trainer takes a file that is there as a run done.
 void set_aside(const fs::path& folder, const std::vector<RunSpec>& runs, const RecordSet& records) {
@@ -44,7 +48,7 @@ bool simulate_missing(const fs::path& folder, const std::vector<RunSpec>& runs, 
 PoolResult train_missing(const StudyConfig& config, const StudyOptions& options, const std::vector<RunSpec>& runs,
                          const RecordSet& records, Signals& signals, Progress& progress) {
   std::vector<JobPlan> todo;
-  const JobLimit limit = job_limit(config, options.environment, options.corpus ? &*options.corpus : nullptr);
+  const JobLimit limit = limit_of(config, options);
   for (JobPlan& job : group_jobs(runs, options.folder, records, limit)) {
     if (!missing_runs(job, records).empty()) todo.push_back(std::move(job));
   }
@@ -128,7 +132,7 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   const Plan plan = study_plan(config, options.backend.simulate, options.corpus ? &*options.corpus : nullptr);
 
   if (!options.backend.simulate) {  // every shape must fit, those of later rounds too, before anything is written
-    const JobLimit limit = job_limit(config, options.environment, options.corpus ? &*options.corpus : nullptr);
+    const JobLimit limit = limit_of(config, options);
     for (const PlannedRun& run : plan.runs) (void)split_to_fit({run.spec}, limit);
     for (const PlannedRun& run : plan.transfer) (void)split_to_fit({run.spec}, limit);
   }

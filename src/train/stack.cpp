@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/job.hpp"
 #include "corpus/sampler.hpp"
 #include "train/schedule.hpp"
 
@@ -237,7 +238,7 @@ std::vector<std::vector<double>> evaluate(const StackSetup& setup, const Stack& 
   const std::int64_t wanted = std::max<std::int64_t>(1, stack.specs.front().data.eval_tokens / context);
   const std::int64_t windows = std::min(wanted, (setup.validation_tokens - 1) / context);
   if (windows < 1) fail_data("corpus: the validation split has {} tokens, less than a window", setup.validation_tokens);
-  const std::int64_t tokens_at_once = setup.device.kind == DeviceKind::cuda ? 65536 : 4096;
+  const std::int64_t tokens_at_once = setup.device.kind == DeviceKind::cuda ? kDeviceEvalTokens : 4096;
   const std::int64_t at_once = std::clamp<std::int64_t>(tokens_at_once / (context * members), 1, windows);
   Buffer<std::int64_t> starts(setup.device, members * at_once);
   Buffer<std::int64_t> inputs(setup.device, members * at_once * context),

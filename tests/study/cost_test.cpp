@@ -38,7 +38,7 @@ std::vector<RunSpec> some_runs() {
   return {run(0.01, 1, 100), run(0.01, 2, 200), run(0.01, 1, 400), run(0.02, 1, 100), run(0.01, 1, 200)};
 }
 
-JobLimit limit_of(double bytes, const JobPlace& place = kNative) { return {.bytes = bytes, .place = place}; }
+JobLimit limit_of(double bytes) { return {.bytes = bytes, .place = kNative}; }
 
 TEST(MembersOf, RunsOfOneMemberDifferInTokensOnly) {
   const auto members = members_of(some_runs());
