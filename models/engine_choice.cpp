@@ -7,9 +7,16 @@ namespace scalelaw {
 
 EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, const Device& device,
                            const std::string& precision) {
+  const EngineChoice choice = choose_engine_with(native_instruction_set(precision), asked, model, device, precision);
+  if (choice.kind == "native") check_native_instruction_set(choice.instruction_set, precision);
+  return choice;
+}
+
+EngineChoice choose_engine_with(const std::string& best, const std::string& asked, const ModelSpec& model,
+                                const Device& device, const std::string& precision) {
   constexpr std::string_view kForced = "native-";
   const bool forced = asked.starts_with(kForced);
-  const std::string set = forced ? asked.substr(kForced.size()) : native_instruction_set(precision);
+  const std::string set = forced ? asked.substr(kForced.size()) : best;
   std::string refusal;
   if (device.kind == DeviceKind::cuda) {
     refusal = "the native engine runs on a CPU only";
@@ -33,7 +40,6 @@ EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, con
   if (!refusal.empty()) {
     return {.kind = "torch", .instruction_set = "", .reason = fmt::format("{}: {}", torch, refusal)};
   }
-  check_native_instruction_set(set, precision);
   return {.kind = "native",
           .instruction_set = set,
           .reason = fmt::format("native {}: {}", set, asked == "auto" ? "the rule on a CPU" : "asked for")};

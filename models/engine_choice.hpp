@@ -18,6 +18,11 @@ struct EngineChoice {
 [[nodiscard]] EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, const Device& device,
                                          const std::string& precision);
 
+/// The same on a processor whose best instruction set for that precision is `best`, "" where it has none: the rule
+/// itself, whatever processor this is.
+[[nodiscard]] EngineChoice choose_engine_with(const std::string& best, const std::string& asked, const ModelSpec& model,
+                                              const Device& device, const std::string& precision);
+
 /// The engine chosen, bound to its buffers.
 [[nodiscard]] Engine make_engine(const EngineChoice& choice, const Layout& layout, const Device& device,
                                  const EngineBuffers& buffers, const std::string& precision);
