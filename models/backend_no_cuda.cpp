@@ -24,7 +24,9 @@ void gather_windows(const std::uint8_t*, const std::int64_t*, std::int64_t, std:
 }
 void cross_entropy(float*, const std::int64_t*, float*, std::int64_t, std::int64_t, float) { refuse(); }
 void embedding_gradient(const EmbeddingGradient&) { refuse(); }
-std::shared_ptr<void> capture(const std::function<void()>&) { refuse(); }
-void replay(const std::shared_ptr<void>&) { refuse(); }
+Graph capture(const std::function<void()>&) { refuse(); }
+void replay(const Graph&) { refuse(); }
+MemoryUse memory_use() { refuse(); }
+void release_unused() {}
 
 }  // namespace scalelaw::cuda

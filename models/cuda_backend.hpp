@@ -42,9 +42,22 @@ struct EmbeddingGradient {
 };
 void embedding_gradient(const EmbeddingGradient& call);
 
+/// Recorded commands; empty where nothing was recorded.
+struct Graph {
+  std::shared_ptr<void> handle;
+  std::int64_t commands = 0;  ///< kernels, copies and fills in it
+};
 /// The commands that `work` queues, recorded instead of executed; replay queues them. What they use must outlive the
 /// graph and stay where it is. Errors (device): the work does something that cannot be recorded.
-[[nodiscard]] std::shared_ptr<void> capture(const std::function<void()>& work);
-void replay(const std::shared_ptr<void>& graph);
+[[nodiscard]] Graph capture(const std::function<void()>& work);
+void replay(const Graph& graph);
+
+/// Bytes of the device's memory that are taken, by every process together, and that it has.
+struct MemoryUse {
+  std::int64_t taken = 0, total = 0;
+};
+[[nodiscard]] MemoryUse memory_use();
+/// Gives back what LibTorch keeps of freed memory for later.
+void release_unused();
 
 }  // namespace scalelaw::cuda

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "core/error.hpp"
-#include "models/cuda_backend.hpp"
 
 namespace scalelaw {
 namespace {
@@ -46,7 +45,7 @@ void StepRepeater::run(std::int64_t steps) {
     if (undecided_ && single_steps_ >= kWarmUp && steps >= kStepsPerGraph) {
       decide();
       steps -= kStepsPerGraph;
-    } else if (graph_ && steps >= kStepsPerGraph) {
+    } else if (graph_.handle && steps >= kStepsPerGraph) {
       cuda::replay(graph_);
       steps -= kStepsPerGraph;
     } else {
@@ -72,6 +71,7 @@ void StepRepeater::decide() {
     cuda::replay(graph_);
     if (save(regions_) == expected) {
       status_.what = fmt::format("{} steps per CUDA graph, equal to single steps to the last bit", kStepsPerGraph);
+      status_.commands_per_step = graph_.commands / kStepsPerGraph;
       return;
     }
     status_.what = "single steps: a CUDA graph gave other numbers";
@@ -79,7 +79,7 @@ void StepRepeater::decide() {
     status_.what = fmt::format("single steps: {}", e.what());
   }
   status_.fell_back = true;
-  graph_.reset();
+  graph_ = {};
   restore(regions_, expected);
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "models/device.hpp"
+#include "models/cuda_backend.hpp"
 
 namespace scalelaw {
 
@@ -32,7 +32,8 @@ class StepRepeater {
     /// For the record: "16 steps per CUDA graph, equal to single steps to the last bit". Empty on a CPU and as long as
     /// nothing is decided.
     std::string what;
-    bool fell_back = false;  ///< a graph was wanted and could not be used
+    bool fell_back = false;              ///< a graph was wanted and could not be used
+    std::int64_t commands_per_step = 0;  ///< kernels, copies and fills, as the graph has them; 0 without one
   };
 
   void run(std::int64_t steps);
@@ -46,7 +47,7 @@ class StepRepeater {
   std::function<void()> step_;
   bool undecided_ = false;
   std::int64_t single_steps_ = 0;
-  std::shared_ptr<void> graph_;
+  cuda::Graph graph_;
   Status status_;
 };
 

@@ -1,8 +1,8 @@
 // The CUDA half of the models in scalelaw-trainer-cuda: memory from CUDA, work on LibTorch's current stream, so that
 // kernels and LibTorch's operations run in the order they are called. Compiled and linked without a GPU; it needs one
 // to run.
-#include <ATen/cuda/CUDAContext.h>
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime.h>
 
@@ -54,7 +54,8 @@ std::string open() {
                 properties.name, properties.major, properties.minor, kOldest);
   }
   // The default stream cannot be captured, so everything runs on one of our own.
-  c10::cuda::setCurrentCUDAStream(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, 0));
+  static const c10::cuda::CUDAStream stream = c10::cuda::getStreamFromPool(/*isHighPriority=*/false, 0);
+  c10::cuda::setCurrentCUDAStream(stream);
   return fmt::format("cuda:0 {} (compute capability {}.{})", properties.name, properties.major, properties.minor);
 }
 
@@ -63,7 +64,13 @@ std::string torch_device() { return "cuda"; }
 void* allocate(std::size_t bytes) {
   void* memory = nullptr;
   if (bytes == 0) return memory;
-  check(cudaMalloc(&memory, bytes), "allocating memory");
+  cudaError_t error = cudaMalloc(&memory, bytes);
+  if (error == cudaErrorMemoryAllocation) {  // LibTorch may keep enough of what was freed
+    (void)cudaGetLastError();
+    release_unused();
+    error = cudaMalloc(&memory, bytes);
+  }
+  check(error, "allocating memory");
   check(cudaMemsetAsync(memory, 0, bytes, current_stream()), "clearing memory");
   return memory;
 }
@@ -106,13 +113,14 @@ void embedding_gradient(const EmbeddingGradient& call) {
   check_launch(launch_embedding_gradient(call, current_stream()), "the embedding's gradient");
 }
 
-std::shared_ptr<void> capture(const std::function<void()>& work) {
-  const auto graph = std::make_shared<at::cuda::CUDAGraph>();
+Graph capture(const std::function<void()>& work) {
+  const auto graph = std::make_shared<at::cuda::CUDAGraph>(/*keep_graph=*/true);  // so that its commands can be counted
   check(cudaStreamSynchronize(current_stream()), "waiting for the device");
   try {
     graph->capture_begin();
     work();
     graph->capture_end();
+    graph->instantiate();
   } catch (const std::exception& e) {
     // Ends the recording if the work threw; that the recording is invalid is no news then.
     try {
@@ -123,15 +131,25 @@ std::shared_ptr<void> capture(const std::function<void()>& work) {
     (void)cudaGetLastError();
     fail_device("CUDA: recording a graph failed: {}", first_line(e));
   }
-  return graph;
+  std::size_t commands = 0;
+  check(cudaGraphGetNodes(graph->raw_cuda_graph(), nullptr, &commands), "counting the commands of a graph");
+  return {.handle = graph, .commands = static_cast<std::int64_t>(commands)};
 }
 
-void replay(const std::shared_ptr<void>& graph) {
+void replay(const Graph& graph) {
   try {
-    static_cast<at::cuda::CUDAGraph*>(graph.get())->replay();
+    static_cast<at::cuda::CUDAGraph*>(graph.handle.get())->replay();
   } catch (const std::exception& e) {
     fail_device("CUDA: replaying a graph failed: {}", first_line(e));
   }
 }
+
+MemoryUse memory_use() {
+  std::size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "asking for free memory");
+  return {.taken = static_cast<std::int64_t>(total - free), .total = static_cast<std::int64_t>(total)};
+}
+
+void release_unused() { c10::cuda::CUDACachingAllocator::emptyCache(); }
 
 }  // namespace scalelaw::cuda

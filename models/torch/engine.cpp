@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 #include <torch/version.h>
 
+#include <cstdlib>
 #include <memory>
 
 #include "models/cuda_backend.hpp"
@@ -266,15 +267,19 @@ Engine make_torch_engine(const Layout& layout, const Device& device, const Engin
 }
 
 void configure_torch(std::int64_t threads) {
+  // Read by cuBLAS when CUDA starts: without it repeated products may differ in the last bit, and LibTorch refuses
+  // them.
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   at::set_num_threads(static_cast<int>(threads));
   at::set_num_interop_threads(1);
   at::globalContext().setFlushDenormal(true);
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowBF16ReductionCuBLAS(false);
-  // SDPA on CUDA: flash attention for bf16, the memory-efficient kernel for fp32; both repeat themselves to the bit in
-  // deterministic mode. cuDNN's is put first by some versions and is slow on some devices.
+  // SDPA on CUDA: flash attention for bf16, the memory-efficient kernel for fp32. Their backward passes repeat
+  // themselves to the bit in deterministic mode, and only if that mode does not merely warn: then both add by atomics.
+  // cuDNN's is put first by some versions and is slow on some devices.
   at::globalContext().setSDPUseCuDNN(false);
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }
 

@@ -82,10 +82,12 @@ double eval_floats(const ModelSpec& m, const Passing& p) {
          p.cast;
 }
 
-/// Floats of flash attention's sums of dq, padded, for one window.
-double flash_floats(const ModelSpec& m) {
+/// Floats of flash attention's sums of dq, padded, of a batch of so many windows. Where their order is fixed there is a
+/// set for every window and head, or as many sets of all of them as give each multiprocessor one.
+double flash_floats(const ModelSpec& m, double windows) {
   constexpr std::int64_t kRows = 128, kWidth = 32;
-  return wide(m.n_head) * rounded_up(m.context, kRows) * rounded_up(m.d_head, kWidth);
+  constexpr double kMultiprocessors = 160;  // no device has more
+  return (windows * wide(m.n_head) + kMultiprocessors) * rounded_up(m.context, kRows) * rounded_up(m.d_head, kWidth);
 }
 
 }  // namespace
@@ -107,12 +109,12 @@ double device_bytes(const RunSpec& spec, std::int64_t members, double corpus_byt
 
   double stacks = kMember * k * wide(count_params(m).total);
   if (bf16) stacks += 4 * k * wide(count_params(m).total) + 6 * k * wide(m.d_model) * widest(m);
-  const double training = batch * (2 * torch_floats(m, 0) + 3 * wide(m.n_layer) * p.kept + 2 * (p.backward + p.cast)) +
-                          2 * batch / context * flash_floats(m);
+  const double training = batch * (2 * torch_floats(m, 0) + 3 * wide(m.n_layer) * p.kept + 2 * (p.backward + p.cast));
   const double evaluated = std::min(std::max(wide(kDeviceEvalTokens), k * context), k * wide(spec.data.eval_tokens));
   return kContext + corpus_bytes +
-         kSpare *
-             (stacks + kFloat * (k * training + evaluated * eval_floats(m, p)) + kTokenIds * (k * batch + evaluated));
+         kSpare * (stacks +
+                   kFloat * (k * training + 2 * flash_floats(m, k * batch / context) + evaluated * eval_floats(m, p)) +
+                   kTokenIds * (k * batch + evaluated));
 }
 
 }  // namespace scalelaw

@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 
 #include "core/build_info.hpp"
 #include "models/engine.hpp"
@@ -37,8 +36,6 @@ scalelaw::ExitCode run(int argc, char** argv) {
     scalelaw::fail_config("{}; 'scalelaw-trainer --help' lists the options", e.what());
   }
   if (out.empty() && !measure) scalelaw::fail_config("--out is missing; 'scalelaw-trainer --help' lists the options");
-  // Read by cuBLAS when CUDA starts: without it repeated products may differ in the last bit.
-  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
   scalelaw::Job job = scalelaw::job_from_json(scalelaw::read_json_file(job_path), job_path);

@@ -70,16 +70,18 @@ void embedding_gradient(const EmbeddingGradient& call) {
   launch([&] { return launch_embedding_gradient(call, nullptr); });
 }
 
-std::shared_ptr<void> capture(const std::function<void()>& work) {
+Graph capture(const std::function<void()>& work) {
   ++emulated::settings().captures;
   if (!emulated::settings().capture_error.empty()) {
     fail_device("recording a graph failed: {}", emulated::settings().capture_error);
   }
-  return std::make_shared<std::function<void()>>(work);
+  return {.handle = std::make_shared<std::function<void()>>(work), .commands = emulated::kGraphCommands};
 }
-void replay(const std::shared_ptr<void>& graph) {
+void replay(const Graph& graph) {
   ++emulated::settings().replays;
-  (*static_cast<std::function<void()>*>(graph.get()))();
+  (*static_cast<std::function<void()>*>(graph.handle.get()))();
 }
+MemoryUse memory_use() { return {.taken = emulated::memory().now, .total = 0}; }
+void release_unused() {}
 
 }  // namespace scalelaw::cuda

@@ -7,6 +7,8 @@
 
 namespace scalelaw::cuda::emulated {
 
+constexpr int kGraphCommands = 32;  ///< what every recorded graph claims to hold
+
 struct Settings {
   std::string torch_device = "cpu";  ///< or "meta": tensors without values, and kernels are not run
   std::string capture_error;         ///< not empty: recording a graph fails with this

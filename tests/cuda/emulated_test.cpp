@@ -28,6 +28,7 @@ TEST_F(EmulatedCuda, RepeatsAStepInGraphsOnceTheyAreChecked) {
   EXPECT_EQ(emulated::settings().captures, 1);
   EXPECT_EQ(emulated::settings().replays, (200 - 3) / StepRepeater::kStepsPerGraph);
   EXPECT_FALSE(repeater.status().fell_back);
+  EXPECT_EQ(repeater.status().commands_per_step, emulated::kGraphCommands / StepRepeater::kStepsPerGraph);
 }
 
 TEST_F(EmulatedCuda, AGraphThatGivesOtherNumbersIsNotUsed) {
