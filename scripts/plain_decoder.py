@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """The decoder of this program written plainly in PyTorch: the yardstick of scripts/bench_train.py.
 
-usage: scripts/plain_decoder.py SHAPE eager|compile DIR    (SHAPE as L4C64T64B12D16; DIR from bench_train; see there)
+usage: scripts/plain_decoder.py SHAPE eager|compile DIR [--device cpu|cuda] [--dtype fp32|bf16]
+       (SHAPE as L4C64T64B12D16; DIR from bench_train; see there)
 
 Same architecture, data order, initial parameters and optimizer: RMSNorm without gain, rotary positions on neighbouring
 pairs, normed queries and keys with undivided scores, GELU in its erf form, no biases, untied head; AdamW with clipping.
-Reads commands from standard input as bench_train does.
+In bf16 the forward pass runs under autocast, as such programs do. On CUDA the corpus and the order of windows lie on the
+device, and times are taken when it has finished. Reads commands from standard input as bench_train does.
 """
 
+import argparse
+import contextlib
 import json
 import re
 import sys
@@ -76,48 +80,79 @@ class Decoder(torch.nn.Module):
         assert at == len(flat)
 
 
-def main(shape, mode, folder):
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    layers, width, context, windows, d_head = map(int, re.fullmatch(r"L(\d+)C(\d+)T(\d+)B(\d+)D(\d+)", shape).groups())
-    tokens = np.fromfile(f"{folder}/train.bin", dtype=np.uint8)
-    starts = np.fromfile(f"{folder}/{shape}.starts", dtype=np.int64).reshape(-1, windows)
-    flat = np.fromfile(f"{folder}/{shape}.params", dtype=np.float32)
-    model = Decoder(layers, width, context, d_head)
-    run = torch.compile(model) if mode == "compile" else model
-    state = {}
+class Training:
+    """The model with its optimizer and data, one step at a time."""
 
-    def restart():
-        model.load(flat)
+    def __init__(self, options):
+        layers, width, context, windows, d_head = map(int, re.fullmatch(r"L(\d+)C(\d+)T(\d+)B(\d+)D(\d+)", options.shape).groups())
+        prefix = f"{options.folder}/{options.shape}"
+        self.device, self.tokens_per_step = torch.device(options.device), windows * context
+        self.flat = np.fromfile(f"{prefix}.params", dtype=np.float32)
+        starts = torch.from_numpy(np.fromfile(f"{prefix}.starts", dtype=np.int64).reshape(-1, windows))
+        self.starts = starts.to(self.device)
+        self.tokens = torch.from_numpy(np.fromfile(f"{options.folder}/train.bin", dtype=np.uint8)).to(self.device)
+        self.offsets = torch.arange(context + 1, device=self.device)
+        self.model = Decoder(layers, width, context, d_head).to(self.device)
+        self.run = torch.compile(self.model) if options.mode == "compile" else self.model
+        bf16 = options.dtype == "bf16"
+        self.cast = (lambda: torch.autocast(options.device, torch.bfloat16)) if bf16 else contextlib.nullcontext
+        self.restart()
+
+    def restart(self):
+        self.model.load(self.flat)
         # as bench_train: decay for every matrix; lr, betas and eps as in its spec
-        state.update(step=0, optimizer=torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1))
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1)
+        self.step_count = 0
 
-    def step():
-        rows = tokens[starts[state["step"] % len(starts)][:, None] + np.arange(context + 1)].astype(np.int64)
-        rows = torch.from_numpy(rows)
-        loss = run(rows[:, :-1], rows[:, 1:])
+    def step(self):
+        rows = self.tokens[self.starts[self.step_count % len(self.starts)][:, None] + self.offsets].long()
+        with self.cast():
+            loss = self.run(rows[:, :-1], rows[:, 1:])
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        state["optimizer"].step()
-        state["optimizer"].zero_grad(set_to_none=True)
-        state["step"] += 1
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step_count += 1
         return loss
 
-    restart()
+    def wait(self):
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def measure(self, seconds):
+        """Steps for about so many seconds. @return steps, seconds"""
+        at_once = 16 if self.device.type == "cuda" else 1  # so that the device never waits for the clock
+        steps, begin = 0, time.perf_counter()
+        while steps == 0 or time.perf_counter() - begin < seconds:
+            for _ in range(at_once):
+                self.step()
+            self.wait()
+            steps += at_once
+        return steps, time.perf_counter() - begin
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shape")
+    parser.add_argument("mode", choices=["eager", "compile"])
+    parser.add_argument("folder")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--dtype", choices=["fp32", "bf16"], default="fp32")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    training = Training(options)
     begin = time.perf_counter()
-    step()
-    answer({"engine": f"PyTorch {torch.__version__} {mode}", "first_step_s": time.perf_counter() - begin})
+    training.step().item()
+    answer({"engine": f"PyTorch {torch.__version__} {options.mode}, {options.dtype}", "first_step_s": time.perf_counter() - begin})
     for line in sys.stdin:
         command, amount = line.split()
         if command == "train":
-            restart()
-            answer({"losses": [step().item() for _ in range(int(amount))]})
+            training.restart()
+            answer({"losses": [training.step().item() for _ in range(int(amount))]})
         elif command == "measure":
-            steps, begin = 0, time.perf_counter()
-            while steps == 0 or time.perf_counter() - begin < float(amount):
-                step()
-                steps += 1
-            answer({"steps": steps, "tokens": steps * windows * context, "seconds": time.perf_counter() - begin})
+            steps, seconds = training.measure(float(amount))
+            answer({"steps": steps, "tokens": steps * training.tokens_per_step, "seconds": seconds})
 
 
 def answer(value):
@@ -125,4 +160,4 @@ def answer(value):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
