@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Configures and builds a preset after scripts/setup.sh: scripts/build.sh PRESET [TARGET...]. Extra CMake options: $CMAKE_ARGS.
+# Configures and builds a preset after scripts/setup.sh: scripts/build.sh PRESET [TARGET...]. Extra CMake options: $CMAKE_ARGS;
+# another folder than build/PRESET: $BUILD_FOLDER.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:?preset: release, ci, light, asan, dev, cuda}
@@ -21,8 +22,13 @@ fi
 jobs=$(nproc)
 memory_gb=$(awk '/MemAvailable/ {print int($2 / 1048576)}' /proc/meminfo)
 [ "$memory_gb" -ge $((jobs * 2)) ] || jobs=$((memory_gb > 3 ? memory_gb / 2 : 1))
+build=(--preset "$preset")
+if [ -n "${BUILD_FOLDER:-}" ]; then
+  arguments+=(-B "$BUILD_FOLDER")
+  build=("$BUILD_FOLDER")
+fi
 cmake --preset "$preset" "${arguments[@]}" ${CMAKE_ARGS:-} >build.log 2>&1 || { cat build.log >&2; exit 1; }
 rm -f build.log
 targets=()
 [ $# -eq 0 ] || targets=(--target "$@")
-cmake --build --preset "$preset" -j "$jobs" "${targets[@]}"
+cmake --build "${build[@]}" -j "$jobs" "${targets[@]}"

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Gets Webster's 1913 dictionary (40 MB of English) from the Debian package dict-gcide, without root, and builds a corpus of it.
-#   scripts/get_corpus.sh [--out DIR] [--any-version]
+#   scripts/get_corpus.sh [--out DIR] [--text FILE] [--any-version]
 # --out          folder of the corpus (data/webster1913)
+# --text         only the text, compressed by zstd, and no corpus; 'scalelaw corpus build --input FILE --documents entry'
+#                makes the same corpus of it elsewhere
 # --any-version  accept a package whose text is not the one this project's figures were made with
 # $SCALELAW names the program to use; else build/release/scalelaw. A corpus that is there and whole is kept.
 set -euo pipefail
@@ -18,33 +20,40 @@ fail() {  # exit code, message
 }
 
 out=$root/data/webster1913
+text=
 any_version=no
 while [ $# -gt 0 ]; do
   case $1 in
     --out) [ $# -gt 1 ] || fail 2 "--out needs a folder"; out=$2; shift ;;
+    --text) [ $# -gt 1 ] || fail 2 "--text needs a file"; text=$2; shift ;;
     --any-version) any_version=yes ;;
-    --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) fail 2 "unknown option '$1'; scripts/get_corpus.sh --help lists them" ;;
   esac
   shift
 done
 case $out in /*) ;; *) out=$PWD/$out ;; esac
-
-scalelaw=${SCALELAW:-$root/build/release/scalelaw}
-[ -x "$scalelaw" ] || fail 4 "$scalelaw: no such program; build it first ('cmake --preset release && cmake --build --preset release'), or name one in SCALELAW"
-scalelaw=$(cd "$(dirname "$scalelaw")" && pwd)/$(basename "$scalelaw")
+case $text in /* | "") ;; *) text=$PWD/$text ;; esac
 
 own_text() {
   echo "Your own text instead:  scalelaw corpus build --input FILES_OR_FOLDERS --out data/NAME   (plain, .gz, .zst or JSON lines)"
 }
 
-if "$scalelaw" --quiet corpus info "$out" --check > /dev/null 2>&1; then
-  echo "corpus: $out is there and whole"
-  own_text
-  exit 0
+tools=(apt-get apt-cache dpkg-deb gzip sha256sum)
+if [ -n "$text" ]; then
+  tools+=(zstd)
+else
+  scalelaw=${SCALELAW:-$root/build/release/scalelaw}
+  [ -x "$scalelaw" ] || fail 4 "$scalelaw: no such program; build it first ('cmake --preset release && cmake --build --preset release'), or name one in SCALELAW"
+  scalelaw=$(cd "$(dirname "$scalelaw")" && pwd)/$(basename "$scalelaw")
+  if "$scalelaw" --quiet corpus info "$out" --check > /dev/null 2>&1; then
+    echo "corpus: $out is there and whole"
+    own_text
+    exit 0
+  fi
 fi
 
-for tool in apt-get apt-cache dpkg-deb gzip sha256sum; do
+for tool in "${tools[@]}"; do
   command -v $tool > /dev/null || fail 4 "$tool not found: this script needs Debian or Ubuntu. $(own_text)"
 done
 as_root=()
@@ -77,6 +86,10 @@ fi
 
 # The file begins with notices about itself; the dictionary begins with the first headword, written "word \pronunciation\".
 sed -n '/^[^ ].* \\.*\\/,$p' "$work/gcide.dict" > "$work/gcide.txt"
+if [ -n "$text" ]; then
+  zstd -q -19 -T0 -f "$work/gcide.txt" -o "$text"
+  exit 0
+fi
 (cd "$work" && "$scalelaw" corpus build --input gcide.txt --documents entry --name webster1913 --out "$out")
 identity() { sed -n 's/^ "sha256": "\([0-9a-f]*\)",$/\1/p' "$1"; }
 if [ $any_version = no ] && [ "$(identity "$out/manifest.json")" != "$(identity "$root/data/webster1913.manifest.json")" ]; then

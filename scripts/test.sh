@@ -16,3 +16,5 @@ ctest --preset ci -j "$(nproc)"
 
 scripts/build.sh asan test_native test_core test_corpus test_design test_study
 ctest --preset asan -j "$(nproc)" -L '^(native|core|corpus|design|study)$'
+
+tests/gpu_bundle/check.sh

@@ -1,0 +1,148 @@
+"""Programs of the bundle as the phases of gpu_phases.py use them: started with a time limit, asked line by line."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+class OutOfTime(Exception):
+    pass
+
+
+class Clock:
+    """Time that a phase may take."""
+
+    def __init__(self, seconds):
+        self.start, self.end = time.monotonic(), time.monotonic() + seconds
+
+    def left(self):
+        return self.end - time.monotonic()
+
+    def taken(self):
+        return time.monotonic() - self.start
+
+    def check(self, needed=0.0):
+        if self.left() <= needed:
+            raise OutOfTime
+
+
+def end_group(process):
+    """Ends a process and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def run(command, clock, log, limit=None, env=None):
+    """Runs a command to its end. @return exit code (None: it ran out of time), standard output, standard error."""
+    words = [str(word) for word in command]
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               errors="replace", start_new_session=True, env={**os.environ, **(env or {})})
+    begin = time.monotonic()
+    try:
+        out, err = process.communicate(timeout=max(0.1, min(clock.left(), limit or clock.left())))
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        end_group(process)
+        out, err = process.communicate()
+        code = None
+    log(f"$ {' '.join(words)}\n{out}{err}[exit {'out of time' if code is None else code} after {time.monotonic() - begin:.1f} s]\n")
+    return code, out, err
+
+
+def tool(command, clock, log):
+    """What a small program prints; "" where it is not here or fails."""
+    try:
+        code, out, _ = run(command, clock, log, limit=20)
+    except OSError:
+        return ""
+    return out.strip() if code == 0 else ""
+
+
+class Server:
+    """A program that answers lines of standard input with lines of JSON."""
+
+    def __init__(self, command, log, env=None):
+        self.words = [str(word) for word in command]
+        self.errors = open(log.path, "a")
+        self.process = subprocess.Popen(self.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+                                        start_new_session=True, env={**os.environ, **(env or {})})
+        self.rest = b""
+
+    def tell(self, line):
+        self.process.stdin.write((line if isinstance(line, str) else json.dumps(line)).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def answer(self, clock):
+        """The next line. Raises OutOfTime, or RuntimeError where the program has ended."""
+        while b"\n" not in self.rest:
+            if not select.select([self.process.stdout], [], [], max(0.0, clock.left()))[0]:
+                raise OutOfTime
+            read = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not read:
+                raise RuntimeError(f"{Path(self.words[0]).name} ended with {self.process.wait()}; see log.txt")
+            self.rest += read
+        line, self.rest = self.rest.split(b"\n", 1)
+        return json.loads(line)
+
+    def ask(self, line, clock):
+        self.tell(line)
+        return self.answer(clock)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        end_group(self.process)
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.errors.close()
+
+
+CEILINGS = """
+import json, time, torch
+def rate(work, amount):
+    for _ in range(3): work()
+    torch.cuda.synchronize()
+    begin = time.perf_counter()
+    for _ in range(10): work()
+    torch.cuda.synchronize()
+    return 10 * amount / (time.perf_counter() - begin)
+found = {"torch": torch.__version__, "device": torch.cuda.get_device_name(0)}
+x = torch.empty(1 << 30, dtype=torch.uint8, device="cuda"); y = torch.empty_like(x)
+found["copy_bytes_per_s"] = rate(lambda: y.copy_(x), 2 * x.numel())
+for name, dtype, n in (("bf16", torch.bfloat16, 8192), ("fp32", torch.float32, 4096)):
+    a, b = (torch.randn(n, n, device="cuda").to(dtype) for _ in range(2))
+    found[name + "_flops_per_s"] = rate(lambda: a @ b, 2 * n ** 3)
+print(json.dumps(found))
+"""
+
+
+def ceilings(python, clock, log):
+    """What PyTorch measures of the device: bytes/s of a copy, FLOP/s of large products; {} without PyTorch."""
+    code, out, _ = run([python, "-c", CEILINGS], clock, log)
+    return json.loads(out.splitlines()[-1]) if code == 0 and out else {}
+
+
+def gtest_results(path):
+    """Counts of a test program's JSON report, and what failed or was skipped, each with the first line of its reason."""
+    report = json.loads(Path(path).read_text())
+    counts = {"tests": report["tests"], "failed": 0, "skipped": 0, "failures": [], "skips": []}
+    for suite in report["testsuites"]:
+        for test in suite["testsuite"]:
+            name = f"{suite['name']}.{test['name']}"
+            if test.get("failures"):
+                counts["failed"] += 1
+                counts["failures"].append(f"{name}: {test['failures'][0]['failure'].strip()[:400]}")
+            elif test.get("result") == "SKIPPED":
+                counts["skipped"] += 1
+                reason = (test.get("skipped") or [{}])[0].get("message", "").strip().splitlines()
+                counts["skips"].append(f"{name}: {reason[-1] if reason else 'no reason given'}")
+    return counts

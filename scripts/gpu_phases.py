@@ -1,0 +1,337 @@
+"""The phases of run.sh; see there. Each has a time limit, goes on after a failure and leaves what it found so far."""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from gpu_losses import compare_losses, read_rows
+from gpu_measure import HERE, Clock, OutOfTime, Server, ceilings, gtest_results, run, tool
+
+BIN = HERE / "bin"
+# About 1e5, 1e6 and 1e7 parameters; contexts 64 to 512; 2,048 or 4,096 tokens a step and member.
+SHAPES = ["L2C64T64B32D16", "L4C128T256B16D32", "L6C384T512B8D64"]
+MEMBERS = [1, 16, 4, 64]
+MEMORY_AT = 16  # members of the rows that also measure the memory of a whole job
+
+
+class Log:
+    def __init__(self, path):
+        self.path = path
+        path.write_text("")
+
+    def __call__(self, text):
+        with open(self.path, "a") as file:
+            file.write(text)
+
+
+class Context:
+    """What all phases share."""
+
+    def __init__(self, options, out, work):
+        self.device = "cpu" if options.cpu else "cuda"
+        self.out, self.work = out, work
+        self.log = Log(out / "log.txt")
+        self.python = os.environ.get("PYTHON", "python3")
+        self.trainer = BIN / ("scalelaw-trainer" if options.cpu else "scalelaw-trainer-cuda")
+        self.bench = BIN / ("bench_train" if options.cpu else "bench_train-cuda")
+        self.device_name = ""
+        self.results = {"schema": "scalelaw.gpu_results/1", "bundle": json.loads((HERE / "bundle.json").read_text()),
+                        "on": self.device, "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "phases": {}}
+
+    def save(self):
+        """Whole files only: what is being written when time ends must not spoil what was there."""
+        for name, value in (("results.json", self.results), ("speeds.json", self.speeds())):
+            new = self.out / (name + ".new")
+            new.write_text(json.dumps(value, indent=1) + "\n")
+            new.replace(self.out / name)
+
+    def speeds(self):
+        """The table that 'scalelaw plan --speeds' reads."""
+        keys = ["n_layer", "d_model", "d_head", "context", "vocab", "members", "batch_tokens", "precision", "graph", "flops_per_step", "step_s"]
+        rows = self.results["phases"].get("speed", {}).get("rows", [])
+        return {"schema": "scalelaw.device_speeds/1", "device": self.device_name or self.device, "torch": self.results["bundle"]["torch"],
+                "rows": [{key: row[key] for key in keys} for row in rows if "step_s" in row]}
+
+    def bench_corpus(self, clock):
+        """128 symbols of a Markov chain, for steps whose losses do not matter."""
+        folder = self.work / "bench"
+        if not folder.exists() and run([BIN / "bench_train", "corpus", folder], clock, self.log)[0] != 0:
+            raise RuntimeError("bench_train corpus failed; see log.txt")
+        return folder
+
+    def corpus(self, clock):
+        """The corpus of the quick study, built from its text."""
+        folder = self.work / "webster1913"
+        if not folder.exists():
+            code, _, err = run([BIN / "scalelaw", "corpus", "build", "--input", HERE / "data" / "webster1913.txt.zst", "--documents", "entry",
+                                "--name", "webster1913", "--out", folder], clock, self.log)
+            if code != 0:
+                raise RuntimeError(f"the corpus could not be built: {err.strip() or 'out of time'}")
+            found, wanted = (json.loads(path.read_text())["sha256"] for path in (folder / "manifest.json", HERE / "data" / "webster1913.manifest.json"))
+            if found != wanted:
+                raise RuntimeError(f"the corpus has SHA-256 {found}, the records were made with {wanted}")
+        return folder
+
+
+def device(context, found, clock):
+    fields = ["name", "driver_version", "compute_cap", "memory.total", "memory.used", "clocks.max.sm", "power.limit"]
+    listed = tool(["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"], clock, context.log).splitlines()
+    found["gpus"] = [dict(zip(fields, (cell.strip() for cell in line.split(",")))) for line in listed]
+    cpu = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    found["host"] = {"cpu": cpu[0] if cpu else platform.machine(), "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
+                     "glibc": platform.libc_ver()[1], "python": platform.python_version()}
+    found["trainer"] = tool([context.trainer, "--version"], clock, context.log) or "does not start; see log.txt"
+    code, out, _ = run([BIN / "scalelaw", "doctor", "--corpus", context.work, "--json", "-"], clock, context.log)
+    found["doctor"] = json.loads(out) if code == 0 else []
+    if context.device == "cuda":
+        found["measured"] = ceilings(context.python, clock, context.log)
+    context.device_name = found["gpus"][0]["name"] if found["gpus"] else context.device
+    rates = found.get("measured", {})
+    measured = f", copies {rates['copy_bytes_per_s'] / 1e12:.2f} TB/s, bf16 products {rates['bf16_flops_per_s'] / 1e12:.0f} TFLOP/s" if rates else ""
+    found["failed"] = "does not start" in found["trainer"] or (context.device == "cuda" and not found["gpus"])
+    return f"{context.device_name}, driver {found['gpus'][0]['driver_version'] if found['gpus'] else 'none'}, {found['trainer']}{measured}"
+
+
+def tests(context, found, clock):
+    found["programs"] = []
+    sanitizer = shutil.which("compute-sanitizer") if context.device == "cuda" else None
+    asked = [("test_cuda_device_kernels", []), ("test_cuda_device", [])]
+    if sanitizer:
+        asked.append(("test_cuda_device_kernels", [sanitizer, "--error-exitcode", "86"]))
+    for name, before in asked:
+        report = context.work / "tests.json"
+        report.unlink(missing_ok=True)
+        code, out, err = run([*before, BIN / name, f"--gtest_output=json:{report}"], clock, context.log)
+        entry = {"program": f"{'compute-sanitizer ' if before else ''}{name}", "exit": code}
+        if report.exists():
+            entry |= gtest_results(report)
+        else:
+            lines = (err or out).strip().splitlines()
+            entry["error"] = "out of time" if code is None else lines[-1] if lines else "it said nothing"
+        found["programs"].append(entry)
+    ran = [entry for entry in found["programs"] if "tests" in entry]
+    passed = sum(entry["tests"] - entry["failed"] - entry["skipped"] for entry in ran)
+    bad = [entry["program"] for entry in found["programs"] if entry["exit"] != 0]
+    found["failed"] = bool(bad) if context.device == "cuda" else False
+    return (f"{passed} passed, {sum(e['failed'] for e in ran)} failed, {sum(e['skipped'] for e in ran)} skipped"
+            f"{'; not well: ' + ', '.join(bad) if bad else ''}{'' if sanitizer else '; no compute-sanitizer here'}")
+
+
+def agreement(context, found, clock):
+    command = [context.bench, "agreement", context.device, context.bench_corpus(clock)]
+    code, out, err = run(command, clock, context.log)
+    found["rows"] = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    if code not in (0, 1):
+        found["error"] = "out of time" if code is None else err.strip().splitlines()[-1] if err.strip() else f"exit {code}"
+    bad = [f"{row['shape']} {row['precision']} {row['what']}" for row in found["rows"] if not row["ok"]]
+    found["failed"] = code != 0 or bool(bad)
+    steps = [row for row in found["rows"] if row["what"] == "step"]
+    worst = {p: max((row["gradient_distance"] or float("inf") for row in steps if row["precision"] == p), default=float("nan")) for p in ("fp32", "bf16")}
+    return (f"{len(found['rows']) - len(bad)} of {len(found['rows'])} rows within their limits; gradients apart by at most {worst['fp32']:.1e} (fp32), "
+            f"{worst['bf16']:.1e} (bf16){'; not: ' + ', '.join(bad) if bad else ''}{'; ' + found['error'] if 'error' in found else ''}")
+
+
+def speed_asks(context):
+    if context.device == "cpu":
+        return [{"shape": "L2C64T64B4D16", "members": k, "precision": p, "graph": "off", "seconds": 0.2, "memory": False}
+                for k in (1, 4) for p in ("fp32", "bf16")]
+    return [{"shape": shape, "members": k, "precision": p, "graph": g, "seconds": 0.6, "memory": k == MEMORY_AT and g == "auto"}
+            for k in MEMBERS for shape in SHAPES for p in ("bf16", "fp32") for g in ("auto", "off")]
+
+
+def own_rows(context, found, clock, folder, servers):
+    """One process for all rows, a new one where it ended."""
+    server = None
+    for ask in speed_asks(context):
+        clock.check(2)
+        try:
+            if server is None:
+                server = servers.enter_context(Server([context.bench, "sweep", context.device, folder], context.log))
+                server.answer(clock)
+            found["rows"].append(server.ask(ask, clock))
+        except RuntimeError as error:
+            found["rows"].append({**ask, "error": str(error)})
+            server = None
+        context.save()
+
+
+def pytorch_rows(context, found, clock, folder, servers):
+    """The plain decoder in PyTorch, every way at once until all have compiled, then measured one by one."""
+    if run([context.python, "-c", "import torch, numpy"], clock, context.log)[0] != 0:
+        found["pytorch_skipped"] = f"{context.python} cannot import torch and numpy"
+        return
+    shapes = SHAPES if context.device == "cuda" else ["L2C64T64B4D16"]
+    for shape in shapes:
+        with Server([BIN / "bench_train", "contender", shape, "torch", "fp32", folder], context.log) as exporter:
+            exporter.answer(clock)
+            exporter.ask("export 200", clock)
+    started = []
+    for row in ({"shape": shape, "mode": mode, "precision": dtype} for shape in shapes for dtype in ("fp32", "bf16") for mode in ("eager", "compile")):
+        command = [context.python, HERE / "plain_decoder.py", row["shape"], row["mode"], folder, "--device", context.device, "--dtype", row["precision"]]
+        started.append((row, servers.enter_context(Server(command, context.log))))
+    for row, server in started:
+        found["pytorch"].append(row)
+        try:
+            row |= server.answer(clock)
+        except (RuntimeError, OutOfTime) as error:
+            row["error"] = str(error) or "out of time"
+    for row, server in started:
+        if "error" in row:
+            continue
+        try:
+            server.ask("measure 0.2", clock)
+            measured = server.ask("measure 1.0" if context.device == "cuda" else "measure 0.3", clock)
+            row["tokens_per_s"] = measured["tokens"] / measured["seconds"]
+        except (RuntimeError, OutOfTime) as error:
+            row["error"] = str(error) or "out of time"
+
+
+def shared_rows(context, found, clock, folder, servers):
+    """Several processes on one device at once."""
+    cuda = context.device == "cuda"
+    counts = [1, 2, 4] if cuda else [1, 2]
+    asks = [{"shape": shape, "members": 4, "precision": "bf16", "graph": "auto", "seconds": 1.5} for shape in SHAPES[:2]]
+    if not cuda:
+        asks = [{"shape": "L2C64T64B4D16", "members": 1, "precision": "fp32", "graph": "off", "seconds": 0.3}]
+    started = [servers.enter_context(Server([context.bench, "sweep", context.device, folder], context.log)) for _ in range(counts[-1])]
+    for server in started:
+        server.answer(clock)
+    for ask in asks:
+        for jobs in counts:
+            clock.check(3)
+            for server in started[:jobs]:
+                server.tell(ask)
+            rows = [server.answer(clock) for server in started[:jobs]]
+            row = {"jobs": jobs, "shape": ask["shape"], "members": ask["members"], "precision": ask["precision"]}
+            errors = [r["error"] for r in rows if "error" in r]
+            found["shared"].append(row | ({"error": errors[0]} if errors else {"tokens_per_s": sum(r["tokens_per_s"] for r in rows)}))
+
+
+def speed(context, found, clock):
+    found |= {"rows": [], "pytorch": [], "shared": []}
+    folder = context.bench_corpus(clock)
+    for part in (own_rows, pytorch_rows, shared_rows):
+        with contextlib.ExitStack() as servers:  # no process outlives its part
+            try:
+                part(context, found, clock, folder, servers)
+            except OutOfTime:
+                found.setdefault("out_of_time", []).append(part.__name__)
+            except RuntimeError as error:
+                found.setdefault("errors", []).append(f"{part.__name__}: {error}")
+    good = [row for row in found["rows"] if "tokens_per_s" in row]
+    best = max(good, key=lambda row: row["flops_per_step"] / row["step_s"], default=None)
+    found["failed"] = len(good) < len(speed_asks(context)) or not found["shared"]
+    return (f"{len(good)} of {len(speed_asks(context))} rows, {sum('tokens_per_s' in r for r in found['pytorch'])} of PyTorch, {len(found['shared'])} of shared devices"
+            + (f"; most: {best['flops_per_step'] / best['step_s'] / 1e12:.3g} TFLOP/s at {best['shape']} x {best['members']} {best['precision']}" if best else "")
+            + (f"; {'; '.join(found['errors'])}" if "errors" in found else "")
+            + (f"; out of time in {', '.join(found['out_of_time'])}" if "out_of_time" in found else "")
+            + (f"; PyTorch left out: {found['pytorch_skipped']}" if "pytorch_skipped" in found else ""))
+
+
+def train_study(context, config, extra, clock):
+    """Trains a study by the program itself. @return exit code, its records, its last line of standard error"""
+    folder = context.work / Path(config).stem
+    command = [BIN / "scalelaw", "--quiet", "study", HERE / "configs" / config, "--backend", "train", "--device", context.device, "--out", folder,
+               "--set", f"corpus.path={context.corpus(clock)}"]
+    for setting in extra:
+        command += ["--set", setting]
+    code, _, err = run(command, clock, context.log)
+    records = [json.loads(path.read_text()) for path in sorted((folder / "runs").glob("*.json"))] if folder.exists() else []
+    with open(context.out / "records.jsonl", "a") as file:
+        file.writelines(json.dumps({"study": Path(config).stem, **record}) + "\n" for record in records)
+    return code, records, err.strip().splitlines()[-1] if err.strip() else ""
+
+
+def quick(context, found, clock):
+    begin = time.monotonic()
+    extra = ["backend.jobs_per_device=5"] if context.device == "cuda" else ["design.budgets=[4e10]", "design.branch_checks=0", "design.lr_extend=0"]
+    found["exit"], records, said = train_study(context, "quick.toml", extra, clock)
+    found["seconds"] = time.monotonic() - begin
+    found |= compare_losses(records, read_rows(HERE / "data" / "quick.csv"))
+    if found["exit"] != 0:
+        found["error"] = "out of time" if found["exit"] is None else said
+    found["graphs"] = sorted({record["context"].get("graph", "") for record in records})
+    found["failed"] = found["exit"] != 0 or not found["within_noise"]
+    if not found["compared"]:
+        return f"no run to compare{'; ' + found['error'] if 'error' in found else ''}"
+    return (f"{len(records)} runs in {found['seconds']:.0f} s; {found['compared']} losses beside the CPU's: apart by {found['rms']:.4f} nats (root mean square), "
+            f"at most {found['worst']:.4f}; seeds differ by {found['noise']:.4f}{'; ' + found['error'] if 'error' in found else ''}")
+
+
+def ladder(context, found, clock):
+    begin = time.monotonic()
+    small = ["design.budgets=[1e10,2e10]", "design.shapes=[{d_model=32,n_layer=2},{d_model=64,n_layer=2}]", "design.batch_tokens=512",
+             "design.min_steps=10", "training.precision=fp32", "training.eval_tokens=4096", "training.engine=native"]
+    found["exit"], records, said = train_study(context, "gpu_ladder.toml", [] if context.device == "cuda" else small, clock)
+    found["seconds"] = time.monotonic() - begin
+    found["runs"] = [{"params": r["params"]["total"], "tokens": r["tokens"], "flops": r["flops"]["6nd_total"], "lr": r["spec"]["optimizer"]["lr"],
+                      "loss": r["loss"]["nats"], "tokens_per_s": r["throughput"]["tokens_per_s"], "status": r["outcome"]["status"]} for r in records]
+    if found["exit"] != 0:
+        found["error"] = "out of time" if found["exit"] is None else said
+    largest = max((run["flops"] for run in found["runs"]), default=0)
+    found["failed"] = found["exit"] != 0
+    return (f"{len(records)} runs in {found['seconds']:.0f} s, the largest of {largest:.2g} FLOPs; least loss "
+            f"{min((r['loss'] for r in found['runs'] if r['loss'] is not None), default=float('nan')):.4f} nats"
+            f"{'; ' + found['error'] if 'error' in found else ''}")
+
+
+# The last takes what is left.
+PHASES = [(device, 30), (tests, 90), (agreement, 60), (speed, 150), (quick, 120), (ladder, None)]
+NAMES = [phase.__name__ for phase, _ in PHASES]
+
+
+def run_phase(phase, limit, context, whole):
+    """One line for the summary."""
+    found = context.results["phases"][phase.__name__] = {}
+    clock = Clock(min(whole.left(), limit or whole.left()))
+    try:
+        clock.check(1)
+        line = phase(context, found, clock)
+    except OutOfTime:
+        found["error"] = line = "out of time"
+    except Exception as error:  # the next phase may still work
+        context.log(traceback.format_exc())
+        found["error"] = line = f"{type(error).__name__}: {error}"
+    found.setdefault("failed", "error" in found)
+    found["took_s"], found["line"] = round(clock.taken(), 1), line
+    return f"{'FAILED' if found['failed'] else 'ok':7}{phase.__name__:10}{clock.taken():6.1f} s  {line}"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="run.sh")
+    parser.add_argument("--cpu", action="store_true")
+    parser.add_argument("--total", type=float, default=470)
+    parser.add_argument("phases", nargs="*", metavar="PHASE", help=f"{' '.join(NAMES)}, or 1 to {len(NAMES)}")
+    options = parser.parse_args()
+    wanted = [NAMES[int(p) - 1] if p.isdigit() and 1 <= int(p) <= len(NAMES) else p for p in options.phases] or NAMES
+    if unknown := [p for p in wanted if p not in NAMES]:
+        parser.error(f"unknown phase {unknown[0]}; known: {' '.join(NAMES)}, or 1 to {len(NAMES)}")
+    out = Path(os.environ.get("OUT") or "results").resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "records.jsonl").unlink(missing_ok=True)
+    whole = Clock(options.total)
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="scalelaw_gpu_") as work, open(out / "summary.txt", "w") as summary:
+        context = Context(options, out, Path(work))
+        for phase, limit in PHASES:
+            if phase.__name__ not in wanted:
+                continue
+            line = run_phase(phase, limit, context, whole)
+            failed = failed or line.startswith("FAILED")
+            context.save()
+            for file in (summary, sys.stdout):
+                print(line, file=file, flush=True)
+    print(f"results in {out}; scripts/gpu_results.py makes tables of them")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
