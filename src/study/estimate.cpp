@@ -79,7 +79,7 @@ SpeedTable measure_jobs(const StudyConfig& config, const StudyEstimate& estimate
     job.engine = estimate.workers.engine;
     job.threads = estimate.workers.threads;
     job.runs = plan.runs;
-    speeds[key] = measure_speed(environment.cpu_trainer, job, estimate.workers.workers);
+    speeds[key] = measure_speed(environment.cpu_trainer, job, estimate.workers);
   }
   return speeds;
 }
