@@ -18,6 +18,7 @@ struct PlanOptions {
   ConfigOptions config;
   std::string format = "table";
   bool measure = false;
+  std::string speeds;  ///< file of a device's table; empty = none
 };
 
 /// Runs that differ in learning rate and seed only.
@@ -94,18 +95,54 @@ std::string csv_text(const Plan& plan) {
   return out;
 }
 
+/// The law of the table of --speeds, if there is one.
+std::optional<StepLaw> step_law(const PlanOptions& options, const StudyConfig& config, const Environment& environment) {
+  if (options.speeds.empty()) return std::nullopt;
+  if (training_setup(config, environment).device != "cuda") {
+    fail_config("--speeds: the table is of a CUDA device, and this study does not train on one; add --device cuda{}",
+                config.backend.kind == "simulate" || config.backend.kind == "command" ? " and --backend train" : "");
+  }
+  const DeviceSpeeds table = read_device_speeds(options.speeds);
+  return fit_step_law(table, config.training.precision, config.training.graph, options.speeds);
+}
+
 StudyEstimate estimate(const PlanOptions& options, const StudyConfig& config, const CorpusFacts* corpus,
-                       const Plan& plan) {
+                       const Plan& plan, const Environment& environment) {
   std::vector<RunSpec> runs;
   for (const PlannedRun& run : plan.runs) runs.push_back(run.spec);
-  const Environment environment = probe_environment();
   const std::filesystem::path file = speed_table_file();
   SpeedTable speeds = read_speeds(file);
-  StudyEstimate result = estimate_study(config, runs, environment, corpus, speeds);
+  StudyEstimate result =
+      estimate_study(config, runs, environment, corpus, speeds, step_law(options, config, environment));
   if (!options.measure) return result;
   for (auto& [key, speed] : measure_jobs(config, result, environment)) speeds[key] = speed;
   if (!file.empty()) write_speeds(file, speeds);
   return estimate_study(config, runs, environment, corpus, speeds);
+}
+
+Json estimate_json(const StudyEstimate& e) {
+  Json value = {{"flops", e.flops},
+                {"seconds", e.seconds ? Json(*e.seconds) : Json(nullptr)},
+                {"workers", e.workers.workers},
+                {"jobs", e.jobs.size()},
+                {"jobs_measured", e.measured},
+                {"device", e.workers.device},
+                {"basis", time_basis(e)},
+                {"table", nullptr},
+                {"memory_of", e.limit.place.device},
+                {"peak_bytes", e.peak_bytes},
+                {"limit_bytes", e.limit.bytes > 0 ? Json(e.limit.bytes) : Json(nullptr)}};
+  if (e.predicted) {
+    const StepLaw& law = e.predicted->law;
+    value["table"] = {{"device", law.device},
+                      {"torch", law.torch},
+                      {"rows", law.rows},
+                      {"rms_error", law.rms_error},
+                      {"jobs", e.predicted->jobs},
+                      {"jobs_below", e.predicted->below},
+                      {"jobs_above", e.predicted->above}};
+  }
+  return value;
 }
 
 Json plan_json(const StudyConfig& config, const Plan& plan, const StudyEstimate& e) {
@@ -124,15 +161,7 @@ Json plan_json(const StudyConfig& config, const Plan& plan, const StudyEstimate&
            {{"lr_extend", config.design.lr_extend},
             {"transfer_runs", plan.transfer.size() * config.design.lr_transfer_factors.size()},
             {"branch_checks", config.design.branch_checks}}},
-          {"estimate",
-           {{"flops", e.flops},
-            {"seconds", e.seconds},
-            {"workers", e.workers.workers},
-            {"jobs", e.jobs.size()},
-            {"jobs_measured", e.measured},
-            {"memory_of", e.limit.place.device},
-            {"peak_bytes", e.peak_bytes},
-            {"limit_bytes", e.limit.bytes > 0 ? Json(e.limit.bytes) : Json(nullptr)}}}};
+          {"estimate", estimate_json(e)}};
 }
 
 /// What may be added once results are there.
@@ -178,18 +207,30 @@ std::string table_page(const StudyConfig& config, const Plan& plan, const StudyE
   return out;
 }
 
+/// Errors (environment): the study trains on CUDA and no device is here. (config): nothing that could be measured.
+void check_measurable(const StudyConfig& config, const Environment& environment, bool has_corpus) {
+  if (config.backend.kind == "simulate") fail_config("--measure: this study is simulated, nothing is trained");
+  if (training_setup(config, environment).device == "cuda" && environment.cuda_devices == 0) {
+    fail_device(
+        "--measure: this study trains on CUDA and no CUDA device is here; run it on the machine with the device, or "
+        "measure the CPU with --device cpu");
+  }
+  if (!has_corpus) fail_config("--measure: there is no corpus to train on; scripts/get_corpus.sh gets one");
+}
+
 ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
   StudyConfig config = read_config_options(options.config);
   const bool simulate = config.backend.kind == "simulate";
+  const Environment environment = probe_environment();
   PrecisionChoice precision{config.training.precision, ""};
   if (precision.precision == "auto") {
-    const Environment environment = probe_environment();
     precision = choose_precision(config, planned_backend(config.backend, environment), environment, {});
     config.training.precision = precision.precision;
   }
   std::optional<CorpusFacts> corpus;
   std::error_code error;
   const bool has_corpus = std::filesystem::exists(std::filesystem::path(config.corpus.path) / "manifest.json", error);
+  if (options.measure) check_measurable(config, environment, has_corpus);
   if (!simulate && has_corpus) corpus = corpus_facts(config);
   Plan plan = study_plan(config, simulate, corpus ? &*corpus : nullptr);
   if (!precision.reason.empty()) plan.notes.push_back(precision.reason);
@@ -198,11 +239,7 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
         fmt::format("no corpus in {}, so epochs are unknown and run ids are not final; scripts/get_corpus.sh gets one",
                     config.corpus.path));
   }
-  if (options.measure && (simulate || !has_corpus)) {
-    fail_config("--measure: {}", simulate ? "this study is simulated, nothing is trained"
-                                          : "there is no corpus to train on; scripts/get_corpus.sh gets one");
-  }
-  const StudyEstimate e = estimate(options, config, corpus ? &*corpus : nullptr, plan);
+  const StudyEstimate e = estimate(options, config, corpus ? &*corpus : nullptr, plan, environment);
   const Json value = plan_json(config, plan, e);
   if (options.format == "table") print(globals, table_page(config, plan, e));
   if (options.format == "csv") print(globals, csv_text(plan));
@@ -219,8 +256,11 @@ void add_plan(CLI::App& app, const Globals& globals, Action& action) {
   add_config_options(*command, options->config);
   command->add_option("--format", options->format, "table, csv or json")
       ->check(CLI::IsMember({"table", "csv", "json"}));
-  command->add_flag("--measure", options->measure,
-                    "measure how fast this machine trains the study's shapes, about a second each, and remember it");
+  CLI::Option* measure = command->add_flag(
+      "--measure", options->measure,
+      "measure how fast this machine trains the study's shapes, about a second each on a CPU, and remember it");
+  command->add_option("--speeds", options->speeds, "table of a CUDA device (docs/CUDA.md): the time of the study there")
+      ->excludes(measure);
   command->callback(
       [options, &globals, &action] { action = [options, &globals] { return plan_action(*options, globals); }; });
 }

@@ -86,6 +86,16 @@ double least_device_memory() {
   return least;
 }
 
+/// "NVIDIA H100 80GB HBM3"; devices of several kinds joined by " and "; "CUDA device" where nvidia-smi names none.
+std::string device_name() {
+  std::vector<std::string> names;
+  for (std::string name : nvidia_smi("--query-gpu=name --format=csv,noheader")) {
+    name.erase(name.find_last_not_of("\r\n ") + 1);
+    if (!name.empty() && std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return names.empty() ? "CUDA device" : fmt::format("{}", fmt::join(names, " and "));
+}
+
 constexpr const char* kBuildCpu = "scripts/setup.sh, cmake --preset release, cmake --build --preset release";
 constexpr const char* kBuildCuda = "scripts/setup.sh --cuda, cmake --preset cuda, cmake --build --preset cuda";
 
@@ -121,7 +131,8 @@ Environment probe_environment() {
           .cores = usable_cores(),
           .amx_bf16 = cpu_has_amx_bf16(),
           .memory_bytes = usable_memory(),
-          .device_bytes = devices > 0 ? least_device_memory() : 0};
+          .device_bytes = devices > 0 ? least_device_memory() : 0,
+          .cuda_name = devices > 0 ? device_name() : ""};
 }
 
 bool trains_on_cuda(const BackendConfig& backend, const Environment& environment) {
@@ -136,6 +147,11 @@ std::int64_t cpu_workers(const BackendConfig& backend, std::int64_t threads_per_
 
 double worker_bytes(const BackendConfig& backend, std::int64_t workers, const Environment& environment) {
   return share(backend.memory_mib, environment.memory_bytes, workers);
+}
+
+std::int64_t cuda_workers(const BackendConfig& backend, const Environment& environment) {
+  if (backend.workers > 0) return backend.workers;
+  return std::max<std::int64_t>(1, environment.cuda_devices) * backend.jobs_per_device;
 }
 
 std::int64_t jobs_per_device(const BackendConfig& backend, const Environment& environment) {
@@ -168,9 +184,7 @@ BackendChoice planned_backend(const BackendConfig& backend, const Environment& e
 BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
                              const Environment& environment, const std::string& config_path) {
   const std::int64_t on_cpu = cpu_workers(backend, threads_per_worker, environment);
-  const std::int64_t cuda_workers = backend.workers > 0
-                                        ? backend.workers
-                                        : std::max<std::int64_t>(1, environment.cuda_devices) * backend.jobs_per_device;
+  const std::int64_t on_cuda = cuda_workers(backend, environment);
 
   if (backend.kind == "simulate") return {.simulate = true, .device = "", .command = {}, .workers = 1, .note = ""};
   if (backend.device == "cuda" && backend.kind != "command" && environment.cuda_devices == 0) {
@@ -181,13 +195,13 @@ BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_
     return {.simulate = false,
             .device = cuda ? "cuda" : "cpu",
             .command = backend.command,
-            .workers = cuda ? cuda_workers : on_cpu,
+            .workers = cuda ? on_cuda : on_cpu,
             .note = ""};
   }
   const bool cuda = trains_on_cuda(backend, environment);
-  if (backend.kind == "train") return train_on(cuda ? "cuda" : "cpu", environment, cuda ? cuda_workers : on_cpu);
+  if (backend.kind == "train") return train_on(cuda ? "cuda" : "cpu", environment, cuda ? on_cuda : on_cpu);
   if (cuda) {
-    BackendChoice choice = train_on("cuda", environment, cuda_workers);
+    BackendChoice choice = train_on("cuda", environment, on_cuda);
     choice.note = fmt::format("backend auto: training on {} CUDA device{}", environment.cuda_devices,
                               environment.cuda_devices == 1 ? "" : "s");
     return choice;

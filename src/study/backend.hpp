@@ -17,6 +17,8 @@ struct Environment {
   bool amx_bf16 = false;    ///< cpu_has_amx_bf16
   double memory_bytes = 0;  ///< that this process may use; 0 = unknown
   double device_bytes = 0;  ///< memory of the smallest CUDA device; 0 = unknown
+  /// Of the CUDA devices, as nvidia-smi lists it; empty where there is none.
+  std::string cuda_name = {};
 };
 /// Looks for the trainers beside the running program and for CUDA devices (nvidia-smi, else /dev/nvidia0).
 [[nodiscard]] Environment probe_environment();
@@ -43,6 +45,10 @@ struct BackendChoice {
 /// Bytes that one of `workers` CPU workers may take: an equal share of backend.memory_mib, or else of nine tenths of
 /// the memory here; 0 where that is unknown.
 [[nodiscard]] double worker_bytes(const BackendConfig& backend, std::int64_t workers, const Environment& environment);
+
+/// Processes that train at once on CUDA: backend.workers, or backend.jobs_per_device on every device here (on one where
+/// there is none, for a plan).
+[[nodiscard]] std::int64_t cuda_workers(const BackendConfig& backend, const Environment& environment);
 
 /// Processes that share one CUDA device: backend.workers spread over the devices, or backend.jobs_per_device.
 [[nodiscard]] std::int64_t jobs_per_device(const BackendConfig& backend, const Environment& environment);

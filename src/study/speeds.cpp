@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +17,8 @@
 
 #include "core/build_info.hpp"
 #include "core/files.hpp"
+#include "study/backend.hpp"
+#include "study/worker.hpp"
 
 namespace scalelaw {
 namespace {
@@ -34,13 +37,33 @@ std::string processor() {
   return text;
 }
 
+using Clock = std::chrono::steady_clock;
+
 struct Measuring {
   pid_t pid = -1;
   int output = -1;
   std::string text;  ///< of standard output and error
+  Clock::time_point started;
+  int status = 0;          ///< of waitpid
+  double processor_s = 0;  ///< that it took
+  double wall_s = 0;       ///< from its start until its end was seen
 };
 
-Measuring start(const fs::path& trainer, const fs::path& job) {
+/// The variables of this process with "NAME=value" added or changed, or as they are where that is empty. They hold as
+/// long as it does.
+std::vector<char*> variables_with(std::string& changed) {
+  const std::string name = changed.substr(0, changed.find('=') + 1);
+  std::vector<char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (name.empty() || !std::string_view(*variable).starts_with(name)) variables.push_back(*variable);
+  }
+  if (!changed.empty()) variables.push_back(changed.data());
+  variables.push_back(nullptr);
+  return variables;
+}
+
+/// @param variable see variables_with
+Measuring start(const fs::path& trainer, const fs::path& job, std::string variable) {
   std::array<int, 2> ends{-1, -1};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail_device("cannot make a pipe: {}", std::strerror(errno));
   std::array<std::string, 4> words{trainer.string(), "--measure", "--job", job.string()};
@@ -49,8 +72,11 @@ Measuring start(const fs::path& trainer, const fs::path& job) {
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-  Measuring process{.pid = -1, .output = ends[0], .text = {}};
-  const int problem = ::posix_spawn(&process.pid, trainer.c_str(), &actions, nullptr, argv.data(), environ);
+  const std::vector<char*> variables = variables_with(variable);
+  Measuring process;
+  process.output = ends[0];
+  process.started = Clock::now();
+  const int problem = ::posix_spawn(&process.pid, trainer.c_str(), &actions, nullptr, argv.data(), variables.data());
   ::posix_spawn_file_actions_destroy(&actions);
   ::close(ends[1]);
   if (problem != 0) {
@@ -60,46 +86,54 @@ Measuring start(const fs::path& trainer, const fs::path& job) {
   return process;
 }
 
-/// Reads to the end and collects the process. @return processor seconds it took, or negative if it failed
-double finish(Measuring& process) {
+/// Reads to the end and collects the process.
+void finish(Measuring& process) {
   std::array<char, 4096> bytes{};
   for (ssize_t n = 0; (n = ::read(process.output, bytes.data(), bytes.size())) != 0;) {
     if (n > 0) process.text.append(bytes.data(), static_cast<std::size_t>(n));
     if (n < 0 && errno != EINTR) break;
   }
   ::close(process.output);
-  int status = 0;
   rusage used{};
-  while (::wait4(process.pid, &status, 0, &used) < 0 && errno == EINTR) {
+  while (::wait4(process.pid, &process.status, 0, &used) < 0 && errno == EINTR) {
   }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return -1;
   const auto seconds = [](const timeval& t) {
     return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
   };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
+  process.processor_s = seconds(used.ru_utime) + seconds(used.ru_stime);
+  process.wall_s = std::chrono::duration<double>(Clock::now() - process.started).count();
 }
 
-std::string last_line(const std::string& text) {
-  std::istringstream lines(text);
-  std::string last;
-  for (std::string line; std::getline(lines, line);) last = line.empty() ? last : line;
+/// The last line that is a JSON object, and the last that says anything at all.
+struct LastLines {
+  Json measurement;
+  std::string text;
+};
+LastLines last_lines(const std::string& output) {
+  std::istringstream lines(output);
+  LastLines last;
+  for (std::string line; std::getline(lines, line);) {
+    if (Json value = Json::parse(line, nullptr, false); value.is_object()) last.measurement = std::move(value);
+    if (!line.empty()) last.text = line;
+  }
   return last;
 }
 
 /// The measurement of one process: {"busy_s", "member_step_s", "eval_token_s", "engine"}, see train/measure.hpp.
-Speed speed_of(const Measuring& process, double processor_s, const fs::path& trainer) {
-  const std::string line = last_line(process.text);
-  const Json value = Json::parse(line, nullptr, false);
-  if (processor_s < 0 || !value.is_object()) {
-    fail_device("{} --measure failed: {}", trainer.string(), line.empty() ? "it said nothing" : line);
+Speed speed_of(const Measuring& process, const fs::path& trainer, bool cuda) {
+  const LastLines last = last_lines(process.text);
+  const Json& value = last.measurement;
+  if (process.status != 0 || !value.is_object()) {
+    fail_device("{} --measure failed, {}: {}", trainer.string(), describe_status(process.status),
+                last.text.empty() ? "it printed nothing; start it by hand to see why" : last.text);
   }
   Speed speed;
   speed.member_step_s = number_or_nan(value, "member_step_s");
   speed.eval_token_s = number_or_nan(value, "eval_token_s");
-  speed.start_s = std::max(0.0, processor_s - number_or_nan(value, "busy_s"));
+  speed.start_s = std::max(0.0, (cuda ? process.wall_s : process.processor_s) - number_or_nan(value, "busy_s"));
   speed.engine = value.value("engine", "");
   if (!(speed.member_step_s > 0) || !std::isfinite(speed.start_s + speed.member_step_s + speed.eval_token_s)) {
-    fail_device("{} --measure gave no times: {}", trainer.string(), line);
+    fail_device("{} --measure gave no times: {}", trainer.string(), last.text);
   }
   return speed;
 }
@@ -126,16 +160,23 @@ std::string speed_key(const std::vector<RunSpec>& runs, const WorkerSetup& setup
   static const std::string here = processor();
   const BuildInfo build = build_info();
   const RunSpec& spec = runs.front();
-  return short_id({{"processor", here},
-                   {"version", build.version},
-                   {"git", build.git},
-                   {"model", to_json_fields(spec.model)},
-                   {"batch_tokens", spec.data.batch_tokens},
-                   {"precision", spec.precision},
-                   {"members", members_of(runs).size()},
-                   {"workers", setup.workers},
-                   {"threads", setup.threads},
-                   {"engine", setup.engine}});
+  Json key = {{"version", build.version},
+              {"git", build.git},
+              {"model", to_json_fields(spec.model)},
+              {"batch_tokens", spec.data.batch_tokens},
+              {"precision", spec.precision},
+              {"members", members_of(runs).size()},
+              {"workers", setup.workers},
+              {"threads", setup.threads},
+              {"engine", setup.engine}};
+  if (setup.device == "cuda") {
+    key["cuda_device"] = setup.cuda_name;
+    key["devices"] = setup.devices;
+    key["graph"] = setup.graph;
+  } else {
+    key["processor"] = here;
+  }
+  return short_id(key);
 }
 
 fs::path speed_table_file() {
@@ -171,17 +212,21 @@ void write_speeds(const fs::path& file, const SpeedTable& table) {
   write_json_file(file, {{"schema", "scalelaw.speeds/1"}, {"speeds", speeds}});
 }
 
-Speed measure_speed(const fs::path& trainer, const Job& job, std::int64_t copies) {
+Speed measure_speed(const fs::path& trainer, const Job& job, const WorkerSetup& setup) {
   const TemporaryFile file;
   write_json_file(file.path(), to_json(job));
+  const bool cuda = setup.device == "cuda";
   std::vector<Measuring> processes;
-  for (std::int64_t i = 0; i < std::max<std::int64_t>(1, copies); ++i) processes.push_back(start(trainer, file.path()));
-  std::vector<double> processor_s;
-  for (Measuring& process : processes) processor_s.push_back(finish(process));
+  for (std::int64_t i = 0; i < std::max<std::int64_t>(1, setup.workers); ++i) {
+    const bool choose = cuda && setup.devices > 1;
+    processes.push_back(start(trainer, file.path(),
+                              choose ? "CUDA_VISIBLE_DEVICES=" + visible_device(i % setup.devices) : std::string()));
+  }
+  for (Measuring& process : processes) finish(process);
   Speed mean;
   const double share = 1 / static_cast<double>(processes.size());
-  for (std::size_t i = 0; i < processes.size(); ++i) {
-    const Speed speed = speed_of(processes[i], processor_s[i], trainer);
+  for (const Measuring& process : processes) {
+    const Speed speed = speed_of(process, trainer, cuda);
     mean.start_s += share * speed.start_s;
     mean.member_step_s += share * speed.member_step_s;
     mean.eval_token_s += share * speed.eval_token_s;

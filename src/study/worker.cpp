@@ -134,10 +134,13 @@ std::vector<std::string> read_lines(Worker& worker) {
   return lines;
 }
 
+std::string describe_status(int status) {
+  return WIFSIGNALED(status) ? fmt::format("killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+                             : fmt::format("exit code {}", WEXITSTATUS(status));
+}
+
 std::string explain_end(const Worker& worker, int status) {
-  std::string how = WIFSIGNALED(status)
-                        ? fmt::format("killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)))
-                        : fmt::format("exit code {}", WEXITSTATUS(status));
+  const std::string how = describe_status(status);
   const std::string line = last_error_line(worker.log, worker.log_start);
   return line.empty() ? how : fmt::format("{}: {}", how, line);
 }

@@ -34,6 +34,9 @@ struct Worker {
 /// Whole lines that have arrived; sets output to -1 at the end of the stream.
 [[nodiscard]] std::vector<std::string> read_lines(Worker& worker);
 
+/// "exit code 4" or "killed by signal 9 (Killed)", from waitpid's status.
+[[nodiscard]] std::string describe_status(int status);
+
 /// How a process ended, from waitpid's status, and the last line of its standard error: "exit code 4: error: disk
 /// full".
 [[nodiscard]] std::string explain_end(const Worker& worker, int status);

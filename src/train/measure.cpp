@@ -10,60 +10,92 @@
 namespace scalelaw {
 namespace {
 
-/// Seconds since it was made: by the clock, or of the processor where these are fewer, since a thread then waited for
-/// programs that have nothing to do with training.
+/// Seconds since it was made. On a CPU by the clock, or of the processor where these are fewer, since a thread then
+/// waited for programs that have nothing to do with training. On CUDA by the clock: the processor may rest or spin
+/// while the device works.
 class Watch {
  public:
+  explicit Watch(DeviceKind kind) : kind_(kind) {}
   [[nodiscard]] double seconds() const {
-    return std::min(std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(), processor_s());
+    return kind_ == DeviceKind::cuda ? clock_s() : std::min(clock_s(), processor_s());
+  }
+  /// Of the process: by the clock on CUDA.
+  [[nodiscard]] double busy_s() const { return kind_ == DeviceKind::cuda ? clock_s() : processor_s(); }
+
+ private:
+  [[nodiscard]] double clock_s() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
   [[nodiscard]] double processor_s() const {
     return static_cast<double>(std::clock() - processor_start_) / CLOCKS_PER_SEC;
   }
 
- private:
+  DeviceKind kind_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::clock_t processor_start_ = std::clock();
 };
+
+/// Seconds of one step of one member, after a warm-up. Both are one training, since each records a graph of its own;
+/// train() calls back when the device has done the steps.
+double member_step_seconds(const StackSetup& setup, Stack& stack) {
+  constexpr double kWarmUp_s = 0.15, kMeasured_s = 0.5;
+  const DeviceKind kind = setup.device.kind;
+  Watch watch(kind);
+  bool warm = false;
+  std::int64_t first = stack.step;
+  train(setup, stack, run_steps(stack.specs.front()), [&] {
+    if (warm) return watch.seconds() < kMeasured_s;
+    const bool decided = kind == DeviceKind::cpu || !stack.repetition.what.empty();
+    if (decided && watch.seconds() >= kWarmUp_s) {
+      warm = true;
+      first = stack.step;
+      watch = Watch(kind);
+    }
+    return true;
+  });
+  return watch.seconds() / static_cast<double>((stack.step - first) * stack.members());
+}
+
+double eval_token_seconds(const StackSetup& setup, const Stack& stack) {
+  const DeviceKind kind = setup.device.kind;
+  if (kind == DeviceKind::cuda) (void)evaluate(setup, stack);  // libraries set themselves up
+  const Watch watch(kind);
+  std::int64_t tokens = 0;
+  for (const std::vector<double>& losses : evaluate(setup, stack)) {
+    tokens += std::ssize(losses) * setup.layout.model.context;
+  }
+  return watch.seconds() / static_cast<double>(tokens);
+}
 
 }  // namespace
 
 Json measure_job(const Job& job) {
   check_job(job);
-  constexpr double kWarmUp_s = 0.15, kMeasured_s = 0.5;
-  constexpr std::int64_t kEvalTokens = 16384;  // of all members, at least a window each
   const Corpus corpus = load_corpus(job.corpus);
   const Device device = open_device(job.device);
   const RunSpec& first = job.runs.front();
   const EngineChoice engine = choose_engine(job.engine, first.model, device, first.precision);
-  const StackSetup setup = make_setup(first.model, device, first.precision, engine, corpus, 1);
+  StackSetup setup = make_setup(first.model, device, first.precision, engine, corpus, 1);
+  setup.graph = job.graph;
 
+  const bool cuda = device.kind == DeviceKind::cuda;
+  const std::int64_t eval_tokens = cuda ? kDeviceEvalTokens : 16384;  // of all members, at least a window each
   std::vector<RunSpec> specs;
   const Plan plan = make_plan(job);
   for (const std::vector<std::size_t>& runs : plan.members) {
     RunSpec spec = job.runs[runs.back()];
     spec.data.tokens = spec.data.batch_tokens << 30U;  // more steps than are taken
-    spec.data.eval_tokens = std::min(spec.data.eval_tokens, kEvalTokens / std::ssize(plan.members));
+    spec.data.eval_tokens = std::min(spec.data.eval_tokens, eval_tokens / std::ssize(plan.members));
     specs.push_back(spec);
   }
-  const Watch whole;
+  const Watch whole(device.kind);
   Stack stack = make_stack(setup, specs);
-  const auto seconds_of_a_step = [&](double seconds) {
-    const std::int64_t before = stack.step;
-    const Watch watch;
-    train(setup, stack, run_steps(specs.front()), [&] { return watch.seconds() < seconds; });
-    return watch.seconds() / static_cast<double>((stack.step - before) * stack.members());
-  };
-  (void)seconds_of_a_step(kWarmUp_s);
-  const double member_step_s = seconds_of_a_step(kMeasured_s);
-  const Watch watch;
-  std::int64_t tokens = 0;
-  for (const std::vector<double>& losses : evaluate(setup, stack)) tokens += std::ssize(losses) * first.model.context;
-  const double eval_token_s = watch.seconds() / static_cast<double>(tokens);
+  const double member_step_s = member_step_seconds(setup, stack);
+  const double eval_token_s = eval_token_seconds(setup, stack);
   return {{"member_step_s", member_step_s},
           {"eval_token_s", eval_token_s},
-          {"busy_s", whole.processor_s()},
-          {"engine", engine.reason}};
+          {"busy_s", whole.busy_s()},
+          {"engine", cuda ? fmt::format("{}, {}", engine.reason, stack.repetition.what) : engine.reason}};
 }
 
 }  // namespace scalelaw

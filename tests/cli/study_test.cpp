@@ -74,7 +74,7 @@ class StudyCommand : public ::testing::Test {
 };
 
 TEST_F(StudyCommand, PlanPrintsRunsTotalsAndAnEstimateWithoutACorpus) {
-  const Result result = scalelaw("plan small.toml");
+  const Result result = scalelaw("plan small.toml", "CUDA_VISIBLE_DEVICES=");
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("d16 L1"));
   EXPECT_THAT(result.out, HasSubstr("8 runs in 2 jobs"));
@@ -85,7 +85,7 @@ TEST_F(StudyCommand, PlanPrintsRunsTotalsAndAnEstimateWithoutACorpus) {
 }
 
 TEST_F(StudyCommand, PlanMeasuresThisMachineWhereAskedAndRemembersIt) {
-  const std::string cache = fmt::format("XDG_CACHE_HOME='{}'", (folder_ / "cache").string());
+  const std::string cache = fmt::format("CUDA_VISIBLE_DEVICES= XDG_CACHE_HOME='{}'", (folder_ / "cache").string());
   EXPECT_EQ(scalelaw("plan small.toml --measure", cache).code, 2) << "no corpus";
   make_corpus();
   EXPECT_EQ(scalelaw("plan small.toml --measure --backend simulate", cache).code, 2);

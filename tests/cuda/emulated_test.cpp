@@ -5,6 +5,7 @@
 #include "cuda/backend_emulated.hpp"
 #include "cuda/job_fixture.hpp"
 #include "models/step_repeater.hpp"
+#include "train/measure.hpp"
 
 namespace scalelaw::cuda {
 namespace {
@@ -69,6 +70,18 @@ TEST_F(EmulatedCuda, AJobsRecordsSayWhatWasUsed) {
     EXPECT_THAT(context.at("graph").get<std::string>(), HasSubstr("single steps"));  // of the short cooldown
   }
   EXPECT_GT(emulated::settings().replays, 0);  // of the trunk
+}
+
+TEST_F(EmulatedCuda, AMeasurementRecordsOneGraphBeforeItsClockRuns) {
+  Job job;
+  job.corpus = fresh_folder("measured_graph").string();
+  job.device = "cuda";
+  const Manifest manifest = synthetic::write_corpus(job.corpus);
+  job.runs.push_back(synthetic::small_run(manifest.sha256, 0.01, 20));
+  job.runs.front().data.eval_tokens = 64;
+  (void)measure_job(job);
+  EXPECT_EQ(emulated::settings().captures, 1);
+  EXPECT_GT(emulated::settings().replays, 1);
 }
 
 TEST_F(EmulatedCuda, AJobWhoseGraphFailsGoesOnWithALine) {

@@ -6,6 +6,7 @@
 
 #include "cuda/job_fixture.hpp"
 #include "cuda/step_fixture.hpp"
+#include "train/measure.hpp"
 #include "train/result.hpp"
 
 namespace scalelaw::cuda {
@@ -130,6 +131,25 @@ TEST_F(OnCuda, GraphsGiveWhatSingleStepsGive) {
   EXPECT_THAT(a.repetition.what, HasSubstr("16 steps per CUDA graph, equal to single steps"));
   EXPECT_FALSE(a.repetition.fell_back);
   EXPECT_EQ(b.repetition.what, "single steps: asked for");
+}
+
+TEST_F(OnCuda, IsMeasuredAsItTrains) {
+  Job job;
+  job.corpus = fresh_folder("measured").string();
+  job.device = "cuda";
+  const Manifest manifest = synthetic::write_corpus(job.corpus);
+  job.runs.push_back(synthetic::small_run(manifest.sha256, 0.01, 20));
+  job.runs.front().data.eval_tokens = 64;
+  for (const char* graph : {"auto", "off"}) {
+    job.graph = graph;
+    const Json times = measure_job(job);
+    const double step_s = times.at("member_step_s").get<double>();
+    EXPECT_GT(step_s, 0);
+    EXPECT_GT(times.at("eval_token_s").get<double>(), 0);
+    EXPECT_GT(times.at("busy_s").get<double>(), 0.5) << "by the clock: at least what is measured";
+    EXPECT_THAT(times.at("engine").get<std::string>(),
+                HasSubstr(job.graph == "auto" ? ", 16 steps per CUDA graph" : ", single steps: asked for"));
+  }
 }
 
 TEST_F(OnCuda, AResumedJobGivesTheSameLosses) {

@@ -241,40 +241,6 @@ TEST(JobBytes, OnCudaGrowWithMembersAndHoldTheCorpus) {
   EXPECT_THAT(error, HasSubstr("jobs_per_device"));
 }
 
-TEST(EstimateStudy, TakesMeasuredSpeedsAndAssumesTheOthers) {
-  StudyConfig config = small_config();
-  std::vector<RunSpec> runs;
-  for (const PlannedRun& planned : make_plan(config, nullptr).runs) runs.push_back(planned.spec);
-  Environment environment;
-  environment.cores = 2;
-  config.training.flops_per_s = 1e9;
-  const StudyEstimate assumed = estimate_study(config, runs, environment, nullptr, {});
-  ASSERT_EQ(assumed.jobs.size(), 3U);
-  EXPECT_EQ(assumed.measured, 0);
-  EXPECT_DOUBLE_EQ(
-      assumed.seconds,
-      schedule_seconds({assumed.jobs[0].flops / 1e9, assumed.jobs[1].flops / 1e9, assumed.jobs[2].flops / 1e9}, 2));
-  EXPECT_THAT(describe_time(assumed, config), HasSubstr("an estimate: 1e+09 FLOP/s each"));
-  SpeedTable speeds;
-  std::vector<double> seconds;
-  for (const JobPlan& job : assumed.jobs) {
-    Speed& speed = speeds[speed_key(job.runs, assumed.workers)];
-    speed = {
-        .start_s = 1, .member_step_s = 1e-3 * static_cast<double>(speeds.size()), .eval_token_s = 0, .engine = "e"};
-    seconds.push_back(job_seconds(job.runs, speed));
-  }
-  const StudyEstimate measured = estimate_study(config, runs, environment, nullptr, speeds);
-  EXPECT_EQ(measured.measured, 3);
-  EXPECT_DOUBLE_EQ(measured.seconds, schedule_seconds(seconds, 2));
-  EXPECT_THAT(describe_time(measured, config), HasSubstr("on 2 CPU workers (measured on this machine, e)"));
-  EXPECT_EQ(shape_name(measured.jobs[measured.largest].runs.front().model), "d32 L2");
-  EXPECT_EQ(measured.peak_bytes, job_bytes(measured.jobs[measured.largest].runs, kAuto));
-  EXPECT_THAT(describe_memory(measured), HasSubstr("in one CPU process (d32 L2, 12 runs)"));
-  speeds.erase(speeds.begin());
-  EXPECT_THAT(describe_time(estimate_study(config, runs, environment, nullptr, speeds), config),
-              HasSubstr("2 of 3 jobs measured on this machine, the others at 1e+09 FLOP/s"));
-}
-
 TEST(SpeedKey, DependsOnWhatASpeedDependsOn) {
   const WorkerSetup setup;
   const std::vector<RunSpec> runs = some_runs();
@@ -297,6 +263,22 @@ TEST(SpeedKey, DependsOnWhatASpeedDependsOn) {
   with([](auto&, auto& w) { w.workers = 2; });
   with([](auto&, auto& w) { w.threads = 2; });
   with([](auto&, auto& w) { w.engine = "torch"; });
+  with([](auto&, auto& w) { w.device = "cuda"; });
+}
+
+TEST(SpeedKey, OfCudaDependsOnTheDeviceAndHowItIsShared) {
+  const WorkerSetup setup{.device = "cuda", .cuda_name = "Device A"};
+  const std::vector<RunSpec> runs = some_runs();
+  std::set<std::string> keys{speed_key(runs, setup)};
+  const auto with = [&](auto change) {
+    WorkerSetup workers = setup;
+    change(workers);
+    EXPECT_TRUE(keys.insert(speed_key(runs, workers)).second);
+  };
+  with([](auto& w) { w.cuda_name = "Device B"; });
+  with([](auto& w) { w.workers = 2; });
+  with([](auto& w) { w.workers = w.devices = 2; });
+  with([](auto& w) { w.graph = "off"; });
 }
 
 TEST(SpeedTable, IsReadAsWrittenAndEmptyWhereUnreadable) {

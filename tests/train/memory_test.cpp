@@ -131,7 +131,7 @@ TEST(SplitJob, ItsLossesAreThoseOfTheWholeToTheLastBit) {
 TEST(MeasureSpeed, GivesTimesOfEveryPartAndWritesNothing) {
   const TempFolder folder;
   const Job job = synthetic::small_job(folder.path());
-  const Speed speed = measure_speed(SCALELAW_BINARY_DIR "/scalelaw-trainer", job, 2);
+  const Speed speed = measure_speed(SCALELAW_BINARY_DIR "/scalelaw-trainer", job, {.workers = 2});
   EXPECT_GT(speed.start_s, 0);
   EXPECT_GT(speed.member_step_s, 0);
   EXPECT_GT(speed.eval_token_s, 0);
@@ -145,11 +145,12 @@ TEST(MeasureSpeed, SaysWhyATrainerFailed) {
   Job job = synthetic::small_job(folder.path());
   job.corpus = (folder / "nowhere").string();
   const std::string trainer = SCALELAW_BINARY_DIR "/scalelaw-trainer";
-  EXPECT_NE(error_of(ExitCode::device, [&] { (void)measure_speed(trainer, job, 1); }).find("nowhere"),
+  EXPECT_NE(error_of(ExitCode::device, [&] { (void)measure_speed(trainer, job, {}); }).find("nowhere"),
             std::string::npos);
-  EXPECT_NE(error_of(ExitCode::device, [&] { (void)measure_speed("/no/such/trainer", job, 1); }).find("cannot start"),
+  EXPECT_NE(error_of(ExitCode::device, [&] { (void)measure_speed("/no/such/trainer", job, {}); }).find("cannot start"),
             std::string::npos);
-  EXPECT_NE(error_of(ExitCode::device, [&] { (void)measure_speed("/bin/true", job, 1); }).find("said nothing"),
+  EXPECT_NE(error_of(ExitCode::device, [&] { (void)measure_speed("/bin/true", job, {}); })
+                .find("exit code 0: it printed nothing"),
             std::string::npos);
 }
 
