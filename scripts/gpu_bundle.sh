@@ -6,8 +6,9 @@
 # --out      folder of the bundle (build/gpu_bundle_VERSION/bundle)
 # There: ./run.sh, or ./run.sh --help. docs/CUDA.md says what it does and how its results become tables.
 #
-# PyTorch's wheel (530 MB) is fetched by pip once into ~/.cache/scalelaw (or $XDG_CACHE_HOME/scalelaw); only its libraries
-# and headers are unpacked. Ends with 4, and a line that begins with "cannot fetch", where pip or apt reach no packages.
+# PyTorch's wheel (530 MB) and the CUDA compiler of the release that it is made for (150 MB) are fetched by pip once into
+# ~/.cache/scalelaw (or $XDG_CACHE_HOME/scalelaw); of the wheel only libraries and headers are unpacked. Ends with 4, and a
+# line that says "cannot fetch", where pip or apt reach no packages.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -23,7 +24,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --torch) [ $# -gt 1 ] || fail 2 "--torch needs a version"; torch=$2; shift ;;
     --out) [ $# -gt 1 ] || fail 2 "--out needs a folder"; out=$2; shift ;;
-    --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) fail 2 "unknown option '$1'; scripts/gpu_bundle.sh --help lists them" ;;
   esac
   shift
@@ -35,37 +36,42 @@ for tool in patchelf zstd readelf strip; do
   command -v $tool >/dev/null || fail 1 "$tool is not here; scripts/setup.sh --tests installs it"
 done
 
-# ---- LibTorch of that version: libraries and headers of the wheel --------------------------------------------------------
+# ---- LibTorch of that version and its CUDA compiler ----------------------------------------------------------------------
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/scalelaw
-libtorch=$cache/torch-$torch/torch
+site=$cache/torch-$torch  # torch/ and nvidia/, as pip lays them out
 python=python3
 [ ! -x .venv/bin/python ] || python=.venv/bin/python
-if [ ! -e "$libtorch/.complete" ]; then
-  wheel=$(find "$cache/wheels" -name "torch-$torch*-linux*_x86_64.whl" -o -name "torch-$torch-*manylinux*_x86_64.whl" 2>/dev/null | head -n 1)
-  if [ -z "$wheel" ]; then
-    echo "gpu_bundle: fetching the wheel of torch $torch"
-    $python -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: -d "$cache/wheels" "torch==$torch" ||
-      fail 4 "cannot fetch the wheel torch==$torch with pip"
-    wheel=$(find "$cache/wheels" -name "torch-$torch*.whl" | head -n 1)
-  fi
-  rm -rf "$libtorch"
-  $python - "$wheel" "$cache/torch-$torch" <<'EOF'
-import sys, zipfile
-wheel, folder = sys.argv[1:]
+pip=("$python" -m pip --disable-pip-version-check -q)
+if [ ! -e "$site/.complete" ]; then
+  echo "gpu_bundle: fetching torch $torch and its CUDA compiler"
+  "${pip[@]}" download --no-deps --only-binary=:all: -d "$cache/wheels" "torch==$torch" || fail 4 "cannot fetch the wheel torch==$torch with pip"
+  rm -rf "$site"
+  cuda=$("$python" - "$cache/wheels" "$torch" "$site" <<'EOF'
+import pathlib, re, sys, zipfile
+wheels, version, folder = sys.argv[1:]
+wheel = next(pathlib.Path(wheels).glob(f"torch-{version}[-+]*.whl"))
 with zipfile.ZipFile(wheel) as files:
     for name in files.namelist():
         if name.startswith(("torch/lib/", "torch/include/")) or name == "torch/version.py":
             files.extract(name, folder)
+    (metadata,) = [name for name in files.namelist() if name.endswith(".dist-info/METADATA")]
+    print(re.search(r"Requires-Dist: cuda-toolkit\[.*\]==(\d+\.\d+)", files.read(metadata).decode())[1])
 EOF
-  touch "$libtorch/.complete"
+  )
+  "${pip[@]}" install --no-deps --target "$site" nvidia-{cuda-nvcc,cuda-crt,nvvm,cuda-runtime,cuda-cupti}"==$cuda.*" ||
+    fail 4 "cannot fetch the compiler of CUDA $cuda with pip"
+  rm -rf "$cache/wheels"
+  touch "$site/.complete"
 fi
+libtorch=$site/torch
+nvcc=$(find "$site/nvidia" -path '*/bin/nvcc' | head -n 1)
 
 # ---- programs ------------------------------------------------------------------------------------------------------------
 programs=(scalelaw scalelaw-trainer scalelaw-trainer-cuda bench_train bench_train-cuda test_cuda_device test_cuda_device_kernels)
 build=$root/build/gpu_bundle_$torch/build
 mkdir -p "$build"
 echo "gpu_bundle: building ${#programs[@]} programs for LibTorch $torch"
-CMAKE_ARGS="-DSCALELAW_TESTS=ON -DLIBTORCH_ROOT=$libtorch" BUILD_FOLDER=$build scripts/build.sh cuda "${programs[@]}" >"$build.log" 2>&1 ||
+CMAKE_ARGS="-DSCALELAW_TESTS=ON -DLIBTORCH_ROOT=$libtorch -DCMAKE_CUDA_COMPILER=$nvcc" BUILD_FOLDER=$build scripts/build.sh cuda "${programs[@]}" >"$build.log" 2>&1 ||
   { tail -n 30 "$build.log" >&2; fail 1 "the build failed; all of it in $build.log"; }
 
 rm -rf "$out"

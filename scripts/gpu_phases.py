@@ -236,28 +236,30 @@ def speed(context, found, clock):
             + (f"; PyTorch left out: {found['pytorch_skipped']}" if "pytorch_skipped" in found else ""))
 
 
-def train_study(context, config, extra, clock):
-    """Trains a study by the program itself. @return exit code, its records, its last line of standard error"""
+def train_study(context, config, extra, clock, found):
+    """Trains a study by the program itself, after asking 'plan' how long it will take. @return its records"""
     folder = context.work / Path(config).stem
-    command = [BIN / "scalelaw", "--quiet", "study", HERE / "configs" / config, "--backend", "train", "--device", context.device, "--out", folder,
-               "--set", f"corpus.path={context.corpus(clock)}"]
+    words = [HERE / "configs" / config, "--backend", "train", "--device", context.device, "--set", f"corpus.path={context.corpus(clock)}"]
     for setting in extra:
-        command += ["--set", setting]
-    code, _, err = run(command, clock, context.log)
+        words += ["--set", setting]
+    table = ["--speeds", context.out / "speeds.json"] if context.speeds()["rows"] and context.device == "cuda" else []
+    code, out, _ = run([BIN / "scalelaw", "plan", *words, *table, "--json", "-"], clock, context.log)
+    found["predicted_s"] = json.loads(out)["estimate"]["seconds"] if code == 0 else None
+    begin = time.monotonic()
+    found["exit"], _, err = run([BIN / "scalelaw", "--quiet", "study", *words, "--out", folder], clock, context.log)
+    found["seconds"] = time.monotonic() - begin
+    if found["exit"] != 0:
+        found["error"] = "out of time" if found["exit"] is None else (err.strip().splitlines() or ["it said nothing"])[-1]
     records = [json.loads(path.read_text()) for path in sorted((folder / "runs").glob("*.json"))] if folder.exists() else []
     with open(context.out / "records.jsonl", "a") as file:
         file.writelines(json.dumps({"study": Path(config).stem, **record}) + "\n" for record in records)
-    return code, records, err.strip().splitlines()[-1] if err.strip() else ""
+    return records
 
 
 def quick(context, found, clock):
-    begin = time.monotonic()
     extra = ["backend.jobs_per_device=5"] if context.device == "cuda" else ["design.budgets=[4e10]", "design.branch_checks=0", "design.lr_extend=0"]
-    found["exit"], records, said = train_study(context, "quick.toml", extra, clock)
-    found["seconds"] = time.monotonic() - begin
+    records = train_study(context, "quick.toml", extra, clock, found)
     found |= compare_losses(records, read_rows(HERE / "data" / "quick.csv"))
-    if found["exit"] != 0:
-        found["error"] = "out of time" if found["exit"] is None else said
     found["graphs"] = sorted({record["context"].get("graph", "") for record in records})
     found["failed"] = found["exit"] != 0 or not found["within_noise"]
     if not found["compared"]:
@@ -267,15 +269,11 @@ def quick(context, found, clock):
 
 
 def ladder(context, found, clock):
-    begin = time.monotonic()
     small = ["design.budgets=[1e10,2e10]", "design.shapes=[{d_model=32,n_layer=2},{d_model=64,n_layer=2}]", "design.batch_tokens=512",
              "design.min_steps=10", "training.precision=fp32", "training.eval_tokens=4096", "training.engine=native"]
-    found["exit"], records, said = train_study(context, "gpu_ladder.toml", [] if context.device == "cuda" else small, clock)
-    found["seconds"] = time.monotonic() - begin
+    records = train_study(context, "gpu_ladder.toml", [] if context.device == "cuda" else small, clock, found)
     found["runs"] = [{"params": r["params"]["total"], "tokens": r["tokens"], "flops": r["flops"]["6nd_total"], "lr": r["spec"]["optimizer"]["lr"],
                       "loss": r["loss"]["nats"], "tokens_per_s": r["throughput"]["tokens_per_s"], "status": r["outcome"]["status"]} for r in records]
-    if found["exit"] != 0:
-        found["error"] = "out of time" if found["exit"] is None else said
     largest = max((run["flops"] for run in found["runs"]), default=0)
     found["failed"] = found["exit"] != 0
     return (f"{len(records)} runs in {found['seconds']:.0f} s, the largest of {largest:.2g} FLOPs; least loss "
