@@ -1,7 +1,6 @@
 // The CUDA half of the models in scalelaw-trainer-cuda: memory from CUDA, work on LibTorch's current stream, so that
 // kernels and LibTorch's operations run in the order they are called. Compiled and linked without a GPU; it needs one
 // to run.
-#include <ATen/cuda/CUDAContext.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime.h>
