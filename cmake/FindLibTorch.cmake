@@ -1,7 +1,7 @@
 # LibTorch as imported targets, without Torch's own CMake package (which demands a CUDA toolkit for a CUDA build of
 # LibTorch, even where only the CPU is used).
 #   LibTorch::cpu    headers, libtorch_cpu, libc10
-#   LibTorch::cuda   + libtorch_cuda, libc10_cuda, CUDA runtime   (only where these files and nvcc are present)
+#   LibTorch::cuda   + libtorch_cuda, libc10_cuda, made for CUDA LibTorch_CUDA_MAJOR   (only where these files are)
 # Looked for in -DLIBTORCH_ROOT, $LIBTORCH_ROOT, ./.venv, then the python3 on the path. The root holds include/ and lib/:
 # an unpacked LibTorch, or site-packages/torch of the PyPI wheel.
 set(LIBTORCH_ROOT "" CACHE PATH "folder of LibTorch: has include/ and lib/")
@@ -61,10 +61,12 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   find_library(LibTorch_CUDA torch_cuda PATHS "${_lib}" NO_DEFAULT_PATH NO_CACHE)
   find_library(LibTorch_C10_CUDA c10_cuda PATHS "${_lib}" NO_DEFAULT_PATH NO_CACHE)
   if(LibTorch_CUDA AND LibTorch_C10_CUDA)
-    find_package(CUDAToolkit QUIET)
-    if(CUDAToolkit_FOUND)
-      add_library(LibTorch::cuda INTERFACE IMPORTED)
-      target_link_libraries(LibTorch::cuda INTERFACE LibTorch::cpu "${LibTorch_CUDA}" "${LibTorch_C10_CUDA}" CUDA::cudart)
+    add_library(LibTorch::cuda INTERFACE IMPORTED)
+    target_link_libraries(LibTorch::cuda INTERFACE LibTorch::cpu "${LibTorch_CUDA}" "${LibTorch_C10_CUDA}")
+    set(LibTorch_CUDA_MAJOR "")  # by the runtime that it was linked with
+    file(STRINGS "${LibTorch_C10_CUDA}" _runtime REGEX "^libcudart[.]so[.][0-9]+$" LIMIT_COUNT 1)
+    if(_runtime MATCHES "[0-9]+$")
+      set(LibTorch_CUDA_MAJOR "${CMAKE_MATCH_0}")
     endif()
   endif()
 endif()

@@ -6,18 +6,16 @@ cd "$(dirname "$0")/.."
 preset=${1:?preset: release, ci, light, asan, dev, cuda}
 shift
 arguments=()
-mode=$(cat .venv/.scalelaw-mode 2>/dev/null || echo cpu)
+mode=$(cat .venv/.scalelaw-mode 2>/dev/null || echo auto)
 if [ "$mode" = light ] && [ "$preset" = release ]; then
   arguments+=(-DSCALELAW_TRAINING=OFF)
 fi
-if ! command -v nvcc >/dev/null; then  # a compiler that is not on the path: the toolkit's usual place, or the wheel's
-  for nvcc in /usr/local/cuda/bin/nvcc .venv/lib/python3*/site-packages/nvidia/cu*/bin/nvcc; do
-    if [ -x "$nvcc" ]; then
-      arguments+=("-DCMAKE_CUDA_COMPILER=$(realpath "$nvcc")" "-DCUDAToolkit_ROOT=$(realpath "$(dirname "$nvcc")/..")")
-      break
-    fi
-  done
-fi
+case $preset:$mode in  # what set-up was for; the cuda preset demands the CUDA trainer by itself
+  cuda:*) ;;
+  *:cuda) arguments+=(-DSCALELAW_CUDA=ON) ;;
+  *:cpu) arguments+=(-DSCALELAW_CUDA=OFF) ;;
+  *) arguments+=(-DSCALELAW_CUDA=AUTO) ;;
+esac
 # A torch compile job takes about 1 GB: no more jobs than memory allows.
 jobs=$(nproc)
 memory_gb=$(awk '/MemAvailable/ {print int($2 / 1048576)}' /proc/meminfo)

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Installs what scalelaw needs on Debian 12 (or a relative of it): packages of the system and, in ./.venv, LibTorch and
 # Plotly from PyPI wheels. Skips what is there.
-#   scripts/setup.sh            CUDA set-up where nvidia-smi answers, else the CPU subset (1.3 GB)
-#   scripts/setup.sh --cpu | --cuda | --light      force one; --light: no LibTorch, analysis and simulation only
+#   scripts/setup.sh            as --cuda where nvidia-smi lists a GPU, else the CPU subset (0.6 GB to download, 1.3 GB on disk)
+#   scripts/setup.sh --cuda     for a GPU: LibTorch with the CUDA libraries that it is linked with (2.4 GB to download, 3.9 GB on
+#                               disk) and the compiler (0.1, 0.3); scripts/build.sh then demands the CUDA trainer
+#   scripts/setup.sh --cpu      the CPU subset; scripts/build.sh then builds no CUDA trainer, even beside a GPU
+#   scripts/setup.sh --light    no LibTorch: analysis and simulation only
 #   scripts/setup.sh --tests    also what only the tests need (GoogleTest, Chromium, SciPy ...)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,9 +22,7 @@ for argument in "$@"; do
     *) echo "error: setup.sh: unknown option '$argument'; known: --cpu --cuda --light --tests" >&2; exit 2 ;;
   esac
 done
-if [ "$mode" = auto ]; then
-  if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then mode=cuda; else mode=cpu; fi
-fi
+if [ "$mode" = auto ] && command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU '; then mode=cuda; fi
 
 packages=(ca-certificates git g++ cmake ninja-build ccache python3 python3-venv libfmt-dev libcli11-dev nlohmann-json3-dev
   libspdlog-dev libtomlplusplus-dev libeigen3-dev libboost-dev libssl-dev zlib1g-dev libzstd-dev libcsv-dev
@@ -60,17 +61,17 @@ install_wheels() {  # name, pip arguments ...
   echo "$*" >"$mark"
 }
 install_wheels plotly --no-deps "plotly==$plotly_version"
+cpu_wheels=("torch==$torch_version" "nvidia-cuda-runtime==$cuda_version.*" "nvidia-cuda-cupti==$cuda_version.*")
+# What libtorch_cuda.so is linked with, in the versions that torch asks for, and NVRTC, which cuBLAS loads. Left out of torch's
+# requirements: cuSOLVER and nvJitLink, which are loaded only for linear algebra and sparse products, and all that is for Python.
+cuda_wheels=("nvidia-cuda-nvrtc==$cuda_version.*" "nvidia-cublas==13.4.*" "nvidia-cufft==12.2.*" "nvidia-cufile==1.17.*"
+  "nvidia-cusparse==12.7.*" "nvidia-cusparselt-cu13==0.8.*" "nvidia-cudnn-cu13==9.26.*" "nvidia-nccl-cu13==2.30.*" "nvidia-nvshmem-cu13==3.7.*")
+compiler_wheels=("nvidia-cuda-nvcc==$cuda_version.*" "nvidia-cuda-crt==$cuda_version.*" "nvidia-nvvm==$cuda_version.*")
 case $mode in
-  cpu)  # a complete CUDA set-up serves the CPU trainer as well
-    [ -e .venv/.scalelaw-cuda ] ||
-      install_wheels cpu --no-deps "torch==$torch_version" "nvidia-cuda-runtime==$cuda_version.*" "nvidia-cuda-cupti==$cuda_version.*"
+  cpu | auto)  # a complete CUDA set-up serves the CPU trainer as well
+    [ -e .venv/.scalelaw-cuda ] || install_wheels cpu --no-deps "${cpu_wheels[@]}"
     ;;
-  cuda)
-    install_wheels cuda "torch==$torch_version"
-    if ! command -v nvcc >/dev/null && [ ! -x /usr/local/cuda/bin/nvcc ]; then
-      install_wheels nvcc "cuda-toolkit[nvcc,cccl,cudart]==$cuda_version.*"
-    fi
-    ;;
+  cuda) install_wheels cuda --no-deps "${cpu_wheels[@]}" "${cuda_wheels[@]}" "${compiler_wheels[@]}" ;;
 esac
 [ "$tests" = no ] || install_wheels tests scipy safetensors numpy playwright
-echo "$mode" >.venv/.scalelaw-mode
+echo "$mode" >.venv/.scalelaw-mode  # read by scripts/build.sh; auto: no GPU was listed

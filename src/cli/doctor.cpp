@@ -1,17 +1,15 @@
 // scalelaw doctor: what this machine and this checkout can do.
-#include <sys/wait.h>
-
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 
 #include "cli/cli.hpp"
 #include "core/build_info.hpp"
+#include "core/command.hpp"
 #include "core/format.hpp"
 #include "corpus/corpus.hpp"
 #include "design/config.hpp"
 #include "study/backend.hpp"
+#include "study/device_check.hpp"
 
 namespace scalelaw::cli {
 namespace {
@@ -20,42 +18,18 @@ struct Check {
   std::string name;
   bool ok = false;
   std::string detail;  ///< what was found
-  std::string advice;  ///< what to do where it is missing
+  std::string advice;  ///< what to do where it is missing; empty where the detail says it
 };
 
-struct Output {
-  int status = -1;
-  std::string first_line;
-};
-
-/// Runs a shell command, whose standard error is not shown.
-Output run_command(const std::string& command) {
-  Output output;
-  FILE* pipe = ::popen(fmt::format("{} 2>&1", command).c_str(), "r");
-  if (pipe == nullptr) return output;
-  std::array<char, 512> line{};
-  while (std::fgets(line.data(), static_cast<int>(line.size()), pipe) != nullptr) {
-    if (output.first_line.empty()) output.first_line = line.data();
-  }
-  const int status = ::pclose(pipe);
-  output.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  output.first_line.erase(output.first_line.find_last_not_of("\r\n ") + 1);
-  return output;
-}
-
-std::string quoted(const std::filesystem::path& path) {
-  std::string out = "'";
-  for (const char c : path.string()) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
+std::string first_line(const CommandOutput& output) { return output.lines.empty() ? "" : output.lines.front(); }
 
 /// A trainer starts, which loads LibTorch.
 Check trainer_check(const std::string& name, const std::filesystem::path& program, const char* advice) {
   Check check{name, false, "not beside this program", advice};
   if (program.empty()) return check;
-  const Output output = run_command(quoted(program) + " --version");
+  const CommandOutput output = run_command(shell_quoted(program) + " --version");
   check.ok = output.status == 0;
-  check.detail = check.ok ? output.first_line : fmt::format("does not start: {}", output.first_line);
+  check.detail = check.ok ? first_line(output) : fmt::format("does not start: {}", first_line(output));
   return check;
 }
 
@@ -80,20 +54,27 @@ Check disk_check() {
   std::error_code error;
   const auto space = std::filesystem::space(".", error);
   const double free = error ? 0 : static_cast<double>(space.available);
-  return {"disk", free >= kEnough, fmt::format("{}B free here", short_count(free)),
+  return {"disk", free >= kEnough, fmt::format("{:.1f} GB free here", free / 1e9),
           "free at least 1 GB, or use --out on another disk"};
 }
 
-/// What the first device is, and what training on it would use.
+/// What the first device is, what training on it would use, and whether the CUDA trainer, where it is built, can.
 Check cuda_check(const Environment& environment) {
   Check check{"CUDA device", environment.cuda_devices > 0, "none found",
               "only for GPUs: nvidia-smi must list one; without it, train on the CPU (--backend train --device cpu)"};
   if (!check.ok) return check;
-  const Output device = run_command("nvidia-smi --query-gpu=name,compute_cap --format=csv,noheader");
-  const std::size_t comma = device.first_line.rfind(", ");
+  if (!environment.cuda_trainer.empty()) {
+    const DeviceCheck device = check_cuda_device(environment.cuda_trainer);
+    if (!device.usable) {
+      return {check.name, false, fmt::format("{} found, but {}", environment.cuda_devices, device.detail), ""};
+    }
+  }
+  const CommandOutput device = run_command("nvidia-smi --query-gpu=name,compute_cap --format=csv,noheader");
+  const std::string line = first_line(device);
+  const std::size_t comma = line.rfind(", ");
   check.detail = fmt::format("{} found", environment.cuda_devices);
   if (device.status != 0 || comma == std::string::npos) return check;
-  const std::string name = device.first_line.substr(0, comma), capability = device.first_line.substr(comma + 2);
+  const std::string name = line.substr(0, comma), capability = line.substr(comma + 2);
   constexpr double kOldest = 8;  // what the kernels are compiled for
   check.ok = std::strtod(capability.c_str(), nullptr) >= kOldest;
   check.advice = "the kernels need compute capability 8.0 (Ampere) or newer; train on the CPU (--device cpu)";
@@ -120,8 +101,8 @@ std::vector<Check> all_checks(const std::string& corpus) {
       "only for GPUs: scripts/setup.sh --cuda, then cmake --preset cuda and cmake --build --preset cuda"));
   checks.push_back(cuda_check(environment));
   checks.push_back(corpus_check(corpus));
-  const Output gnuplot = run_command("gnuplot --version");
-  checks.push_back({"gnuplot", gnuplot.status == 0, gnuplot.status == 0 ? gnuplot.first_line : "not found",
+  const CommandOutput gnuplot = run_command("gnuplot --version");
+  checks.push_back({"gnuplot", gnuplot.status == 0, gnuplot.status == 0 ? first_line(gnuplot) : "not found",
                     "only for static plots: apt-get install gnuplot-nox"});
   checks.push_back(disk_check());
   return checks;
@@ -147,7 +128,7 @@ void add_doctor(CLI::App& app, const Globals& globals, Action& action) {
       Json value = Json::array();
       for (const Check& check : all_checks(options->corpus)) {
         print(globals, fmt::format("{:<8}{:<13} {}{}\n", check.ok ? "ok" : "missing", check.name, check.detail,
-                                   check.ok ? "" : fmt::format("; {}", check.advice)));
+                                   check.ok || check.advice.empty() ? "" : fmt::format("; {}", check.advice)));
         value.push_back({{"name", check.name},
                          {"ok", check.ok},
                          {"detail", check.detail},

@@ -8,6 +8,7 @@
 #include "core/files.hpp"
 #include "core/format.hpp"
 #include "sim/simulate.hpp"
+#include "study/device_check.hpp"
 #include "study/estimate.hpp"
 
 namespace scalelaw {
@@ -85,6 +86,16 @@ bool make_missing(const StudyConfig& config, const StudyOptions& options, const 
   return !result.interrupted;
 }
 
+/// Errors (device): our CUDA trainer cannot use the device; else each job would say so three times.
+void require_device(const StudyOptions& options) {
+  const BackendChoice& backend = options.backend;
+  const fs::path& trainer = options.environment.cuda_trainer;
+  if (backend.simulate || backend.device != "cuda" || backend.command.front() != trainer.string()) return;
+  if (const DeviceCheck device = check_cuda_device(trainer); !device.usable) {
+    fail_device("the CUDA trainer cannot train here: {}", device.detail);
+  }
+}
+
 /// Says what the newest results call for, in the event log and to the user.
 void announce(const fs::path& folder, const std::vector<Addition>& added, std::int64_t total, Progress& progress) {
   Json what = Json::array();
@@ -147,6 +158,7 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   summary.bad = records.bad;
   summary.planned = std::ssize(now.runs);
   summary.before = count_finished(specs_of(now), records);
+  if (summary.before < summary.planned) require_device(options);
   log_event(options.folder, "study_started",
             {{"planned", summary.planned},
              {"finished", summary.before},

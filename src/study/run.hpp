@@ -46,7 +46,8 @@ struct StudySummary {
 
 /// Makes every run of the plan that has no finished record in the folder, then those that the results call for
 /// (rounds.hpp), until there are no more or some have failed. Runs of an earlier config stay in the folder.
-/// Errors (environment): the folder is in use by another study or cannot be written. (config): the plan is empty.
+/// Errors (environment): the folder is in use by another study or cannot be written; runs are missing and the CUDA
+/// trainer cannot use the device. (config): the plan is empty.
 [[nodiscard]] StudySummary run_study(const StudyConfig& config, const StudyOptions& options);
 
 /// For a terminal: counts, failures with their reasons, what to do.

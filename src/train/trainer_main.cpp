@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "core/build_info.hpp"
+#include "models/device.hpp"
 #include "models/engine.hpp"
 #include "train/measure.hpp"
 #include "train/trainer.hpp"
@@ -18,14 +19,16 @@ void request_stop(int /*signal*/) { stop_requested = 1; }
 scalelaw::ExitCode run(int argc, char** argv) {
   CLI::App app("scalelaw-trainer: trains the runs of one job and writes their records. Started by scalelaw.");
   std::string job_path, out, device;
-  bool measure = false;
-  app.add_option("--job", job_path, "job file (scalelaw.job/1)")->required();
+  bool measure = false, check_device = false;
+  app.add_option("--job", job_path, "job file (scalelaw.job/1)");
   auto* out_option = app.add_option("--out", out, "study folder that receives runs/, curves/ and jobs/");
   auto* measure_option =
       app.add_flag("--measure", measure, "train for half a second, print how long a step takes, and write nothing");
   out_option->excludes(measure_option);
   app.add_option("--device", device, "cpu or cuda, instead of what the job says")
       ->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_flag("--check-device", check_device,
+               "only print the name of the first CUDA device, or why it cannot be used (exit code 4)");
   app.set_version_flag("--version", [] {
     return fmt::format("scalelaw-trainer {} (LibTorch {})", scalelaw::build_info().version, scalelaw::torch_version());
   });
@@ -35,6 +38,11 @@ scalelaw::ExitCode run(int argc, char** argv) {
     if (e.get_exit_code() == 0) return app.exit(e), scalelaw::ExitCode::ok;
     scalelaw::fail_config("{}; 'scalelaw-trainer --help' lists the options", e.what());
   }
+  if (check_device) {
+    fmt::print("{}\n", scalelaw::open_device("cuda").name);
+    return scalelaw::ExitCode::ok;
+  }
+  if (job_path.empty()) scalelaw::fail_config("--job is missing; 'scalelaw-trainer --help' lists the options");
   if (out.empty() && !measure) scalelaw::fail_config("--out is missing; 'scalelaw-trainer --help' lists the options");
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);

@@ -230,20 +230,6 @@ TEST_F(StudyCommand, QuietPrintsNothingAndJsonStandsAlone) {
   EXPECT_EQ(json["made"], 8);
 }
 
-TEST_F(StudyCommand, DoctorSaysWhatACudaDeviceWouldBeUsedFor) {
-  const auto device = [&](const std::string& capability) {
-    write_file_atomic(
-        folder_ / "nvidia-smi",
-        "#!/bin/sh\nif [ \"$1\" = -L ]; then echo 'GPU 0: A'; else echo 'Device A, " + capability + "'; fi\n");
-    std::filesystem::permissions(folder_ / "nvidia-smi", std::filesystem::perms::owner_all);
-    return scalelaw("doctor", "unset CUDA_VISIBLE_DEVICES; PATH=.:$PATH").out;
-  };
-  EXPECT_THAT(device("9.0"),
-              HasSubstr("ok      CUDA device   1 found, the first Device A of compute capability 9.0: torch"));
-  EXPECT_THAT(device("9.0"), HasSubstr("none of this was ever run on a GPU"));
-  EXPECT_THAT(device("7.5"), HasSubstr("the kernels need compute capability 8.0"));
-}
-
 TEST_F(StudyCommand, PlanNamesTheMemoryOfACudaDeviceAndSplitsWhatWouldNotFit) {
   write_file_atomic(folder_ / "nvidia-smi",
                     "#!/bin/sh\ncase \"$*\" in -L) echo 'GPU 0: A'; echo 'GPU 1: B';;\n"

@@ -1,0 +1,31 @@
+# Whether scalelaw-trainer-cuda is built: SCALELAW_BUILDS_CUDA. SCALELAW_CUDA says how much it is wanted:
+#   ON    a missing part is an error
+#   AUTO  built where every part is there; a missing part is an error on a machine with a CUDA device, whose owner would
+#         otherwise train beside it on the CPU, and one line elsewhere
+#   OFF   not built
+set(SCALELAW_BUILDS_CUDA FALSE)
+if(NOT SCALELAW_CUDA STREQUAL "OFF")
+  set(_missing "")
+  if(NOT TARGET LibTorch::cuda)
+    set(_missing "this LibTorch has no CUDA libraries; scripts/setup.sh --cuda installs one that has, or give -DLIBTORCH_ROOT=folder")
+  else()
+    find_package(Nvcc QUIET)
+    set(_missing "${Nvcc_REASON}")
+  endif()
+  if(NOT _missing)
+    set(SCALELAW_BUILDS_CUDA TRUE)
+  elseif(SCALELAW_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "SCALELAW_CUDA is ON, but ${_missing}")
+  else()
+    find_program(_nvidia_smi nvidia-smi NO_CACHE)
+    set(_devices "")
+    if(_nvidia_smi)
+      execute_process(COMMAND "${_nvidia_smi}" -L OUTPUT_VARIABLE _devices ERROR_QUIET RESULT_VARIABLE _ignored TIMEOUT 60)
+    endif()
+    if(_devices MATCHES "GPU [0-9]+:")
+      message(FATAL_ERROR "nvidia-smi lists a CUDA device, but ${_missing}, or give -DSCALELAW_CUDA=OFF to train on the CPU")
+    endif()
+    message(STATUS "scalelaw-trainer-cuda is not built: ${_missing}")
+    unset(_nvidia_smi)
+  endif()
+endif()
