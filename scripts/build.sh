@@ -25,8 +25,9 @@ if [ -n "${BUILD_FOLDER:-}" ]; then
   arguments+=(-B "$BUILD_FOLDER")
   build=("$BUILD_FOLDER")
 fi
-cmake --preset "$preset" "${arguments[@]}" ${CMAKE_ARGS:-} >build.log 2>&1 || { cat build.log >&2; exit 1; }
-rm -f build.log
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+cmake --preset "$preset" "${arguments[@]}" ${CMAKE_ARGS:-} >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 targets=()
 [ $# -eq 0 ] || targets=(--target "$@")
 cmake --build "${build[@]}" -j "$jobs" "${targets[@]}"

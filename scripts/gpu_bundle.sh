@@ -60,6 +60,9 @@ EOF
   )
   "${pip[@]}" install --no-deps --target "$site" nvidia-{cuda-nvcc,cuda-crt,nvvm,cuda-runtime,cuda-cupti}"==$cuda.*" ||
     fail 4 "cannot fetch the compiler of CUDA $cuda with pip"
+  for folder in "$site"/nvidia/cu*; do  # where nvcc 13.0 looks for its libraries
+    [ -e "$folder/lib64" ] || ln -s lib "$folder/lib64"
+  done
   rm -rf "$cache/wheels"
   touch "$site/.complete"
 fi
