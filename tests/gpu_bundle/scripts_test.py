@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -181,6 +182,23 @@ class Phases(unittest.TestCase):
         self.assertRegex(self.line_of(sleeps, 0.3), r"^FAILED sleeps .*out of time$")
         self.assertRegex(self.line_of(works), r"^ok     works .*as it should$")
         self.assertLess(self.context.results["phases"]["sleeps"]["took_s"], 5)
+
+    def test_device_tests_that_are_skipped_are_a_failure_on_a_gpu_alone(self):
+        bin_folder = Path(self.folder.name) / "bin"
+        bin_folder.mkdir()
+        for name in ("test_cuda_device_kernels", "test_cuda_device"):  # as GoogleTest reports a test without a device
+            (bin_folder / name).write_text(f"""#!{sys.executable}
+import json, sys
+report = {{"tests": 1, "testsuites": [{{"name": "OnADevice", "testsuite": [{{"name": "Works", "result": "SKIPPED", "skipped": [{{"message": "a.cpp:1\\nno CUDA device: none"}}]}}]}}]}}
+open(sys.argv[1].split(":", 1)[1], "w").write(json.dumps(report))
+""")
+            (bin_folder / name).chmod(0o755)
+        self.context.work = Path(self.folder.name)
+        with unittest.mock.patch.object(gpu_phases, "BIN", bin_folder):
+            self.assertRegex(self.line_of(gpu_phases.tests), "^FAILED tests .*0 passed, 0 failed, 2 skipped")
+            self.context.device = "cpu"
+            self.assertRegex(self.line_of(gpu_phases.tests), "^ok     tests .*0 passed, 0 failed, 2 skipped")
+        self.assertEqual(self.context.results["phases"]["tests"]["programs"][0]["skips"], ["OnADevice.Works: no CUDA device: none"])
 
     def test_a_program_that_ends_costs_one_row(self):
         self.fake_bench("""for line in sys.stdin:
