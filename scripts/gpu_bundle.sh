@@ -85,7 +85,7 @@ done
 
 # Every shared library that is neither of LibTorch, of CUDA, nor of the C and C++ runtime.
 theirs='^(libtorch|libc10|libcu|libnv|libnccl|libcaffe2|libgomp)'
-runtime='^(linux-vdso|ld-linux|libc|libm|libdl|librt|libpthread|libresolv|libstdc\+\+|libgcc_s)[.-]'
+runtime='^(linux-vdso|ld-linux|libc|libm|libdl|librt|libpthread|libresolv|libutil|libstdc\+\+|libgcc_s)[.-]'
 for program in "$out"/bin/*; do
   ldd "$program" | awk '$3 ~ /^\// {print $1, $3}'
 done | sort -u | while read -r name path; do
@@ -121,7 +121,7 @@ glibcxx=$(newest GLIBCXX); at_most GLIBCXX "$glibcxx" 3.4.30
 for file in "$out"/bin/*; do
   missing=$(LD_LIBRARY_PATH= ldd "$file" | awk '/not found/ {print $1}' | grep -Ev "$theirs" || true)
   [ -z "$missing" ] || fail 1 "$(basename "$file") needs $missing, which the bundle does not hold"
-  outside=$(LD_LIBRARY_PATH= ldd "$file" | awk '$3 ~ /^\// {print $1, $3}' | grep -v " $out/" | grep -Ev "$runtime" || true)
+  outside=$(LD_LIBRARY_PATH= ldd "$file" | awk '$3 ~ /^\// {print $1, $3}' | grep -v " $out/" | grep -Ev "$runtime|$theirs" || true)
   [ -z "$outside" ] || fail 1 "$(basename "$file") takes $outside from this machine"
 done
 size_kib=$(du -sk --apparent-size "$out" | cut -f 1)
