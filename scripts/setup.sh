@@ -62,10 +62,11 @@ install_wheels() {  # name, pip arguments ...
 }
 install_wheels plotly --no-deps "plotly==$plotly_version"
 cpu_wheels=("torch==$torch_version" "nvidia-cuda-runtime==$cuda_version.*" "nvidia-cuda-cupti==$cuda_version.*")
-# What libtorch_cuda.so is linked with, in the versions that torch asks for, and NVRTC, which cuBLAS loads. Left out of torch's
+# What libtorch_cuda.so is linked with, in the releases that this torch asks for, and NVRTC, which cuBLAS loads. Left out of its
 # requirements: cuSOLVER and nvJitLink, which are loaded only for linear algebra and sparse products, and all that is for Python.
-cuda_wheels=("nvidia-cuda-nvrtc==$cuda_version.*" "nvidia-cublas==13.4.*" "nvidia-cufft==12.2.*" "nvidia-cufile==1.17.*"
-  "nvidia-cusparse==12.7.*" "nvidia-cusparselt-cu13==0.8.*" "nvidia-cudnn-cu13==9.26.*" "nvidia-nccl-cu13==2.30.*" "nvidia-nvshmem-cu13==3.7.*")
+cuda_wheels=("nvidia-cuda-nvrtc==$cuda_version.*" "nvidia-cublas==13.4.1.*" "nvidia-cufft==12.2.0.*" "nvidia-cufile==1.17.1.*"
+  "nvidia-cusparse==12.7.10.*" nvidia-cusparselt-cu13==0.8.1 "nvidia-cudnn-cu13==9.26.0.*" nvidia-nccl-cu13==2.30.7
+  nvidia-nvshmem-cu13==3.7.2)
 compiler_wheels=("nvidia-cuda-nvcc==$cuda_version.*" "nvidia-cuda-crt==$cuda_version.*" "nvidia-nvvm==$cuda_version.*")
 case $mode in
   cpu | auto)  # a complete CUDA set-up serves the CPU trainer as well
