@@ -134,6 +134,8 @@ def agreement(context, found, clock):
         found["error"] = "out of time" if code is None else err.strip().splitlines()[-1] if err.strip() else f"exit {code}"
     bad = [f"{row['shape']} {row['precision']} {row['what']}" for row in found["rows"] if not row["ok"]]
     found["failed"] = code != 0 or bool(bad)
+    if not found["rows"]:
+        return found.get("error", "it said nothing")
     steps = [row for row in found["rows"] if row["what"] == "step"]
     worst = {p: max((row["gradient_distance"] or float("inf") for row in steps if row["precision"] == p), default=float("nan")) for p in ("fp32", "bf16")}
     return (f"{len(found['rows']) - len(bad)} of {len(found['rows'])} rows within their limits; gradients apart by at most {worst['fp32']:.1e} (fp32), "
@@ -153,10 +155,10 @@ def own_rows(context, found, clock, folder, servers):
     server = None
     for ask in speed_asks(context):
         clock.check(2)
+        if server is None:  # one that does not even start ends the part
+            server = servers.enter_context(Server([context.bench, "sweep", context.device, folder], context.log))
+            server.answer(clock)
         try:
-            if server is None:
-                server = servers.enter_context(Server([context.bench, "sweep", context.device, folder], context.log))
-                server.answer(clock)
             found["rows"].append(server.ask(ask, clock))
         except RuntimeError as error:
             found["rows"].append({**ask, "error": str(error)})
@@ -275,11 +277,12 @@ def ladder(context, found, clock):
     records = train_study(context, "gpu_ladder.toml", [] if context.device == "cuda" else small, clock, found)
     found["runs"] = [{"params": r["params"]["total"], "tokens": r["tokens"], "flops": r["flops"]["6nd_total"], "lr": r["spec"]["optimizer"]["lr"],
                       "loss": r["loss"]["nats"], "tokens_per_s": r["throughput"]["tokens_per_s"], "status": r["outcome"]["status"]} for r in records]
-    largest = max((run["flops"] for run in found["runs"]), default=0)
     found["failed"] = found["exit"] != 0
-    return (f"{len(records)} runs in {found['seconds']:.0f} s, the largest of {largest:.2g} FLOPs; least loss "
-            f"{min((r['loss'] for r in found['runs'] if r['loss'] is not None), default=float('nan')):.4f} nats"
-            f"{'; ' + found['error'] if 'error' in found else ''}")
+    losses = [run["loss"] for run in found["runs"] if run["loss"] is not None]
+    if not losses:
+        return f"no run ended{'; ' + found['error'] if 'error' in found else ''}"
+    return (f"{len(records)} runs in {found['seconds']:.0f} s, the largest of {max(run['flops'] for run in found['runs']):.2g} FLOPs; "
+            f"least loss {min(losses):.4f} nats{'; ' + found['error'] if 'error' in found else ''}")
 
 
 # The last takes what is left.
