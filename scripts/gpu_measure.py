@@ -53,6 +53,9 @@ def run(command, clock, log, limit=None, env=None):
         end_group(process)
         out, err = process.communicate()
         code = None
+    except BaseException:  # Ctrl-C: nothing that was started goes on
+        end_group(process)
+        raise
     log(f"$ {' '.join(words)}\n{out}{err}[exit {'out of time' if code is None else code} after {time.monotonic() - begin:.1f} s]\n")
     return code, out, err
 

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -19,6 +20,7 @@ BIN = HERE / "bin"
 # About 1e5, 1e6 and 1e7 parameters; contexts 64 to 512; 2,048 or 4,096 tokens a step and member.
 SHAPES = ["L2C64T64B32D16", "L4C128T256B16D32", "L6C384T512B8D64"]
 MEMBERS = [1, 16, 4, 64]
+CPU_SHAPE = "L2C64T64B4D16"
 MEMORY_AT = 16  # members of the rows that also measure the memory of a whole job
 
 
@@ -35,7 +37,7 @@ class Log:
 class Context:
     """What all phases share."""
 
-    def __init__(self, options, out, work):
+    def __init__(self, options, out, work, wanted, started):
         self.device = "cpu" if options.cpu else "cuda"
         self.out, self.work = out, work
         self.log = Log(out / "log.txt")
@@ -43,6 +45,8 @@ class Context:
         self.trainer = BIN / ("scalelaw-trainer" if options.cpu else "scalelaw-trainer-cuda")
         self.bench = BIN / ("bench_train" if options.cpu else "bench_train-cuda")
         self.device_name = ""
+        self.wanted, self.started = wanted, started
+        self.pytorch, self.pytorch_skipped = [], ""
         self.results = {"schema": "scalelaw.gpu_results/1", "bundle": json.loads((HERE / "bundle.json").read_text()),
                         "on": self.device, "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "phases": {}}
 
@@ -102,6 +106,8 @@ def device(context, found, clock):
 
 def tests(context, found, clock):
     found["programs"] = []
+    if "speed" in context.wanted:
+        start_pytorch(context, clock)
     sanitizer = shutil.which("compute-sanitizer") if context.device == "cuda" else None
     asked = [("test_cuda_device_kernels", []), ("test_cuda_device", [])]
     if sanitizer:
@@ -144,10 +150,55 @@ def agreement(context, found, clock):
 
 def speed_asks(context):
     if context.device == "cpu":
-        return [{"shape": "L2C64T64B4D16", "members": k, "precision": p, "graph": "off", "seconds": 0.2, "memory": False}
+        return [{"shape": CPU_SHAPE, "members": k, "precision": p, "graph": "off", "seconds": 0.2, "memory": False}
                 for k in (1, 4) for p in ("fp32", "bf16")]
     return [{"shape": shape, "members": k, "precision": p, "graph": g, "seconds": 0.6, "memory": k == MEMORY_AT and g == "auto"}
             for k in MEMBERS for shape in SHAPES for p in ("bf16", "fp32") for g in ("auto", "off")]
+
+
+def start_pytorch(context, clock):
+    """The plain decoder in PyTorch, every way at once: to compile takes a minute, which passes while other phases run."""
+    try:
+        start_every_way(context, clock)
+    except (RuntimeError, OutOfTime) as error:
+        context.pytorch_skipped = str(error) or "out of time"
+
+
+def start_every_way(context, clock):
+    if run([context.python, "-c", "import torch, numpy"], clock, context.log)[0] != 0:
+        context.pytorch_skipped = f"{context.python} cannot import torch and numpy"
+        return
+    folder = context.bench_corpus(clock)
+    for shape in SHAPES if context.device == "cuda" else [CPU_SHAPE]:
+        with Server([BIN / "bench_train", "contender", shape, "torch", "fp32", folder], context.log) as exporter:
+            exporter.answer(clock)
+            exporter.ask("export 200", clock)
+        for row in ({"shape": shape, "mode": mode, "precision": dtype} for dtype in ("fp32", "bf16") for mode in ("eager", "compile")):
+            command = [context.python, HERE / "plain_decoder.py", shape, row["mode"], folder, "--device", context.device, "--dtype", row["precision"]]
+            context.pytorch.append((row, context.started.enter_context(Server(command, context.log))))
+
+
+def pytorch_rows(context, found, clock, folder, servers):
+    """Each of them measured by itself, once all have compiled; they end here, so that the device is ours."""
+    if not context.pytorch and not context.pytorch_skipped:
+        start_pytorch(context, clock)
+    if context.pytorch_skipped:
+        found["pytorch_skipped"] = context.pytorch_skipped
+    try:
+        for ask in (None, "measure 0.2", "measure 1.0" if context.device == "cuda" else "measure 0.3"):
+            for row, server in context.pytorch:
+                if "error" in row:
+                    continue
+                try:
+                    row |= server.ask(ask, clock) if ask else server.answer(clock)
+                except (RuntimeError, OutOfTime) as error:
+                    row["error"] = str(error) or "out of time"
+    finally:
+        context.started.close()
+    for row, _ in context.pytorch:
+        if "error" not in row:
+            row["tokens_per_s"] = row["tokens"] / row["seconds"]
+        found["pytorch"].append(row)
 
 
 def own_rows(context, found, clock, folder, servers):
@@ -166,44 +217,13 @@ def own_rows(context, found, clock, folder, servers):
         context.save()
 
 
-def pytorch_rows(context, found, clock, folder, servers):
-    """The plain decoder in PyTorch, every way at once until all have compiled, then measured one by one."""
-    if run([context.python, "-c", "import torch, numpy"], clock, context.log)[0] != 0:
-        found["pytorch_skipped"] = f"{context.python} cannot import torch and numpy"
-        return
-    shapes = SHAPES if context.device == "cuda" else ["L2C64T64B4D16"]
-    for shape in shapes:
-        with Server([BIN / "bench_train", "contender", shape, "torch", "fp32", folder], context.log) as exporter:
-            exporter.answer(clock)
-            exporter.ask("export 200", clock)
-    started = []
-    for row in ({"shape": shape, "mode": mode, "precision": dtype} for shape in shapes for dtype in ("fp32", "bf16") for mode in ("eager", "compile")):
-        command = [context.python, HERE / "plain_decoder.py", row["shape"], row["mode"], folder, "--device", context.device, "--dtype", row["precision"]]
-        started.append((row, servers.enter_context(Server(command, context.log))))
-    for row, server in started:
-        found["pytorch"].append(row)
-        try:
-            row |= server.answer(clock)
-        except (RuntimeError, OutOfTime) as error:
-            row["error"] = str(error) or "out of time"
-    for row, server in started:
-        if "error" in row:
-            continue
-        try:
-            server.ask("measure 0.2", clock)
-            measured = server.ask("measure 1.0" if context.device == "cuda" else "measure 0.3", clock)
-            row["tokens_per_s"] = measured["tokens"] / measured["seconds"]
-        except (RuntimeError, OutOfTime) as error:
-            row["error"] = str(error) or "out of time"
-
-
 def shared_rows(context, found, clock, folder, servers):
     """Several processes on one device at once."""
     cuda = context.device == "cuda"
     counts = [1, 2, 4] if cuda else [1, 2]
     asks = [{"shape": shape, "members": 4, "precision": "bf16", "graph": "auto", "seconds": 1.5} for shape in SHAPES[:2]]
     if not cuda:
-        asks = [{"shape": "L2C64T64B4D16", "members": 1, "precision": "fp32", "graph": "off", "seconds": 0.3}]
+        asks = [{"shape": CPU_SHAPE, "members": 1, "precision": "fp32", "graph": "off", "seconds": 0.3}]
     started = [servers.enter_context(Server([context.bench, "sweep", context.device, folder], context.log)) for _ in range(counts[-1])]
     for server in started:
         server.answer(clock)
@@ -221,10 +241,11 @@ def shared_rows(context, found, clock, folder, servers):
 def speed(context, found, clock):
     found |= {"rows": [], "pytorch": [], "shared": []}
     folder = context.bench_corpus(clock)
-    for part in (own_rows, pytorch_rows, shared_rows):
+    # Each part leaves so many seconds to those after it.
+    for part, kept in ((pytorch_rows, 100), (own_rows, 20), (shared_rows, 0)):
         with contextlib.ExitStack() as servers:  # no process outlives its part
             try:
-                part(context, found, clock, folder, servers)
+                part(context, found, Clock(clock.left() - kept), folder, servers)
             except OutOfTime:
                 found.setdefault("out_of_time", []).append(part.__name__)
             except RuntimeError as error:
@@ -321,8 +342,10 @@ def main():
     (out / "records.jsonl").unlink(missing_ok=True)
     whole = Clock(options.total)
     failed = False
-    with tempfile.TemporaryDirectory(prefix="scalelaw_gpu_") as work, open(out / "summary.txt", "w") as summary:
-        context = Context(options, out, Path(work))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # as after Ctrl-C, nothing that was started goes on
+    with (tempfile.TemporaryDirectory(prefix="scalelaw_gpu_") as work, open(out / "summary.txt", "w") as summary,
+          contextlib.ExitStack() as started):
+        context = Context(options, out, Path(work), wanted, started)
         for phase, limit in PHASES:
             if phase.__name__ not in wanted:
                 continue
@@ -336,4 +359,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the phases that ended are in the results")

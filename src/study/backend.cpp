@@ -5,13 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <thread>
 
+#include "core/command.hpp"
 #include "core/cpu.hpp"
 #include "core/files.hpp"
 
@@ -48,15 +47,10 @@ double usable_memory() {
   }
 }
 
-/// Lines that nvidia-smi prints; none where it is not there.
+/// Lines that nvidia-smi prints; none where it is not there or fails.
 std::vector<std::string> nvidia_smi(const std::string& arguments) {
-  std::vector<std::string> lines;
-  FILE* pipe = ::popen(fmt::format("nvidia-smi {} 2>/dev/null", arguments).c_str(), "r");
-  if (pipe == nullptr) return lines;
-  std::array<char, 512> line{};
-  while (std::fgets(line.data(), static_cast<int>(line.size()), pipe) != nullptr) lines.emplace_back(line.data());
-  ::pclose(pipe);
-  return lines;
+  CommandOutput output = run_command("nvidia-smi " + arguments);
+  return output.status == 0 ? std::move(output.lines) : std::vector<std::string>{};
 }
 
 std::int64_t count_cuda_devices() {
@@ -89,8 +83,7 @@ double least_device_memory() {
 /// "NVIDIA H100 80GB HBM3"; devices of several kinds joined by " and "; "CUDA device" where nvidia-smi names none.
 std::string device_name() {
   std::vector<std::string> names;
-  for (std::string name : nvidia_smi("--query-gpu=name --format=csv,noheader")) {
-    name.erase(name.find_last_not_of("\r\n ") + 1);
+  for (const std::string& name : nvidia_smi("--query-gpu=name --format=csv,noheader")) {
     if (!name.empty() && std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
   return names.empty() ? "CUDA device" : fmt::format("{}", fmt::join(names, " and "));

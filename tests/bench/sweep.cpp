@@ -30,11 +30,12 @@ Ask ask_of(const Json& line) {
   return ask;
 }
 
+/// A sweep of learning rates: members start alike and drift apart.
 std::vector<RunSpec> specs_of(const Ask& ask) {
   std::vector<RunSpec> specs;
-  for (std::int64_t seed = 0; seed < ask.members; ++seed) {
+  for (std::int64_t k = 0; k < ask.members; ++k) {
     specs.push_back(spec_of(ask.shape, ask.precision));
-    specs.back().seed = seed;
+    specs.back().optimizer.lr *= 1 + 0.01 * static_cast<double>(k);
   }
   return specs;
 }

@@ -164,7 +164,7 @@ class Phases(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name)
-        self.context = SimpleNamespace(results={"phases": {}}, log=gpu_phases.Log(path / "log.txt"), device="cuda", save=lambda: None, bench=path / "bench")
+        self.context = SimpleNamespace(results={"phases": {}}, log=gpu_phases.Log(path / "log.txt"), device="cuda", save=lambda: None, bench=path / "bench", wanted=[])
         self.addCleanup(self.folder.cleanup)
 
     def fake_bench(self, body):
