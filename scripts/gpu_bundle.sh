@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --torch) [ $# -gt 1 ] || fail 2 "--torch needs a version"; torch=$2; shift ;;
     --out) [ $# -gt 1 ] || fail 2 "--out needs a folder"; out=$2; shift ;;
-    --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --help | -h) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) fail 2 "unknown option '$1'; scripts/gpu_bundle.sh --help lists them" ;;
   esac
   shift
@@ -32,6 +32,9 @@ done
 [[ $torch =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail 2 "--torch $torch: give it as 2.11.0"
 out=$(realpath -m "${out:-build/gpu_bundle_$torch/bundle}")
 most_mib=40
+if [ -e "$out" ] && [ -n "$(ls -A "$out")" ] && ! grep -qs '"scalelaw.gpu_bundle/1"' "$out/bundle.json"; then
+  fail 2 "--out $out: this folder holds something else; name a new one, or an earlier bundle"
+fi
 for tool in patchelf zstd readelf strip; do
   command -v $tool >/dev/null || fail 1 "$tool is not here; scripts/setup.sh --tests installs it"
 done
@@ -41,10 +44,16 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/scalelaw
 site=$cache/torch-$torch  # torch/ and nvidia/, as pip lays them out
 python=python3
 [ ! -x .venv/bin/python ] || python=.venv/bin/python
-pip=("$python" -m pip --disable-pip-version-check -q)
+fetch() {  # pip's arguments ...; what cannot be reached is another thing than what does not exist
+  local said
+  said=$("$python" -m pip --disable-pip-version-check -q "$@" 2>&1) && return
+  tail -n 1 <<<"$said" >&2
+  grep -qiE 'connection|resolution|timed out|unreachable|proxy|ssl' <<<"$said" && fail 4 "cannot fetch: pip reaches no packages"
+  fail 1 "pip $1 failed, see above"
+}
 if [ ! -e "$site/.complete" ]; then
   echo "gpu_bundle: fetching torch $torch and its CUDA compiler"
-  "${pip[@]}" download --no-deps --only-binary=:all: -d "$cache/wheels" "torch==$torch" || fail 4 "cannot fetch the wheel torch==$torch with pip"
+  fetch download --no-deps --only-binary=:all: -d "$cache/wheels" "torch==$torch"
   rm -rf "$site"
   cuda=$("$python" - "$cache/wheels" "$torch" "$site" <<'EOF'
 import pathlib, re, sys, zipfile
@@ -55,11 +64,12 @@ with zipfile.ZipFile(wheel) as files:
         if name.startswith(("torch/lib/", "torch/include/")) or name == "torch/version.py":
             files.extract(name, folder)
     (metadata,) = [name for name in files.namelist() if name.endswith(".dist-info/METADATA")]
-    print(re.search(r"Requires-Dist: cuda-toolkit\[.*\]==(\d+\.\d+)", files.read(metadata).decode())[1])
+    found = re.search(r"Requires-Dist: cuda-toolkit\[.*\]==(\d+\.\d+)", files.read(metadata).decode())
+    print(found[1] if found else "")
 EOF
   )
-  "${pip[@]}" install --no-deps --target "$site" nvidia-{cuda-nvcc,cuda-crt,nvvm,cuda-runtime,cuda-cupti}"==$cuda.*" ||
-    fail 4 "cannot fetch the compiler of CUDA $cuda with pip"
+  [ -n "$cuda" ] || fail 1 "the wheel of torch $torch does not say which CUDA it is made for; 2.11.0 and 2.15.0 do"
+  fetch install --no-deps --target "$site" nvidia-{cuda-nvcc,cuda-crt,nvvm,cuda-runtime,cuda-cupti}"==$cuda.*"
   for folder in "$site"/nvidia/cu*; do  # where nvcc 13.0 looks for its libraries
     [ -e "$folder/lib64" ] || ln -s lib "$folder/lib64"
   done
@@ -74,17 +84,18 @@ programs=(scalelaw scalelaw-trainer scalelaw-trainer-cuda bench_train bench_trai
 build=$root/build/gpu_bundle_$torch/build
 mkdir -p "$build"
 echo "gpu_bundle: building ${#programs[@]} programs for LibTorch $torch"
-CMAKE_ARGS="-DSCALELAW_TESTS=ON -DLIBTORCH_ROOT=$libtorch -DCMAKE_CUDA_COMPILER=$nvcc" BUILD_FOLDER=$build scripts/build.sh cuda "${programs[@]}" >"$build.log" 2>&1 ||
+LIBTORCH_ROOT=$libtorch CUDACXX=$nvcc CMAKE_ARGS=-DSCALELAW_TESTS=ON BUILD_FOLDER=$build scripts/build.sh cuda "${programs[@]}" >"$build.log" 2>&1 ||
   { tail -n 30 "$build.log" >&2; fail 1 "the build failed; all of it in $build.log"; }
 
 rm -rf "$out"
-mkdir -p "$out"/{bin,lib,data}
+mkdir -p "$out"/{bin,lib,cuda,data}
 for program in "${programs[@]}"; do
   strip -o "$out/bin/$program" "$build/$program"
 done
 
 # Every shared library that is neither of LibTorch, of CUDA, nor of the C and C++ runtime.
-theirs='^(libtorch|libc10|libcu|libnv|libnccl|libcaffe2|libgomp)'
+libtorch_own='^(libtorch|libc10)'
+theirs="$libtorch_own|^(libcu|libnv|libnccl|libgomp)"
 runtime='^(linux-vdso|ld-linux|libc|libm|libdl|librt|libpthread|libresolv|libutil|libstdc\+\+|libgcc_s)[.-]'
 for program in "$out"/bin/*; do
   ldd "$program" | awk '$3 ~ /^\// {print $1, $3}'
@@ -96,8 +107,8 @@ for file in "$out"/lib/* ; do patchelf --force-rpath --set-rpath '$ORIGIN' "$fil
 
 # ---- what the phases need ------------------------------------------------------------------------------------------------
 cp -r configs "$out/configs"
-cp scripts/gpu_run.sh "$out/run.sh"
-cp scripts/gpu_phases.py scripts/gpu_measure.py scripts/gpu_losses.py scripts/plain_decoder.py "$out/"
+cp scripts/gpu/* scripts/plain_decoder.py "$out/"
+cp -L "$site"/nvidia/*/lib/libcudart.so.* "$out/cuda/"
 cp data/records/quick.csv "$out/data/quick.csv"
 cp data/webster1913.manifest.json "$out/data/"
 text=$cache/webster1913.txt.zst
@@ -107,7 +118,7 @@ if [ ! -s "$text" ]; then
 fi
 cp "$text" "$out/data/webster1913.txt.zst"
 cat >"$out/bundle.json" <<EOF
-{"schema": "scalelaw.gpu_bundle/1", "torch": "$torch", "git": "$(git describe --always --dirty)", "built": "$(date -u +%Y-%m-%dT%H:%M:%SZ)"}
+{"schema": "scalelaw.gpu_bundle/1", "torch": "$torch", "git": "$(git describe --always --dirty 2>/dev/null || echo unknown)", "built": "$(date -u +%Y-%m-%dT%H:%M:%SZ)"}
 EOF
 
 # ---- what must hold ------------------------------------------------------------------------------------------------------
@@ -119,9 +130,9 @@ at_most() {  # name, version that is there, most
 glibc=$(newest GLIBC); at_most GLIBC "$glibc" 2.36
 glibcxx=$(newest GLIBCXX); at_most GLIBCXX "$glibcxx" 3.4.30
 for file in "$out"/bin/*; do
-  missing=$(LD_LIBRARY_PATH= ldd "$file" | awk '/not found/ {print $1}' | grep -Ev "$theirs" || true)
+  missing=$(LD_LIBRARY_PATH=$out/cuda ldd "$file" | awk '/not found/ {print $1}' | grep -Ev "$libtorch_own" || true)
   [ -z "$missing" ] || fail 1 "$(basename "$file") needs $missing, which the bundle does not hold"
-  outside=$(LD_LIBRARY_PATH= ldd "$file" | awk '$3 ~ /^\// {print $1, $3}' | grep -v " $out/" | grep -Ev "$runtime|$theirs" || true)
+  outside=$(LD_LIBRARY_PATH=$out/cuda ldd "$file" | awk '$3 ~ /^\// {print $1, $3}' | grep -v " $out/" | grep -Ev "$runtime" || true)
   [ -z "$outside" ] || fail 1 "$(basename "$file") takes $outside from this machine"
 done
 size_kib=$(du -sk --apparent-size "$out" | cut -f 1)

@@ -15,9 +15,11 @@ import re
 import sys
 from pathlib import Path
 
-from gpu_losses import write_rows
-
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts" / "gpu"))
+
+from losses import write_rows  # noqa: E402
+
 # Dense peaks by the vendor's datasheets, FLOP/s: bf16 matrix units, fp32 outside them. First match counts.
 PEAKS = [("H100 PCIe", 756e12, 51e12), ("H100 NVL", 835e12, 60e12), ("H100", 989e12, 67e12), ("H200", 989e12, 67e12), ("A100", 312e12, 19.5e12)]
 MEMORY_WITHIN = 2  # predicted memory may be at most this many times what was taken, and never less
@@ -51,8 +53,8 @@ def peak_of(name, precision):
 class Results:
     def __init__(self, folder):
         self.all = json.loads((Path(folder) / "results.json").read_text())
-        if self.all.get("schema") != "scalelaw.gpu_results/1":
-            sys.exit(f"error: gpu_results.py: {folder}/results.json is not of schema scalelaw.gpu_results/1")
+        if not isinstance(self.all, dict) or self.all.get("schema") != "scalelaw.gpu_results/1":
+            raise ValueError("it is not of schema scalelaw.gpu_results/1")
         self.phases = self.all["phases"]
         gpus = self.phase("device").get("gpus", [])
         self.name = gpus[0]["name"] if gpus else f"{self.phase('device').get('host', {}).get('cpu', 'unknown')} (no GPU)"
@@ -181,13 +183,17 @@ def speeds(results):
     return "\n\n".join(parts)
 
 
-def put(path, text):
-    """Replaces what stands between the marks."""
-    marks = re.compile(r"(<!-- gpu_results begin -->\n).*?(\n<!-- gpu_results end -->)", re.S)
-    old = path.read_text()
-    if not marks.search(old):
-        sys.exit(f"error: gpu_results.py: {path} has no marks 'gpu_results begin' and 'gpu_results end'")
-    path.write_text(marks.sub(lambda m: m[1] + "\n" + text + "\n" + m[2], old))
+MARKS = re.compile(r"(<!-- gpu_results begin -->\n).*?(\n<!-- gpu_results end -->)", re.S)
+
+
+def put(folder, texts):
+    """Replaces what stands between the marks of each document: of all or of none."""
+    old = {name: (folder / name).read_text() for name in texts}
+    for name in texts:
+        if not MARKS.search(old[name]):
+            sys.exit(f"error: gpu_results.py: {folder / name} has no marks 'gpu_results begin' and 'gpu_results end'")
+    for name, text in texts.items():
+        (folder / name).write_text(MARKS.sub(lambda m: m[1] + "\n" + text + "\n" + m[2], old[name]))
 
 
 def main():
@@ -202,15 +208,19 @@ def main():
         return
     if not options.results or not (Path(options.results) / "results.json").exists():
         parser.error("name the folder that run.sh wrote, with results.json in it")
-    results = Results(options.results)
-    found = list(problems(results))
+    try:
+        results = Results(options.results)
+        found = list(problems(results))
+        texts = {"CUDA.md": correctness(results), "PERFORMANCE.md": speeds(results)}
+    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
+        sys.exit(f"error: gpu_results.py: {options.results}/results.json is not as run.sh writes it: {type(error).__name__}: {error}")
     print("\n".join(f"not as it should be: {line}" for line in found) or "everything measured is as predicted")
-    texts = {"CUDA.md": correctness(results), "PERFORMANCE.md": speeds(results)}
-    if options.write:
-        for name, text in texts.items():
-            put(options.docs / name, text)
-    else:
+    if not options.write:
         print("\n" + "\n\n".join(texts.values()))
+    elif results.all["on"] != "cuda" or not results.phase("device").get("gpus"):
+        sys.exit("error: gpu_results.py: --write: these results are not of a GPU, and the documents' tables are")
+    else:
+        put(options.docs, texts)
 
 
 if __name__ == "__main__":

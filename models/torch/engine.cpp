@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <string_view>
 
 #include "models/cuda_backend.hpp"
 #include "models/torch/attention.hpp"
@@ -267,9 +268,12 @@ Engine make_torch_engine(const Layout& layout, const Device& device, const Engin
 }
 
 void configure_torch(std::int64_t threads) {
-  // Read by cuBLAS when CUDA starts: without it repeated products may differ in the last bit, and LibTorch refuses
-  // them.
-  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  // Read by cuBLAS when CUDA starts. With other values than these two repeated products may differ in the last bit, and
+  // LibTorch refuses them.
+  const char* workspace = std::getenv("CUBLAS_WORKSPACE_CONFIG");
+  if (workspace == nullptr || std::string_view(workspace) != ":16:8") {
+    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/1);
+  }
   at::set_num_threads(static_cast<int>(threads));
   at::set_num_interop_threads(1);
   at::globalContext().setFlushDenormal(true);

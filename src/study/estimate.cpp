@@ -15,15 +15,22 @@ bool own_trainer_on_cuda(const StudyConfig& config, const Environment& environme
   return (kind == "train" || kind == "auto") && trains_on_cuda(config.backend, environment);
 }
 
-/// Seconds of a job by what is known of CUDA speeds; none where nothing is.
-std::optional<double> cuda_seconds(const JobPlan& job, const WorkerSetup& workers, std::optional<LawJobs>& predicted) {
+/// Seconds of a job that has a device to itself, by the law; none where there is no law.
+std::optional<double> seconds_by_law(const JobPlan& job, std::optional<LawJobs>& predicted) {
   if (!predicted) return std::nullopt;
   const double flops = step_flops(job.runs);
   ++predicted->jobs;
   predicted->below += flops < predicted->law.least_flops ? 1 : 0;
   predicted->above += flops > predicted->law.most_flops ? 1 : 0;
-  const double sharing = static_cast<double>(workers.workers) / static_cast<double>(workers.devices);
-  return std::max(1.0, sharing) * job_seconds(job.runs, speed_by_law(predicted->law, job.runs));
+  return job_seconds(job.runs, speed_by_law(predicted->law, job.runs));
+}
+
+/// Seconds of jobs by a law: workers that share a device take turns, so that it is done when the sum of its jobs is,
+/// however many it has at once. @param measured jobs whose seconds are those of a worker among others
+double seconds_in_turns(std::vector<double> seconds, const std::vector<bool>& measured, const WorkerSetup& setup) {
+  const double sharing = static_cast<double>(setup.workers) / static_cast<double>(setup.devices);
+  for (std::size_t i = 0; i < seconds.size(); ++i) seconds[i] /= measured[i] ? std::max(1.0, sharing) : 1.0;
+  return schedule_seconds(seconds, std::min(setup.workers, setup.devices));
 }
 
 /// The program that measures. Errors (environment): it is not here.
@@ -131,6 +138,7 @@ StudyEstimate estimate_study(const StudyConfig& config, const std::vector<RunSpe
   e.limit = job_limit(config, environment, corpus);
   e.jobs = group_jobs(runs, {}, {}, e.limit);
   std::vector<double> seconds;
+  std::vector<bool> measured;
   for (std::size_t i = 0; i < e.jobs.size(); ++i) {
     const JobPlan& job = e.jobs[i];
     e.flops += job.flops;
@@ -139,6 +147,7 @@ StudyEstimate estimate_study(const StudyConfig& config, const std::vector<RunSpe
       e.largest = i;
     }
     const auto speed = speeds.find(speed_key(job.runs, e.workers));
+    measured.push_back(speed != speeds.end());
     if (speed != speeds.end()) {
       seconds.push_back(job_seconds(job.runs, speed->second));
       ++e.measured;
@@ -146,11 +155,13 @@ StudyEstimate estimate_study(const StudyConfig& config, const std::vector<RunSpe
       if (std::ranges::find(e.engines, engine) == e.engines.end()) e.engines.push_back(engine);
     } else if (e.workers.device == "cpu") {
       seconds.push_back(job.flops / config.training.flops_per_s);
-    } else if (const std::optional<double> by_law = cuda_seconds(job, e.workers, e.predicted)) {
+    } else if (const std::optional<double> by_law = seconds_by_law(job, e.predicted)) {
       seconds.push_back(*by_law);
     }
   }
-  if (seconds.size() == e.jobs.size()) e.seconds = schedule_seconds(seconds, e.workers.workers);
+  if (seconds.size() < e.jobs.size()) return e;
+  const bool by_law = e.predicted && e.predicted->jobs > 0;
+  e.seconds = by_law ? seconds_in_turns(seconds, measured, e.workers) : schedule_seconds(seconds, e.workers.workers);
   return e;
 }
 

@@ -120,8 +120,8 @@ void sweep(const std::string& device_name, const std::string& folder) {
       const std::string what = e.what();
       row["error"] = what.substr(0, what.find('\n'));
     }
+    answer(row);  // before anything that may fail where the device is in no good state
     cuda::release_unused();
-    answer(row);
   }
 }
 

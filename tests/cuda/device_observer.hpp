@@ -70,6 +70,9 @@ class DeviceObserver {
     if (!tensor.defined() || tensor.device().type() == wanted()) return;
     // a number in an expression travels as a tensor without dimensions on the CPU and becomes a kernel's argument
     if (tensor.device().is_cpu() && tensor.dim() == 0 && tensor.unsafeGetTensorImpl()->is_wrapped_number()) return;
+    // SDPA's seed and offset of a dropout that is not used: whole numbers without dimensions, on the CPU outside a
+    // graph
+    if (tensor.device().is_cpu() && tensor.dim() == 0 && at::isIntegralType(tensor.scalar_type(), false)) return;
     seen().insert(name + " " + does + " a tensor on " + tensor.device().str());
   }
 

@@ -4,23 +4,29 @@ import contextlib
 import io
 import json
 import math
+import os
 import random
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import unittest.mock
 from pathlib import Path
 from types import SimpleNamespace
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-sys.path.insert(0, str(SCRIPTS))
+sys.path[:0] = [str(SCRIPTS), str(SCRIPTS / "gpu")]
 sys.dont_write_bytecode = True
 
-import gpu_losses  # noqa: E402
-import gpu_measure  # noqa: E402
-import gpu_phases  # noqa: E402
+import context as gpu_context  # noqa: E402
 import gpu_results  # noqa: E402
+import losses as gpu_losses  # noqa: E402
+import measure as gpu_measure  # noqa: E402
+import phases as gpu_phases  # noqa: E402
+import speed as gpu_speed  # noqa: E402
 
 
 def speed_row(**changes):
@@ -110,6 +116,33 @@ class Tables(unittest.TestCase):
             self.assertIn("| L2C64T64B32D16 | bf16 | eager | 500k | 2.05M | 4.10 |", texts["PERFORMANCE.md"])
             self.assertIn("| L2C64T64B32D16 | 16 | bf16 | 2.79 | 1.86 | 1.50 |", texts["CUDA.md"])
 
+    def test_files_that_are_not_results_are_one_line_and_change_nothing(self):
+        def cpu(r): r["on"] = "cpu"
+        def no_gpu(r): r["phases"]["device"]["gpus"] = []
+        def no_phases(r): del r["phases"]
+        def nothing_taken(r): r["phases"]["speed"]["rows"][1]["bytes_taken"] = 0
+        def no_time(r): r["phases"]["speed"]["rows"][0]["step_s"] = None
+        def no_line(r): del r["phases"]["quick"]["line"]
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            document = "<!-- gpu_results begin -->\nold\n<!-- gpu_results end -->\n"
+            (folder / "CUDA.md").write_text(document)
+            (folder / "PERFORMANCE.md").write_text(document)
+            texts = ["", "{", "[]", "{}"]
+            for change in (cpu, no_gpu, no_phases, nothing_taken, no_time, no_line):
+                change(results := good_results())
+                texts.append(json.dumps(results))
+            for text in texts:
+                (folder / "results.json").write_text(text)
+                said = subprocess.run([sys.executable, "-B", SCRIPTS / "gpu_results.py", folder, "--write", "--docs", folder], capture_output=True, text=True)
+                self.assertEqual((said.returncode, len(said.stderr.splitlines())), (1, 1), text + said.stderr)
+                self.assertTrue(said.stderr.startswith("error: gpu_results.py: "), said.stderr)
+            (folder / "results.json").write_text(json.dumps(good_results()))
+            (folder / "PERFORMANCE.md").write_text("no marks\n")
+            said = subprocess.run([sys.executable, "-B", SCRIPTS / "gpu_results.py", folder, "--write", "--docs", folder], capture_output=True, text=True)
+            self.assertEqual((said.returncode, len(said.stderr.splitlines())), (1, 1), said.stderr)
+            self.assertEqual((folder / "CUDA.md").read_text(), document)
+
     def test_partial_results_still_make_tables(self):
         for name in good_results()["phases"]:
             results = good_results()
@@ -164,7 +197,7 @@ class Phases(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name)
-        self.context = SimpleNamespace(results={"phases": {}}, log=gpu_phases.Log(path / "log.txt"), device="cuda", save=lambda: None, bench=path / "bench", wanted=[])
+        self.context = SimpleNamespace(results={"phases": {}}, log=gpu_context.Log(path / "log.txt"), device="cuda", save=lambda: None, bench=path / "bench", wanted=[])
         self.addCleanup(self.folder.cleanup)
 
     def fake_bench(self, body):
@@ -186,11 +219,12 @@ class Phases(unittest.TestCase):
     def test_device_tests_that_are_skipped_are_a_failure_on_a_gpu_alone(self):
         bin_folder = Path(self.folder.name) / "bin"
         bin_folder.mkdir()
-        for name in ("test_cuda_device_kernels", "test_cuda_device"):  # as GoogleTest reports a test without a device
+        for name in ("test_cuda_device_kernels", "test_cuda_device"):  # as GoogleTest 1.12 reports a test that is skipped
             (bin_folder / name).write_text(f"""#!{sys.executable}
 import json, sys
-report = {{"tests": 1, "testsuites": [{{"name": "OnADevice", "testsuite": [{{"name": "Works", "result": "SKIPPED", "skipped": [{{"message": "a.cpp:1\\nno CUDA device: none"}}]}}]}}]}}
+report = {{"tests": 1, "testsuites": [{{"name": "OnADevice", "testsuite": [{{"name": "Works", "status": "RUN", "result": "SKIPPED"}}]}}]}}
 open(sys.argv[1].split(":", 1)[1], "w").write(json.dumps(report))
+print("[ RUN      ] OnADevice.Works\\na.cpp:31: Skipped\\nno CUDA device: none\\n\\n[  SKIPPED ] OnADevice.Works (0 ms)")
 """)
             (bin_folder / name).chmod(0o755)
         self.context.work = Path(self.folder.name)
@@ -198,25 +232,127 @@ open(sys.argv[1].split(":", 1)[1], "w").write(json.dumps(report))
             self.assertRegex(self.line_of(gpu_phases.tests), "^FAILED tests .*0 passed, 0 failed, 2 skipped")
             self.context.device = "cpu"
             self.assertRegex(self.line_of(gpu_phases.tests), "^ok     tests .*0 passed, 0 failed, 2 skipped")
-        self.assertEqual(self.context.results["phases"]["tests"]["programs"][0]["skips"], ["OnADevice.Works: no CUDA device: none"])
+        self.assertEqual(self.context.results["phases"]["tests"]["programs"][0]["skips"], ["no CUDA device: none"])
 
     def test_a_program_that_ends_costs_one_row(self):
         self.fake_bench("""for line in sys.stdin:
     ask = json.loads(line)
-    if ask["members"] == 16 and ask["graph"] == "off": os._exit(3)
+    if ask["members"] == 16 and ask["graph"] == "off": sys.exit(print("some words\\nthe last words", file=sys.stderr) or 3)
     print(json.dumps({**ask, "tokens_per_s": 1.0, "flops_per_step": 1.0, "step_s": 1.0}), flush=True)""")
         found = {"rows": []}
         with contextlib.ExitStack() as servers:
-            gpu_phases.own_rows(self.context, found, gpu_measure.Clock(60), Path("."), servers)
-        self.assertEqual(len(found["rows"]), len(gpu_phases.speed_asks(self.context)))
+            gpu_speed.own_rows(self.context, found, gpu_measure.Clock(60), Path("."), servers)
+        self.assertEqual(len(found["rows"]), len(gpu_speed.speed_asks(self.context)))
         bad = [row for row in found["rows"] if "error" in row]
         self.assertEqual({(row["members"], row["graph"]) for row in bad}, {(16, "off")})
-        self.assertIn("ended with 3", bad[0]["error"])
+        self.assertEqual(bad[0]["error"], "bench ended with 3: the last words")
+
+    def test_a_program_that_says_something_else_costs_one_row_too(self):
+        self.fake_bench("""for line in sys.stdin:
+    ask = json.loads(line)
+    print("CUDA warning" if ask["members"] == 4 else json.dumps({**ask, "tokens_per_s": 1.0}), flush=True)""")
+        found = {"rows": []}
+        with contextlib.ExitStack() as servers:
+            gpu_speed.own_rows(self.context, found, gpu_measure.Clock(60), Path("."), servers)
+        self.assertEqual({row["members"] for row in found["rows"] if "error" in row}, {4})
+        self.assertIn("which is no JSON", next(row["error"] for row in found["rows"] if "error" in row))
+
+    def test_a_program_that_is_gone_is_a_runtime_error(self):
+        self.fake_bench("sys.exit(5)")
+        with gpu_measure.Server([self.context.bench], self.context.log) as server:
+            server.answer(gpu_measure.Clock(10))
+            server.process.wait()
+            with self.assertRaisesRegex(RuntimeError, "bench ended with 5: it said nothing"):
+                for _ in range(3):  # the first line may still fit the pipe
+                    server.ask("a line", gpu_measure.Clock(10))
+
+    def test_pytorch_that_compiles_too_long_costs_its_row_alone(self):
+        decoder = Path(self.folder.name) / "decoder"
+        decoder.write_text(f"""#!{sys.executable}
+import json, sys, time
+if sys.argv[1] == "compile": time.sleep(60)
+print(json.dumps({{"engine": sys.argv[1]}}), flush=True)
+for line in sys.stdin: print(json.dumps({{"tokens": 10, "seconds": 2.0}}), flush=True)
+""")
+        decoder.chmod(0o755)
+        with contextlib.ExitStack() as started:
+            self.context.started, self.context.pytorch_skipped, found = started, "", {"pytorch": []}
+            self.context.pytorch = [({"shape": "S", "mode": mode, "precision": "fp32"}, started.enter_context(gpu_measure.Server([decoder, mode], self.context.log)))
+                                    for mode in ("compile", "eager")]
+            gpu_speed.pytorch_rows(self.context, found, gpu_measure.Clock(2), Path("."), None)
+        rows = {row["mode"]: row for row in found["pytorch"]}
+        self.assertEqual(rows["eager"]["tokens_per_s"], 5.0)
+        self.assertIn("not ready", rows["compile"]["error"])
 
     def test_a_program_that_hangs_ends_the_part(self):
         self.fake_bench("time.sleep(60)")
         with self.assertRaises(gpu_measure.OutOfTime), contextlib.ExitStack() as servers:
-            gpu_phases.own_rows(self.context, {"rows": []}, gpu_measure.Clock(3), Path("."), servers)
+            gpu_speed.own_rows(self.context, {"rows": []}, gpu_measure.Clock(3), Path("."), servers)
+
+
+class WholeRuns(unittest.TestCase):
+    """run.sh's Python half as a program, in a folder that looks like a bundle without programs."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.bundle = Path(folder.name) / "bundle"
+        shutil.copytree(SCRIPTS / "gpu", self.bundle)
+        (self.bundle / "bin").mkdir()
+        (self.bundle / "bundle.json").write_text('{"schema": "scalelaw.gpu_bundle/1", "torch": "2.11.0", "git": "abc"}')
+        self.out = Path(folder.name) / "out"
+        self.command = [sys.executable, "-B", self.bundle / "phases.py"]
+        self.environment = {**os.environ, "OUT": str(self.out), "PYTHON": "false"}
+
+    def program(self, name, body):
+        path = self.bundle / "bin" / name
+        path.write_text(f"#!{sys.executable}\n{body}\n")
+        path.chmod(0o755)
+
+    def run_phases(self, *words):
+        return subprocess.run([*self.command, *words], env=self.environment, capture_output=True, text=True)
+
+    def test_a_phase_run_again_replaces_its_own_results_alone(self):
+        self.assertEqual(self.run_phases("--cpu", "device", "agreement").returncode, 1)
+        before = json.loads((self.out / "results.json").read_text())
+        self.assertEqual(set(before["phases"]), {"device", "agreement"})
+        self.program("bench_train", """import json, sys
+if sys.argv[1] == "agreement":
+    print(json.dumps({"what": "step", "shape": "S", "precision": "fp32", "ok": True, "gradient_distance": 1e-6}))""")
+        self.assertEqual(self.run_phases("--cpu", "agreement").returncode, 0)
+        after = json.loads((self.out / "results.json").read_text())
+        self.assertEqual(after["phases"]["device"], before["phases"]["device"])
+        self.assertTrue(after["phases"]["agreement"]["summary"].startswith("ok "))
+        self.assertEqual(len((self.out / "summary.txt").read_text().splitlines()), 2)
+        (self.bundle / "bundle.json").write_text('{"schema": "scalelaw.gpu_bundle/1", "torch": "2.11.0", "git": "other"}')
+        self.run_phases("--cpu", "agreement")  # another bundle's results do not mix with these
+        self.assertEqual(set(json.loads((self.out / "results.json").read_text())["phases"]), {"agreement"})
+
+    def test_nothing_outlives_a_run_that_is_stopped(self):
+        mark = self.bundle / "child"
+        self.program("bench_train", f"""import os, subprocess, sys, time
+if sys.argv[1] == "agreement":
+    open({str(mark)!r}, "w").write(str(subprocess.Popen(["sleep", "60"]).pid))
+    time.sleep(60)""")
+        for number, code in ((signal.SIGTERM, 130), (signal.SIGINT, 130)):
+            process = subprocess.Popen([*self.command, "--cpu", "agreement", "quick"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while not mark.exists() or not mark.read_text():
+                time.sleep(0.05)
+            child = int(mark.read_text())
+            process.send_signal(number)
+            self.assertEqual(process.wait(timeout=20), code)
+            mark.unlink()
+            state = Path(f"/proc/{child}/stat")
+            self.assertTrue(not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] == "Z", "a child runs on")
+            found = json.loads((self.out / "results.json").read_text())["phases"]
+            self.assertEqual((found["agreement"]["line"], "quick" in found), ("interrupted", False))
+
+    def test_bad_words_and_places_are_one_line(self):
+        for words, code in ((["--total", "nan"], 2), (["--total", "-1"], 2), (["\u00b2"], 2), (["7"], 2)):
+            self.assertEqual(self.run_phases(*words).returncode, code, words)
+        self.environment["OUT"] = str(self.bundle / "phases.py" / "out")
+        result = self.run_phases("--cpu", "device")
+        self.assertEqual((result.returncode, len(result.stderr.splitlines())), (4, 1), result.stderr)
 
 
 if __name__ == "__main__":

@@ -167,7 +167,7 @@ TEST(EstimateOnCuda, WorkersThatShareADeviceTakeTurnsInATable) {
   config.backend.jobs_per_device = 3;
   const StudyEstimate shared = estimate(config, kNoDevice, {}, some_law());
   EXPECT_EQ(shared.workers.workers, 3);
-  EXPECT_GE(shared.seconds.value(), alone.seconds.value());
+  EXPECT_DOUBLE_EQ(shared.seconds.value(), alone.seconds.value()) << "the device has the same work to do";
   EXPECT_THAT(describe_time(shared, config), HasSubstr("workers that share a device counted as taking turns"));
 }
 

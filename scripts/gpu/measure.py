@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -60,53 +62,75 @@ def run(command, clock, log, limit=None, env=None):
     return code, out, err
 
 
+def last_line(text):
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
 def tool(command, clock, log):
-    """What a small program prints; "" where it is not here or fails."""
+    """Whether a program ends well, and what it prints, or why it does not."""
     try:
-        code, out, _ = run(command, clock, log, limit=20)
-    except OSError:
-        return ""
-    return out.strip() if code == 0 else ""
+        code, out, err = run(command, clock, log)
+    except OSError as error:
+        return False, f"does not start: {error}"
+    if code is None:
+        return False, "out of time"
+    return code == 0, out.strip() if code == 0 else f"ended with {code}: {last_line(err or out)}"
 
 
 class Server:
-    """A program that answers lines of standard input with lines of JSON."""
+    """A program that answers lines of standard input with lines of JSON. Use it by 'with': it ends with the block."""
 
     def __init__(self, command, log, env=None):
-        self.words = [str(word) for word in command]
-        self.errors = open(log.path, "a")
+        self.words, self.log, self.rest = [str(word) for word in command], log, b""
+        self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(self.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
                                         start_new_session=True, env={**os.environ, **(env or {})})
-        self.rest = b""
 
     def tell(self, line):
-        self.process.stdin.write((line if isinstance(line, str) else json.dumps(line)).encode() + b"\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write((line if isinstance(line, str) else json.dumps(line)).encode() + b"\n")
+            self.process.stdin.flush()
+        except OSError:
+            raise RuntimeError(self.last_words()) from None
 
     def answer(self, clock):
-        """The next line. Raises OutOfTime, or RuntimeError where the program has ended."""
+        """The next line. Raises OutOfTime, or RuntimeError where the program has ended or says something else."""
         while b"\n" not in self.rest:
             if not select.select([self.process.stdout], [], [], max(0.0, clock.left()))[0]:
                 raise OutOfTime
             read = os.read(self.process.stdout.fileno(), 1 << 16)
             if not read:
-                raise RuntimeError(f"{Path(self.words[0]).name} ended with {self.process.wait()}; see log.txt")
+                raise RuntimeError(self.last_words())
             self.rest += read
         line, self.rest = self.rest.split(b"\n", 1)
-        return json.loads(line)
+        try:
+            return json.loads(line)
+        except ValueError:
+            raise RuntimeError(f"{Path(self.words[0]).name} said {line[:80]!r}, which is no JSON") from None
 
     def ask(self, line, clock):
         self.tell(line)
         return self.answer(clock)
+
+    def complaints(self):
+        self.errors.seek(0)
+        return self.errors.read().decode(errors="replace").strip()
+
+    def last_words(self):
+        end_group(self.process)
+        lines = self.complaints().splitlines()
+        return f"{Path(self.words[0]).name} ended with {self.process.returncode}: {lines[-1] if lines else 'it said nothing'}"
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         end_group(self.process)
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.errors.close()
+        self.log(f"$ {' '.join(self.words)}\n{self.complaints()}\n[ended]\n")
+        for file in (self.process.stdin, self.process.stdout, self.errors):
+            with contextlib.suppress(OSError):  # what was not taken any more
+                file.close()
 
 
 CEILINGS = """
@@ -129,23 +153,21 @@ print(json.dumps(found))
 
 
 def ceilings(python, clock, log):
-    """What PyTorch measures of the device: bytes/s of a copy, FLOP/s of large products; {} without PyTorch."""
-    code, out, _ = run([python, "-c", CEILINGS], clock, log)
-    return json.loads(out.splitlines()[-1]) if code == 0 and out else {}
+    """What PyTorch measures of the device: bytes/s of a copy, FLOP/s of large products; or "error"."""
+    ok, said = tool([python, "-c", CEILINGS], clock, log)
+    return json.loads(last_line(said)) if ok else {"error": said}
 
 
-def gtest_results(path):
-    """Counts of a test program's JSON report, and what failed or was skipped, each with the first line of its reason."""
+def gtest_results(path, output):
+    """Counts of a test program's JSON report, what failed with its reason, and the reasons for skipping, which only the
+    program's output has."""
     report = json.loads(Path(path).read_text())
-    counts = {"tests": report["tests"], "failed": 0, "skipped": 0, "failures": [], "skips": []}
+    counts = {"tests": report["tests"], "failed": 0, "skipped": 0, "failures": [],
+              "skips": sorted(set(re.findall(r": Skipped\n(.*)", output)))}
     for suite in report["testsuites"]:
         for test in suite["testsuite"]:
-            name = f"{suite['name']}.{test['name']}"
             if test.get("failures"):
                 counts["failed"] += 1
-                counts["failures"].append(f"{name}: {test['failures'][0]['failure'].strip()[:400]}")
-            elif test.get("result") == "SKIPPED":
-                counts["skipped"] += 1
-                reason = (test.get("skipped") or [{}])[0].get("message", "").strip().splitlines()
-                counts["skips"].append(f"{name}: {reason[-1] if reason else 'no reason given'}")
+                counts["failures"].append(f"{suite['name']}.{test['name']}: {test['failures'][0]['failure'].strip()[:400]}")
+            counts["skipped"] += test.get("result") == "SKIPPED"
     return counts
