@@ -1,6 +1,7 @@
 // The native and the torch engine are one model: same gradients, and the same losses through a short training.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.hpp"
@@ -78,6 +79,12 @@ struct Training {
 
 class Agreement : public testing::TestWithParam<ModelSpec> {};
 
+/// Rounding of fp32 sums grows with the root of the number of terms, and the longest are over the vocabulary: at 65,535
+/// tokens the worst matrix differs by 1.1e-5 on an AMD EPYC with AVX2, elsewhere by less than 1e-5.
+double gradient_tolerance(const ModelSpec& model) {
+  return 1e-5 * std::max(1.0, std::sqrt(static_cast<double>(model.vocab) / 16384));
+}
+
 TEST_P(Agreement, LossesAndGradientsAreThoseOfTheTorchEngine) {
   Training native(GetParam(), true), torch(GetParam(), false);
   native.gradient(0);
@@ -92,7 +99,7 @@ TEST_P(Agreement, LossesAndGradientsAreThoseOfTheTorchEngine) {
         difference += std::pow(static_cast<double>(native.gradients[j]) - expected, 2);
         size += expected * expected;
       }
-      EXPECT_LT(std::sqrt(difference / size), 1e-5) << slice.name;
+      EXPECT_LT(std::sqrt(difference / size), gradient_tolerance(GetParam())) << slice.name;
     }
   }
   std::vector<float> found(at(kMembers * kWindows)), expected = found;
