@@ -156,7 +156,7 @@ def speeds(results):
     speed = results.phase("speed")
     parts = [f"**{results.title()}.**"]
     measured = results.phase("device").get("measured", {})
-    if measured:
+    if measured and "error" not in measured:
         parts.append(f"Measured by PyTorch: copies {measured['copy_bytes_per_s'] / 1e12:.2f} TB/s (read and written), products of 8192 x 8192 in bf16 "
                      f"{measured['bf16_flops_per_s'] / 1e12:.0f} TFLOP/s, of 4096 x 4096 in fp32 {measured['fp32_flops_per_s'] / 1e12:.0f}.")
     rows = []

@@ -144,6 +144,9 @@ class Tables(unittest.TestCase):
             self.assertEqual((folder / "CUDA.md").read_text(), document)
 
     def test_partial_results_still_make_tables(self):
+        without = good_results()
+        without["phases"]["device"]["measured"] = {"error": "python3 ended with 1: no module named torch"}
+        self.assertNotIn("Measured by PyTorch", gpu_results.speeds(loaded(without)))
         for name in good_results()["phases"]:
             results = good_results()
             results["phases"] = {name: results["phases"][name]}
