@@ -3,7 +3,7 @@
 # is needed there but an NVIDIA driver, python3, and PyTorch (or LibTorch alone) of the version named here; no network.
 #   scripts/gpu_bundle.sh [--torch 2.11.0] [--out DIR]
 # --torch    version of PyTorch on the machine with the GPU (2.11.0; 2.15.0 works too)
-# --out      folder of the bundle (build/gpu_bundle_VERSION/bundle)
+# --out      folder of the bundle (build/gpu_bundle_VERSION)
 # There: ./run.sh, or ./run.sh --help. docs/CUDA.md says what it does and how its results become tables.
 #
 # PyTorch's wheel (530 MB) and the CUDA compiler of the release that it is made for (150 MB) are fetched by pip once into
@@ -30,7 +30,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 [[ $torch =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail 2 "--torch $torch: give it as 2.11.0"
-out=$(realpath -m "${out:-build/gpu_bundle_$torch/bundle}")
+out=$(realpath -m "${out:-build/gpu_bundle_$torch}")
 most_mib=40
 if [ -e "$out" ] && [ -n "$(ls -A "$out")" ] && ! grep -qs '"scalelaw.gpu_bundle/1"' "$out/bundle.json"; then
   fail 2 "--out $out: this folder holds something else; name a new one, or an earlier bundle"
@@ -81,10 +81,10 @@ nvcc=$(find "$site/nvidia" -path '*/bin/nvcc' | head -n 1)
 
 # ---- programs ------------------------------------------------------------------------------------------------------------
 programs=(scalelaw scalelaw-trainer scalelaw-trainer-cuda bench_train bench_train-cuda test_cuda_device test_cuda_device_kernels)
-build=$root/build/gpu_bundle_$torch/build
+build=$root/build/gpu_build_$torch  # as deep as build/release, so that ccache knows what both have
 mkdir -p "$build"
 echo "gpu_bundle: building ${#programs[@]} programs for LibTorch $torch"
-LIBTORCH_ROOT=$libtorch CUDACXX=$nvcc CMAKE_ARGS=-DSCALELAW_TESTS=ON BUILD_FOLDER=$build scripts/build.sh cuda "${programs[@]}" >"$build.log" 2>&1 ||
+LIBTORCH_ROOT=$libtorch CUDACXX=$nvcc CMAKE_ARGS="-DSCALELAW_TESTS=ON ${CMAKE_ARGS:-}" BUILD_FOLDER=$build scripts/build.sh cuda "${programs[@]}" >"$build.log" 2>&1 ||
   { tail -n 30 "$build.log" >&2; fail 1 "the build failed; all of it in $build.log"; }
 
 rm -rf "$out"

@@ -13,7 +13,7 @@ fail() {
 
 foreign=$(mktemp -d)
 trap 'rm -rf "$foreign"' EXIT
-if ! scripts/gpu_bundle.sh --torch $torch --out "$foreign/bundle" 2>"$foreign/error"; then
+if ! CMAKE_ARGS=-DSCALELAW_WERROR=ON scripts/gpu_bundle.sh --torch $torch --out "$foreign/bundle" 2>"$foreign/error"; then
   if grep -q 'cannot fetch' "$foreign/error"; then
     echo "gpu_bundle: skipped: $(tail -n 1 "$foreign/error")"
     exit 0
