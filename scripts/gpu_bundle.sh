@@ -107,7 +107,7 @@ for file in "$out"/lib/* ; do patchelf --force-rpath --set-rpath '$ORIGIN' "$fil
 
 # ---- what the phases need ------------------------------------------------------------------------------------------------
 cp -r configs "$out/configs"
-cp scripts/gpu/* scripts/plain_decoder.py "$out/"
+cp scripts/gpu/run.sh scripts/gpu/*.py scripts/plain_decoder.py "$out/"
 cp -L "$site"/nvidia/*/lib/libcudart.so.* "$out/cuda/"
 cp data/records/quick.csv "$out/data/quick.csv"
 cp data/webster1913.manifest.json "$out/data/"

@@ -106,7 +106,7 @@ class Tables(unittest.TestCase):
             for document in ("CUDA.md", "PERFORMANCE.md"):
                 (folder / document).write_text("# Before\n\n<!-- gpu_results begin -->\nold \\1 text\n<!-- gpu_results end -->\n\nafter\n")
             for _ in range(2):  # the second time changes nothing
-                subprocess.run([sys.executable, SCRIPTS / "gpu_results.py", folder, "--write", "--docs", folder], check=True, capture_output=True)
+                subprocess.run([sys.executable, "-B", SCRIPTS / "gpu_results.py", folder, "--write", "--docs", folder], check=True, capture_output=True)
                 texts = {d: (folder / d).read_text() for d in ("CUDA.md", "PERFORMANCE.md")}
             for text in texts.values():
                 self.assertTrue(text.startswith("# Before\n") and text.endswith("\n\nafter\n"), text)
