@@ -35,27 +35,6 @@ class Watch {
   std::clock_t processor_start_ = std::clock();
 };
 
-/// Seconds of one step of one member, after a warm-up. Both are one training, since each records a graph of its own;
-/// train() calls back when the device has done the steps.
-double member_step_seconds(const StackSetup& setup, Stack& stack) {
-  constexpr double kWarmUp_s = 0.15, kMeasured_s = 0.5;
-  const DeviceKind kind = setup.device.kind;
-  Watch watch(kind);
-  bool warm = false;
-  std::int64_t first = stack.step;
-  train(setup, stack, run_steps(stack.specs.front()), [&] {
-    if (warm) return watch.seconds() < kMeasured_s;
-    const bool decided = kind == DeviceKind::cpu || !stack.repetition.what.empty();
-    if (decided && watch.seconds() >= kWarmUp_s) {
-      warm = true;
-      first = stack.step;
-      watch = Watch(kind);
-    }
-    return true;
-  });
-  return watch.seconds() / static_cast<double>((stack.step - first) * stack.members());
-}
-
 double eval_token_seconds(const StackSetup& setup, const Stack& stack) {
   const DeviceKind kind = setup.device.kind;
   if (kind == DeviceKind::cuda) (void)evaluate(setup, stack);  // libraries set themselves up
@@ -68,6 +47,25 @@ double eval_token_seconds(const StackSetup& setup, const Stack& stack) {
 }
 
 }  // namespace
+
+double step_seconds(const StackSetup& setup, Stack& stack, double seconds) {
+  constexpr double kWarmUp_s = 0.15;
+  const DeviceKind kind = setup.device.kind;
+  Watch watch(kind);
+  bool warm = false;
+  std::int64_t first = stack.step;
+  train(setup, stack, run_steps(stack.specs.front()), [&] {
+    if (warm) return watch.seconds() < seconds;
+    const bool decided = kind == DeviceKind::cpu || !stack.repetition.what.empty();
+    if (decided && watch.seconds() >= kWarmUp_s) {
+      warm = true;
+      first = stack.step;
+      watch = Watch(kind);
+    }
+    return true;
+  });
+  return watch.seconds() / static_cast<double>(stack.step - first);
+}
 
 Json measure_job(const Job& job) {
   check_job(job);
@@ -90,7 +88,8 @@ Json measure_job(const Job& job) {
   }
   const Watch whole(device.kind);
   Stack stack = make_stack(setup, specs);
-  const double member_step_s = member_step_seconds(setup, stack);
+  constexpr double kMeasured_s = 0.5;
+  const double member_step_s = step_seconds(setup, stack, kMeasured_s) / static_cast<double>(stack.members());
   const double eval_token_s = eval_token_seconds(setup, stack);
   return {{"member_step_s", member_step_s},
           {"eval_token_s", eval_token_s},

@@ -1,8 +1,13 @@
 #pragma once
 // How fast a job would train here, without training it.
 #include "core/job.hpp"
+#include "train/stack.hpp"
 
 namespace scalelaw {
+
+/// Seconds of one optimizer step of all members, measured for so many seconds after a warm-up. Both are one training,
+/// since each records a graph of its own; train() calls back when the device has done the steps.
+[[nodiscard]] double step_seconds(const StackSetup& setup, Stack& stack, double seconds);
 
 /// Trains the job's members for about half a second after a warm-up, evaluates a little, writes nothing. On a CPU times
 /// are those of an otherwise idle machine: of the processor where that was shared with other programs. On CUDA they are

@@ -1,12 +1,11 @@
 #include <iostream>
-#include <optional>
 
 #include "bench/train_bench.hpp"
 #include "core/error.hpp"
 #include "law/shape.hpp"
 #include "models/cuda_backend.hpp"
 #include "study/memory.hpp"
-#include "train/stack.hpp"
+#include "train/measure.hpp"
 
 namespace scalelaw::bench {
 namespace {
@@ -38,28 +37,6 @@ std::vector<RunSpec> specs_of(const Ask& ask) {
     specs.back().optimizer.lr *= 1 + 0.01 * static_cast<double>(k);
   }
   return specs;
-}
-
-/// Seconds of one step of all members, after a graph was recorded and checked where one is used.
-double step_seconds(const StackSetup& setup, Stack& stack, double seconds) {
-  constexpr double kWarmUp_s = 0.15;
-  const bool cuda = setup.device.kind == DeviceKind::cuda;
-  const auto begin = Clock::now();
-  std::optional<Clock::time_point> start;
-  std::int64_t first = 0;
-  double result = 0;
-  train(setup, stack, run_steps(stack.specs.front()), [&] {
-    if (!start) {
-      if (since(begin) > kWarmUp_s && !(cuda && stack.repetition.what.empty())) {
-        start = Clock::now();
-        first = stack.step;
-      }
-      return true;
-    }
-    result = since(*start) / static_cast<double>(stack.step - first);
-    return since(*start) < seconds;
-  });
-  return result;
 }
 
 /// Adds what a job with these members takes of the device: with a branch beside the trunk, and evaluated.
