@@ -5,11 +5,11 @@
 #include <memory>
 #include <optional>
 
-#include "cli/cli.hpp"
+#include "cli/study_common.hpp"
 #include "fit/select.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
-#include "study/store.hpp"
+#include "study/members.hpp"
 
 namespace scalelaw::cli {
 namespace {
@@ -22,6 +22,7 @@ struct CompareArguments {
   std::vector<std::string> columns;
   double noise = 0;
   std::string plot;
+  PopulationChoice population;
   CompareOptions compare;
 };
 
@@ -66,12 +67,9 @@ std::vector<Observation> load_points(const std::string& source, const CompareArg
   }
   if (!std::filesystem::is_directory(source)) return read_observations(source, renames(arguments.columns));
 
-  const RecordSet set = read_records(source);
-  std::vector<RunRecord> records;
-  for (const auto& [id, record] : set.records) records.push_back(record);
-  if (records.empty()) {
-    fail_data("{}: holds no run records (runs/*.json); run scalelaw study CONFIG --out {} first", source, source);
-  }
+  const StudyRecords study = load_study_records(source, arguments.population);
+  const std::vector<RunRecord>& records = study.records;
+  for (const std::string& note : study.notes) notes.push_back(fmt::format("{}: {}", label(source), note));
   SelectionOptions options;
   options.convention = arguments.compare.fit.convention;
   const Selection selection = select_observations(records, options);
@@ -79,9 +77,9 @@ std::vector<Observation> load_points(const std::string& source, const CompareArg
     fail_data("{}: none of its {} records can be used{}", source, records.size(),
               selection.excluded.empty() ? "" : ": " + selection.excluded.front().reason);
   }
-  if (!selection.excluded.empty() || !set.bad.empty()) {
+  if (!selection.excluded.empty() || !study.bad.empty()) {
     notes.push_back(fmt::format("{}: {} runs left out by the selection, {} unreadable records", label(source),
-                                selection.excluded.size(), set.bad.size()));
+                                selection.excluded.size(), study.bad.size()));
   }
   return selection.observations;
 }
@@ -171,6 +169,7 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
                       "replicates for the intervals of the first source");
   command->add_option("--resample", options.fit.bootstrap.resample, "what the bootstrap draws")
       ->check(CLI::IsMember({"runs", "groups", "parametric"}));
+  add_population_options(*command, arguments->population);
   command->add_option("--plot", arguments->plot, "draw the comparison into this file: .svg, .png or .pdf");
   command->add_option("--seed", options.seed, "seed of simulations and resampling");
   command->callback(

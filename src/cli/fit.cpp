@@ -5,6 +5,7 @@
 
 #include "cli/cli.hpp"
 #include "cli/fit_input.hpp"
+#include "cli/study_common.hpp"
 #include "core/format.hpp"
 #include "core/json.hpp"
 
@@ -19,6 +20,7 @@ struct FitArguments {
   double holdout_above = 0;
   std::int64_t min_steps = 150;
   bool all = false, curves = false;
+  PopulationChoice population;
   FitOptions options;
 };
 
@@ -58,6 +60,7 @@ FitResult fit_input(const FitInput& input, FitOptions options, bool curves) {
 
 Json result_json(const FitResult& result, const FitInput& input, const FitSources& sources, bool curves) {
   Json json = to_json(result);
+  if (!input.notes.empty()) json["notes"] = input.notes;
   if (!input.excluded.empty()) json["excluded"] = excluded_json(input);
   if (!sources.counted.empty()) json["counted"] = sources.counted;
   if (curves) json["curves"] = true;
@@ -183,8 +186,8 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App&
   if (command.count("--holdout-above") > 0) options.holdout_above = arguments.holdout_above;
   check_together(arguments, command);
   const bool need_loss = options.law != LawKind::optimal || options.method != "parametric" || arguments.all;
-  const std::vector<FitSources> parts =
-      split_by_counting(read_fit_sources(arguments.inputs, parse_columns(arguments.columns), need_loss));
+  const std::vector<FitSources> parts = split_by_counting(
+      read_fit_sources(arguments.inputs, parse_columns(arguments.columns), need_loss, arguments.population));
   return arguments.all ? fit_all(arguments, globals, parts) : fit_parts(arguments, globals, parts);
 }
 
@@ -254,6 +257,7 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
       ->capture_default_str();
   command->add_option("--holdout-above", arguments->holdout_above, "fit up to these FLOPs, predict the rest")
       ->check(CLI::PositiveNumber);
+  add_population_options(*command, arguments->population);
   command->add_flag("--all", arguments->all, "all three approaches under every convention, side by side");
   command->callback([arguments, &globals, &action, command] {
     action = [arguments, &globals, command] { return run_fit(*arguments, globals, *command); };

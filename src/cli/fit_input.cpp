@@ -1,8 +1,11 @@
 #include "cli/fit_input.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "core/format.hpp"
+#include "study/members.hpp"
 
 namespace scalelaw::cli {
 namespace {
@@ -39,6 +42,23 @@ std::vector<Observation> curves_of_records(const FitSources& sources, const Conv
   return curves;
 }
 
+/// Records of several inputs: those that `choice` asks for, if they are one population.
+void settle_population(const std::vector<std::string>& inputs, const PopulationChoice& choice, FitSources& sources) {
+  if (sources.records.empty()) {
+    if (!choice.where.empty()) fail_config("--where: chooses among run records, and the inputs hold none");
+    return;
+  }
+  const std::size_t all = sources.records.size();
+  sources.records = records_where(std::move(sources.records), choice.where);
+  if (sources.records.size() < all) {
+    sources.notes.push_back(
+        fmt::format("{} of {} runs, those with {}", sources.records.size(), all, fmt::join(choice.where, ", ")));
+  }
+  const std::string pooled =
+      require_one_population(sources.records, fmt::format("{}", fmt::join(inputs, " and ")), choice);
+  if (!pooled.empty()) sources.notes.push_back(pooled);
+}
+
 }  // namespace
 
 std::map<std::string, std::string> parse_columns(const std::string& text) {
@@ -58,7 +78,7 @@ std::map<std::string, std::string> parse_columns(const std::string& text) {
 }
 
 FitSources read_fit_sources(const std::vector<std::string>& inputs, const std::map<std::string, std::string>& columns,
-                            bool need_loss) {
+                            bool need_loss, const PopulationChoice& choice) {
   FitSources sources;
   const auto add_record = [&](const fs::path& file) {
     sources.records.push_back(record_from_json(read_json_file(file), file.string()));
@@ -71,7 +91,15 @@ FitSources read_fit_sources(const std::vector<std::string>& inputs, const std::m
       fail_data("{}: there is no such file or folder; give CSV files of observations, study folders or record files",
                 input);
     }
-    if (fs::is_directory(path)) {
+    if (fs::is_directory(path) && fs::exists(config_path(path))) {
+      StudyRecords study = load_study_records(path, {.where = choice.where, .pool = choice.pool});
+      for (RunRecord& record : study.records) {
+        sources.curves[record.id] = path / "curves" / (record.id + ".csv");
+        sources.records.push_back(std::move(record));
+      }
+      for (const BadRecord& bad : study.bad) fail_data("{}", bad.reason);
+      sources.notes.insert(sources.notes.end(), study.notes.begin(), study.notes.end());
+    } else if (fs::is_directory(path)) {
       for (const auto& file : record_files(path)) add_record(file);
     } else if (path.extension() == ".json") {
       add_record(fs::absolute(path));
@@ -80,18 +108,23 @@ FitSources read_fit_sources(const std::vector<std::string>& inputs, const std::m
       sources.points.insert(sources.points.end(), points.begin(), points.end());
     }
   }
+  settle_population(inputs, choice, sources);
   return sources;
 }
 
 std::vector<FitSources> split_by_counting(FitSources sources) {
   std::vector<FitSources> parts;
   if (!sources.records.empty()) {
-    parts.push_back({.records = std::move(sources.records), .curves = sources.curves, .points = {}, .counted = ""});
+    parts.push_back({.records = std::move(sources.records),
+                     .curves = sources.curves,
+                     .points = {},
+                     .counted = "",
+                     .notes = std::move(sources.notes)});
   }
   for (Observation& point : sources.points) {
     auto part = std::ranges::find(parts, point.counted, &FitSources::counted);
     if (part == parts.end()) {
-      parts.push_back({.records = {}, .curves = {}, .points = {}, .counted = point.counted});
+      parts.push_back({.records = {}, .curves = {}, .points = {}, .counted = point.counted, .notes = {}});
       part = parts.end() - 1;
     }
     part->points.push_back(std::move(point));
@@ -102,7 +135,8 @@ std::vector<FitSources> split_by_counting(FitSources sources) {
 
 FitInput observe_sources(const FitSources& sources, const Convention& convention, std::int64_t min_steps, bool curves) {
   Selection selection = select_observations(sources.records, {.convention = convention, .min_steps = min_steps});
-  FitInput input{.points = sources.points,
+  FitInput input{.notes = sources.notes,
+                 .points = sources.points,
                  .curves = {},
                  .excluded = std::move(selection.excluded),
                  .sweeps = std::move(selection.sweeps),
@@ -122,6 +156,7 @@ FitInput observe_sources(const FitSources& sources, const Convention& convention
 
 std::string describe_selection(const FitInput& input) {
   std::string text;
+  for (const std::string& note : input.notes) text += fmt::format("note: {}\n", note);
   const auto edges = std::ranges::count_if(input.sweeps, [](const LrSweep& s) { return s.status.starts_with("edge"); });
   if (!input.sweeps.empty()) {
     text += fmt::format("{} (shape, tokens) pairs tuned over the learning rate", input.sweeps.size());

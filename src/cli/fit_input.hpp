@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/json.hpp"
+#include "fit/population.hpp"
 #include "fit/prepare.hpp"
 
 namespace scalelaw::cli {
@@ -15,22 +16,26 @@ struct FitSources {
   std::vector<RunRecord> records;
   std::map<std::string, std::filesystem::path> curves;  ///< by run id, where the file would be
   std::vector<Observation> points;
-  std::string counted;  ///< how N and C are counted, where the points say so
+  std::string counted;             ///< how N and C are counted, where the points say so
+  std::vector<std::string> notes;  ///< runs that were left out, or pooled, one line each
 };
 
 /// "params=N,loss=val_loss" -> {{"params", "N"}, {"loss", "val_loss"}}. Errors (config): an item that is no such pair.
 [[nodiscard]] std::map<std::string, std::string> parse_columns(const std::string& text);
 
-/// Study folders, record files (*.json) and CSV files. Errors (data): an input that is not there or cannot be read.
+/// Study folders (the runs of their plans), record files (*.json) and CSV files. Errors (data): an input that is not
+/// there or cannot be read; records of several populations that `choice` does not pool (fit/population.hpp).
 /// @param need_loss see read_observations
 [[nodiscard]] FitSources read_fit_sources(const std::vector<std::string>& inputs,
-                                          const std::map<std::string, std::string>& columns, bool need_loss);
+                                          const std::map<std::string, std::string>& columns, bool need_loss,
+                                          const PopulationChoice& choice);
 
 /// Sources apart by what their points say of how N and C are counted; records count as one part.
 [[nodiscard]] std::vector<FitSources> split_by_counting(FitSources sources);
 
 /// Tuned observations under a convention, and what selection left out.
 struct FitInput {
+  std::vector<std::string> notes;
   std::vector<Observation> points;
   std::vector<Observation> curves;  ///< decayed points of training curves, where asked for
   std::vector<Exclusion> excluded;

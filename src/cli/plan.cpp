@@ -145,7 +145,7 @@ Json estimate_json(const StudyEstimate& e) {
   return value;
 }
 
-Json plan_json(const StudyConfig& config, const Plan& plan, const StudyEstimate& e) {
+Json plan_json(const StudyConfig& config, const Plan& plan, const StudyEstimate& e, const BackendChoice& backend) {
   Json runs = Json::array();
   for (const PlannedRun& run : plan.runs) runs.push_back(run_json(run));
   Json left_out = Json::array();
@@ -154,6 +154,12 @@ Json plan_json(const StudyConfig& config, const Plan& plan, const StudyEstimate&
   }
   return {{"schema", "scalelaw.plan/1"},
           {"name", config.name},
+          {"backend",
+           {{"kind", backend.simulate                   ? "simulate"
+                     : config.backend.kind == "command" ? "command"
+                                                        : "train"},
+            {"device", backend.device},
+            {"fallback", backend.fallback}}},
           {"runs", runs},
           {"left_out", left_out},
           {"notes", plan.notes},
@@ -188,16 +194,22 @@ std::string later_text(const StudyConfig& config, const Plan& plan) {
   return out;
 }
 
-std::string table_page(const StudyConfig& config, const Plan& plan, const StudyEstimate& e) {
-  std::string out = table_text(config, plan);
+std::string table_page(const StudyConfig& config, const Plan& plan, const StudyEstimate& e,
+                       const BackendChoice& backend) {
+  std::string out =
+      fmt::format("plan of {}: {} runs, {}\n\n", config.name, plan.runs.size(), describe(backend, config));
+  out += table_text(config, plan);
   out += fmt::format("\nlearning rates {}; seeds {}{}\n", fmt::join(config.design.learning_rates, ", "),
                      fmt::join(config.design.seeds, ", "),
                      config.design.lr_scale_exponent == 0 ? "" : "; rates are scaled with params (lr_scale_exponent)");
   out += later_text(config, plan);
   out += fmt::format("{} runs in {} jobs, {:.3g} FLOPs with shared trunks; ", plan.runs.size(), e.jobs.size(), e.flops);
-  out += config.backend.kind == "simulate"
-             ? "simulated, nothing is trained\n"
-             : fmt::format("{}\nmemory: {}\n", describe_time(e, config), describe_memory(e));
+  if (config.backend.kind == "simulate") {
+    out += "simulated, nothing is trained\n";
+  } else {
+    out += fmt::format("{}{}\nmemory: {}\n", backend.simulate ? "simulated here; trained: " : "",
+                       describe_time(e, config), describe_memory(e));
+  }
   for (const LeftOut& p : plan.left_out) {
     out += fmt::format("left out: {}{}, {} tokens: {}\n", p.shape,
                        p.budget_flops > 0 ? fmt::format(" at {:g} FLOPs", p.budget_flops) : "",
@@ -220,11 +232,12 @@ void check_measurable(const StudyConfig& config, const Environment& environment,
 
 ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
   StudyConfig config = read_config_options(options.config);
-  const bool simulate = config.backend.kind == "simulate";
   const Environment environment = probe_environment();
+  const BackendChoice backend = planned_backend(config.backend, config.training.threads_per_worker, environment);
+  const bool simulate = config.backend.kind == "simulate";
   PrecisionChoice precision{config.training.precision, ""};
   if (precision.precision == "auto") {
-    precision = choose_precision(config, planned_backend(config.backend, environment), environment, {});
+    precision = choose_precision(config, backend, environment, {});
     config.training.precision = precision.precision;
   }
   std::optional<CorpusFacts> corpus;
@@ -232,16 +245,21 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
   const bool has_corpus = std::filesystem::exists(std::filesystem::path(config.corpus.path) / "manifest.json", error);
   if (options.measure) check_measurable(config, environment, has_corpus);
   if (!simulate && has_corpus) corpus = corpus_facts(config);
-  Plan plan = study_plan(config, simulate, corpus ? &*corpus : nullptr);
+  // The time is that of training, also where the runs are simulated for want of a device.
+  const Plan timed = study_plan(config, simulate, corpus ? &*corpus : nullptr);
+  const StudyEstimate e = estimate(options, config, corpus ? &*corpus : nullptr, timed, environment);
+  Plan plan = backend.simulate ? study_plan(config, true, nullptr) : timed;
   if (!precision.reason.empty()) plan.notes.push_back(precision.reason);
-  if (!simulate && !has_corpus) {
+  if (!backend.simulate && !has_corpus) {
     plan.notes.push_back(
         fmt::format("no corpus in {}, so epochs are unknown and run ids are not final; scripts/get_corpus.sh gets one",
                     config.corpus.path));
   }
-  const StudyEstimate e = estimate(options, config, corpus ? &*corpus : nullptr, plan, environment);
-  const Json value = plan_json(config, plan, e);
-  if (options.format == "table") print(globals, table_page(config, plan, e));
+  const Json value = plan_json(config, plan, e, backend);
+  if (options.format == "table") {
+    print(globals, backend_note(options.config, config, backend, environment, ""));
+    print(globals, table_page(config, plan, e, backend));
+  }
   if (options.format == "csv") print(globals, csv_text(plan));
   if (options.format == "json") print(globals, value.dump(1) + "\n");
   emit_json(globals, value);

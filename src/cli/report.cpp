@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "cli/cli.hpp"
+#include "cli/study_common.hpp"
 #include "report/analysis.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
@@ -16,11 +16,12 @@ struct ReportArgs {
   std::string study;
   std::string kind = "all";
   std::string format = "svg";
+  PopulationChoice choice;
 };
 
 ExitCode report(const ReportArgs& args, const Globals& globals) {
   const fs::path folder = args.study;
-  const Analysis analysis = analyze_study(folder, globals.threads);
+  const Analysis analysis = analyze_study(folder, globals.threads, args.choice);
   const std::string warning = write_analysis(folder, analysis);
   print(globals, summary_text(analysis, folder));
   if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
@@ -34,7 +35,7 @@ ExitCode report(const ReportArgs& args, const Globals& globals) {
 
 ExitCode plot(const ReportArgs& args, const Globals& globals) {
   const fs::path folder = args.study;
-  const Analysis analysis = analyze_study(folder, globals.threads);
+  const Analysis analysis = analyze_study(folder, globals.threads, args.choice);
   Json written = Json::array();
   for (const auto& figure : make_figures(analysis)) {
     if (args.kind != "all" && figure.kind != args.kind) continue;
@@ -58,10 +59,12 @@ void add_report(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* report_command = app.add_subcommand(
       "report", "rebuild fits, allocation, comparison, plots and report.html from a study's records");
   report_command->add_option("study", args->study, "folder of a study")->required();
+  add_population_options(*report_command, args->choice);
   report_command->callback([args, &globals, &action] { action = [args, &globals] { return report(*args, globals); }; });
 
   CLI::App* plot_command = app.add_subcommand("plot", "draw a study's figures with gnuplot into its plots folder");
   plot_command->add_option("study", args->study, "folder of a study")->required();
+  add_population_options(*plot_command, args->choice);
   plot_command->add_option("--kind", args->kind, "which figures")
       ->check(CLI::IsMember({"isoflop", "surface", "allocation", "sweeps", "curves", "comparison", "all"}));
   plot_command->add_option("--format", args->format, "file format")->check(CLI::IsMember({"svg", "png", "pdf"}));

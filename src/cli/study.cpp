@@ -12,6 +12,7 @@ namespace {
 struct RunOptions {
   ConfigOptions config;
   std::string out;
+  bool keep_runs = false;
 };
 
 struct FinishedRuns {
@@ -22,14 +23,9 @@ struct FinishedRuns {
 
 void print_before(const Globals& globals, const StudyConfig& config, const StudyOptions& options) {
   const BackendChoice& backend = options.backend;
-  if (!backend.note.empty()) print(globals, backend.note + "\n");
-  const std::string where =
-      backend.simulate ? fmt::format("simulated with {}", config.simulation.law)
-                       : fmt::format("{} on {}, {} worker{}", config.backend.kind == "command" ? "command" : "trained",
-                                     backend.device, backend.workers, backend.workers == 1 ? "" : "s");
   const Plan plan = study_plan(config, backend.simulate, options.corpus ? &*options.corpus : nullptr);
-  std::string text =
-      fmt::format("study {} in {}: {} runs, {}\n", config.name, options.folder.string(), plan.runs.size(), where);
+  std::string text = fmt::format("study {} in {}: {} runs, {}\n", config.name, options.folder.string(),
+                                 plan.runs.size(), describe(backend, config));
   for (const LeftOut& p : plan.left_out) {
     text += fmt::format("left out: {}, {} tokens: {}\n", p.shape, p.tokens, p.reason);
   }
@@ -40,7 +36,7 @@ void print_before(const Globals& globals, const StudyConfig& config, const Study
 void print_after(const Globals& globals, const StudySummary& summary) {
   std::string text;
   if (summary.config_changed)
-    text += "the config differs from the one of this folder: study.toml was rewritten, records were kept\n";
+    text += "the config differs from the one of this folder: study.toml was rewritten, every record was kept\n";
   for (const BadRecord& bad : summary.bad)
     text += fmt::format("not a record, so its run was not taken as done: {}\n", bad.reason);
   print(globals, text + describe(summary));
@@ -49,13 +45,12 @@ void print_after(const Globals& globals, const StudySummary& summary) {
 FinishedRuns make_runs(const RunOptions& options, const Globals& globals) {
   FinishedRuns done;
   done.config = read_config_options(options.config);
-  done.folder =
-      options.out.empty() ? std::filesystem::path("studies") / done.config.name : std::filesystem::path(options.out);
   StudyOptions study;
-  study.folder = done.folder;
   study.environment = probe_environment();
-  study.backend = choose_backend(done.config.backend, done.config.training.threads_per_worker, study.environment,
-                                 options.config.config);
+  study.backend = choose_backend(done.config.backend, done.config.training.threads_per_worker, study.environment);
+  study.folder = done.folder = study_folder(done.config, study.backend, options.out);
+  study.keep_runs = options.keep_runs;
+  print(globals, backend_note(options.config, done.config, study.backend, study.environment, options.out));
   const PrecisionChoice precision = choose_precision(done.config, study.backend, study.environment, study.folder);
   done.config.training.precision = precision.precision;
   if (!study.backend.simulate) study.corpus = corpus_facts(done.config);
@@ -101,6 +96,8 @@ void add_one(CLI::App& app, const Globals& globals, Action& action, const char* 
   CLI::App* command = app.add_subcommand(name, help);
   add_config_options(*command, options->config);
   command->add_option("--out", options->out, "folder of the study; default studies/NAME");
+  command->add_flag("--keep-runs", options->keep_runs,
+                    "keep finished runs of another config in the folder, left out of the analysis");
   command->callback([=, &globals, &action] {
     if (fixed_backend != nullptr) options->config.backend = fixed_backend;
     action = [options, &globals, run] { return run(*options, globals); };

@@ -1,9 +1,44 @@
 #include "cli/study_common.hpp"
 
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+
+#include "core/format.hpp"
 #include "corpus/corpus.hpp"
 #include "sim/resolve.hpp"
+#include "study/estimate.hpp"
+#include "study/run.hpp"
 
 namespace scalelaw::cli {
+namespace {
+
+/// As a shell takes it for one word.
+std::string quoted(const std::string& word) {
+  const bool plain = !word.empty() && std::ranges::all_of(word, [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view("_-+=.,:/@%").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (plain) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+/// Of the study if it were trained on this machine's CPU; none where that cannot be planned.
+std::optional<double> cpu_seconds(StudyConfig config, const Environment& environment) {
+  config.backend.kind = "train";
+  config.backend.device = "cpu";
+  if (config.training.precision == "auto") config.training.precision = "fp32";
+  try {
+    std::vector<RunSpec> runs;
+    for (const PlannedRun& run : study_plan(config, false, nullptr).runs) runs.push_back(run.spec);
+    return estimate_study(config, runs, environment, nullptr, read_speeds(speed_table_file())).seconds;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
 
 void add_config_options(CLI::App& command, ConfigOptions& options) {
   command.add_option("config", options.config, "TOML file of the study (docs/CONFIG.md)")->required();
@@ -17,6 +52,17 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
 }
 
+void add_population_options(CLI::App& command, PopulationChoice& choice) {
+  command
+      .add_option("--where", choice.where,
+                  "only runs with FIELD=VALUE: source, corpus, context, precision, ...; may be repeated")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
+  command.add_flag("--pool", choice.pool,
+                   "pool runs that do not belong together (another corpus, context, ...); the result says so");
+}
+
 StudyConfig read_config_options(const ConfigOptions& options) {
   std::vector<std::string> overrides = options.overrides;
   if (!options.backend.empty()) overrides.push_back(fmt::format("backend.kind=\"{}\"", options.backend));
@@ -24,6 +70,24 @@ StudyConfig read_config_options(const ConfigOptions& options) {
   StudyConfig config = read_study_config(options.config, overrides);
   config.simulation = resolve_simulation(config.simulation, std::filesystem::path(options.config).parent_path());
   return config;
+}
+
+std::filesystem::path study_folder(const StudyConfig& config, const BackendChoice& backend, const std::string& out) {
+  if (!out.empty()) return out;
+  return std::filesystem::path("studies") / (config.name + (backend.fallback.empty() ? "" : "-simulated"));
+}
+
+std::string backend_note(const ConfigOptions& options, const StudyConfig& config, const BackendChoice& backend,
+                         const Environment& environment, const std::string& out) {
+  if (backend.fallback.empty()) return backend.note.empty() ? "" : backend.note + "\n";
+  std::string command = fmt::format("scalelaw study {}", quoted(options.config));
+  for (const std::string& item : options.overrides) command += fmt::format(" --set {}", quoted(item));
+  command += fmt::format(" --backend train --device cpu --out {}",
+                         quoted(out.empty() ? "studies/" + config.name : out + "-trained"));
+  std::string time;
+  if (const auto seconds = cpu_seconds(config, environment)) time = fmt::format(", about {}", short_duration(*seconds));
+  return fmt::format("{}: SIMULATED, your text is not read. To train on this CPU{}: {}\n", backend.fallback, time,
+                     command);
 }
 
 CorpusFacts corpus_facts(const StudyConfig& config) {
@@ -38,6 +102,13 @@ CorpusFacts corpus_facts(const StudyConfig& config) {
   if (manifest.tokenizer.vocab > config.model.vocab) {
     fail_data("{}: has {} token ids, but model.vocab is {}; set model.vocab to at least that", config.corpus.path,
               manifest.tokenizer.vocab, config.model.vocab);
+  }
+  if (!config.corpus.sha256.empty() && config.corpus.sha256 != manifest.sha256) {
+    fail_data(
+        "{}: the corpus there has the hash {}, but corpus.sha256 asks for {}; give the corpus that the study began "
+        "with "
+        "(corpus.path), or another study of its own: remove corpus.sha256 and give --out",
+        config.corpus.path, manifest.sha256.substr(0, 12), config.corpus.sha256.substr(0, 12));
   }
   return {manifest.sha256, manifest.splits.train.tokens, manifest.splits.validation.tokens};
 }

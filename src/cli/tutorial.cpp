@@ -52,9 +52,9 @@ StudyRuns make_runs(const TutorialTopic& topic, const TutorialArguments& argumen
   const StudyConfig config = read_config_options(given);
   StudyOptions options;
   options.folder = fs::path(arguments.out) / study;
+  options.keep_runs = true;  // of other backends; the pages read those of this plan
   options.environment = probe_environment();
-  options.backend =
-      choose_backend(config.backend, config.training.threads_per_worker, options.environment, path.string());
+  options.backend = choose_backend(config.backend, config.training.threads_per_worker, options.environment);
   if (!options.backend.simulate) options.corpus = corpus_facts(config);
   options.progress = standard_progress(globals.quiet || options.backend.simulate);
   const StudySummary summary = run_study(config, options);

@@ -13,12 +13,15 @@ namespace scalelaw {
 
 struct CorpusConfig {
   std::string path = "data/webster1913";
+  std::string sha256 = {};
   std::int64_t unique_tokens = 0;
 };
 template <class Visit, FieldsOf<CorpusConfig> T>
 void fields(Visit&& visit, T& c) {
   visit("path", c.path, any(),
         "folder of a built corpus, from where the program is started; not read by simulated studies");
+  visit("sha256", c.sha256, any(),
+        "hash of the corpus, which study.toml records; where it is given, another corpus is refused");
   visit("unique_tokens", c.unique_tokens, at_least(0),
         "training tokens that may be used, the rest is never seen; 0 = all");
 }

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <tuple>
+#include <string>
 
 #include "core/stats.hpp"
 #include "fit/newton.hpp"
+#include "fit/population.hpp"
 
 namespace scalelaw {
 namespace {
@@ -18,15 +19,26 @@ struct Replicates {
   double freedom = 0;
 };
 
-std::vector<Replicates> replicates_of(const std::vector<Observation>& points) {
-  std::map<std::tuple<double, double, double, double>, std::vector<double>> same;
-  for (const Observation& o : points) {
-    if (!o.seed || !(o.loss_nats > 0) || !std::isfinite(o.loss_nats)) continue;
-    same[{o.params, o.tokens, o.unique_tokens.value_or(0), o.lr.value_or(0)}].push_back(std::log(o.loss_nats));
-  }
+/// By what replicates share, then by seed: ln loss. A second run of one seed is no replicate.
+using SeedLosses = std::map<std::string, std::map<double, double>>;
+
+void add_replicate(SeedLosses& same, const std::string& key, const Observation& o) {
+  if (!o.seed || !(o.loss_nats > 0) || !std::isfinite(o.loss_nats)) return;
+  same[key].try_emplace(*o.seed, std::log(o.loss_nats));
+}
+
+/// What points say of replicate_key.
+std::string point_key(const Observation& o) {
+  return fmt::format("{} {} {} {} {} {} {}", o.params, o.tokens, o.unique_tokens.value_or(0), o.lr.value_or(0),
+                     o.steps.value_or(0), o.batch_tokens.value_or(0), o.shape);
+}
+
+std::vector<Replicates> replicates_of(const SeedLosses& same) {
   std::vector<Replicates> out;
-  for (const auto& [where, losses] : same) {
-    if (losses.size() < 2) continue;
+  for (const auto& [key, by_seed] : same) {
+    if (by_seed.size() < 2) continue;
+    std::vector<double> losses;
+    for (const auto& [seed, loss] : by_seed) losses.push_back(loss);
     const double sd = standard_deviation(losses), freedom = static_cast<double>(losses.size()) - 1;
     out.push_back({.log_loss = mean(losses), .squares = sd * sd * freedom, .freedom = freedom});
   }
@@ -50,12 +62,7 @@ void likelihood(const std::vector<Replicates>& sets, double sd, double center, s
   at.hessian[1][0] = at.hessian[0][1];
 }
 
-}  // namespace
-
-double NoiseModel::at(double loss_nats) const { return sd * std::pow(loss_nats / at_loss, slope); }
-
-std::optional<NoiseModel> estimate_noise(const std::vector<Observation>& points) {
-  const std::vector<Replicates> sets = replicates_of(points);
+std::optional<NoiseModel> likeliest(const std::vector<Replicates>& sets) {
   double squares = 0, freedom = 0, center = 0;
   for (const Replicates& r : sets) {
     squares += r.squares;
@@ -84,13 +91,23 @@ std::optional<NoiseModel> estimate_noise(const std::vector<Observation>& points)
   return model;
 }
 
+}  // namespace
+
+double NoiseModel::at(double loss_nats) const { return sd * std::pow(loss_nats / at_loss, slope); }
+
+std::optional<NoiseModel> estimate_noise(const std::vector<Observation>& points) {
+  SeedLosses same;
+  for (const Observation& o : points) add_replicate(same, point_key(o), o);
+  return likeliest(replicates_of(same));
+}
+
 std::optional<NoiseModel> estimate_noise(const std::vector<RunRecord>& records, std::int64_t min_steps) {
-  std::vector<Observation> points;
+  SeedLosses same;
   for (const RunRecord& record : records) {
     if (run_steps(record.spec) < min_steps) continue;
-    if (auto point = observe(record, {})) points.push_back(*std::move(point));
+    if (const auto point = observe(record, {})) add_replicate(same, replicate_key(record.spec), *point);
   }
-  return estimate_noise(points);
+  return likeliest(replicates_of(same));
 }
 
 }  // namespace scalelaw

@@ -19,12 +19,13 @@ struct NoiseModel {
   [[nodiscard]] double at(double loss_nats) const;
 };
 
-/// The model that makes the replicates among these points likeliest, each set of replicates (same N, D, unique tokens
-/// and learning rate, another seed) normal in ln loss. It has a slope only where three or more sets show one at the 5 %
-/// level of the likelihood ratio. None with fewer than 3 degrees of freedom.
+/// The model that makes the replicates among these points likeliest, each set of replicates (same N, D, unique tokens,
+/// learning rate, steps, batch and shape, another seed) normal in ln loss. It has a slope only where three or more sets
+/// show one at the 5 % level of the likelihood ratio. None with fewer than 3 degrees of freedom.
 [[nodiscard]] std::optional<NoiseModel> estimate_noise(const std::vector<Observation>& points);
 
-/// The same from the records themselves, before a learning rate is chosen and seeds are averaged.
+/// The same from the records themselves, before a learning rate is chosen and seeds are averaged. Replicates are runs
+/// of one replicate_key (fit/population.hpp).
 [[nodiscard]] std::optional<NoiseModel> estimate_noise(const std::vector<RunRecord>& records, std::int64_t min_steps);
 
 }  // namespace scalelaw

@@ -10,6 +10,7 @@
 #include "design/config.hpp"
 #include "fit/fit.hpp"
 #include "fit/lr_law.hpp"
+#include "fit/population.hpp"
 #include "fit/select.hpp"
 #include "inference/compare.hpp"
 
@@ -88,10 +89,11 @@ void assign_budgets(std::vector<Observation>& points, const std::vector<double>&
 /// [analysis], [compare] and the budgets of a study's config. Errors (config): an unknown law.
 [[nodiscard]] AnalysisOptions analysis_options(const StudyConfig& config, int threads);
 
-/// The analysis of a study folder: its records (unreadable ones are named in the warnings), its config where there is a
-/// study.toml, else the defaults, and the points that the plan left out.
-/// Errors (data): the folder has no runs/, or no readable record in it.
-[[nodiscard]] Analysis analyze_study(const std::filesystem::path& study_folder, int threads);
+/// The analysis of a study folder: the records of its plan (study/members.hpp; others and unreadable ones are named in
+/// the warnings), its config where there is a study.toml, else the defaults, and the points that the plan left out.
+/// Errors (data): the folder has no runs/, no readable record in it, or runs that do not belong together.
+[[nodiscard]] Analysis analyze_study(const std::filesystem::path& study_folder, int threads,
+                                     const PopulationChoice& choice = {});
 
 /// Reads the loss curves that the figures show; runs without a curve file (simulated ones) are left out. At most
 /// `max_points` points a curve, spaced evenly in ln tokens.
@@ -113,6 +115,8 @@ std::string write_analysis(const std::filesystem::path& study_folder, const Anal
 
 /// "trained", "simulated", "imported" or "trained and simulated": where the records come from.
 [[nodiscard]] std::string source_text(const std::vector<RunRecord>& records);
+/// The same so that nobody overlooks it: "trained", "SIMULATED, no model was trained", "trained and SIMULATED, pooled".
+[[nodiscard]] std::string source_title(const std::vector<RunRecord>& records);
 
 /// What simulated the records, and whether its amplitudes are those published, others given, or refitted to records:
 /// "simulated with besiroglu2024, its exponents kept and A, B, E refitted to 24 points of tutorial.csv". Empty where

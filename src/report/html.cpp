@@ -42,8 +42,7 @@ std::string warnings_html(const Analysis& analysis) {
 }
 
 std::string title_text(const Analysis& analysis) {
-  const std::string source = source_text(analysis.records);
-  return fmt::format("{}: {} study{}", analysis.study, source, source == "simulated" ? " (no model was trained)" : "");
+  return fmt::format("{} ({})", analysis.study, source_title(analysis.records));
 }
 
 std::string header_html(const Analysis& analysis) {

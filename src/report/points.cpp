@@ -60,6 +60,13 @@ std::string source_text(const std::vector<RunRecord>& records) {
   return text.empty() ? "no records" : text;
 }
 
+std::string source_title(const std::vector<RunRecord>& records) {
+  const std::string source = source_text(records);
+  if (source == "simulated") return "SIMULATED, no model was trained";
+  const std::size_t at = source.find("simulated");
+  return at == std::string::npos ? source : source.substr(0, at) + "SIMULATED, pooled";
+}
+
 std::string simulation_text(const std::vector<RunRecord>& records) {
   std::set<std::string> texts;
   for (const RunRecord& record : records) {

@@ -14,7 +14,7 @@
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
 #include "report/html.hpp"
-#include "study/store.hpp"
+#include "study/members.hpp"
 
 namespace scalelaw {
 namespace {
@@ -104,41 +104,30 @@ AnalysisOptions analysis_options(const StudyConfig& config, int threads) {
   return out;
 }
 
-Analysis analyze_study(const fs::path& study_folder, int threads) {
-  if (!fs::is_directory(study_folder / "runs")) {
-    fail_data("{}: no such folder, so this is not a study; give the folder that holds runs/ (scalelaw study writes it)",
-              (study_folder / "runs").string());
-  }
-  RecordSet set = read_records(study_folder);
-  if (set.records.empty()) {
-    fail_data("{}: no readable record; run scalelaw study or scalelaw run first{}", (study_folder / "runs").string(),
-              set.bad.empty() ? "" : " (" + set.bad.front().reason + ")");
-  }
-  std::vector<RunRecord> records;
-  records.reserve(set.records.size());
-  for (auto& [id, record] : set.records) records.push_back(std::move(record));
-
+Analysis analyze_study(const fs::path& study_folder, int threads, const PopulationChoice& choice) {
+  StudyRecords study = load_study_records(study_folder, choice);
   AnalysisOptions options;
   options.threads = threads;
   std::string name = folder_name(study_folder);
   std::vector<Exclusion> not_planned;
   std::vector<std::string> added_rates;
-  if (fs::exists(config_path(study_folder))) {
-    const StudyConfig config = load_study_config(study_folder);
+  if (study.config) {
+    const StudyConfig& config = *study.config;
     options = analysis_options(config, threads);
     if (!config.name.empty()) name = config.name;
     const Plan plan = make_plan(config, nullptr);
-    added_rates = rates_beyond(plan, records);
+    added_rates = rates_beyond(plan, study.records);
     for (const auto& left : plan.left_out) {
       not_planned.push_back({fmt::format("{} at D {}", left.shape, short_count(static_cast<double>(left.tokens))),
                              "not planned: " + left.reason});
     }
   }
-  Analysis analysis = analyze(name, std::move(records), options);
+  Analysis analysis = analyze(name, std::move(study.records), options);
   analysis.added_rates = std::move(added_rates);
   auto& excluded = analysis.selection.excluded;
   excluded.insert(excluded.end(), not_planned.begin(), not_planned.end());
-  for (const auto& bad : set.bad) analysis.warnings.push_back("a record was left out: " + bad.reason);
+  analysis.warnings.insert(analysis.warnings.begin(), study.notes.begin(), study.notes.end());
+  for (const auto& bad : study.bad) analysis.warnings.push_back("a record was left out: " + bad.reason);
   load_curves(analysis, study_folder);
   return analysis;
 }

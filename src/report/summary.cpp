@@ -63,7 +63,7 @@ std::string learning_rates_text(const Analysis& analysis) {
 std::string summary_text(const Analysis& analysis, const std::filesystem::path& study_folder) {
   std::string out =
       fmt::format("\n{}: {} runs ({}), {} tuned points, {}; law {}\n", analysis.study, analysis.records.size(),
-                  source_text(analysis.records), analysis.selection.observations.size(),
+                  source_title(analysis.records), analysis.selection.observations.size(),
                   convention_text(analysis.options.convention), law_info(analysis.parametric.law).formula);
   if (const std::string simulation = simulation_text(analysis.records); !simulation.empty()) out += simulation + "\n";
   out += exponents_line(analysis.parametric) + exponents_line(analysis.isoflop);

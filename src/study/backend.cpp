@@ -99,7 +99,8 @@ double share(std::int64_t mib, double there, std::int64_t processes) {
   return all / static_cast<double>(std::max<std::int64_t>(1, processes));
 }
 
-BackendChoice train_on(const std::string& device, const Environment& environment, std::int64_t workers) {
+/// Errors (environment): the trainer is not built.
+std::vector<std::string> trainer_command(const std::string& device, const Environment& environment) {
   const bool cuda = device == "cuda";
   const fs::path& trainer = cuda ? environment.cuda_trainer : environment.cpu_trainer;
   if (trainer.empty()) {
@@ -107,11 +108,7 @@ BackendChoice train_on(const std::string& device, const Environment& environment
         "{} is not beside this program, so nothing can be trained on {}; build it with {}, or use --backend simulate",
         cuda ? "scalelaw-trainer-cuda" : "scalelaw-trainer", cuda ? "CUDA" : "the CPU", cuda ? kBuildCuda : kBuildCpu);
   }
-  return {.simulate = false,
-          .device = device,
-          .command = {trainer.string(), "--job", "{job}", "--out", "{out}"},
-          .workers = workers,
-          .note = ""};
+  return {trainer.string(), "--job", "{job}", "--out", "{out}"};
 }
 
 }  // namespace
@@ -166,50 +163,50 @@ std::string visible_device(std::int64_t index) {
   return std::to_string(index);
 }
 
-BackendChoice planned_backend(const BackendConfig& backend, const Environment& environment) {
-  const bool cuda = trains_on_cuda(backend, environment);
+BackendChoice planned_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
+                              const Environment& environment) {
   BackendChoice choice;
-  choice.simulate = backend.kind == "simulate" || (backend.kind == "auto" && !cuda);
+  if (backend.kind == "simulate") {
+    choice.simulate = true;
+    choice.device = "";
+    return choice;
+  }
+  const bool cuda = backend.kind == "command"
+                        ? backend.device == "cuda" || (backend.device == "auto" && environment.cuda_devices > 0)
+                        : trains_on_cuda(backend, environment);
+  if (backend.kind == "auto" && !cuda) {
+    choice.simulate = true;
+    choice.device = "";
+    choice.fallback = backend.device == "cpu"         ? "device is cpu, and auto trains on CUDA only"
+                      : environment.cuda_devices == 0 ? "no CUDA device here"
+                                                      : "a CUDA device, but scalelaw-trainer-cuda is not built";
+    return choice;
+  }
   choice.device = cuda ? "cuda" : "cpu";
+  choice.workers = cuda ? cuda_workers(backend, environment) : cpu_workers(backend, threads_per_worker, environment);
+  if (backend.kind == "command") choice.command = backend.command;
+  if (backend.kind == "auto") {
+    choice.note = fmt::format("backend auto: training on {} CUDA device{}", environment.cuda_devices,
+                              environment.cuda_devices == 1 ? "" : "s");
+  }
   return choice;
 }
 
-BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
-                             const Environment& environment, const std::string& config_path) {
-  const std::int64_t on_cpu = cpu_workers(backend, threads_per_worker, environment);
-  const std::int64_t on_cuda = cuda_workers(backend, environment);
+std::string describe(const BackendChoice& choice, const StudyConfig& config) {
+  if (choice.simulate) return fmt::format("SIMULATED with {}, nothing is trained", config.simulation.law);
+  return fmt::format("{} on {}, {} worker{}", config.backend.kind == "command" ? "command" : "trained", choice.device,
+                     choice.workers, choice.workers == 1 ? "" : "s");
+}
 
-  if (backend.kind == "simulate") return {.simulate = true, .device = "", .command = {}, .workers = 1, .note = ""};
-  if (backend.device == "cuda" && backend.kind != "command" && environment.cuda_devices == 0) {
+BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
+                             const Environment& environment) {
+  if (backend.device == "cuda" && (backend.kind == "train" || backend.kind == "auto") &&
+      environment.cuda_devices == 0) {
     fail_device("no CUDA device was found (nvidia-smi lists none); use --device cpu to train on the CPU");
   }
-  if (backend.kind == "command") {
-    const bool cuda = backend.device == "cuda" || (backend.device == "auto" && environment.cuda_devices > 0);
-    return {.simulate = false,
-            .device = cuda ? "cuda" : "cpu",
-            .command = backend.command,
-            .workers = cuda ? on_cuda : on_cpu,
-            .note = ""};
-  }
-  const bool cuda = trains_on_cuda(backend, environment);
-  if (backend.kind == "train") return train_on(cuda ? "cuda" : "cpu", environment, cuda ? on_cuda : on_cpu);
-  if (cuda) {
-    BackendChoice choice = train_on("cuda", environment, on_cuda);
-    choice.note = fmt::format("backend auto: training on {} CUDA device{}", environment.cuda_devices,
-                              environment.cuda_devices == 1 ? "" : "s");
-    return choice;
-  }
-  const char* reason = backend.device == "cpu"         ? "device is cpu, and auto trains on CUDA only"
-                       : environment.cuda_devices == 0 ? "no CUDA device here"
-                                                       : "a CUDA device, but scalelaw-trainer-cuda is not built";
-  return {
-      .simulate = true,
-      .device = "",
-      .command = {},
-      .workers = 1,
-      .note = fmt::format("backend auto: {}, so the runs are simulated; to train on the CPU instead: scalelaw study {} "
-                          "--backend train --device cpu",
-                          reason, config_path)};
+  BackendChoice choice = planned_backend(backend, threads_per_worker, environment);
+  if (!choice.simulate && backend.kind != "command") choice.command = trainer_command(choice.device, environment);
+  return choice;
 }
 
 }  // namespace scalelaw

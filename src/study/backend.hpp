@@ -32,7 +32,8 @@ struct BackendChoice {
   std::string device = "cpu";        ///< cpu | cuda, for training
   std::vector<std::string> command;  ///< program and arguments, with {job} and {out} to be replaced
   std::int64_t workers = 1;
-  std::string note;  ///< one line for the user; empty where the choice was asked for outright
+  std::string note;      ///< one line for the user; empty where the choice was asked for outright
+  std::string fallback;  ///< why an automatic choice simulates: "no CUDA device here"; else empty
 };
 
 /// Whether a study of kind train or auto trains on CUDA: asked for, or possible where the device is auto.
@@ -57,13 +58,15 @@ struct BackendChoice {
 /// tenths of the smallest device here; 0 where that is unknown.
 [[nodiscard]] double device_share_bytes(const BackendConfig& backend, const Environment& environment);
 
-/// What choose_backend would choose if every trainer were built: only whether it simulates, and the device. For a plan
-/// made on another machine than that of the study.
-[[nodiscard]] BackendChoice planned_backend(const BackendConfig& backend, const Environment& environment);
+/// What choose_backend would choose if every trainer were built: all but the command. For a plan, which may be made on
+/// another machine than that of the study.
+[[nodiscard]] BackendChoice planned_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
+                                            const Environment& environment);
+/// "simulated with besiroglu2024, nothing is trained" or "trained on cpu, 2 workers", as every command names it.
+[[nodiscard]] std::string describe(const BackendChoice& choice, const StudyConfig& config);
 
-/// `config_path` is named in the command that the note of an automatic choice gives.
 /// Errors (environment): a trainer that is not built; a CUDA device asked for and not there.
 [[nodiscard]] BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
-                                           const Environment& environment, const std::string& config_path);
+                                           const Environment& environment);
 
 }  // namespace scalelaw

@@ -1,5 +1,7 @@
 #include "study/run.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <chrono>
 #include <iterator>
@@ -10,6 +12,7 @@
 #include "sim/simulate.hpp"
 #include "study/device_check.hpp"
 #include "study/estimate.hpp"
+#include "study/members.hpp"
 
 namespace scalelaw {
 namespace {
@@ -86,6 +89,14 @@ bool make_missing(const StudyConfig& config, const StudyOptions& options, const 
   return !result.interrupted;
 }
 
+/// A run to come as a record, to say in what others differ from it.
+RunRecord planned_record(const RunSpec& spec) {
+  RunRecord record;
+  record.source = spec.backend.kind == "simulate" ? "simulated" : "trained";
+  record.spec = spec;
+  return record;
+}
+
 /// Errors (device): our CUDA trainer cannot use the device; else each job would say so three times.
 void require_device(const StudyOptions& options) {
   const BackendChoice& backend = options.backend;
@@ -109,6 +120,33 @@ void announce(const fs::path& folder, const std::vector<Addition>& added, std::i
   log_event(folder, "runs_added", {{"runs", runs}, {"what", what}});
   progress.set_total_runs(total);
   progress.say(fmt::format("{} run{} added:{}", runs, runs == 1 ? "" : "s", text));
+}
+
+/// The config with what was decided here: where its runs come from, and from which corpus.
+StudyConfig decided_config(StudyConfig config, const StudyOptions& options) {
+  if (config.backend.kind == "auto") config.backend.kind = options.backend.simulate ? "simulate" : "train";
+  config.corpus.sha256 = options.backend.simulate || !options.corpus ? "" : options.corpus->sha256;
+  return config;
+}
+
+/// The finished runs of the folder that are not of the plan, a line each kind.
+std::vector<std::string> other_runs(const StudyConfig& config, const Plan& plan, const RecordSet& set) {
+  const std::set<std::string> ids = member_ids(config, plan, set);
+  std::vector<RunRecord> members, others;
+  for (const auto& [id, record] : set.records) {
+    if (set.finished(id)) (ids.contains(id) ? members : others).push_back(record);
+  }
+  if (members.empty() && !plan.runs.empty()) members.push_back(planned_record(plan.runs.front().spec));
+  return describe_others(members, others);
+}
+
+/// Errors (config): there are others.
+void refuse_others(const fs::path& folder, const std::vector<std::string>& others) {
+  if (others.empty()) return;
+  fail_config(
+      "{}: the config differs from study.toml, and the folder holds finished runs that are not of the new plan ({}); "
+      "give the new study a folder of its own with --out, or --keep-runs to keep them here, left out of its analysis",
+      folder.string(), fmt::join(others, "; "));
 }
 
 /// What `now` holds and `before` does not.
@@ -152,8 +190,12 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   make_folder(options.folder / "runs");
   remove_abandoned_files(options.folder);
   StudySummary summary;
-  summary.config_changed = write_study_config(options.folder, config);
   RecordSet records = read_records(options.folder);
+  const StudyConfig decided = decided_config(config, options);
+  summary.config_changed = differs_from_study_config(options.folder, decided);
+  summary.others = other_runs(config, plan, records);
+  if (summary.config_changed && !options.keep_runs) refuse_others(options.folder, summary.others);
+  write_study_config(options.folder, decided);
   StudyRuns now = extend_plan(config, plan, records);
   summary.bad = records.bad;
   summary.planned = std::ssize(now.runs);
@@ -210,6 +252,7 @@ std::string describe(const StudySummary& s) {
     out += fmt::format("{} of the runs were added for what others gave:\n", runs);
     for (const Addition& addition : s.added) out += fmt::format("  {}\n", describe(addition));
   }
+  for (const std::string& other : s.others) out += fmt::format("in the folder, not of this plan: {}\n", other);
   for (const std::string& note : s.later_notes) out += fmt::format("note: {}\n", note);
   for (const FailedJob& job : s.failed) out += fmt::format("failed: job {} ({}): {}\n", job.id, job.what, job.reason);
   if (s.interrupted) {
@@ -249,6 +292,7 @@ Json to_json(const StudySummary& s) {
           {"left_out", left_out},
           {"notes", s.notes},
           {"later_notes", s.later_notes},
+          {"others", s.others},
           {"interrupted", s.interrupted},
           {"seconds", s.seconds}};
 }

@@ -18,6 +18,7 @@ struct StudyOptions {
   Environment environment;            ///< for the number of CUDA devices
   std::optional<CorpusFacts> corpus;  ///< needed for training
   ProgressOutput progress;
+  bool keep_runs = false;  ///< the folder may hold finished runs that the plan does not
 };
 
 struct StudySummary {
@@ -33,6 +34,7 @@ struct StudySummary {
   std::vector<std::string> notes;        ///< of the plan
   std::vector<std::string> later_notes;  ///< of the additions, see StudyRuns::notes
   bool config_changed = false;           ///< study.toml was there and said something else
+  std::vector<std::string> others;       ///< finished runs of the folder that are not of this plan, a line each kind
   bool interrupted = false;
   double seconds = 0;
 
@@ -45,9 +47,11 @@ struct StudySummary {
 [[nodiscard]] Plan study_plan(const StudyConfig& config, bool simulate, const CorpusFacts* corpus);
 
 /// Makes every run of the plan that has no finished record in the folder, then those that the results call for
-/// (rounds.hpp), until there are no more or some have failed. Runs of an earlier config stay in the folder.
+/// (rounds.hpp), until there are no more or some have failed. study.toml gets the config with its backend decided and
+/// the corpus's hash. Runs of an earlier config stay in the folder, where keep_runs allows a config that has others.
 /// Errors (environment): the folder is in use by another study or cannot be written; runs are missing and the CUDA
-/// trainer cannot use the device. (config): the plan is empty.
+/// trainer cannot use the device. (config): the plan is empty; the config differs from study.toml and finished runs of
+/// the folder are not of its plan.
 [[nodiscard]] StudySummary run_study(const StudyConfig& config, const StudyOptions& options);
 
 /// For a terminal: counts, failures with their reasons, what to do.

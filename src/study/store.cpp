@@ -163,13 +163,24 @@ std::vector<Json> read_events(const fs::path& study) {
   return events;
 }
 
-bool write_study_config(const fs::path& study, const StudyConfig& config) {
+bool differs_from_study_config(const fs::path& study, const StudyConfig& config) {
+  std::error_code error;
+  if (!fs::exists(config_path(study), error)) return false;
+  try {
+    StudyConfig before = read_study_config(config_path(study));
+    if (before.corpus.sha256.empty()) before.corpus.sha256 = config.corpus.sha256;
+    if (before.backend.kind == "auto") before.backend.kind = config.backend.kind;
+    return to_json_fields(before) != to_json_fields(config);
+  } catch (const Error&) {
+    return true;  // it is written anew
+  }
+}
+
+void write_study_config(const fs::path& study, const StudyConfig& config) {
   const std::string text = to_toml(to_json_fields(config));
   std::error_code error;
-  const bool existed = fs::exists(config_path(study), error);
-  if (existed && read_text_file(config_path(study)) == text) return false;
+  if (fs::exists(config_path(study), error) && read_text_file(config_path(study)) == text) return;
   write_file_atomic(config_path(study), text);
-  return existed;
 }
 
 StudyConfig load_study_config(const fs::path& study) {

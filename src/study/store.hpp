@@ -46,8 +46,11 @@ void log_event(const std::filesystem::path& study, const std::string& event, Jso
 /// Every readable event, oldest first; a line cut off by a crash is skipped.
 [[nodiscard]] std::vector<Json> read_events(const std::filesystem::path& study);
 
-/// Writes study.toml: the config with every default. Returns true where a different one was there before.
-bool write_study_config(const std::filesystem::path& study, const StudyConfig& config);
+/// Whether study.toml is there and says something else; one of an earlier version that lacks corpus.sha256 or left the
+/// backend open (auto) says the same where nothing else differs.
+[[nodiscard]] bool differs_from_study_config(const std::filesystem::path& study, const StudyConfig& config);
+/// Writes study.toml: the config with every default.
+void write_study_config(const std::filesystem::path& study, const StudyConfig& config);
 /// Errors (data): the folder is no study (no study.toml).
 [[nodiscard]] StudyConfig load_study_config(const std::filesystem::path& study);
 

@@ -157,12 +157,61 @@ TEST_F(StudyCommand, PlanAsCsvAndJsonHoldEveryRun) {
 TEST_F(StudyCommand, AutoWithoutCudaSimulatesAndSaysHowToTrainOnTheCpu) {
   const Result result = scalelaw("run small.toml --backend auto --out s", "CUDA_VISIBLE_DEVICES=");
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(
-      result.out,
-      HasSubstr("simulated; to train on the CPU instead: scalelaw study small.toml --backend train --device cpu"));
+  EXPECT_TRUE(result.out.starts_with("no CUDA device here: SIMULATED, your text is not read.")) << result.out;
+  EXPECT_THAT(result.out, HasSubstr("To train on this CPU, about "));
+  EXPECT_THAT(result.out, HasSubstr("scalelaw study small.toml --backend train --device cpu --out s-trained\n"));
   EXPECT_THAT(result.out, HasSubstr("8 of 8 runs finished"));
   const Result again = scalelaw("run small.toml --backend auto --out s", "CUDA_VISIBLE_DEVICES=");
   EXPECT_THAT(again.out, HasSubstr("(8 before, 0 now"));
+}
+
+// A config that names a corpus and no backend: plan and study say the same first line, and nobody overlooks that the
+// numbers are simulated.
+TEST_F(StudyCommand, AConfigWithoutBackendIsSimulatedBesideNoGpuAndEveryPartSaysSo) {
+  fs::copy_file(fs::path(SCALELAW_SOURCE_DIR) / "tests/data/cases/no_backend.toml", folder_ / "no_backend.toml");
+  const std::string overrides = " --set 'design.budgets=[2e10, 4e10, 8e10]' --set analysis.bootstrap=20";
+  const Result plan = scalelaw("plan no_backend.toml" + overrides, "CUDA_VISIBLE_DEVICES=");
+  const Result study = scalelaw("study no_backend.toml" + overrides, "CUDA_VISIBLE_DEVICES=");
+  ASSERT_EQ(plan.code, 0) << plan.err;
+  ASSERT_EQ(study.code, 0) << study.err;
+  const auto first = [](const std::string& text) { return text.substr(0, text.find('\n')); };
+  EXPECT_EQ(first(plan.out), first(study.out));
+  EXPECT_THAT(first(plan.out), HasSubstr("SIMULATED, your text is not read"));
+  EXPECT_THAT(first(plan.out), HasSubstr("--set 'design.budgets=[2e10, 4e10, 8e10]' --set analysis.bootstrap=20"));
+  EXPECT_THAT(first(plan.out), HasSubstr("--backend train --device cpu --out studies/pystudy"));
+  EXPECT_THAT(plan.out, HasSubstr("SIMULATED with"));
+  const fs::path out = folder_ / "studies" / "pystudy-simulated";
+  ASSERT_TRUE(fs::exists(out / "report.html")) << study.out;
+  EXPECT_FALSE(fs::exists(folder_ / "studies" / "pystudy")) << "that is where the trained study goes";
+  EXPECT_THAT(study.out, HasSubstr(" runs (SIMULATED, no model was trained)"));
+  const std::string html = read_text_file(out / "report.html");
+  EXPECT_THAT(html, HasSubstr("<title>pystudy (SIMULATED, no model was trained)</title>"));
+  EXPECT_THAT(html, HasSubstr("<h1>pystudy (SIMULATED, no model was trained)</h1>"));
+  EXPECT_THAT(read_text_file(out / "study.toml"), HasSubstr("kind = \"simulate\""));
+  const Json json = Json::parse(scalelaw("plan no_backend.toml --json -", "CUDA_VISIBLE_DEVICES=").out);
+  EXPECT_EQ(json["backend"]["kind"], "simulate");
+  EXPECT_EQ(json["backend"]["fallback"], "no CUDA device here");
+}
+
+// README's recipe with another text, by mistake into the folder of the first: nothing is averaged.
+TEST_F(StudyCommand, ASecondCorpusIsNeverPooledWithTheFirst) {
+  make_corpus();
+  ASSERT_EQ(scalelaw("corpus synth --out other --tokens 2000000 --seed 2").code, 0);
+  ASSERT_EQ(scalelaw("run small.toml --out s " + fake_backend()).code, 0);
+  const std::string second = "run small.toml --set corpus.path=other " + fake_backend();
+  expect_one_line_error(scalelaw(second + " --out s"), 2, "--keep-runs");
+  ASSERT_EQ(scalelaw(second + " --out t").code, 0);
+  const Result both = scalelaw("fit s t --min-steps 1");
+  EXPECT_EQ(both.code, 3);
+  for (const char* part : {"do not belong together", "corpus: ", "--where", "--pool"}) {
+    EXPECT_THAT(both.err, HasSubstr(part));
+  }
+  EXPECT_THAT(scalelaw("fit s t --min-steps 1 --pool").out, HasSubstr("pooled (--pool); they differ in corpus"));
+  EXPECT_THAT(scalelaw("fit s t --min-steps 1 --where source=trained").err, HasSubstr("corpus"));
+  const Result kept = scalelaw(second + " --out s --keep-runs");
+  EXPECT_EQ(kept.code, 0) << kept.err;
+  EXPECT_THAT(kept.out, HasSubstr("in the folder, not of this plan: 8 runs: another corpus"));
+  EXPECT_THAT(scalelaw("report s").out, HasSubstr("not analysed, since they are not of the study's plan: 8 runs"));
 }
 
 TEST_F(StudyCommand, SimulateWritesRecordsUnderStudiesNameAndStatusCountsThem) {

@@ -17,7 +17,7 @@ BackendChoice choose(const std::string& kind, const std::string& device, const E
   config.kind = kind;
   config.device = device;
   config.command = {"sh", "{job}"};
-  return choose_backend(config, 1, environment, "configs/quick.toml");
+  return choose_backend(config, 1, environment);
 }
 
 void expect_device_error(const std::string& kind, const std::string& device, const Environment& environment,
@@ -60,10 +60,10 @@ TEST(ChooseBackend, SeveralJobsMayShareADevice) {
   BackendConfig config;
   config.kind = "train";
   config.jobs_per_device = 3;
-  EXPECT_EQ(choose_backend(config, 1, kGpu, "c").workers, 6);
-  EXPECT_EQ(choose_backend(config, 1, kCpu, "c").workers, 4);
+  EXPECT_EQ(choose_backend(config, 1, kGpu).workers, 6);
+  EXPECT_EQ(choose_backend(config, 1, kCpu).workers, 4);
   config.workers = 5;
-  EXPECT_EQ(choose_backend(config, 1, kGpu, "c").workers, 5);
+  EXPECT_EQ(choose_backend(config, 1, kGpu).workers, 5);
 }
 
 TEST(VisibleDevice, IsTheUsersOwnWhereTheyNamedSome) {
@@ -86,10 +86,10 @@ TEST(ChooseBackend, TrainOnDeviceAutoTakesCudaIfPossibleElseTheCpuWithOneWorkerA
 TEST(ChooseBackend, ThreadsPerWorkerDivideTheCores) {
   BackendConfig config;
   config.kind = "train";
-  EXPECT_EQ(choose_backend(config, 2, kCpu, "c").workers, 2);
-  EXPECT_EQ(choose_backend(config, 16, kCpu, "c").workers, 1);
+  EXPECT_EQ(choose_backend(config, 2, kCpu).workers, 2);
+  EXPECT_EQ(choose_backend(config, 16, kCpu).workers, 1);
   config.workers = 7;
-  EXPECT_EQ(choose_backend(config, 1, kCpu, "c").workers, 7);
+  EXPECT_EQ(choose_backend(config, 1, kCpu).workers, 7);
 }
 
 TEST(ChooseBackend, AMissingTrainerIsADeviceErrorThatSaysHowToBuildIt) {

@@ -1,0 +1,150 @@
+// Which records of a study's folder are analysed together.
+#include "study/members.hpp"
+
+#include <gmock/gmock.h>
+
+#include "study_fixture.hpp"
+
+namespace scalelaw::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class Members : public StudyTest {
+ protected:
+  StudyConfig simulated_config() const {
+    StudyConfig config = small_config();
+    config.backend.kind = "simulate";
+    return config;
+  }
+  StudyOptions simulated(bool keep = false) const {
+    StudyOptions o = options(folder_);
+    o.backend.simulate = true;
+    o.corpus.reset();
+    o.keep_runs = keep;
+    return o;
+  }
+  StudyOptions trained(char corpus, bool keep = false) const {
+    StudyOptions o = options(folder_);
+    o.corpus = CorpusFacts{std::string(64, corpus), 100000000};
+    o.keep_runs = keep;
+    return o;
+  }
+  std::size_t count() const { return load_study_records(folder_, {}).records.size(); }
+};
+
+TEST_F(Members, AnotherCorpusInTheSameFolderIsRefusedBeforeAnythingIsMade) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  const auto before = losses(folder_);
+  try {
+    (void)run_study(small_config(), trained('b'));
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::usage);
+    for (const char* part : {"36 runs", "corpus", "aaaaaaaaaaaa", "--out", "--keep-runs"}) {
+      EXPECT_THAT(e.what(), HasSubstr(part));
+    }
+  }
+  EXPECT_EQ(losses(folder_), before);
+  EXPECT_EQ(load_study_config(folder_).corpus.sha256, std::string(64, 'a')) << "study.toml is as it was";
+}
+
+TEST_F(Members, KeptRunsOfAnotherCorpusAreCountedNamedAndLeftOut) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  const StudySummary summary = run_study(small_config(), trained('b', true));
+  EXPECT_THAT(summary.others, ElementsAre(HasSubstr("36 runs: another corpus, aaaaaaaaaaaa")));
+  const StudyRecords study = load_study_records(folder_, {});
+  EXPECT_EQ(study.records.size(), 36U);
+  for (const RunRecord& r : study.records) EXPECT_EQ(r.spec.data.corpus_sha256, std::string(64, 'b'));
+  EXPECT_THAT(study.notes, ElementsAre(HasSubstr("36 runs: another corpus, aaaaaaaaaaaa")));
+  // the same command again needs no flag: nothing changed
+  EXPECT_EQ(run_study(small_config(), trained('b')).made, 0);
+  // the others on request, or all
+  EXPECT_EQ(load_study_records(folder_, {.where = {"corpus=aaaa"}, .pool = false}).records.size(), 36U);
+  EXPECT_EQ(load_study_records(folder_, {.where = {}, .pool = true}).records.size(), 72U);
+}
+
+TEST_F(Members, SimulatedRunsNeverJoinTrainedOnes) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  EXPECT_THROW((void)run_study(simulated_config(), simulated()), Error);
+  (void)run_study(simulated_config(), simulated(true));
+  const StudyRecords study = load_study_records(folder_, {});
+  EXPECT_EQ(study.records.size(), 36U);
+  for (const RunRecord& r : study.records) EXPECT_EQ(r.source, "simulated");
+  EXPECT_THAT(study.notes, ElementsAre(HasSubstr("another source, trained")));
+}
+
+TEST_F(Members, AConfigThatOnlyAddsRunsIsTakenAndAllAreAnalysed) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  StudyConfig more = small_config();
+  more.design.seeds = {0, 1, 2};
+  const StudySummary summary = run_study(more, trained('a'));
+  EXPECT_THAT(summary.others, IsEmpty());
+  EXPECT_EQ(count(), 54U);
+  StudyConfig other_analysis = more;  // no run depends on it
+  other_analysis.analysis.bootstrap = 17;
+  EXPECT_NO_THROW((void)run_study(other_analysis, trained('a')));
+}
+
+TEST_F(Members, OneThatTakesRunsAwayAsks) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  StudyConfig fewer = small_config();
+  fewer.design.learning_rates = {0.004, 0.016};
+  EXPECT_THROW((void)run_study(fewer, trained('a')), Error);
+  const StudySummary summary = run_study(fewer, trained('a', true));
+  EXPECT_THAT(summary.others, ElementsAre(HasSubstr("18 runs of the same population that the plan does not hold")));
+  EXPECT_EQ(count(), 36U);
+}
+
+TEST_F(Members, RunsThatResultsCalledForAreMembers) {
+  StudyConfig config = small_config();
+  config.design.lr_extend = 2;
+  config.design.branch_checks = 2;
+  const StudySummary summary = run_study(config, trained('a'));
+  ASSERT_FALSE(summary.added.empty());
+  const StudyRecords study = load_study_records(folder_, {});
+  EXPECT_EQ(static_cast<std::int64_t>(study.records.size()), summary.planned);
+  EXPECT_THAT(study.notes, IsEmpty());
+}
+
+// A study.toml of an earlier version names no corpus hash, and may say auto.
+TEST_F(Members, AnOlderStudyTomlIsReadByWhatTheRecordsSay) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  StudyConfig old = small_config();
+  write_study_config(folder_, old);
+  EXPECT_EQ(count(), 36U);
+  old.backend.kind = "auto";
+  write_study_config(folder_, old);
+  EXPECT_EQ(count(), 36U);
+  EXPECT_FALSE(run_study(small_config(), trained('a')).config_changed && false);
+  // two corpora under such a file: nobody can say which is meant
+  ASSERT_EQ(run_study(small_config(), trained('b', true)).exit_code(), ExitCode::ok);
+  write_study_config(folder_, old);
+  EXPECT_THROW((void)load_study_records(folder_, {}), Error);
+}
+
+TEST_F(Members, ARecordOfNoPlanIsAnalysedWhereNoneIsOfTheStudys) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  StudyConfig foreign = small_config();
+  foreign.corpus.sha256 = std::string(64, 'c');
+  write_study_config(folder_, foreign);
+  const StudyRecords study = load_study_records(folder_, {});
+  EXPECT_EQ(study.records.size(), 36U);
+  EXPECT_THAT(study.notes, ElementsAre(HasSubstr("none of the 36 runs is one that study.toml plans")));
+}
+
+TEST_F(Members, ACutStudyIsAnalysedAsFarAsItGot) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  std::size_t removed = 0;
+  for (const auto& [id, record] : read_records(folder_).records) {
+    if (removed == 7) break;
+    std::filesystem::remove(record_path(folder_, id));
+    ++removed;
+  }
+  EXPECT_EQ(count(), 29U);
+}
+
+}  // namespace
+}  // namespace scalelaw::testing
