@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/format.hpp"
+#include "law/record_file.hpp"
 
 namespace scalelaw::cli {
 namespace {
@@ -61,7 +62,12 @@ FitSources read_fit_sources(const std::vector<std::string>& inputs, const std::m
                             bool need_loss) {
   FitSources sources;
   const auto add_record = [&](const fs::path& file) {
-    sources.records.push_back(record_from_json(read_json_file(file), file.string()));
+    RunRecord record = read_record_file(file);
+    if (const std::string own = run_id(record.spec); record.source == "trained" && record.id != own) {
+      sources.excluded.push_back({record.id, fmt::format("its spec belongs to run {} (job.json: run_ids)", own)});
+      return;
+    }
+    sources.records.push_back(std::move(record));
     const std::string& id = sources.records.back().id;
     sources.curves[id] = file.parent_path().parent_path() / "curves" / (id + ".csv");
   };
@@ -86,7 +92,11 @@ FitSources read_fit_sources(const std::vector<std::string>& inputs, const std::m
 std::vector<FitSources> split_by_counting(FitSources sources) {
   std::vector<FitSources> parts;
   if (!sources.records.empty()) {
-    parts.push_back({.records = std::move(sources.records), .curves = sources.curves, .points = {}, .counted = ""});
+    parts.push_back({.records = std::move(sources.records),
+                     .curves = sources.curves,
+                     .points = {},
+                     .counted = "",
+                     .excluded = std::move(sources.excluded)});
   }
   for (Observation& point : sources.points) {
     auto part = std::ranges::find(parts, point.counted, &FitSources::counted);
@@ -104,9 +114,10 @@ FitInput observe_sources(const FitSources& sources, const Convention& convention
   Selection selection = select_observations(sources.records, {.convention = convention, .min_steps = min_steps});
   FitInput input{.points = sources.points,
                  .curves = {},
-                 .excluded = std::move(selection.excluded),
+                 .excluded = sources.excluded,
                  .sweeps = std::move(selection.sweeps),
                  .noise = estimate_noise(sources.records, min_steps)};
+  input.excluded.insert(input.excluded.end(), selection.excluded.begin(), selection.excluded.end());
   if (curves) {
     CurvePoints rows = decayed_points(sources.points);
     input.points = std::move(rows.finals);

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/study_common.hpp"
+#include "core/format.hpp"
 #include "report/analysis.hpp"
 #include "study/precision.hpp"
 #include "study/run.hpp"
@@ -28,11 +29,9 @@ void print_before(const Globals& globals, const StudyConfig& config, const Study
                        : fmt::format("{} on {}, {} worker{}", config.backend.kind == "command" ? "command" : "trained",
                                      backend.device, backend.workers, backend.workers == 1 ? "" : "s");
   const Plan plan = study_plan(config, backend.simulate, options.corpus ? &*options.corpus : nullptr);
-  std::string text =
-      fmt::format("study {} in {}: {} runs, {}\n", config.name, options.folder.string(), plan.runs.size(), where);
-  for (const LeftOut& p : plan.left_out) {
-    text += fmt::format("left out: {}, {} tokens: {}\n", p.shape, p.tokens, p.reason);
-  }
+  std::string text = fmt::format("study {} in {}: {} planned, {}\n", config.name, options.folder.string(),
+                                 counted(std::ssize(plan.runs), "run"), where);
+  for (const LeftOut& p : plan.left_out) text += fmt::format("left out: {}\n", describe(p));
   for (const std::string& note : plan.notes) text += fmt::format("note: {}\n", note);
   print(globals, text);
 }
