@@ -104,11 +104,11 @@ std::optional<Manifest> corpus_there(const fs::path& out) {
 void fail_other_corpus(const fs::path& out, const Manifest& there) {
   const std::string from = there.inputs.empty() ? there.generator.kind : there.inputs.front().path;
   fail_config(
-      "{}: holds another corpus ({}, {} training tokens, made of {}{} {}); give another folder with --out, or "
+      "{}: holds another corpus ({}, {} training tokens, made {} of {}{}); give another folder with --out, or "
       "--replace "
       "to put the new one in its place, which its runs do not belong to",
-      out.string(), there.name, short_count(static_cast<double>(there.splits.train.tokens)), from,
-      there.inputs.size() > 1 ? fmt::format(" and {} more", there.inputs.size() - 1) : "", there.created);
+      out.string(), there.name, short_count(static_cast<double>(there.splits.train.tokens)), there.created, from,
+      there.inputs.size() > 1 ? fmt::format(" and {} more", there.inputs.size() - 1) : "");
 }
 
 // Delegating makes the object whole before anything can fail, so that the destructor cleans up after an error below.

@@ -67,10 +67,10 @@ class PlanCommand : public ::testing::Test {
 
 TEST_F(PlanCommand, OnACpuPrintsWhatItAlwaysDid) {
   const std::string expected =
-      "shape       N      D    6ND  budget  lrs x seeds  steps  epochs\n"
-      "---------------------------------------------------------------\n"
-      "d16 L1  11.3k  14.8k  1e+09   1e+09        2 x 1     58       -\n"
-      "d24 L2  26.1k   6.4k  1e+09   1e+09        2 x 1     25       -\n"
+      "shape       N      D  6ND  budget  lrs x seeds  steps  epochs\n"
+      "-------------------------------------------------------------\n"
+      "d16 L1  11.3k  14.8k  10⁹     10⁹        2 x 1     58       -\n"
+      "d24 L2  26.1k   6.4k  10⁹     10⁹        2 x 1     25       -\n"
       "\n"
       "learning rates 0.01, 0.02; seeds 0\n"
       "4 runs in 2 jobs, 4.01×10⁹ FLOPs with shared trunks; about 50 ms on 2 CPU workers (an estimate: 4×10¹⁰ FLOP/s "
