@@ -4,15 +4,17 @@
 #include <array>
 #include <cmath>
 
+#include "core/cpu.hpp"
 #include "core/error.hpp"
 #include "models/cuda_backend.hpp"
 #include "models/device.hpp"
 
-// Built for several instruction sets, chosen when the program starts.
+// Built for several instruction sets; the best that may be used here is chosen when the program runs (core/cpu.hpp).
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define SCALELAW_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define SCALELAW_SETS
+#define SCALELAW_INLINE inline __attribute__((always_inline))
 #else
-#define SCALELAW_CLONES
+#define SCALELAW_INLINE inline
 #endif
 
 namespace scalelaw {
@@ -20,7 +22,7 @@ namespace {
 
 constexpr std::size_t kLanes = 16;
 
-SCALELAW_CLONES double sum_of_squares(const float* __restrict x, std::size_t n) {
+SCALELAW_INLINE double squares(const float* __restrict x, std::size_t n) {
   double total = 0;
   constexpr std::size_t kBlock = 4096;  // float sums of at most 256 terms a lane, gathered in double
   for (std::size_t begin = 0; begin < n; begin += kBlock) {
@@ -36,9 +38,9 @@ SCALELAW_CLONES double sum_of_squares(const float* __restrict x, std::size_t n) 
   return total;
 }
 
-SCALELAW_CLONES void update(float* __restrict p, const float* __restrict gradient, float* __restrict m,
-                            float* __restrict v, std::size_t n, AdamSettings s, AdamScalars now, float scale,
-                            float decay) {
+SCALELAW_INLINE void advance_all(float* __restrict p, const float* __restrict gradient, float* __restrict m,
+                                 float* __restrict v, std::size_t n, AdamSettings s, AdamScalars now, float scale,
+                                 float decay) {
   const float rest1 = 1.0F - s.beta1, rest2 = 1.0F - s.beta2;
   for (std::size_t i = 0; i < n; ++i) {
     const float g = gradient[i] * scale;
@@ -48,17 +50,47 @@ SCALELAW_CLONES void update(float* __restrict p, const float* __restrict gradien
   }
 }
 
+#define SCALELAW_ADAM(name, target)                                                                              \
+  target double squares_##name(const float* x, std::size_t n) { return squares(x, n); }                          \
+  target void advance_##name(float* p, const float* gradient, float* m, float* v, std::size_t n, AdamSettings s, \
+                             AdamScalars now, float scale, float decay) {                                        \
+    advance_all(p, gradient, m, v, n, s, now, scale, decay);                                                     \
+  }
+
+SCALELAW_ADAM(plain, )
+#if defined(SCALELAW_SETS)
+SCALELAW_ADAM(avx2, __attribute__((target("arch=x86-64-v3"))))
+SCALELAW_ADAM(avx512, __attribute__((target("arch=x86-64-v4"))))
+#endif
+
+struct Kernels {
+  decltype(&squares_plain) sum_of_squares = squares_plain;
+  decltype(&advance_plain) update = advance_plain;
+};
+
+const Kernels& kernels() {
+  static const Kernels chosen = [] {
+#if defined(SCALELAW_SETS)
+    if (may_use(InstructionSet::avx512)) return Kernels{squares_avx512, advance_avx512};
+    if (may_use(InstructionSet::avx2)) return Kernels{squares_avx2, advance_avx2};
+#endif
+    return Kernels{};
+  }();
+  return chosen;
+}
+
 }  // namespace
 
 void adam_step(const Device& device, const AdamState& state, const AdamScalars* scalars, std::int64_t step,
                const float* losses, float* norms) {
   SCALELAW_CHECK(device.kind == DeviceKind::cpu, "adam_step on {}", device.name);
+  const Kernels& with = kernels();
   const auto params = static_cast<std::size_t>(state.params);
   const auto decayed = static_cast<std::size_t>(state.decayed);
   for (std::int64_t k = 0; k < state.members; ++k) {
     const std::int64_t row = k * state.params;
     const AdamSettings& settings = state.settings[k];
-    const auto norm = static_cast<float>(std::sqrt(sum_of_squares(state.gradients + row, params)));
+    const auto norm = static_cast<float>(std::sqrt(with.sum_of_squares(state.gradients + row, params)));
     norms[k] = norm;
     if (state.diverged[k] != 0) continue;
     if (!std::isfinite(norm) || !std::isfinite(losses[k])) {
@@ -70,8 +102,9 @@ void adam_step(const Device& device, const AdamState& state, const AdamScalars* 
     const float* g = state.gradients + row;
     float* m = state.moment1 + row;
     float* v = state.moment2 + row;
-    update(p, g, m, v, decayed, settings, scalars[k], scale, settings.weight_decay);
-    update(p + decayed, g + decayed, m + decayed, v + decayed, params - decayed, settings, scalars[k], scale, 0.0F);
+    with.update(p, g, m, v, decayed, settings, scalars[k], scale, settings.weight_decay);
+    with.update(p + decayed, g + decayed, m + decayed, v + decayed, params - decayed, settings, scalars[k], scale,
+                0.0F);
   }
 }
 

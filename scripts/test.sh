@@ -14,6 +14,10 @@ build/release/scalelaw --version
 scripts/quickstart.sh "$@"   # the README's first command; the tests below look at its study
 ctest --preset ci -j "$(nproc)"
 
+for isa in baseline avx2 avx512; do  # amx, the highest, is no limit; a set that is not here is passed over
+  SCALELAW_MAX_ISA=$isa ctest --preset ci -j "$(nproc)" -L '^(core|fit|native)$'
+done
+
 scripts/build.sh asan test_native test_core test_corpus test_design test_study
 ctest --preset asan -j "$(nproc)" -L '^(native|core|corpus|design|study)$'
 

@@ -29,7 +29,7 @@ def device(context, found, clock):
     found["host"] = {"cpu": cpu[0] if cpu else platform.machine(), "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
                      "glibc": platform.libc_ver()[1], "python": platform.python_version()}
     starts, found["trainer"] = tool([context.trainer, "--version"], clock, context.log)
-    asked, out = tool([BIN / "scalelaw", "doctor", "--corpus", context.work, "--json", "-"], clock, context.log)
+    asked, out = tool([BIN / "scalelaw", "doctor", "--corpus", context.work, "--json", "-"], clock, context.log, well=(0, 4))  # 4: the corpus comes later
     found["doctor"] = json.loads(out) if asked else []
     name = found["gpus"][0]["name"] if found["gpus"] else context.device
     line = f"{name}, driver {found['gpus'][0]['driver_version'] if found['gpus'] else 'none'}, {found['trainer']}"

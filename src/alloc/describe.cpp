@@ -107,9 +107,9 @@ std::string describe(const std::vector<Allocation>& allocations) {
   }
   if (furthest > 1) {
     text += fmt::format(
-        "warning: the largest budget lies {:.3g} times beyond the largest run behind the fit; the intervals "
+        "warning: the largest budget lies {} times beyond the largest run behind the fit; the intervals "
         "say nothing about a law that bends there\n",
-        furthest);
+        factor_text(furthest));
   }
   return text;
 }

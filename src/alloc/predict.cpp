@@ -84,9 +84,9 @@ std::string describe(const Prediction& p) {
                       p.convention, short_count(p.point.tokens), p.point.flops, p.point.tokens / p.point.params);
   if (p.extrapolation_factor > 1) {
     text += fmt::format(
-        "warning: this lies {:.3g} times beyond the largest run behind the fit; the interval says nothing "
+        "warning: this lies {} times beyond the largest run behind the fit; the interval says nothing "
         "about a law that bends there\n",
-        p.extrapolation_factor);
+        factor_text(p.extrapolation_factor));
   }
   return text;
 }

@@ -107,6 +107,7 @@ void add_build(CLI::App& corpus, const Globals& globals, Action& action) {
   auto out = std::make_shared<std::string>();
   command->add_option("--input", options->inputs, "files, folders, patterns, or - for standard input")->required();
   command->add_option("--out", *out, "folder to make")->required();
+  command->add_flag("--replace", options->replace, "replace a corpus of other text in that folder");
   command->add_option("--name", options->name, "name for reports; else that of the folder");
   command->add_option("--format", options->format, "auto: jsonl for *.jsonl and *.ndjson, also compressed; else text")
       ->check(CLI::IsMember({"auto", "text", "jsonl"}));
@@ -134,6 +135,7 @@ void add_synth(CLI::App& corpus, const Globals& globals, Action& action) {
   auto options = std::make_shared<SynthOptions>();
   auto out = std::make_shared<std::string>();
   command->add_option("--out", *out, "folder to make")->required();
+  command->add_flag("--replace", options->replace, "replace another corpus in that folder");
   command->add_option("--name", options->name, "name for reports; else that of the folder");
   command->add_option("--order", options->order, "symbols that the next one depends on")->capture_default_str();
   command->add_option("--symbols", options->symbols, "number of different symbols, 2 .. 256")->capture_default_str();

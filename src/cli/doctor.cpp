@@ -1,10 +1,12 @@
 // scalelaw doctor: what this machine and this checkout can do.
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
 #include "cli/cli.hpp"
 #include "core/build_info.hpp"
 #include "core/command.hpp"
+#include "core/cpu.hpp"
 #include "core/format.hpp"
 #include "corpus/corpus.hpp"
 #include "design/config.hpp"
@@ -26,6 +28,7 @@ std::string first_line(const CommandOutput& output) { return output.lines.empty(
 /// A trainer starts, which loads LibTorch.
 Check trainer_check(const std::string& name, const std::filesystem::path& program, const char* advice) {
   Check check{name, false, "not beside this program", advice};
+  if (program.empty() && !build_info().training) check.detail = "not part of this light build, which does not train";
   if (program.empty()) return check;
   const CommandOutput output = run_command(shell_quoted(program) + " --version");
   check.ok = output.status == 0;
@@ -34,8 +37,10 @@ Check trainer_check(const std::string& name, const std::filesystem::path& progra
 }
 
 Check corpus_check(const std::string& folder) {
-  Check check{"corpus", false, fmt::format("none in {}", folder),
-              "scripts/get_corpus.sh gets one; other folders: corpus.path in a config"};
+  Check check{
+      "corpus", false, fmt::format("none in {}", folder),
+      "scripts/get_corpus.sh gets one, 'scalelaw corpus build --input FILES --out data/NAME' makes one of your own "
+      "text (--corpus data/NAME checks it)"};
   std::error_code error;
   if (!std::filesystem::exists(std::filesystem::path(folder) / "manifest.json", error)) return check;
   try {
@@ -50,12 +55,12 @@ Check corpus_check(const std::string& folder) {
 }
 
 Check disk_check() {
-  constexpr double kEnough = 1e9;
+  constexpr double kEnough = 1024.0 * 1024 * 1024;
   std::error_code error;
   const auto space = std::filesystem::space(".", error);
   const double free = error ? 0 : static_cast<double>(space.available);
-  return {"disk", free >= kEnough, fmt::format("{:.1f} GB free here", free / 1e9),
-          "free at least 1 GB, or use --out on another disk"};
+  return {"disk", free >= kEnough, short_bytes(free) + " free here",
+          "free at least 1 GiB, or use --out on another disk"};
 }
 
 /// What the first device is, what training on it would use, and whether the CUDA trainer, where it is built, can.
@@ -85,15 +90,26 @@ Check cuda_check(const Environment& environment) {
   return check;
 }
 
+Check cores_check(const Environment& environment) {
+  InstructionSet best = InstructionSet::baseline;
+  for (const InstructionSet set : {InstructionSet::avx2, InstructionSet::avx512, InstructionSet::amx}) {
+    if (may_use(set)) best = set;
+  }
+  const char* limit = std::getenv("SCALELAW_MAX_ISA");
+  return {"cores", true,
+          fmt::format("{}, kernels for {}{}: training.precision {}", environment.cores,
+                      kInstructionSets.at(static_cast<std::size_t>(best)),
+                      limit == nullptr || *limit == '\0' ? "" : fmt::format(" (SCALELAW_MAX_ISA={})", limit),
+                      environment.amx_bf16 ? "fp32 or bf16" : "fp32; bf16 needs AMX"),
+          ""};
+}
+
 std::vector<Check> all_checks(const std::string& corpus) {
   const Environment environment = probe_environment();
   std::vector<Check> checks;
   const BuildInfo info = build_info();
   checks.push_back({"scalelaw", true, fmt::format("{} {} {}", info.version, info.compiler, info.type), ""});
-  checks.push_back({"cores", true,
-                    fmt::format("{}, {}", environment.cores,
-                                environment.amx_bf16 ? "with AMX: training.precision fp32 or bf16" : "no AMX: fp32"),
-                    ""});
+  checks.push_back(cores_check(environment));
   checks.push_back(trainer_check("CPU trainer", environment.cpu_trainer,
                                  "scripts/setup.sh, then cmake --preset release and cmake --build --preset release"));
   checks.push_back(trainer_check(
@@ -106,6 +122,44 @@ std::vector<Check> all_checks(const std::string& corpus) {
                     "only for static plots: apt-get install gnuplot-nox"});
   checks.push_back(disk_check());
   return checks;
+}
+
+bool found(const std::vector<Check>& checks, const char* name) {
+  return std::ranges::any_of(checks, [&](const Check& check) { return check.name == name && check.ok; });
+}
+
+/// Why nothing can be trained here, and what to do; empty where something can, or where this is a light build without a
+/// trainer beside it: that was chosen.
+std::string no_training(const std::vector<Check>& checks) {
+  const Environment environment = probe_environment();
+  const bool chosen = !build_info().training && environment.cpu_trainer.empty() && environment.cuda_trainer.empty();
+  if (chosen) return "";
+  const bool trainer = found(checks, "CPU trainer") || (found(checks, "CUDA trainer") && found(checks, "CUDA device"));
+  const bool corpus = found(checks, "corpus");
+  if (trainer && corpus) return "";
+  return fmt::format("training is not possible here: {}{}{}; simulating, fitting and reports are",
+                     trainer ? "" : "no trainer that works (build it: see above)", trainer || corpus ? "" : " and ",
+                     corpus ? "" : "no corpus (scripts/get_corpus.sh)");
+}
+
+ExitCode check_all(const Globals& globals, const std::string& corpus) {
+  const std::vector<Check> checks = all_checks(corpus);
+  Json value = Json::array();
+  for (const Check& check : checks) {
+    print(globals, fmt::format("{:<8}{:<13} {}{}\n", check.ok ? "ok" : "missing", check.name, check.detail,
+                               check.ok || check.advice.empty() ? "" : fmt::format("; {}", check.advice)));
+    value.push_back(
+        {{"name", check.name}, {"ok", check.ok}, {"detail", check.detail}, {"advice", check.ok ? "" : check.advice}});
+  }
+  emit_json(globals, value);
+  const std::string problem = no_training(checks);
+  if (problem.empty()) {
+    if (!found(checks, "CPU trainer") && !found(checks, "CUDA trainer"))
+      print(globals, "this light build simulates, fits and reports; to train as well, build the trainer (see above)\n");
+    return ExitCode::ok;
+  }
+  print(globals, problem + "\n");
+  return ExitCode::device;
 }
 
 }  // namespace
@@ -125,17 +179,7 @@ void add_doctor(CLI::App& app, const Globals& globals, Action& action) {
         print(globals, config_reference());
         return ExitCode::ok;
       }
-      Json value = Json::array();
-      for (const Check& check : all_checks(options->corpus)) {
-        print(globals, fmt::format("{:<8}{:<13} {}{}\n", check.ok ? "ok" : "missing", check.name, check.detail,
-                                   check.ok || check.advice.empty() ? "" : fmt::format("; {}", check.advice)));
-        value.push_back({{"name", check.name},
-                         {"ok", check.ok},
-                         {"detail", check.detail},
-                         {"advice", check.ok ? "" : check.advice}});
-      }
-      emit_json(globals, value);
-      return ExitCode::ok;
+      return check_all(globals, options->corpus);
     };
   });
 }

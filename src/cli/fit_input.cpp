@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/format.hpp"
+#include "law/record_file.hpp"
 #include "study/members.hpp"
 
 namespace scalelaw::cli {
@@ -81,7 +82,12 @@ FitSources read_fit_sources(const std::vector<std::string>& inputs, const std::m
                             bool need_loss, const PopulationChoice& choice) {
   FitSources sources;
   const auto add_record = [&](const fs::path& file) {
-    sources.records.push_back(record_from_json(read_json_file(file), file.string()));
+    RunRecord record = read_record_file(file);
+    if (const std::string own = run_id(record.spec); record.source == "trained" && record.id != own) {
+      sources.excluded.push_back({record.id, fmt::format("its spec belongs to run {} (job.json: run_ids)", own)});
+      return;
+    }
+    sources.records.push_back(std::move(record));
     const std::string& id = sources.records.back().id;
     sources.curves[id] = file.parent_path().parent_path() / "curves" / (id + ".csv");
   };
@@ -97,7 +103,7 @@ FitSources read_fit_sources(const std::vector<std::string>& inputs, const std::m
         sources.curves[record.id] = path / "curves" / (record.id + ".csv");
         sources.records.push_back(std::move(record));
       }
-      for (const BadRecord& bad : study.bad) fail_data("{}", bad.reason);
+      for (const BadRecord& bad : study.bad) sources.excluded.push_back({fs::path(bad.file).stem(), bad.reason});
       sources.notes.insert(sources.notes.end(), study.notes.begin(), study.notes.end());
     } else if (fs::is_directory(path)) {
       for (const auto& file : record_files(path)) add_record(file);
@@ -119,12 +125,13 @@ std::vector<FitSources> split_by_counting(FitSources sources) {
                      .curves = sources.curves,
                      .points = {},
                      .counted = "",
-                     .notes = std::move(sources.notes)});
+                     .notes = std::move(sources.notes),
+                     .excluded = std::move(sources.excluded)});
   }
   for (Observation& point : sources.points) {
     auto part = std::ranges::find(parts, point.counted, &FitSources::counted);
     if (part == parts.end()) {
-      parts.push_back({.records = {}, .curves = {}, .points = {}, .counted = point.counted, .notes = {}});
+      parts.push_back({.records = {}, .curves = {}, .points = {}, .counted = point.counted});
       part = parts.end() - 1;
     }
     part->points.push_back(std::move(point));
@@ -138,9 +145,10 @@ FitInput observe_sources(const FitSources& sources, const Convention& convention
   FitInput input{.notes = sources.notes,
                  .points = sources.points,
                  .curves = {},
-                 .excluded = std::move(selection.excluded),
+                 .excluded = sources.excluded,
                  .sweeps = std::move(selection.sweeps),
                  .noise = estimate_noise(sources.records, min_steps)};
+  input.excluded.insert(input.excluded.end(), selection.excluded.begin(), selection.excluded.end());
   if (curves) {
     CurvePoints rows = decayed_points(sources.points);
     input.points = std::move(rows.finals);

@@ -16,8 +16,9 @@ struct FitSources {
   std::vector<RunRecord> records;
   std::map<std::string, std::filesystem::path> curves;  ///< by run id, where the file would be
   std::vector<Observation> points;
-  std::string counted;             ///< how N and C are counted, where the points say so
-  std::vector<std::string> notes;  ///< runs that were left out, or pooled, one line each
+  std::string counted;                   ///< how N and C are counted, where the points say so
+  std::vector<std::string> notes = {};   ///< runs that were left out, or pooled, one line each
+  std::vector<Exclusion> excluded = {};  ///< files that are no records of their runs
 };
 
 /// "params=N,loss=val_loss" -> {{"params", "N"}, {"loss", "val_loss"}}. Errors (config): an item that is no such pair.

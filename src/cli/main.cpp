@@ -1,11 +1,13 @@
 // scalelaw SUBCOMMAND: dispatch, global options, and the one place where errors become exit codes.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <thread>
 
 #include "cli/cli.hpp"
 #include "core/build_info.hpp"
+#include "core/fields.hpp"
 #include "core/files.hpp"
 
 namespace scalelaw::cli {
@@ -26,6 +28,23 @@ void emit_json(const Globals& globals, const Json& value) {
 }
 
 namespace {
+
+/// What CLI11 says, or, of a word that is no subcommand, that: with the one meant, for a near miss.
+std::string describe(const CLI::ParseError& error, const CLI::App& app) {
+  const CLI::App* at = &app;  // the innermost command that was named
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().back();
+  std::vector<std::string> rest = at->remaining();
+  if (rest.empty()) rest = app.remaining();  // what a command does not know falls through to this
+  const auto word = std::ranges::find_if(rest, [](const std::string& w) { return !w.starts_with('-'); });
+  const std::vector<const CLI::App*> commands = at->get_subcommands([](const CLI::App*) { return true; });
+  if (commands.empty() || word == rest.end()) return error.what();
+  std::vector<std::string> names;
+  for (const CLI::App* command : commands) names.push_back(command->get_name());
+  constexpr std::size_t kShort = 4;  // any short word is near another
+  const std::string meant = word->size() < kShort ? "" : nearest_word(*word, names);
+  return fmt::format("there is no subcommand '{}'{}{}", *word, at == &app ? "" : " of " + at->get_name(),
+                     meant.empty() ? "" : fmt::format(", did you mean '{}'?", meant));
+}
 
 ExitCode run(int argc, char** argv) {
   CLI::App app(
@@ -68,7 +87,7 @@ ExitCode run(int argc, char** argv) {
     if (e.get_exit_code() == 0) return app.exit(e), ExitCode::ok;  // --help, --version
     fmt::print(stderr,
                "error: {}; 'scalelaw --help' lists the subcommands, 'scalelaw SUBCOMMAND --help' their options\n",
-               e.what());
+               describe(e, app));
     return ExitCode::usage;
   }
   return action ? action() : ExitCode::usage;

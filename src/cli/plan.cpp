@@ -47,11 +47,10 @@ std::string table_text(const StudyConfig& config, const Plan& plan) {
     const auto six_nd = count_flops(spec.model, spec.data.tokens).six_nd_total;
     const double budget = row.first->budget_flops;
     cells.push_back({shape_name(spec.model), short_count(static_cast<double>(params.total)),
-                     short_count(static_cast<double>(spec.data.tokens)), fmt::format("{:.3g}", six_nd),
-                     budget > 0 ? fmt::format("{:g}", budget) : "-",
+                     short_count(static_cast<double>(spec.data.tokens)), power_text(six_nd),
+                     budget > 0 ? power_text(budget) : "-",
                      fmt::format("{} x {}", config.design.learning_rates.size(), config.design.seeds.size()),
-                     fmt::format("{}", run_steps(spec)),
-                     row.first->epochs > 0 ? fmt::format("{:.2f}", row.first->epochs) : "-"});
+                     fmt::format("{}", run_steps(spec)), row.first->epochs > 0 ? factor_text(row.first->epochs) : "-"});
   }
   return text_table({"shape", "N", "D", "6ND", "budget", "lrs x seeds", "steps", "epochs"}, cells);
 }
@@ -196,25 +195,22 @@ std::string later_text(const StudyConfig& config, const Plan& plan) {
 
 std::string table_page(const StudyConfig& config, const Plan& plan, const StudyEstimate& e,
                        const BackendChoice& backend) {
-  std::string out =
-      fmt::format("plan of {}: {} runs, {}\n\n", config.name, plan.runs.size(), describe(backend, config));
+  std::string out = fmt::format("plan of {}: {}, {}\n\n", config.name, counted(std::ssize(plan.runs), "run"),
+                                describe(backend, config));
   out += table_text(config, plan);
   out += fmt::format("\nlearning rates {}; seeds {}{}\n", fmt::join(config.design.learning_rates, ", "),
                      fmt::join(config.design.seeds, ", "),
                      config.design.lr_scale_exponent == 0 ? "" : "; rates are scaled with params (lr_scale_exponent)");
   out += later_text(config, plan);
-  out += fmt::format("{} runs in {} jobs, {:.3g} FLOPs with shared trunks; ", plan.runs.size(), e.jobs.size(), e.flops);
+  out += fmt::format("{} in {}, {} FLOPs with shared trunks; ", counted(std::ssize(plan.runs), "run"),
+                     counted(std::ssize(e.jobs), "job"), power_text(e.flops));
   if (config.backend.kind == "simulate") {
     out += "simulated, nothing is trained\n";
   } else {
     out += fmt::format("{}{}\nmemory: {}\n", backend.simulate ? "simulated here; trained: " : "",
                        describe_time(e, config), describe_memory(e));
   }
-  for (const LeftOut& p : plan.left_out) {
-    out += fmt::format("left out: {}{}, {} tokens: {}\n", p.shape,
-                       p.budget_flops > 0 ? fmt::format(" at {:g} FLOPs", p.budget_flops) : "",
-                       short_count(static_cast<double>(p.tokens)), p.reason);
-  }
+  for (const LeftOut& p : plan.left_out) out += fmt::format("left out: {}\n", describe(p));
   for (const auto& note : plan.notes) out += fmt::format("note: {}\n", note);
   return out;
 }

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/study_common.hpp"
+#include "core/format.hpp"
 #include "report/analysis.hpp"
 #include "study/precision.hpp"
 #include "study/run.hpp"
@@ -24,11 +25,9 @@ struct FinishedRuns {
 void print_before(const Globals& globals, const StudyConfig& config, const StudyOptions& options) {
   const BackendChoice& backend = options.backend;
   const Plan plan = study_plan(config, backend.simulate, options.corpus ? &*options.corpus : nullptr);
-  std::string text = fmt::format("study {} in {}: {} runs, {}\n", config.name, options.folder.string(),
-                                 plan.runs.size(), describe(backend, config));
-  for (const LeftOut& p : plan.left_out) {
-    text += fmt::format("left out: {}, {} tokens: {}\n", p.shape, p.tokens, p.reason);
-  }
+  std::string text = fmt::format("study {} in {}: {} planned, {}\n", config.name, options.folder.string(),
+                                 counted(std::ssize(plan.runs), "run"), describe(backend, config));
+  for (const LeftOut& p : plan.left_out) text += fmt::format("left out: {}\n", describe(p));
   for (const std::string& note : plan.notes) text += fmt::format("note: {}\n", note);
   print(globals, text);
 }

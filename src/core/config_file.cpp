@@ -1,6 +1,7 @@
 #include "core/config_file.hpp"
 
 #include <toml++/toml.h>
+#include <regex>
 #include <sstream>
 
 #include "core/files.hpp"
@@ -51,6 +52,28 @@ void apply_override(ConfigText& config, const std::string& text) {
   config.values.merge_patch(convert(table, "", label, config.source));
 }
 
+std::string line_of(const std::string& text, std::size_t number) {
+  std::istringstream lines(text);
+  std::string line;
+  for (std::size_t i = 0; i < number && std::getline(lines, line); ++i) {
+  }
+  return line;
+}
+
+/// What to write instead where a line's value is a word without quotes or a number without its leading zero, the slips
+/// of people who do not know TOML; empty where it is neither.
+std::string what_was_meant(const std::string& line) {
+  static const std::regex kWord(R"((?:=|,|\[)\s*([A-Za-z_./~][^,\]}#"'=]*?)\s*(?=$|[,\]}#]))");
+  static const std::regex kKnown(R"(true|false|inf|nan)"), kNumber(R"(\.\d[\d_]*(?:[eE][+-]?\d+)?)");
+  for (std::sregex_iterator it(line.begin(), line.end(), kWord), end; it != end; ++it) {
+    const std::string word = it->str(1);
+    if (std::regex_match(word, kKnown)) continue;
+    if (std::regex_match(word, kNumber)) return fmt::format("; write 0{} instead of {}", word, word);
+    return fmt::format("; a text needs quotes around it: \"{}\"", word);
+  }
+  return "";
+}
+
 std::string toml_number(double x) {
   std::string text = canonical_json(Json(x));
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
@@ -98,13 +121,17 @@ ConfigText read_config(const std::filesystem::path& path, const std::vector<std:
   if (!std::filesystem::is_regular_file(path, error)) {
     fail_config("{}: no such config file; configs/ has examples, configs/quick.toml is the smallest", path.string());
   }
+  const std::string text = read_text_file(path);
   try {
-    const toml::table table = toml::parse(read_text_file(path), path.string());
+    const toml::table table = toml::parse(text, path.string());
     config.values = convert(table, "", path.string(), config.source);
   } catch (const toml::parse_error& e) {
-    fail_config("{}:{}: not valid TOML: {}", path.string(), e.source().begin.line, e.description());
+    const auto line = e.source().begin.line;
+    const std::string meant = what_was_meant(line_of(text, line));
+    if (!meant.empty()) fail_config("{}:{}: not valid TOML{}", path.string(), line, meant);
+    fail_config("{}:{}: not valid TOML: {}", path.string(), line, e.description());
   }
-  for (const auto& text : overrides) apply_override(config, text);
+  for (const auto& change : overrides) apply_override(config, change);
   return config;
 }
 

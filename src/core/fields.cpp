@@ -9,6 +9,7 @@
 namespace scalelaw {
 
 std::string describe(const Rule& rule) {
+  const std::string once = rule.distinct ? "each once" : "";
   if (!rule.choices.empty()) {
     std::vector<std::string_view> choices = rule.choices;
     std::ranges::replace(choices, std::string_view(), std::string_view("\"\""));
@@ -16,13 +17,16 @@ std::string describe(const Rule& rule) {
   }
   const bool low = std::isfinite(rule.low);
   const bool high = std::isfinite(rule.high);
+  std::string range;
   if (low && high) {
-    return fmt::format("{}{} .. {}{}", rule.low_open ? "above " : "", rule.low, rule.high_open ? "below " : "",
-                       rule.high);
+    range =
+        fmt::format("{}{} .. {}{}", rule.low_open ? "above " : "", rule.low, rule.high_open ? "below " : "", rule.high);
+  } else if (low) {
+    range = fmt::format("{} {}", rule.low_open ? ">" : ">=", rule.low);
+  } else if (high) {
+    range = fmt::format("{} {}", rule.high_open ? "<" : "<=", rule.high);
   }
-  if (low) return fmt::format("{} {}", rule.low_open ? ">" : ">=", rule.low);
-  if (high) return fmt::format("{} {}", rule.high_open ? "<" : "<=", rule.high);
-  return "";
+  return range + (range.empty() || once.empty() ? "" : ", ") + once;
 }
 
 std::string Source::where(std::string key) const {
@@ -82,6 +86,16 @@ void check_rule(const std::string& value, const Rule& rule, const std::string& k
   const std::string meant = nearest_word(value, {rule.choices.begin(), rule.choices.end()});
   source.fail(key, fmt::format("is \"{}\"; allowed: {}{}", value, describe(rule),
                                meant.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", meant)));
+}
+
+void check_distinct(const Json& items, const std::string& key, const Source& source) {
+  for (std::size_t i = 1; i < items.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      if (items[i] != items[k]) continue;
+      source.fail(fmt::format("{}[{}]", key, i),
+                  fmt::format("is {}, as {}[{}] is; list each once", canonical_json(items[i]), key, k));
+    }
+  }
 }
 
 void fail_type(const Json& value, const char* wanted, const std::string& key, const Source& source) {

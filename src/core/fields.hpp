@@ -33,14 +33,21 @@ struct Rule {
   bool low_open = false;                       ///< low itself is not allowed
   bool high_open = false;                      ///< high itself is not allowed
   std::vector<std::string_view> choices = {};  ///< if not empty: the strings allowed
+  bool distinct = false;                       ///< of a list: no two items are the same
 };
 inline Rule any() { return {}; }
 inline Rule at_least(double low) { return {.low = low}; }
 inline Rule positive() { return {.low = 0.0, .low_open = true}; }
 inline Rule between(double low, double high) { return {.low = low, .high = high}; }
+/// The rule for a list no two of whose items are the same.
+inline Rule distinct(Rule rule) {
+  rule.distinct = true;
+  return rule;
+}
 inline Rule one_of(std::initializer_list<std::string_view> choices) { return {.choices = choices}; }
 
-/// "> 0", "0 .. 1", "a | b": how an error message and docs/CONFIG.md show a rule; empty if anything goes.
+/// "> 0", "0 .. 1", "a | b", "> 0, each once": how an error message and docs/CONFIG.md show a rule; empty if anything
+/// goes.
 [[nodiscard]] std::string describe(const Rule& rule);
 
 /// Where the values being read come from, for error messages.
@@ -63,6 +70,8 @@ struct IsVector<std::vector<T>> : std::true_type {};
 
 void check_rule(double value, const Rule& rule, const std::string& key, const Source& source);
 void check_rule(const std::string& value, const Rule& rule, const std::string& key, const Source& source);
+/// Of a list, as JSON: that no two items are the same.
+void check_distinct(const Json& items, const std::string& key, const Source& source);
 [[nodiscard]] std::string join_key(const std::string& parent, std::string_view key);
 [[noreturn]] void fail_type(const Json& value, const char* wanted, const std::string& key, const Source& source);
 [[noreturn]] void fail_unknown(const std::string& key, const std::vector<std::string>& known, const Source& source);
@@ -70,6 +79,8 @@ void check_rule(const std::string& value, const Rule& rule, const std::string& k
 
 template <class T>
 void read_value(const Json& value, T& out, const Rule& rule, const std::string& key, const Source& source);
+template <class T>
+[[nodiscard]] Json value_to_json(const T& value);
 
 /// Visitor that sets a struct's fields from a JSON object, remembering which keys it knows.
 struct Reader {
@@ -129,6 +140,7 @@ void read_value(const Json& value, T& out, const Rule& rule, const std::string& 
       read_value(value[i], item, rule, fmt::format("{}[{}]", key, i), source);
       out.push_back(std::move(item));
     }
+    if (rule.distinct) check_distinct(value_to_json(out), key, source);
   } else {
     if (!value.is_object()) fail_type(value, "a table", key, source);
     Reader reader{value, key, source};
@@ -136,9 +148,6 @@ void read_value(const Json& value, T& out, const Rule& rule, const std::string& 
     reader.check_unknown();
   }
 }
-
-template <class T>
-[[nodiscard]] Json value_to_json(const T& value);
 
 struct Writer {
   Json& object;

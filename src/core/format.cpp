@@ -22,27 +22,72 @@ std::string exact_number(double x) { return fmt::format("{}", x); }
 
 std::string short_count(double x) {
   constexpr std::array<const char*, 5> suffixes = {"", "k", "M", "B", "T"};
-  if (!std::isfinite(x) || std::abs(x) >= 1e16) return fmt::format("{:.3g}", x);
+  constexpr double kRoundsUp = 999.5;  // three digits round it to 1000
+  if (!std::isfinite(x)) return fmt::format("{}", x);
+  if (x != 0 && (std::abs(x) < 1e-3 || std::abs(x) >= kRoundsUp * 1e12)) return power_text(x);
   std::size_t i = 0;
-  while (i + 1 < suffixes.size() && std::abs(x) >= 999.5) {
+  while (i + 1 < suffixes.size() && std::abs(x) >= kRoundsUp) {
     x /= 1000;
     ++i;
   }
   return fmt::format("{:.3g}{}", x, suffixes[i]);
 }
 
+std::string power_text(double x, int digits) {
+  if (!std::isfinite(x)) return "–";
+  if (x == 0) return "0";
+  const std::string text = fmt::format("{:.{}e}", x, digits - 1);  // d.dde+XX
+  const std::size_t e = text.find('e');
+  std::string mantissa = text.substr(0, e);
+  while (mantissa.find('.') != std::string::npos && mantissa.back() == '0') mantissa.pop_back();
+  if (mantissa.back() == '.') mantissa.pop_back();
+  static constexpr std::array<const char*, 10> kSuperscripts = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+  std::string exponent;
+  for (const char c : fmt::format("{}", std::stoi(text.substr(e + 1)))) {
+    exponent += c == '-' ? "⁻" : kSuperscripts.at(static_cast<std::size_t>(c - '0'));
+  }
+  if (mantissa == "1" || mantissa == "-1") return mantissa.substr(0, mantissa.size() - 1) + "10" + exponent;
+  return mantissa + "×10" + exponent;
+}
+
+std::string factor_text(double x) {
+  if (!std::isfinite(x)) return fmt::format("{}", x);
+  if (x != 0 && (std::abs(x) < 1e-3 || std::abs(x) >= 999500)) return power_text(x);
+  if (std::abs(x) < 999.5) return fmt::format("{:.3g}", x);
+  const double unit = std::pow(10.0, std::floor(std::log10(std::abs(x))) - 2);
+  return fmt::format("{:.0f}", std::round(x / unit) * unit);
+}
+
+std::string counted(std::int64_t count, std::string_view one, std::string_view many) {
+  if (count == 1) return fmt::format("1 {}", one);
+  return many.empty() ? fmt::format("{} {}s", count, one) : fmt::format("{} {}", count, many);
+}
+
 std::string short_bytes(double bytes) {
-  constexpr double kMib = 1048576, kGib = 1024 * kMib;
-  return bytes < kGib ? fmt::format("{:.0f} MiB", bytes / kMib) : fmt::format("{:.1f} GiB", bytes / kGib);
+  constexpr std::array<const char*, 6> units = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (!std::isfinite(bytes)) return "unknown";
+  double x = bytes / 1024;
+  std::size_t i = 0;
+  while (i + 1 < units.size() && std::abs(x) >= 1023.5) {
+    x /= 1024;
+    ++i;
+  }
+  return i < 2 ? fmt::format("{:.0f} {}", x, units[i]) : fmt::format("{:.1f} {}", x, units[i]);
 }
 
 std::string short_duration(double seconds) {
-  if (!std::isfinite(seconds)) return "unknown";
-  if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1000);
+  constexpr double kDay = 86400, kYear = 365.25 * kDay;
+  if (!std::isfinite(seconds) || seconds < 0) return "unknown";
+  if (seconds < 0.9995) return fmt::format("{:.0f} ms", seconds * 1000);
+  if (seconds >= 2 * kYear) {
+    const double years = seconds / kYear;
+    return fmt::format("{} years", years < 99.95 ? fmt::format("{:.1f}", years) : factor_text(years));
+  }
   const auto s = static_cast<long>(std::llround(seconds));
   if (s < 60) return fmt::format("{}s", s);
   if (s < 3600) return fmt::format("{}m {:02}s", s / 60, s % 60);
-  return fmt::format("{}h {:02}m", s / 3600, s / 60 % 60);
+  if (s < 2 * 86400) return fmt::format("{}h {:02}m", s / 3600, s / 60 % 60);
+  return fmt::format("{}d {:02}h", s / 86400, s / 3600 % 24);
 }
 
 std::string utc_now() {

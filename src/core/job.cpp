@@ -4,11 +4,19 @@
 #include <set>
 
 namespace scalelaw {
+namespace {
 
-std::string job_id(const std::vector<RunSpec>& runs) {
+std::vector<std::string> run_ids(const std::vector<RunSpec>& runs) {
   std::vector<std::string> ids;
   ids.reserve(runs.size());
   for (const RunSpec& run : runs) ids.push_back(run_id(run));
+  return ids;
+}
+
+}  // namespace
+
+std::string job_id(const std::vector<RunSpec>& runs) {
+  std::vector<std::string> ids = run_ids(runs);
   std::sort(ids.begin(), ids.end());
   return short_id(Json(ids));
 }
@@ -43,7 +51,11 @@ void check_job(const Job& job) {
   }
 }
 
-Json to_json(const Job& job) { return to_json_fields(job); }
+Json to_json(const Job& job) {
+  Json value = to_json_fields(job);
+  value["run_ids"] = run_ids(job.runs);
+  return value;
+}
 
 Job job_from_json(const Json& value, const std::string& name) {
   Job job;
@@ -52,6 +64,16 @@ Job job_from_json(const Json& value, const std::string& name) {
   if (job.id.empty()) job.id = id;
   if (job.id != id)
     fail_config("{}: id is {}, but its runs make it {}; let scalelaw write job files", name, job.id, id);
+  const std::vector<std::string> ids = run_ids(job.runs);
+  if (job.run_ids.empty()) job.run_ids = ids;
+  if (job.run_ids.size() != ids.size()) {
+    fail_config("{}: has {} run_ids for {} runs; let scalelaw write job files", name, job.run_ids.size(), ids.size());
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (job.run_ids[i] == ids[i]) continue;
+    fail_config("{}: run_ids[{}] is {}, but the spec of runs[{}] makes it {}; let scalelaw write job files", name, i,
+                job.run_ids[i], i, ids[i]);
+  }
   check_job(job);
   return job;
 }

@@ -31,6 +31,7 @@ struct Job {
   std::int64_t threads = 1;
   double checkpoint_every_s = 60;
   std::vector<RunSpec> runs;
+  std::vector<std::string> run_ids = {};  ///< run_id of each of runs: names of the records; to_json fills them in
 };
 template <class Visit, FieldsOf<Job> T>
 void fields(Visit&& visit, T& j) {
@@ -43,6 +44,7 @@ void fields(Visit&& visit, T& j) {
   visit("threads", j.threads, between(1, 1024), "threads inside an operation, on a CPU");
   visit("checkpoint_every_s", j.checkpoint_every_s, positive(), "seconds between two checkpoints");
   visit("runs", j.runs, any(), "specs of the runs");
+  visit("run_ids", j.run_ids, any(), "id of each of the runs, in their order");
 }
 
 /// id of the job that holds these runs: short_id of the sorted run ids, so that the order of runs does not matter.
@@ -53,7 +55,7 @@ void fields(Visit&& visit, T& j) {
 /// shape.
 void check_job(const Job& job);
 
-/// A checked job as JSON and back. An empty id is filled in on reading; a wrong one is an error.
+/// A checked job as JSON and back. An empty id and absent run_ids are filled in on reading; wrong ones are an error.
 /// Errors: config error naming `name` and the key.
 [[nodiscard]] Json to_json(const Job& job);
 [[nodiscard]] Job job_from_json(const Json& value, const std::string& name);

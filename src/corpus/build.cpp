@@ -64,6 +64,14 @@ void check_size(const CorpusWriter& writer, const BuildOptions& options, std::in
   }
 }
 
+/// A corpus of other files is refused before a byte is read; one of files of the same names when its text is known.
+void check_inputs_there(const fs::path& out, const std::vector<std::string>& files) {
+  const std::optional<Manifest> there = corpus_there(out);
+  if (!there) return;
+  const bool same = std::ranges::equal(there->inputs, files, {}, &CorpusInput::path);
+  if (!same) fail_other_corpus(out, *there);
+}
+
 }  // namespace
 
 Manifest build_corpus(const BuildOptions& options) {
@@ -84,7 +92,8 @@ Manifest build_corpus(const BuildOptions& options) {
     }
   }
 
-  CorpusWriter writer(options.out);
+  if (!options.replace) check_inputs_there(options.out, files);
+  CorpusWriter writer(options.out, options.replace);
   const auto keep = [&](std::string_view document) {
     const double place = static_cast<double>(sha256_prefix(document) >> 11U) * 0x1p-53;
     const Split split = place < options.validation_fraction ? Split::validation : Split::train;

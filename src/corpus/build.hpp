@@ -21,6 +21,7 @@ struct BuildOptions {
   std::string format = "auto";  ///< text | jsonl | auto: jsonl for *.jsonl and *.ndjson (also compressed), else text
   std::string field = "text";   ///< jsonl: the field that holds the text
   std::string documents;        ///< blank-line | entry | file | json-line; empty: json-line for jsonl, else blank-line
+  bool replace = false;         ///< another corpus in `out` is replaced
   double validation_fraction = 0.01;  ///< share of the documents that is held out, above 0 and at most 0.5
   std::function<void(std::int64_t bytes)> progress;  ///< called with the bytes read so far; may throw to stop the build
 };
@@ -28,9 +29,9 @@ struct BuildOptions {
 /// Builds a corpus of bytes and returns its manifest. A document is held out if the first 64 bits of its SHA-256, as a
 /// fraction of 2^64, are below validation_fraction: the split depends on nothing else, neither order nor other
 /// documents, and equal documents are never on both sides. Documents keep the order of the input, each followed by
-/// "\n\n". Memory is bounded whatever the size of the input. Errors: usage (options that contradict each other; see
-/// CorpusWriter), data (see expand_inputs, TextReader, DocumentCutter; no text, or too little), environment (the disk
-/// is full). After an error there is no new folder.
+/// "\n\n". Memory is bounded whatever the size of the input. Errors: usage (options that contradict each other; `out`
+/// holds a corpus of other text and `replace` is not set, see CorpusWriter), data (see expand_inputs, TextReader,
+/// DocumentCutter; no text, or too little), environment (the disk is full). After an error there is no new folder.
 [[nodiscard]] Manifest build_corpus(const BuildOptions& options);
 
 }  // namespace scalelaw

@@ -138,7 +138,7 @@ Manifest synthesize_corpus(const SynthOptions& options) {
     if (options.progress) options.progress(0);
   });
 
-  CorpusWriter writer(options.out);
+  CorpusWriter writer(options.out, options.replace);
   std::int64_t done = 0;
   for (const Split split : {Split::train, Split::validation}) {
     const bool train = split == Split::train;

@@ -47,7 +47,8 @@ void sample_chain(const MarkovChain& chain, const std::vector<double>& stationar
 
 struct SynthOptions {
   std::filesystem::path out;
-  std::string name;  ///< empty: the name of the folder
+  bool replace = false;  ///< another corpus in `out` is replaced
+  std::string name;      ///< empty: the name of the folder
   std::int64_t order = 1;
   std::int64_t symbols = 64;
   std::int64_t tokens = 10'000'000;

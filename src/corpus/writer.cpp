@@ -91,8 +91,29 @@ CorpusEntropy TokenCounts::entropy() const {
   return out;
 }
 
+std::optional<Manifest> corpus_there(const fs::path& out) {
+  std::error_code error;
+  if (!fs::exists(out / "manifest.json", error)) return std::nullopt;
+  try {
+    return load_manifest(out);
+  } catch (const Error&) {
+    return std::nullopt;  // nothing that could be trained on is lost
+  }
+}
+
+void fail_other_corpus(const fs::path& out, const Manifest& there) {
+  const std::string from = there.inputs.empty() ? there.generator.kind : there.inputs.front().path;
+  fail_config(
+      "{}: holds another corpus ({}, {} training tokens, made {} of {}{}); give another folder with --out, or "
+      "--replace "
+      "to put the new one in its place, which its runs do not belong to",
+      out.string(), there.name, short_count(static_cast<double>(there.splits.train.tokens)), there.created, from,
+      there.inputs.size() > 1 ? fmt::format(" and {} more", there.inputs.size() - 1) : "");
+}
+
 // Delegating makes the object whole before anything can fail, so that the destructor cleans up after an error below.
-CorpusWriter::CorpusWriter(const fs::path& out) : CorpusWriter() {
+CorpusWriter::CorpusWriter(const fs::path& out, bool replace) : CorpusWriter() {
+  replace_ = replace;
   out_ = normalized(out);
   temporary_ = out_.string() + ".tmp";
   check_replaceable(out_);
@@ -181,6 +202,8 @@ Manifest CorpusWriter::publish(Manifest manifest) {
   const MappedFile validation(files_[1].path);
   both.update({reinterpret_cast<const char*>(validation.data()), validation.size()});
   manifest.sha256 = both.hex();
+  const std::optional<Manifest> there = corpus_there(out_);
+  if (!replace_ && there && there->sha256 != manifest.sha256) fail_other_corpus(out_, *there);
   if (manifest.name.empty()) manifest.name = out_.filename().string();
   manifest.entropy_nats = counts_.entropy();
   manifest.created = utc_now();

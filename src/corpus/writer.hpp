@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,13 +29,19 @@ class TokenCounts {
   int first_ = -1, last_ = -1;
 };
 
+/// Usage error: `out` holds the corpus of `there`, which is not the one asked for.
+[[noreturn]] void fail_other_corpus(const std::filesystem::path& out, const Manifest& there);
+/// The manifest of the corpus in a folder, if there is a readable one.
+[[nodiscard]] std::optional<Manifest> corpus_there(const std::filesystem::path& out);
+
 /// Writes both token files into OUT.tmp beside OUT and renames that folder to OUT at the end. If anything fails before
 /// (full disk, bad input, interrupt), the destructor removes OUT.tmp and OUT stays as it was.
 class CorpusWriter {
  public:
+  /// @param replace whether another corpus in `out` may be replaced.
   /// Errors: usage, if out exists and is neither empty nor a corpus folder with nothing else in it, or another build of
   /// the same folder is running; environment, if it cannot be written.
-  explicit CorpusWriter(const std::filesystem::path& out);
+  explicit CorpusWriter(const std::filesystem::path& out, bool replace = false);
   CorpusWriter(const CorpusWriter&) = delete;
   CorpusWriter& operator=(const CorpusWriter&) = delete;
   ~CorpusWriter();
@@ -45,7 +52,7 @@ class CorpusWriter {
   [[nodiscard]] std::int64_t tokens(Split split) const { return files_[static_cast<std::size_t>(split)].tokens; }
 
   /// Completes the manifest (splits, sha256, entropies, created, version; a name, if it has none: the folder's), writes
-  /// it and moves the folder into place.
+  /// it and moves the folder into place. Errors: usage, if a corpus of other text is there and must not be replaced.
   Manifest publish(Manifest manifest);
 
  private:
@@ -63,6 +70,7 @@ class CorpusWriter {
   [[noreturn]] void fail(const std::filesystem::path& path, int error) const;
 
   std::filesystem::path out_, temporary_;
+  bool replace_ = false;
   int folder_ = -1;  // descriptor of the temporary folder; holds its lock
   bool own_ = false;
   std::array<TokenFile, 2> files_;

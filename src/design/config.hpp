@@ -54,16 +54,20 @@ void fields(Visit&& visit, T& s) {
   visit("n_layer", s.n_layer, between(1, 1024), "number of transformer blocks");
 }
 
+/// Of AdamW, in units of the weights a step: real ones lie below 0.1, and 10 leaves nothing standing.
+inline Rule learning_rate() { return {.low = 0, .high = 10, .low_open = true}; }
+
 /// Which runs. The expected optimum N = coefficient * C^exponent places the sizes of an isoFLOP ladder; its defaults
-/// are a power law through 16 k, 28 k and 43 k parameters at 1e11, 3e11 and 1e12 FLOPs (bytes of Webster's dictionary).
+/// are the least-squares line through ln N* of the six isoFLOP minima of configs/quick.toml, trained (docs/RESULTS.md):
+/// 23.3 k parameters at 4e10 to 95.9 k at 1e12 FLOPs (bytes of Webster's dictionary), which it meets within 2 %.
 struct DesignConfig {
   std::string kind = "isoflop";
   std::vector<double> budgets = {};
   std::vector<ShapeConfig> shapes = {};
   std::int64_t sizes_per_budget = 5;
   double size_factor = 1.6;
-  double optimum_coefficient = 0.31;
-  double optimum_exponent = 0.43;
+  double optimum_coefficient = 0.55;
+  double optimum_exponent = 0.437;
   double aspect_min = 8;
   double aspect_max = 16;
   std::int64_t min_width = 16;
@@ -90,8 +94,8 @@ template <class Visit, FieldsOf<DesignConfig> T>
 void fields(Visit&& visit, T& d) {
   visit("kind", d.kind, one_of({"grid", "isoflop"}),
         "grid: shapes, or widths x depths, at each of tokens; isoflop: sizes at equal compute");
-  visit("budgets", d.budgets, positive(), "isoflop: training FLOPs of each budget");
-  visit("shapes", d.shapes, any(),
+  visit("budgets", d.budgets, distinct(positive()), "isoflop: training FLOPs of each budget");
+  visit("shapes", d.shapes, distinct(any()),
         "isoflop: shapes tried at every budget; empty = chosen around each expected optimum; grid: instead of widths x "
         "depths");
   visit("sizes_per_budget", d.sizes_per_budget, between(2, 99), "isoflop without shapes: sizes at each budget");
@@ -103,10 +107,10 @@ void fields(Visit&& visit, T& d) {
   visit("aspect_min", d.aspect_min, positive(), "isoflop without shapes: smallest d_model / n_layer");
   visit("aspect_max", d.aspect_max, positive(), "isoflop without shapes: largest d_model / n_layer");
   visit("min_width", d.min_width, at_least(2), "isoflop without shapes: smallest d_model");
-  visit("widths", d.widths, between(1, 65536), "grid: each d_model");
-  visit("depths", d.depths, between(1, 1024), "grid: each n_layer");
-  visit("tokens", d.tokens, at_least(1), "grid: training tokens of each run");
-  visit("learning_rates", d.learning_rates, positive(), "peak learning rates tried at every point");
+  visit("widths", d.widths, distinct(between(1, 65536)), "grid: each d_model");
+  visit("depths", d.depths, distinct(between(1, 1024)), "grid: each n_layer");
+  visit("tokens", d.tokens, distinct(at_least(1)), "grid: training tokens of each run");
+  visit("learning_rates", d.learning_rates, distinct(learning_rate()), "peak learning rates tried at every point");
   visit("lr_scale_exponent", d.lr_scale_exponent, between(-2, 2),
         "rate used = listed * (params / lr_reference_params) ^ -exponent, 4 digits; 0 = as listed");
   visit("lr_reference_params", d.lr_reference_params, positive(), "see lr_scale_exponent");
@@ -117,8 +121,9 @@ void fields(Visit&& visit, T& d) {
   visit("lr_transfer_above", d.lr_transfer_above, at_least(0),
         "shapes with more params are not swept: their rate is that of a law lr(N, D) fitted to the others; 0 = all are "
         "swept");
-  visit("lr_transfer_factors", d.lr_transfer_factors, positive(), "multiples of the law's rate tried there");
-  visit("seeds", d.seeds, between(0, 9.0e15), "seeds of initialisation and data order, each tried at every point");
+  visit("lr_transfer_factors", d.lr_transfer_factors, distinct(positive()), "multiples of the law's rate tried there");
+  visit("seeds", d.seeds, distinct(between(0, 9.0e15)),
+        "seeds of initialisation and data order, each tried at every point");
   visit(
       "branch_checks", d.branch_checks, between(0, 16),
       "runs from scratch for each shape, at its middle D and best rate, with as many seeds, that check what branching "
@@ -231,7 +236,8 @@ void fields(Visit&& visit, T& a) {
   visit("bootstrap", a.bootstrap, between(0, 1e6), "bootstrap replicates behind the intervals; 0 = no intervals");
   visit("resample", a.resample, one_of({"runs", "groups", "parametric"}), "what the bootstrap resamples");
   visit("seed", a.seed, between(0, 9.0e15), "seed of the bootstrap");
-  visit("budgets", a.budgets, positive(), "FLOPs to allocate; empty = 1, 10 and 100 times the design's largest");
+  visit("budgets", a.budgets, distinct(positive()),
+        "FLOPs to allocate; empty = 1, 10 and 100 times the design's largest");
   visit("min_steps", a.min_steps, at_least(0), "runs with fewer steps are left out of the fit");
 }
 

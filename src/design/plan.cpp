@@ -111,8 +111,8 @@ std::vector<Point> usable_points(const StudyConfig& config, const CorpusFacts* c
   std::vector<Point> usable;
   for (Point point : all_points(config)) {
     const std::int64_t tokens = point.tokens();
-    const auto leave_out = [&](std::string reason) {
-      left_out.push_back({shape_name(point.model), point.budget, tokens, std::move(reason)});
+    const auto leave_out = [&](Limit limit, std::string reason) {
+      left_out.push_back({shape_name(point.model), point.budget, tokens, std::move(reason), limit});
     };
     if (corpus != nullptr && corpus->train_tokens > 0) {
       const std::int64_t wanted = config.corpus.unique_tokens;
@@ -120,9 +120,10 @@ std::vector<Point> usable_points(const StudyConfig& config, const CorpusFacts* c
       point.epochs = static_cast<double>(tokens) / static_cast<double>(available);
     }
     if (point.steps < config.design.min_steps) {
-      leave_out(fmt::format("{} steps, fewer than min_steps = {}", point.steps, config.design.min_steps));
+      leave_out(Limit::steps, fmt::format("{} steps, fewer than min_steps = {}", point.steps, config.design.min_steps));
     } else if (point.epochs > config.design.max_epochs) {
-      leave_out(fmt::format("{:.1f} epochs, more than max_epochs = {}", point.epochs, config.design.max_epochs));
+      leave_out(Limit::epochs, fmt::format("{} epochs, more than max_epochs = {}", factor_text(point.epochs),
+                                           config.design.max_epochs));
     } else {
       usable.push_back(std::move(point));
     }
@@ -143,14 +144,65 @@ void note_unbracketed(const StudyConfig& config, const std::vector<Point>& point
     }
     if (below && above) continue;
     notes.push_back(
-        fmt::format("budget {:g} FLOPs: no size {} the expected optimum of {} params, so its minimum may lie at "
+        fmt::format("budget {} FLOPs: no size {} the expected optimum of {} params, so its minimum may lie at "
                     "the edge",
-                    budget,
+                    power_text(budget),
                     below   ? "above"
                     : above ? "below"
                             : "on either side of",
                     short_count(optimum)));
   }
+}
+
+/// No point is left: says which limit excludes them, and what would keep one.
+[[noreturn]] void fail_empty(const StudyConfig& config, const CorpusFacts* corpus,
+                             const std::vector<LeftOut>& left_out) {
+  const DesignConfig& design = config.design;
+  const auto epochs = std::ranges::count(left_out, Limit::epochs, &LeftOut::limit);
+  const auto all = std::ssize(left_out);
+  const char* more = design.kind == "isoflop" ? "raise design.budgets" : "raise design.tokens";
+  const char* less = design.kind == "isoflop" ? "lower design.budgets" : "lower design.tokens";
+  if (epochs == 0) {
+    fail_config("design: no run is left: all {} points have fewer than min_steps = {} steps; {}, or lower batch_tokens",
+                all, design.min_steps, more);
+  }
+  const std::string text =
+      fmt::format("{}, use more text (corpus.path has {} training tokens{}), or raise design.max_epochs", less,
+                  short_count(static_cast<double>(corpus->train_tokens)),
+                  config.corpus.unique_tokens > 0 ? ", corpus.unique_tokens allows fewer" : "");
+  if (epochs == all) {
+    fail_config("design: no run is left: all {} points would see the corpus more than max_epochs = {} times; {}", all,
+                design.max_epochs, text);
+  }
+  fail_config(
+      "design: no run is left: {} points would see the corpus more than max_epochs = {} times ({}), and {} have fewer "
+      "than min_steps = {} steps ({})",
+      epochs, design.max_epochs, text, all - epochs, design.min_steps, more);
+}
+
+/// What a window of `context` tokens and the next one need. Found here, before anything is trained.
+void check_windows(const StudyConfig& config, const CorpusFacts& corpus, std::vector<std::string>& notes) {
+  constexpr std::int64_t kFew = 8;  // fewer give the mean loss no standard error to speak of
+  const std::int64_t context = config.model.context, held_out = corpus.validation_tokens;
+  if (held_out > 0 && held_out <= context) {
+    fail_config(
+        "model.context is {}, but {} holds {} validation tokens, and one window takes {}; lower model.context, or hold "
+        "out more text (scalelaw corpus build --validation-fraction)",
+        context, config.corpus.path, held_out, context + 1);
+  }
+  if (corpus.train_tokens > 0 && corpus.train_tokens <= context) {
+    fail_config(
+        "model.context is {}, but {} holds {} training tokens, and one window takes {}; lower model.context, or "
+        "use more text",
+        context, config.corpus.path, corpus.train_tokens, context + 1);
+  }
+  const std::int64_t windows = std::min(std::max<std::int64_t>(1, config.training.eval_tokens / context),
+                                        held_out > 0 ? (held_out - 1) / context : kFew);
+  if (windows >= kFew) return;
+  notes.push_back(fmt::format(
+      "each loss is the mean of {} of {} held-out tokens; more held-out text or a larger training.eval_tokens would "
+      "make it surer",
+      counted(windows, "window"), context));
 }
 
 /// Warmup and half-life, bound to the shortest run (in steps) that must share them.
@@ -162,6 +214,12 @@ void bind_to_shortest(const StudyConfig& config, const Point& point, std::int64_
 }
 
 }  // namespace
+
+std::string describe(const LeftOut& p) {
+  return fmt::format("{}{}, {} tokens: {}", p.shape,
+                     p.budget_flops > 0 ? fmt::format(" at {} FLOPs", power_text(p.budget_flops)) : "",
+                     short_count(static_cast<double>(p.tokens)), p.reason);
+}
 
 double params_under(const Convention& convention, const ModelSpec& model) {
   RunRecord record;
@@ -194,14 +252,10 @@ std::int64_t batch_tokens_for(const DesignConfig& design, std::int64_t context, 
 
 Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus) {
   Plan plan;
+  if (corpus != nullptr) check_windows(config, *corpus, plan.notes);
   const std::vector<Point> points = usable_points(config, corpus, plan.left_out);
   note_unbracketed(config, points, plan.notes);
-  if (points.empty()) {
-    fail_config(
-        "design: no run is left: every point has fewer than min_steps = {} steps or more than max_epochs = {} "
-        "epochs; raise the budgets, or see 'scalelaw plan --help'",
-        config.design.min_steps, config.design.max_epochs);
-  }
+  if (points.empty()) fail_empty(config, corpus, plan.left_out);
   std::map<std::string, std::int64_t> shortest;  // steps of the shortest run of each shape: rates and seeds share it
   for (const Point& p : points) {
     const auto [it, fresh] = shortest.try_emplace(shape_key(p.model), p.steps);

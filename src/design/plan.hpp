@@ -21,13 +21,19 @@ struct PlannedRun {
   double epochs = 0;        ///< passes over the usable training tokens; 0 where there is no corpus
 };
 
+enum class Limit { steps, epochs, other };  ///< design.min_steps, design.max_epochs, another reason
+
 /// A point (shape, tokens) that the limits of the design exclude.
 struct LeftOut {
   std::string shape;        ///< "d32 L2"
   double budget_flops = 0;  ///< 0 in a grid
   std::int64_t tokens = 0;
   std::string reason;  ///< "97 steps, fewer than min_steps = 150"
+  Limit limit = Limit::other;
 };
+
+/// "d32 L2 at 10¹² FLOPs, 1.5M tokens: 97 steps, fewer than min_steps = 150"
+[[nodiscard]] std::string describe(const LeftOut& point);
 
 struct Plan {
   std::vector<PlannedRun>
@@ -44,7 +50,8 @@ struct Plan {
 /// batch_tokens). With a trunk_cooldown schedule the runs of a trunk (same shape, rate and seed) get warmup fractions
 /// that make warmup_steps equal: `warmup` times the steps of the shortest of them; other schedules have no trunk, and
 /// each run warms up on its own. A half-life of beta2 is cut to beta2_half_life_max of the same shortest run. Where
-/// corpus is null the hash is left empty and nothing is left out for its epochs. Errors (config): no run is left; every
+/// corpus is null the hash is left empty and nothing is left out for its epochs. Errors (config): no run is left (with
+/// the limit that excludes them and what would keep one); a split of the corpus that does not hold one window; every
 /// shape is above lr_transfer_above.
 [[nodiscard]] Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus);
 

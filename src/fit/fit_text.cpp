@@ -103,7 +103,7 @@ std::string holdout_text(const FitResult& r) {
 std::string describe(const FitResult& r) {
   const LawInfo& info = law_info(r.law);
   std::string text = fmt::format("{} fit of {}: {}\n{} observations", r.method, info.name, info.formula, r.n);
-  if (r.dropped > 0) text += fmt::format(" ({} highest losses dropped)", r.dropped);
+  if (r.dropped > 0) text += fmt::format(" ({} dropped)", counted(r.dropped, "highest loss", "highest losses"));
   text += fmt::format(", N {}, C {}\n", r.convention.params, r.convention.flops);
   if (r.converged()) {
     text += "status: converged";

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/cpu.hpp"
 #include "core/error.hpp"
 #include "fit/vector_math.hpp"
 
@@ -143,12 +144,8 @@ SCALELAW_KERNEL(avx512, 8, __attribute__((target("avx512f,avx512dq,avx512vl,fma"
 std::vector<SurfaceKernel> kernels_here() {
   std::vector<SurfaceKernel> found;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    found.push_back({"avx512", sums_avx512, exp_avx512, log_avx512});
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    found.push_back({"avx2", sums_avx2, exp_avx2, log_avx2});
-  }
+  if (may_use(InstructionSet::avx512)) found.push_back({"avx512", sums_avx512, exp_avx512, log_avx512});
+  if (may_use(InstructionSet::avx2)) found.push_back({"avx2", sums_avx2, exp_avx2, log_avx2});
 #endif
   found.push_back({"plain", sums_plain, exp_plain, log_plain});
   return found;

@@ -29,15 +29,15 @@ bool has_figure(const std::vector<Figure>& figures, std::string_view id) {
 
 std::string figure_html(const std::vector<Figure>& figures, std::string_view id, std::string_view reason) {
   const auto it = std::ranges::find_if(figures, [&](const Figure& f) { return f.id == id; });
-  if (it == figures.end()) return fmt::format("<p class=\"caption\">{}</p>\n", html_escape(reason));
+  if (it == figures.end()) return fmt::format("<p class=\"caption\">{}</p>\n", html_prose(reason));
   return fmt::format("<figure>\n<p class=\"caption\">{}</p>\n<div class=\"plot\" id=\"plot_{}\"></div>\n</figure>\n",
-                     html_escape(it->caption), it->id);
+                     html_prose(it->caption), it->id);
 }
 
 std::string warnings_html(const Analysis& analysis) {
   if (analysis.warnings.empty()) return "";
   std::string out = "<div class=\"warnings\" role=\"note\"><strong>Read this first</strong><ul>\n";
-  for (const auto& warning : analysis.warnings) out += "<li>" + html_escape(warning) + "</li>\n";
+  for (const auto& warning : analysis.warnings) out += "<li>" + html_prose(warning) + "</li>\n";
   return out + "</ul></div>\n";
 }
 

@@ -224,7 +224,7 @@ std::string comparison_section(const Analysis& analysis) {
     }
   }
   std::string notes;
-  for (const auto& note : c.notes) notes += "<p class=\"caption\">" + e(note) + "</p>\n";
+  for (const auto& note : c.notes) notes += "<p class=\"caption\">" + html_prose(note) + "</p>\n";
   return "<h3>Measured against simulated exponents</h3>\n" +
          fmt::format(
              "<p>The same estimator on both sides: this study's points, and {} simulated studies of <code>{}</code> at "
@@ -290,11 +290,11 @@ std::string sweeps_section(const Analysis& analysis) {
   std::string out = fmt::format("<p>{} sweeps: {}.</p>\n", sweeps.size(), list);
   std::string lines = learning_rates_text(analysis);
   for (std::size_t at = 0, end = 0; (end = lines.find('\n', at)) != std::string::npos; at = end + 1) {
-    out += "<p>" + e(lines.substr(at, end - at)) + "</p>\n";
+    out += "<p>" + html_prose(lines.substr(at, end - at)) + "</p>\n";
   }
   if (!analysis.added_rates.empty()) {
     out += "<p>Rates beyond the planned ones were run at:</p>\n<ul>\n";
-    for (const auto& line : analysis.added_rates) out += "<li>" + e(line) + "</li>\n";
+    for (const auto& line : analysis.added_rates) out += "<li>" + html_prose(line) + "</li>\n";
     out += "</ul>\n";
   }
   if (rows.empty()) return out;
@@ -314,15 +314,16 @@ std::string excluded_section(const Analysis& analysis) {
   out += list + fmt::format("; {} tuned points entered the fits.</p>\n", analysis.selection.observations.size());
   std::vector<std::vector<std::string>> rows;
   for (const auto& x : analysis.selection.excluded) {
-    if (rows.size() < kMaxRows) rows.push_back({"<code>" + e(x.run) + "</code>", e(x.reason)});
+    if (rows.size() < kMaxRows) rows.push_back({"<code>" + e(x.run) + "</code>", html_prose(x.reason)});
   }
   for (const auto& b : analysis.isoflop.budgets) {
     if (b.status != "interior") {
-      rows.push_back({"budget C = " + power_text(b.flops), "no minimum for approach 2: " + e(b.status)});
+      rows.push_back({"budget C = " + power_text(b.flops), "no minimum for approach 2: " + html_prose(b.status)});
     }
   }
   if (analysis.parametric.dropped > 0) {
-    rows.push_back({fmt::format("{} highest losses", analysis.parametric.dropped), "left out of the fits as asked"});
+    rows.push_back(
+        {counted(analysis.parametric.dropped, "highest loss", "highest losses"), "left out of the fits as asked"});
   }
   if (rows.empty()) return out + "<p>Nothing else was left out.</p>\n";
   if (analysis.selection.excluded.size() > kMaxRows) {

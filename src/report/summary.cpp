@@ -35,7 +35,7 @@ std::string constants_table(const FitResult& fit) {
 std::string allocation_text(const std::vector<Allocation>& allocations) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& a : allocations) {
-    rows.push_back({fmt::format("{:.3g}", a.flops), count_interval_text(a.params, find_interval(a.ci95, "params")),
+    rows.push_back({power_text(a.flops), count_interval_text(a.params, find_interval(a.ci95, "params")),
                     count_interval_text(a.tokens, find_interval(a.ci95, "tokens")), number_text(a.tokens_per_param),
                     interval_text(a.loss_nats, find_interval(a.ci95, "loss"))});
   }
@@ -61,10 +61,10 @@ std::string learning_rates_text(const Analysis& analysis) {
 }
 
 std::string summary_text(const Analysis& analysis, const std::filesystem::path& study_folder) {
-  std::string out =
-      fmt::format("\n{}: {} runs ({}), {} tuned points, {}; law {}\n", analysis.study, analysis.records.size(),
-                  source_title(analysis.records), analysis.selection.observations.size(),
-                  convention_text(analysis.options.convention), law_info(analysis.parametric.law).formula);
+  std::string out = fmt::format(
+      "\n{}: {} made ({}), {} of them, {}; law {}\n", analysis.study, counted(std::ssize(analysis.records), "run"),
+      source_title(analysis.records), counted(std::ssize(analysis.selection.observations), "tuned point"),
+      convention_text(analysis.options.convention), law_info(analysis.parametric.law).formula);
   if (const std::string simulation = simulation_text(analysis.records); !simulation.empty()) out += simulation + "\n";
   out += exponents_line(analysis.parametric) + exponents_line(analysis.isoflop);
   out += learning_rates_text(analysis);

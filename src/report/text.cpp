@@ -1,6 +1,8 @@
 #include "report/text.hpp"
 
 #include <cmath>
+#include <cstdlib>
+#include <regex>
 
 #include "core/format.hpp"
 
@@ -33,6 +35,19 @@ std::string html_escape(std::string_view text) {
   return out;
 }
 
+std::string html_prose(std::string_view text) {
+  static const std::regex kPower(R"((^|[^\w.])(\d+(?:\.\d+)?e[+-]?\d+)(?![\w]))");
+  std::string out;
+  const std::string from(text);
+  std::size_t done = 0;
+  for (std::sregex_iterator it(from.begin(), from.end(), kPower), end; it != end; ++it) {
+    const auto at = static_cast<std::size_t>(it->position(2));
+    out += from.substr(done, at - done) + power_text(std::strtod(it->str(2).c_str(), nullptr));
+    done = at + it->str(2).size();
+  }
+  return html_escape(out + from.substr(done));
+}
+
 std::string script_json(const Json& value) {
   // Text from outside (a study's name) may hold bytes that are not UTF-8: replaced, so that the page always comes out.
   const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -48,22 +63,10 @@ std::string script_json(const Json& value) {
   return out;
 }
 
-std::string number_text(double x) { return std::isfinite(x) ? fmt::format("{:.4g}", x) : "–"; }
-
-std::string power_text(double x) {
+std::string number_text(double x) {
   if (!std::isfinite(x)) return "–";
-  if (x == 0) return "0";
-  const std::string text = fmt::format("{:.2e}", x);  // d.dde+XX
-  const std::size_t e = text.find('e');
-  std::string mantissa = text.substr(0, e);
-  while (mantissa.back() == '0') mantissa.pop_back();
-  if (mantissa.back() == '.') mantissa.pop_back();
-  static constexpr const char* kSuperscripts[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
-  std::string exponent;
-  for (const char c : fmt::format("{}", std::stoi(text.substr(e + 1)))) {
-    exponent += c == '-' ? "⁻" : kSuperscripts[c - '0'];
-  }
-  return mantissa == "1" ? "10" + exponent : mantissa + "×10" + exponent;
+  std::string text = fmt::format("{:.4g}", x);
+  return text.find('e') == std::string::npos ? text : power_text(x, 4);
 }
 
 std::string interval_text(double value, const Interval* interval, int digits) {

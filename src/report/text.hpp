@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/format.hpp"
 #include "fit/fit.hpp"
 
 namespace scalelaw {
@@ -11,14 +12,16 @@ namespace scalelaw {
 /// Text safe inside HTML elements and quoted attributes: & < > " ' become entities.
 [[nodiscard]] std::string html_escape(std::string_view text);
 
+/// A sentence made elsewhere (a note, a status, a reason) for the page: html_escape, with powers of ten as power_text
+/// writes them, so that a page has one way of writing them: "1e+18 FLOPs" becomes "10¹⁸ FLOPs".
+[[nodiscard]] std::string html_prose(std::string_view text);
+
 /// JSON text safe inside a <script> element: every '<' becomes \u003c, so that no "</script>" or "<!--" can end or
 /// alter it. Non-finite numbers become null.
 [[nodiscard]] std::string script_json(const Json& value);
 
-/// "0.3473": 4 significant digits; a long dash where x is not finite.
+/// "0.3473", "1.257×10⁵": 4 significant digits; a long dash where x is not finite.
 [[nodiscard]] std::string number_text(double x);
-/// "3×10¹¹", "1.58×10¹²", "10¹¹": 3 significant digits; for FLOPs.
-[[nodiscard]] std::string power_text(double x);
 /// "0.0123 [0.010, 0.015]" with the same digits after the point in all three; without an interval only the number.
 [[nodiscard]] std::string interval_text(double value, const Interval* interval, int digits = 3);
 /// "15.4k [12.1k, 20.0k]"

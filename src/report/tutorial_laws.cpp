@@ -123,7 +123,7 @@ TutorialPage allocation_page() {
     const auto optima = source_optima(flops, "kaplan2020-optimal");
     for (std::size_t i = 0; i < optima.size(); ++i) {
       const auto& [source, scale, loss] = optima[i];
-      rows.push_back({source, fmt::format("{:.0e}", flops), short_count(scale.params), short_count(scale.tokens),
+      rows.push_back({source, power_text(flops), short_count(scale.params), short_count(scale.tokens),
                       fmt::format("{:.3g}", scale.tokens / scale.params)});
       page.numbers["rows"].push_back({{"law", source},
                                       {"flops", flops},
@@ -206,10 +206,10 @@ TutorialPage gpt3_page() {
   }
   panel.series.push_back(std::move(equal));
   page.text = fmt::format(
-      "GPT-3: {} parameters, {} tokens, 6ND = {:.4g} FLOPs, against the optimum for the same compute\n\n{}\nThe last "
+      "GPT-3: {} parameters, {} tokens, 6ND = {} FLOPs, against the optimum for the same compute\n\n{}\nThe last "
       "column: how much less compute the law's own optimum needs for GPT-3's loss. Losses of different laws are of "
       "different texts and tokenizers, and kaplan2020-joint counts no embeddings: compare within a row only.\n",
-      short_count(gpt3.params), short_count(gpt3.tokens), flops,
+      short_count(gpt3.params), short_count(gpt3.tokens), power_text(flops, 4),
       text_table({"source", "N*", "D*", "loss at the optimum", "loss of GPT-3", "saving (nats)", "saving (FLOPs)"},
                  rows));
   page.figure = {.id = "gpt3",

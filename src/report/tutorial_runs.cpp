@@ -161,7 +161,7 @@ TutorialPage extrapolate_page(const std::vector<RunRecord>& records) {
     const double loss = predict_loss(fit.fitted, Scale{.params = params});
     const Interval ci = interval_at(params);
     rows.push_back({name, short_count(params), fmt::format("{:.4f}", loss),
-                    fmt::format("{:.4f} .. {:.4f}", ci.low, ci.high), fmt::format("{:.3g}", params / largest)});
+                    fmt::format("{:.4f} .. {:.4f}", ci.low, ci.high), factor_text(params / largest)});
     page.numbers["rows"].push_back({{"name", name},
                                     {"params", params},
                                     {"loss_nats", loss},

@@ -85,8 +85,8 @@ std::string describe_basis(const StudyEstimate& e, const StudyConfig& config) {
   if (e.measured == std::ssize(e.jobs)) return fmt::format("measured on {}, {}", where, fmt::join(e.engines, ", "));
   const std::string others =
       cuda ? describe_law(*e.predicted, e)
-           : fmt::format("{:g} FLOP/s each, training.flops_per_s; plan --measure measures this machine",
-                         config.training.flops_per_s);
+           : fmt::format("{} FLOP/s each, training.flops_per_s; plan --measure measures this machine",
+                         power_text(config.training.flops_per_s));
   if (e.measured == 0) return fmt::format("{}{}", cuda ? "" : "an estimate: ", others);
   return fmt::format("{} measured on {}, the others {}{}", share_of_jobs(e.measured, e), where, cuda ? "" : "at ",
                      others);

@@ -193,8 +193,14 @@ class Pool {
 
   void finish(Running& r, int status) {
     const JobPlan& job = *r.pending.job;
-    std::size_t missing = 0;
-    for (const RunSpec& run : job.runs) missing += has_finished_record(study_, run_id(run)) ? 0 : 1;
+    std::size_t missing = 0, refusals = 0;
+    std::string refused;  // the first that the trainer wrote and we cannot take
+    for (const RunSpec& run : job.runs) {
+      const RecordCheck check = check_record(study_, run_id(run));
+      missing += check.finished ? 0 : 1;
+      refusals += check.refused.empty() ? 0 : 1;
+      if (refused.empty()) refused = check.refused;
+    }
     const bool exited_well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     progress_.stop(job.id, missing == 0);
     if (missing == 0) {
@@ -206,10 +212,14 @@ class Pool {
       return;
     }
     std::string reason = explain_end(r.worker, status);
-    if (exited_well)
-      reason = fmt::format("ended without an error but {} of its records are missing or unreadable", missing);
+    if (exited_well) {
+      reason = fmt::format("ended without an error but {} of its {} records {} missing or refused", missing,
+                           job.runs.size(), missing == 1 ? "is" : "are");
+    }
+    if (refusals > 0) reason += fmt::format("; {} refused, {}{}", refusals, refusals == 1 ? "" : "the first ", refused);
     const bool cannot_start = WIFEXITED(status) && WEXITSTATUS(status) == 127;
-    if (r.pending.attempt < options_.attempts && !cannot_start) {
+    const bool would_repeat = exited_well && refusals > 0;  // it takes its records for good ones
+    if (r.pending.attempt < options_.attempts && !cannot_start && !would_repeat) {
       progress_.say(fmt::format("job {} ({}): {}; starting it again ({} of {})", job.id, describe(job), reason,
                                 r.pending.attempt + 1, options_.attempts));
       log_event(study_, "job_retried", {{"job", job.id}, {"reason", reason}});

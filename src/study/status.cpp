@@ -71,7 +71,9 @@ std::string describe(const StudyStatus& s) {
   for (const Json& event : s.last_events) {
     std::string line = fmt::format("  {} {}", text_of(event, "time"), text_of(event, "event"));
     for (const char* key : {"job", "run", "loss", "reason", "made"}) {
-      if (const std::string text = text_of(event, key); !text.empty()) line += fmt::format(" {} {}", key, text);
+      std::string text = text_of(event, key);
+      if (std::string_view(key) == "loss" && !text.empty()) text = fmt::format("{:.5g}", number_or_nan(event, key));
+      if (!text.empty()) line += fmt::format(" {} {}", key, text);
     }
     out += line + "\n";
   }

@@ -15,6 +15,7 @@
 
 #include "core/files.hpp"
 #include "core/format.hpp"
+#include "law/record_file.hpp"
 
 namespace scalelaw {
 namespace {
@@ -24,13 +25,12 @@ namespace fs = std::filesystem;
 fs::path lock_path(const fs::path& study) { return study / ".lock"; }
 
 RunRecord read_record(const fs::path& file) {
-  RunRecord record = record_from_json(read_json_file(file), file.string());
+  RunRecord record = read_record_file(file);
   const std::string id = run_id(record.spec);
   if (record.id != id || file.stem() != id) {
-    fail_data("{}: its spec belongs to run {}, its id says {}", file.string(), id, record.id);
+    fail_data("{}: its spec belongs to run {}, its id says {}; job.json lists the ids (run_ids)", file.string(), id,
+              record.id);
   }
-  if (record.outcome.status == "completed" && !record.loss.nats)
-    fail_data("{}: completed but without a loss", file.string());
   return record;
 }
 
@@ -120,14 +120,18 @@ RecordSet read_records(const fs::path& study) {
   return set;
 }
 
-bool has_finished_record(const fs::path& study, const std::string& id) {
+RecordCheck check_record(const fs::path& study, const std::string& id) {
   const fs::path file = record_path(study, id);
   std::error_code error;
-  if (!fs::exists(file, error)) return false;
+  if (!fs::exists(file, error)) return {.finished = false, .refused = ""};
   try {
-    return is_finished(read_record(file));
-  } catch (const Error&) {
-    return false;
+    const RunRecord record = read_record(file);
+    if (is_finished(record)) return {.finished = true, .refused = ""};
+    return {.finished = false,
+            .refused = fmt::format("{}: outcome.status is \"failed\"{}{}", file.string(),
+                                   record.outcome.message.empty() ? "" : ": ", record.outcome.message)};
+  } catch (const Error& e) {
+    return {.finished = false, .refused = e.what()};
   }
 }
 

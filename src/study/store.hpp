@@ -34,8 +34,12 @@ struct RecordSet {
 /// Reads runs/*.json. A file that cannot be read, is no record, or whose spec does not hash to its name is listed as
 /// bad.
 [[nodiscard]] RecordSet read_records(const std::filesystem::path& study);
-/// Whether runs/<id>.json holds a readable, finished record of that id.
-[[nodiscard]] bool has_finished_record(const std::filesystem::path& study, const std::string& id);
+struct RecordCheck {
+  bool finished = false;  ///< a readable, finished record of that id
+  std::string refused;    ///< why what is there is none, naming the file; empty where nothing is there
+};
+/// What runs/<id>.json holds.
+[[nodiscard]] RecordCheck check_record(const std::filesystem::path& study, const std::string& id);
 void write_record(const std::filesystem::path& study, const RunRecord& record);
 /// Removes the temporary files (NAME.tmp.PID, see write_file_atomic) of processes that were killed while writing,
 /// anywhere in the study's folder.

@@ -67,16 +67,16 @@ class PlanCommand : public ::testing::Test {
 
 TEST_F(PlanCommand, OnACpuPrintsWhatItAlwaysDid) {
   const std::string expected =
-      "shape       N      D    6ND  budget  lrs x seeds  steps  epochs\n"
-      "---------------------------------------------------------------\n"
-      "d16 L1  11.3k  14.8k  1e+09   1e+09        2 x 1     58       -\n"
-      "d24 L2  26.1k   6.4k  1e+09   1e+09        2 x 1     25       -\n"
+      "shape       N      D  6ND  budget  lrs x seeds  steps  epochs\n"
+      "-------------------------------------------------------------\n"
+      "d16 L1  11.3k  14.8k  10⁹     10⁹        2 x 1     58       -\n"
+      "d24 L2  26.1k   6.4k  10⁹     10⁹        2 x 1     25       -\n"
       "\n"
       "learning rates 0.01, 0.02; seeds 0\n"
-      "4 runs in 2 jobs, 4.01e+09 FLOPs with shared trunks; about 50 ms on 2 CPU workers (an estimate: 4e+10 FLOP/s "
+      "4 runs in 2 jobs, 4.01×10⁹ FLOPs with shared trunks; about 50 ms on 2 CPU workers (an estimate: 4×10¹⁰ FLOP/s "
       "each, training.flops_per_s; plan --measure measures this machine)\n"
       "memory: at most 295 MiB in one CPU process (d24 L2, 2 runs); a worker may take 2.0 GiB\n"
-      "note: budget 1e+09 FLOPs: no size below the expected optimum of 2.3k params, so its minimum may lie at the "
+      "note: budget 10⁹ FLOPs: no size below the expected optimum of 4.71k params, so its minimum may lie at the "
       "edge\n"
       "note: no corpus in corpus, so epochs are unknown and run ids are not final; scripts/get_corpus.sh gets one\n";
   const std::string options = "--backend train --set backend.workers=2 --set backend.memory_mib=4000";
@@ -94,7 +94,7 @@ TEST_F(PlanCommand, ForCudaSaysNothingOfCpuWorkersAndHowToKnowTheTime) {
     const ProgramResult result = plan("--device cuda --backend " + kind, kNoDevice);
     EXPECT_EQ(result.code, 0) << result.err;
     EXPECT_THAT(result.out,
-                HasSubstr("4 runs in 2 jobs, 4.01e+09 FLOPs with shared trunks; time not measured on a CUDA "
+                HasSubstr("4 runs in 2 jobs, 4.01×10⁹ FLOPs with shared trunks; time not measured on a CUDA "
                           "device; on the machine with the device run 'scalelaw plan CONFIG --measure'"));
     EXPECT_THAT(result.out, Not(HasSubstr("CPU")));
   }

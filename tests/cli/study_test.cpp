@@ -78,7 +78,7 @@ TEST_F(StudyCommand, PlanPrintsRunsTotalsAndAnEstimateWithoutACorpus) {
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("d16 L1"));
   EXPECT_THAT(result.out, HasSubstr("8 runs in 2 jobs"));
-  EXPECT_THAT(result.out, HasSubstr("an estimate: 4e+10 FLOP/s each, training.flops_per_s; plan --measure"));
+  EXPECT_THAT(result.out, HasSubstr("an estimate: 4×10¹⁰ FLOP/s each, training.flops_per_s; plan --measure"));
   EXPECT_THAT(result.out, HasSubstr("memory: at most "));
   EXPECT_THAT(result.out, HasSubstr("scripts/get_corpus.sh"));
   EXPECT_FALSE(fs::exists(folder_ / "studies"));
@@ -121,7 +121,7 @@ TEST_F(StudyCommand, PlanSplitsJobsThatWouldNotFitAndSaysWhenOneRunDoesNot) {
 
 TEST_F(StudyCommand, PlanNamesWhatIsLeftOut) {
   const Result result = scalelaw("plan small.toml --set design.min_steps=50");
-  EXPECT_THAT(result.out, HasSubstr("left out: d24 L2 at 1e+09 FLOPs"));
+  EXPECT_THAT(result.out, HasSubstr("left out: d24 L2 at 10⁹ FLOPs"));
   EXPECT_THAT(result.out, HasSubstr("25 steps, fewer than min_steps = 50"));
 }
 
@@ -183,7 +183,7 @@ TEST_F(StudyCommand, AConfigWithoutBackendIsSimulatedBesideNoGpuAndEveryPartSays
   const fs::path out = folder_ / "studies" / "pystudy-simulated";
   ASSERT_TRUE(fs::exists(out / "report.html")) << study.out;
   EXPECT_FALSE(fs::exists(folder_ / "studies" / "pystudy")) << "that is where the trained study goes";
-  EXPECT_THAT(study.out, HasSubstr(" runs (SIMULATED, no model was trained)"));
+  EXPECT_THAT(study.out, HasSubstr(" made (SIMULATED, no model was trained)"));
   const std::string html = read_text_file(out / "report.html");
   EXPECT_THAT(html, HasSubstr("<title>pystudy (SIMULATED, no model was trained)</title>"));
   EXPECT_THAT(html, HasSubstr("<h1>pystudy (SIMULATED, no model was trained)</h1>"));

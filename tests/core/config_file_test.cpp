@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "core/files.hpp"
+#include "core/rng.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {
@@ -50,6 +51,35 @@ class ConfigFile : public testing::Test {
   }
   TempFolder folder_;
 };
+
+TEST_F(ConfigFile, AWordWithoutQuotesIsToldToWearThem) {
+  const std::string path = (folder_ / "study.toml").string();
+  EXPECT_EQ(error("[table]\nname = isoflop\n"),
+            path + ":2: not valid TOML; a text needs quotes around it: \"isoflop\"");
+  EXPECT_THAT(error("[table]\nname = my study  # mine\n"), HasSubstr(":2: not valid TOML; a text needs quotes around "
+                                                                     "it: \"my study\""));
+  EXPECT_THAT(error("[table]\nrate = 1\nname = data/mine\n"), HasSubstr(":3: not valid TOML; a text needs quotes"));
+  EXPECT_THAT(error("[table]\nname = ./mine\n"), HasSubstr("\"./mine\""));
+  EXPECT_THAT(error("[table]\nlist = [1, isoflop]\n"), HasSubstr("\"isoflop\""));
+  EXPECT_THAT(error("[table]\nrate = .5\n"), HasSubstr("write 0.5 instead of .5"));
+  EXPECT_THAT(error("[table]\nrate = = 2\n"), HasSubstr(":2: not valid TOML: "));
+  EXPECT_EQ(read("[table]\nname = 'isoflop'  # = isoflop, [a, b]\n").table.name, "isoflop");
+}
+
+/// Any word in place of a string gets the same advice, with its line.
+TEST_F(ConfigFile, AnyWordWithoutQuotesIsToldToWearThem) {
+  Rng rng = make_rng(5, "bare words");
+  for (int trial = 0; trial < 100; ++trial) {
+    std::string word(1 + uniform_below(rng, 12), 'a');
+    for (char& c : word) c = static_cast<char>('a' + uniform_below(rng, 26));
+    if (word == "inf" || word == "nan" || word == "true" || word == "false") continue;
+    const std::uint64_t before = uniform_below(rng, 5);
+    const std::string text = "[table]\n" + std::string(before, '\n') + "name = " + word + "\nsteps = 3\n";
+    EXPECT_THAT(error(text), HasSubstr(fmt::format("study.toml:{}: not valid TOML; a text needs quotes around it: "
+                                                   "\"{}\"",
+                                                   before + 2, word)));
+  }
+}
 
 TEST_F(ConfigFile, ReadsTomlIntoStructs) {
   const Config c =

@@ -145,7 +145,27 @@ TEST(ReadFields, ErrorCarriesPlaceAndExitCodeOfTheSource) {
   EXPECT_THAT(error(R"({"share": 7})", source), testing::StartsWith("a.toml: "));
 }
 
+TEST(ReadFields, ADistinctListNamesTheItemGivenTwice) {
+  const Source source{.name = "x.toml", .origin = {}};
+  std::vector<double> rates;
+  detail::read_value(Json::array({1, 2.5, 3}), rates, distinct(positive()), "rates", source);
+  EXPECT_EQ(rates.size(), 3U);
+  EXPECT_EQ(error_of(ExitCode::usage,
+                     [&] {
+                       detail::read_value(Json::array({1, 2.5, 2.5}), rates, distinct(positive()), "rates", source);
+                     }),
+            "x.toml: key 'rates[2]' is 2.5, as rates[1] is; list each once");
+  std::vector<std::int64_t> seeds;
+  EXPECT_THAT(error_of(ExitCode::usage,
+                       [&] {
+                         detail::read_value(Json::array({0, 7, 0.0}), seeds, distinct(any()), "seeds", source);
+                       }),
+              HasSubstr("'seeds[2]' is 0, as seeds[0] is"));
+}
+
 TEST(Rules, DescribeThemselves) {
+  EXPECT_EQ(describe(distinct(positive())), "> 0, each once");
+  EXPECT_EQ(describe(distinct(any())), "each once");
   EXPECT_EQ(describe(any()), "");
   EXPECT_EQ(describe(at_least(2)), ">= 2");
   EXPECT_EQ(describe(positive()), "> 0");

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "temp_folder.hpp"
+
 namespace scalelaw {
 namespace {
 
@@ -17,7 +19,7 @@ Job two_runs() {
   return job;
 }
 
-std::string error_of(const Job& job) {
+std::string job_error(const Job& job) {
   try {
     check_job(job);
   } catch (const Error& e) {
@@ -45,6 +47,28 @@ TEST(Job, IdDoesNotDependOnTheOrderOfRuns) {
   EXPECT_NE(job_id(job.runs), id);
 }
 
+TEST(Job, NamesTheIdOfEachRunInItsOrder) {
+  const Job job = two_runs();
+  Json value = to_json(job);
+  ASSERT_EQ(value["run_ids"].size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(value["run_ids"][i], run_id(job.runs[i]));
+  EXPECT_EQ(job_from_json(value, "job.json").run_ids, value["run_ids"].get<std::vector<std::string>>());
+  value.erase("run_ids");  // a file of an earlier version
+  EXPECT_EQ(to_json(job_from_json(value, "job.json"))["run_ids"], to_json(job)["run_ids"]);
+}
+
+TEST(Job, RefusesRunIdsThatAreNotThoseOfItsRuns) {
+  const Json good = to_json(two_runs());
+  const auto error = [](const Json& value) {
+    return error_of(ExitCode::usage, [&] { (void)job_from_json(value, "job.json"); });
+  };
+  Json value = good;
+  std::swap(value["run_ids"][0], value["run_ids"][1]);
+  EXPECT_THAT(error(value), testing::HasSubstr("run_ids[0] is " + value["run_ids"][0].get<std::string>()));
+  value["run_ids"].erase(0);
+  EXPECT_THAT(error(value), testing::HasSubstr("1 run_ids for 2 runs"));
+}
+
 TEST(Job, RefusesAnIdThatIsNotItsRuns) {
   Json value = to_json(two_runs());
   value["id"] = "0123456789abcdef";
@@ -52,26 +76,26 @@ TEST(Job, RefusesAnIdThatIsNotItsRuns) {
 }
 
 TEST(Job, RefusesRunsThatCannotBeStacked) {
-  EXPECT_EQ(error_of(two_runs()), "");
-  EXPECT_THAT(error_of(Job{}), testing::HasSubstr("no runs"));
+  EXPECT_EQ(job_error(two_runs()), "");
+  EXPECT_THAT(job_error(Job{}), testing::HasSubstr("no runs"));
   Job job = two_runs();
   job.runs[1] = job.runs[0];
-  EXPECT_THAT(error_of(job), testing::HasSubstr("twice"));
+  EXPECT_THAT(job_error(job), testing::HasSubstr("twice"));
   job = two_runs();
   job.runs[1].model.n_layer = 3;
-  EXPECT_THAT(error_of(job), testing::HasSubstr("in model;"));
+  EXPECT_THAT(job_error(job), testing::HasSubstr("in model;"));
   job = two_runs();
   job.runs[1].data.eval_tokens += 1;
-  EXPECT_THAT(error_of(job), testing::HasSubstr("data.eval_tokens"));
+  EXPECT_THAT(job_error(job), testing::HasSubstr("data.eval_tokens"));
   job = two_runs();
   job.runs[0].data.batch_tokens = job.runs[1].data.batch_tokens = 100;
-  EXPECT_THAT(error_of(job), testing::HasSubstr("multiple of the context"));
+  EXPECT_THAT(job_error(job), testing::HasSubstr("multiple of the context"));
   job = two_runs();
   job.runs[1].backend.kind = "simulate";
-  EXPECT_THAT(error_of(job), testing::HasSubstr("simulated"));
+  EXPECT_THAT(job_error(job), testing::HasSubstr("simulated"));
   job = two_runs();
   job.runs[0].model.d_head = job.runs[1].model.d_head = 16;
-  EXPECT_THAT(error_of(job), testing::HasSubstr("n_head * d_head"));
+  EXPECT_THAT(job_error(job), testing::HasSubstr("n_head * d_head"));
 }
 
 }  // namespace

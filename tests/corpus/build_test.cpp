@@ -34,6 +34,7 @@ class Build : public testing::Test {
     for (const auto& input : inputs) o.inputs.push_back((folder_ / input).string());
     o.out = folder_ / out;
     o.validation_fraction = 0.1;
+    o.replace = true;
     return o;
   }
   void put(const std::string& name, const std::string& bytes) const { write_file_atomic(folder_ / name, bytes); }
@@ -242,6 +243,24 @@ TEST_F(Build, ReplacesACorpusOrAnEmptyFolder) {
   EXPECT_EQ(build_corpus(options({"a.txt"}, "corpus/")).sha256, first);
   EXPECT_EQ(load_corpus(folder_ / "corpus", CorpusCheck::hashes).manifest.sha256, first);
   EXPECT_EQ(names_in(folder_.path()), (std::vector<std::string>{"a.txt", "b.txt", "corpus"}));
+}
+
+TEST_F(Build, AnotherCorpusIsReplacedOnlyIfAskedFor) {
+  put("a.txt", joined(documents_));
+  put("b.txt", joined(documents_) + "more\n\n");
+  BuildOptions a = options({"a.txt"}), b = options({"b.txt"});
+  a.replace = b.replace = false;
+  const std::string identity = build_corpus(a).sha256;
+  EXPECT_EQ(build_corpus(a).sha256, identity) << "the same inputs make it again";
+  const std::string refused = error_of(ExitCode::usage, [&] { (void)build_corpus(b); });
+  EXPECT_THAT(refused, HasSubstr((folder_ / "corpus").string() + ": holds another corpus (corpus, "));
+  EXPECT_THAT(refused, testing::AllOf(HasSubstr("a.txt"), HasSubstr("--out"), HasSubstr("--replace")));
+  put("a.txt", joined(documents_) + "changed\n\n");  // of the same name: known when it is read
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)build_corpus(a); }), HasSubstr("holds another corpus"));
+  EXPECT_EQ(load_manifest(folder_ / "corpus").sha256, identity) << "it stays";
+  EXPECT_FALSE(fs::exists(folder_ / "corpus.tmp"));
+  b.replace = true;
+  EXPECT_NE(build_corpus(b).sha256, identity);
 }
 
 TEST_F(Build, AnErrorKeepsTheCorpusThatWasThere) {

@@ -1,10 +1,12 @@
 #include "design/config.hpp"
 
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 
 #include <filesystem>
 
 #include "core/files.hpp"
+#include "core/rng.hpp"
 
 namespace scalelaw {
 namespace {
@@ -64,6 +66,40 @@ TEST_F(Config, ErrorsNameFileLineKeyAndWhatIsAllowed) {
   expect_error("[design]\nbudgets = [-1]\n", {"mine.toml:2", "design.budgets[0]", "> 0"});
   expect_error("[design]\nbudgets = 1e10\n", {"must be an array"});
   expect_error("[design]\nkind = \"isoflops\"\n", {"grid | isoflop", "did you mean \"isoflop\"?"});
+}
+
+/// Of every list of the design, whatever it holds: an item given twice would make the same runs again, or make them
+/// count twice.
+TEST_F(Config, ListsHoldNoItemTwice) {
+  expect_error("[design]\nbudgets = [1e10]\nseeds = [0, 0]\n",
+               {"mine.toml:3: key 'design.seeds[1]' is 0, as design.seeds[0] is; list each once"});
+  expect_error("[design]\nbudgets = [1e10]\nlearning_rates = [0.01, 0.02, 0.010]\n",
+               {"'design.learning_rates[2]' is 0.01, as design.learning_rates[0] is"});
+  expect_error("[design]\nbudgets = [1e10, 10000000000]\n", {"design.budgets[1]"});
+  expect_error("[design]\nbudgets = [1e10]\nshapes = [{ d_model = 16, n_layer = 2 }, { n_layer = 2, d_model = 16 }]\n",
+               {"design.shapes[1]"});
+  Rng rng = make_rng(1, "lists");
+  for (const std::string key : {"budgets", "widths", "depths", "tokens", "learning_rates", "seeds"}) {
+    for (int trial = 0; trial < 20; ++trial) {
+      std::vector<double> list(2 + uniform_below(rng, 5));
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        list[i] = key == "learning_rates" ? 0.001 * static_cast<double>(i + 1) : 8 * static_cast<double>(i + 1);
+      }
+      const std::string others = key == "budgets" ? "" : "budgets = [1e10]\n";
+      const auto text = [&] { return fmt::format("[design]\n{}{} = [{}]\n", others, key, fmt::join(list, ", ")); };
+      EXPECT_NO_THROW((void)read(text())) << text();
+      const std::size_t twice = 1 + uniform_below(rng, list.size() - 1), as = uniform_below(rng, twice);
+      list[twice] = list[as];
+      expect_error(text(),
+                   {fmt::format("'design.{}[{}]' is ", key, twice), fmt::format("as design.{}[{}] is", key, as)});
+    }
+  }
+}
+
+TEST_F(Config, RatesThatNoOptimizerSurvivesAreRefused) {
+  expect_error("[design]\nbudgets = [1e10]\nlearning_rates = [0.01, 3000]\n",
+               {"mine.toml:3: key 'design.learning_rates[1]' is 3000; allowed: above 0 .. 10"});
+  EXPECT_EQ(read("[design]\nbudgets = [1e10]\nlearning_rates = [10]\n").design.learning_rates.front(), 10);
 }
 
 TEST_F(Config, IsCheckedAsAWhole) {

@@ -9,12 +9,15 @@
 
 #include "core/rng.hpp"
 #include "law/shape.hpp"
+#include "temp_folder.hpp"
 
 namespace scalelaw {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 StudyConfig isoflop(const std::vector<double>& budgets) {
@@ -78,9 +81,9 @@ TEST(IsoflopLadder, BudgetsShareSizes) {
 }
 
 TEST(MakePlan, NamesABudgetWhoseOptimumIsBelowTheSmallestSize) {
-  const Plan plan = make_plan(isoflop({1e10, 1e12}), nullptr);
+  const Plan plan = make_plan(isoflop({5e9, 1e12}), nullptr);
   ASSERT_THAT(plan.notes, SizeIs(1));
-  EXPECT_THAT(plan.notes[0], HasSubstr("1e+10"));
+  EXPECT_THAT(plan.notes[0], HasSubstr("budget 5×10⁹ FLOPs"));
   EXPECT_THAT(plan.notes[0], HasSubstr("no size below"));
 }
 
@@ -204,11 +207,71 @@ TEST(MakePlan, LeavesOutAndNamesRunsThatRepeatTheCorpusTooOften) {
   const Plan plan = make_plan(config, &corpus);
   ASSERT_THAT(plan.left_out, SizeIs(1));
   EXPECT_EQ(plan.left_out[0].shape, "d16 L1");
-  EXPECT_THAT(plan.left_out[0].reason, HasSubstr("3.0 epochs, more than max_epochs = 2"));
+  EXPECT_THAT(plan.left_out[0].reason, HasSubstr("2.96 epochs, more than max_epochs = 2"));
   EXPECT_EQ(plan.runs.front().spec.data.corpus_sha256, "abc");
   EXPECT_NEAR(plan.runs.front().epochs, 0.814, 0.001);
   config.corpus.unique_tokens = 100000;
   EXPECT_THROW((void)make_plan(config, &corpus), Error) << "4 epochs of what may be used: nothing is left";
+}
+
+std::string plan_error(const StudyConfig& config, const CorpusFacts& corpus) {
+  return error_of(ExitCode::usage, [&] { (void)make_plan(config, &corpus); });
+}
+
+TEST(MakePlan, SaysWhichLimitLeavesNoRunAndWhatWouldMendIt) {
+  const CorpusFacts corpus{"abc", 40'000'000, 400'000};
+  StudyConfig config = isoflop({1e18});
+  const std::string epochs = plan_error(config, corpus);
+  EXPECT_THAT(epochs, HasSubstr("points would see the corpus more than max_epochs = 4 times; lower design.budgets"));
+  EXPECT_THAT(epochs, HasSubstr("40M training tokens"));
+  EXPECT_THAT(epochs, Not(HasSubstr("raise design.budgets")));
+  EXPECT_THAT(epochs, Not(HasSubstr("min_steps")));
+  config = isoflop({1e7});
+  const std::string steps = plan_error(config, corpus);
+  EXPECT_THAT(steps, HasSubstr("fewer than min_steps = 150 steps; raise design.budgets, or lower batch_tokens"));
+  EXPECT_THAT(steps, Not(HasSubstr("max_epochs")));
+  config = isoflop({1e7, 1e18});
+  const std::string both = plan_error(config, corpus);
+  EXPECT_THAT(both, HasSubstr("max_epochs = 4 times (lower design.budgets"));
+  EXPECT_THAT(both, HasSubstr("min_steps = 150 steps (raise design.budgets)"));
+}
+
+TEST(MakePlan, FindsAContextLongerThanASplitBeforeAnythingIsTrained) {
+  StudyConfig config = isoflop({1e11, 1e12});
+  config.design.batch_tokens = 8192;
+  config.design.min_steps = 1;
+  for (const std::int64_t context : {64, 128, 1024, 4096, 8192}) {
+    config.model.context = context;
+    const std::string too_short = plan_error(config, {"abc", 40'000'000, context});
+    EXPECT_THAT(too_short,
+                HasSubstr(fmt::format("model.context is {}, but data/webster1913 holds {} validation tokens, "
+                                      "and one window takes {}",
+                                      context, context, context + 1)));
+    EXPECT_THAT(too_short, HasSubstr("--validation-fraction"));
+    EXPECT_THAT(plan_error(config, {"abc", context, 100'000}), HasSubstr("training tokens, and one window takes"));
+    const CorpusFacts one_window{"abc", 40'000'000, context + 1};
+    EXPECT_THAT(make_plan(config, &one_window).notes, Contains(HasSubstr("each loss is the mean of 1 window of")));
+    const CorpusFacts enough{"abc", 40'000'000, 8 * context + 1};
+    EXPECT_THAT(make_plan(config, &enough).notes, Not(Contains(HasSubstr("each loss is the mean"))));
+  }
+}
+
+/// The default ladder is centred where the quick study, trained, found its minima (docs/RESULTS.md).
+TEST(ExpectedOptimum, IsWhatTheQuickStudyMeasured) {
+  const DesignConfig design;
+  for (const auto& [flops, params] : {std::pair{4e10, 23287.0},
+                                      {8e10, 32522.0},
+                                      {1.6e11, 43644.0},
+                                      {3.2e11, 59327.0},
+                                      {5.6e11, 74882.0},
+                                      {1e12, 95947.0}}) {
+    EXPECT_NEAR(expected_optimum(design, flops) / params, 1, 0.02) << flops;
+  }
+}
+
+TEST(LeftOut, IsSaidInOneWay) {
+  EXPECT_EQ(describe(LeftOut{"d32 L2", 1e18, 29184, "97 steps"}), "d32 L2 at 10¹⁸ FLOPs, 29.2k tokens: 97 steps");
+  EXPECT_EQ(describe(LeftOut{"d32 L2", 0, 500, "2 steps"}), "d32 L2, 500 tokens: 2 steps");
 }
 
 TEST(MakePlan, ScalesRatesWithParamsToFourDigits) {

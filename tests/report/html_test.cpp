@@ -211,6 +211,33 @@ TEST(ScriptJson, HasNoAngleBracketAndReadsBackTheSame) {
   EXPECT_EQ(back.at("c"), value.at("c"));
 }
 
+TEST(ReportText, SentencesFromElsewhereGetThePagesPowers) {
+  EXPECT_EQ(html_prose("budget 1e+18 FLOPs: <edge>"), "budget 10¹⁸ FLOPs: &lt;edge&gt;");
+  EXPECT_EQ(html_prose("from 3.2e+11 to 5e-05, (8e10)"), "from 3.2×10¹¹ to 5×10⁻⁵, (8×10¹⁰)");
+  EXPECT_EQ(html_prose("run 12e45ab, a1e5, 1.5e3k, e10, 10 k"), "run 12e45ab, a1e5, 1.5e3k, e10, 10 k");
+  EXPECT_EQ(number_text(125663), "1.257×10⁵");
+  EXPECT_EQ(number_text(0.00001), "10⁻⁵");
+  EXPECT_EQ(number_text(1234), "1234");
+}
+
+/// Whatever the warnings and reasons of other rooms say.
+TEST(ReportPage, WritesPowersInOneWay) {
+  Analysis analysis = test::toy_analysis();
+  analysis.warnings.push_back("no allocation for 1e+18 FLOPs: it lies 2e+05 times beyond");
+  analysis.selection.excluded.push_back({"d16 L1", "3e+09 FLOPs are too few"});
+  if (!analysis.isoflop.budgets.empty()) analysis.isoflop.budgets[0].status = "edge of 1e+12";
+  std::string text = own_part(page_of(analysis));
+  for (const std::string element : {"script", "style", "code"}) {
+    for (std::size_t at = 0; (at = text.find("<" + element)) != std::string::npos;) {
+      text.erase(at, text.find("</" + element + ">", at) - at + 1);
+    }
+  }
+  std::smatch plain;
+  EXPECT_FALSE(std::regex_search(text, plain, std::regex(R"(.{0,40}\b\d+(\.\d+)?e[+-]?\d+\b.{0,40})"))) << plain.str();
+  EXPECT_THAT(text, HasSubstr("no allocation for 10¹⁸ FLOPs: it lies 2×10⁵ times beyond"));
+  EXPECT_THAT(text, HasSubstr("3×10⁹ FLOPs are too few"));
+}
+
 TEST(ReportText, WritesPowersOfTen) {
   EXPECT_EQ(power_text(1e11), "10¹¹");
   EXPECT_EQ(power_text(1.58e-12), "1.58×10⁻¹²");

@@ -69,7 +69,7 @@ TEST(EstimateOnACpu, TakesMeasuredSpeedsAndAssumesTheOthers) {
       assumed.seconds.value(),
       schedule_seconds({assumed.jobs[0].flops / 1e9, assumed.jobs[1].flops / 1e9, assumed.jobs[2].flops / 1e9}, 2));
   EXPECT_EQ(describe_time(assumed, config),
-            "about 37s on 2 CPU workers (an estimate: 1e+09 FLOP/s each, training.flops_per_s; plan --measure measures "
+            "about 37s on 2 CPU workers (an estimate: 10⁹ FLOP/s each, training.flops_per_s; plan --measure measures "
             "this machine)");
   std::vector<double> seconds;
   SpeedTable speeds = some_speeds(assumed, seconds);
@@ -85,7 +85,7 @@ TEST(EstimateOnACpu, TakesMeasuredSpeedsAndAssumesTheOthers) {
   const StudyEstimate partly = estimate(config, environment, speeds);
   EXPECT_EQ(time_basis(partly), "measured+assumed");
   EXPECT_THAT(describe_time(partly, config),
-              HasSubstr("(2 of 3 jobs measured on this machine, the others at 1e+09 FLOP/s each, "));
+              HasSubstr("(2 of 3 jobs measured on this machine, the others at 10⁹ FLOP/s each, "));
 }
 
 TEST(EstimateOnACpu, IsWhatOtherProgramsAndSimulatedStudiesGet) {

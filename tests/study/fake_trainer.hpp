@@ -44,6 +44,8 @@ struct FakeTrainerArguments {
   std::string die_once;         ///< jobs of this shape kill themselves (SIGKILL) on their first attempt
   std::string diverge_shape;    ///< runs of this shape diverge
   bool forget_records = false;  ///< exit 0 without writing anything
+  std::string write;            ///< records as other programs may write them: "minimal" (no params, flops, tokens),
+                                ///< "nan" (the loss of the first is NaN), "counts" (params 5, flops 7)
   bool ignore_term = false;
   double valley = 0;    ///< if not 0: losses lie on a valley around this rate at 10,000 params, falling with size
   int hold_after = -1;  ///< once so many runs of the study are trained, wait for a file "go" before the next
@@ -74,6 +76,22 @@ inline bool pass_gate(const FakeTrainerArguments& a) {
   return true;
 }
 
+inline void write_as(const FakeTrainerArguments& a, const RunRecord& record, bool first) {
+  Json value = to_json(record);
+  if (a.write == "minimal") {
+    for (const char* key : {"params", "flops", "tokens", "throughput", "context", "trunk"}) value.erase(key);
+  } else if (a.write == "counts") {
+    value["params"] = {{"total", 5}};
+    value["flops"] = {{"6nd_total", 7}};
+  }
+  std::string text = value.dump();
+  if (a.write == "nan" && first) {
+    const std::string nats = "\"nats\":" + value["loss"]["nats"].dump();
+    text.replace(text.find(nats), nats.size(), "\"nats\":NaN");
+  }
+  write_file_atomic(record_path(a.out, record.id), text);
+}
+
 inline int fake_trainer(const FakeTrainerArguments& a) {
   std::signal(SIGTERM, [](int) { stop_requested() = true; });
   const Job job = job_from_json(read_json_file(a.job), a.job);
@@ -95,7 +113,7 @@ inline int fake_trainer(const FakeTrainerArguments& a) {
   std::size_t done = 0;
   for (const RunSpec& run : job.runs) {
     ++done;
-    const std::string id = run_id(run);
+    const std::string& id = job.run_ids.at(done - 1);
     if (std::filesystem::exists(record_path(a.out, id))) continue;  // as scalelaw-trainer: a file there is a run done
     if (!pass_gate(a)) {
       trace(a, "stopped " + job.id);
@@ -124,7 +142,7 @@ inline int fake_trainer(const FakeTrainerArguments& a) {
     } else {
       record.loss.nats = a.valley > 0 ? valley_loss(run, job.id, a.valley) : fake_loss(run, job.id);
     }
-    write_record(a.out, record);
+    write_as(a, record, done == 1);
     trace(a, "trained " + id);
     std::cout << R"({"event":"record","run":")" << id << R"(","loss":)" << record.loss.nats.value_or(0) << "}\n"
               << std::flush;
@@ -149,6 +167,7 @@ inline int fake_trainer_main(const std::vector<std::string>& arguments) {
     if (key == "--diverge-shape") a.diverge_shape = value();
     if (key == "--forget-records") a.forget_records = true;
     if (key == "--ignore-term") a.ignore_term = true;
+    if (key == "--write") a.write = value();
     if (key == "--valley") a.valley = std::stod(value());
     if (key == "--hold-after") a.hold_after = std::stoi(value());
   }

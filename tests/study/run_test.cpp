@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "core/rng.hpp"
+#include "law/shape.hpp"
 #include "study/fake_trainer.hpp"
 #include "study/status.hpp"
 #include "study/study_fixture.hpp"
@@ -17,6 +18,7 @@
 namespace scalelaw::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -185,7 +187,32 @@ TEST_F(RunStudy, AJobThatDiesOnceSucceedsOnItsSecondAttempt) {
 TEST_F(RunStudy, AWorkerThatEndsWellWithoutItsRecordsHasFailed) {
   const StudySummary summary = run_study(small_config(), options(folder_, {"--forget-records"}));
   ASSERT_THAT(summary.failed, SizeIs(3));
-  EXPECT_THAT(summary.failed[0].reason, HasSubstr("12 of its records are missing"));
+  EXPECT_THAT(summary.failed[0].reason, HasSubstr("12 of its 12 records are missing"));
+}
+
+TEST_F(RunStudy, RecordsOfAnOutsideTrainerNeedNoCounts) {
+  const StudySummary summary = run_study(small_config(), options(folder_, {"--write", "minimal"}));
+  EXPECT_EQ(summary.exit_code(), ExitCode::ok);
+  for (const auto& [id, record] : read_records(folder_).records) {
+    EXPECT_EQ(record.params.total, count_params(record.spec.model).total);
+    EXPECT_EQ(record.flops.exact, count_flops(record.spec.model, record.tokens).exact);
+  }
+}
+
+TEST_F(RunStudy, TheReasonOfARefusedRecordIsThatOfTheFailedJobAndNoJobIsRepeatedForIt) {
+  const StudySummary counts = run_study(small_config(), options(folder_, {"--write", "counts"}));
+  ASSERT_THAT(counts.failed, SizeIs(3));
+  EXPECT_THAT(counts.failed[0].reason,
+              AllOf(HasSubstr("12 of its 12 records are missing or refused; 12 refused, the first "),
+                    HasSubstr("flops.6nd_total is 7, but its spec and tokens make it")));
+  EXPECT_THAT(describe(counts), HasSubstr("flops.6nd_total is 7"));
+  EXPECT_THAT(said_, ::testing::Not(HasSubstr("starting it again")));
+  const auto nan_folder = folder_ / "nan";
+  const StudySummary nan = run_study(small_config(), options(nan_folder, {"--write", "nan"}));
+  ASSERT_THAT(nan.failed, SizeIs(3));
+  EXPECT_THAT(nan.failed[0].reason,
+              AllOf(HasSubstr("1 of its 12 records is missing or refused; 1 refused, "),
+                    HasSubstr("\"nats\" is NaN, which JSON does not have"), HasSubstr("\"diverged\"")));
 }
 
 TEST_F(RunStudy, AProgramThatCannotBeStartedFailsAtOnceWithItsName) {
