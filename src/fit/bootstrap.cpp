@@ -157,7 +157,7 @@ BootstrapResult bootstrap_parametric(const Problem& problem, const std::vector<O
   const auto& names = law_info(problem.law).parameters;
   // A refit that does not converge from the full fit is tried once more with the continuation in delta.
   const auto converge = [&](const Problem& p, std::span<const double> weights) {
-    const Solution warm = solve(p, weights, solution.theta, {.warm = true, .polish = false});
+    const Solution warm = solve(p, weights, solution.theta, {.warm = true, .rescue = false, .polish = false});
     if (warm.status == NewtonStatus::converged) return finished(p, weights, warm);
     const Solution cold = solve(p, weights, solution.theta, {.warm = false, .polish = false, .max_evaluations = 2000});
     const bool better = cold.status == NewtonStatus::converged || warm.status == NewtonStatus::stalled;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "fit/fit.hpp"
-#include "fit/problem.hpp"
+#include "fit/solve.hpp"
 
 namespace scalelaw {
 

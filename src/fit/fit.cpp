@@ -8,18 +8,18 @@
 
 #include "core/stats.hpp"
 #include "fit/bootstrap.hpp"
+#include "fit/design_check.hpp"
 #include "fit/isoflop.hpp"
 #include "fit/jackknife.hpp"
 #include "fit/parallel.hpp"
 #include "fit/prepare.hpp"
 #include "fit/problem.hpp"
 #include "fit/profile.hpp"
-#include "fit/starts.hpp"
+#include "fit/search.hpp"
 
 namespace scalelaw {
 namespace {
 
-constexpr double kSameObjective = 1e-6;
 // Beyond this the scaled design is singular in double precision: a minimum along a line, not at a point.
 constexpr double kSingular = 1e14;
 
@@ -30,17 +30,6 @@ std::map<std::string, double> fixed_parameters(const FitOptions& options) {
       options.law == LawKind::power_n || options.law == LawKind::power_d || options.law == LawKind::power_c;
   if (power && !options.offset) fixed.try_emplace("E", 0.0);
   return fixed;
-}
-
-std::vector<StartValues> starts_of(const Problem& p, const FitOptions& options) {
-  if (options.starts == "projection") return projection_starts(p);
-  if (options.starts == "grid") return hoffmann_grid_starts(p);
-  const Law& law = published_law(options.starts);
-  if (law.kind != p.law) {
-    fail_config("--starts {}: is a set of constants of {}, not of {}", options.starts, law_info(law.kind).name,
-                law_info(p.law).name);
-  }
-  return {law.values};
 }
 
 const char* status_name(NewtonStatus status) {
@@ -55,23 +44,6 @@ const char* status_name(NewtonStatus status) {
       return "stalled";
   }
   return "stalled";
-}
-
-bool finished(const Solution& s) { return s.status == NewtonStatus::converged || s.status == NewtonStatus::at_bound; }
-
-// The least objective; among solutions that agree on it, one that ended at a proven minimum.
-const Solution* best_of(const std::vector<Solution>& solutions) {
-  const Solution* best = nullptr;
-  for (const Solution& s : solutions) {
-    if (s.status == NewtonStatus::diverged) continue;
-    if (!best) {
-      best = &s;
-      continue;
-    }
-    const double same = kSameObjective * 1e-4 * best->value;
-    if (s.value < best->value - same || (s.value <= best->value + same && finished(s) && !finished(*best))) best = &s;
-  }
-  return best;
 }
 
 std::string message_of(const Problem& p, const Solution& s, double condition) {
@@ -111,27 +83,29 @@ FitResult fit_parametric(const std::vector<Observation>& points, const FitOption
         used, problem.free.size(), law_info(options.law).name, needed);
     return result;
   }
-  const std::vector<StartValues> starts = starts_of(problem, options);
-  std::vector<Solution> solutions(starts.size());
-  // A named set of constants is asked for to find the minimum nearest to it, so no continuation leads away from it
-  // first.
-  const bool local = options.starts != "projection" && options.starts != "grid";
-  parallel_for(starts.size(), options.threads, [&](std::size_t i) {
-    solutions[i] = solve(problem, problem.weights, start_from(problem, starts[i]),
-                         {.warm = local, .max_evaluations = static_cast<int>(options.max_evaluations)});
-  });
-  const Solution* best = best_of(solutions);
-  result.convergence.starts = static_cast<std::int64_t>(starts.size());
-  if (!best) {
-    result.convergence.status = "diverged";
-    result.message = starts.empty() ? fmt::format("no start has a finite objective: the points do not fit the law {}",
-                                                  law_info(options.law).name)
-                                    : "the objective is not finite from any start";
+  if (const auto design = design_problem(points, options.law, fixed)) {
+    result.convergence.status = "design";
+    result.message = design->text();
     return result;
   }
-  result.convergence.starts_at_best = std::ranges::count_if(solutions, [&](const Solution& s) {
-    return s.status != NewtonStatus::diverged && s.value <= best->value * (1 + kSameObjective) + 1e-300;
-  });
+  const SearchResult found = search(problem, options);
+  result.convergence.starts = found.starts;
+  if (!found.best) {
+    result.convergence.status = "diverged";
+    result.message = found.starts == 0
+                         ? fmt::format("no start has a finite objective: the points do not fit the law {}",
+                                       law_info(options.law).name)
+                         : "the objective is not finite from any start";
+    return result;
+  }
+  const Solution* best = &*found.best;
+  // Huber's function is half a square near 0; plain squares are reported as such.
+  const double unit = result.objective.kind == ObjectiveKind::log_huber ? 1 : 2;
+  result.convergence.starts_at_best = found.starts_at_best;
+  result.convergence.paths = found.paths;
+  result.convergence.paths_at_best = found.paths_at_best;
+  result.convergence.minima_found = found.minima;
+  if (found.next_best) result.convergence.next_best_objective = unit * *found.next_best;
   result.convergence.gradient_norm = best->gradient_norm;
   result.convergence.condition = design_condition(problem, best->theta);
   result.convergence.status = status_name(best->status);
@@ -139,8 +113,8 @@ FitResult fit_parametric(const std::vector<Observation>& points, const FitOption
     result.convergence.status = "stalled";
   }
   result.message = message_of(problem, *best, result.convergence.condition);
-  // Huber's function is half a square near 0; plain squares are reported as such.
-  result.objective_value = best->value * (result.objective.kind == ObjectiveKind::log_huber ? 1 : 2);
+  if (result.message.empty()) result.message = ignored_variable(points, options.law);
+  result.objective_value = best->value * unit;
   result.fitted = {.kind = options.law,
                    .values = natural_values(problem, best->theta),
                    .name = "fit",

@@ -55,11 +55,15 @@ struct Interval {
 };
 
 struct Convergence {
-  std::string status = "too_few_points";  ///< converged | stalled | at_bound | diverged | too_few_points
+  std::string status = "too_few_points";  ///< converged | stalled | at_bound | diverged | too_few_points | design
   double gradient_norm = 0;               ///< scaled: in units of the objective per relative change of a parameter
   std::int64_t starts = 0;
   std::int64_t starts_at_best = 0;  ///< starts that ended within 1e-6 relative of the best objective
-  double condition = 0;             ///< condition number of the scaled Gauss-Newton matrix
+  std::int64_t paths = 0;           ///< separate ways down: starts that met on the way share one; 0: not counted
+  std::int64_t paths_at_best = 0;   ///< of these, those that ended at the best
+  std::int64_t minima_found = 0;    ///< minima that differ by more than 1e-6 relative in their objective
+  std::optional<double> next_best_objective = std::nullopt;  ///< of the second lowest minimum
+  double condition = 0;                                      ///< condition number of the scaled Gauss-Newton matrix
 };
 
 struct Identifiability {
@@ -145,7 +149,7 @@ struct FitResult {
   std::optional<NoiseModel> noise;     ///< between seeds, where replicates show it
   Holdout holdout;
   Interval params_range, tokens_range, flops_range;  ///< of the observations used
-  std::string message;                               ///< one line for people where the status is not converged
+  std::string message;  ///< one line for people where the status is not converged, or a caution where it is
 
   [[nodiscard]] bool converged() const { return convergence.status == "converged"; }
 };

@@ -248,11 +248,18 @@ FitResult read_fit(const Json& value, const Reader& read) {
   }
   r.derived = read.numbers(read.at(value, "derived"));
   const Json& convergence = read.at(value, "convergence");
-  r.convergence = {.status = read.text(convergence, "status"),
-                   .gradient_norm = number_or_nan(convergence, "gradient_norm"),
-                   .starts = read.integer(convergence, "starts"),
-                   .starts_at_best = read.integer(convergence, "starts_at_best"),
-                   .condition = number_or_nan(convergence, "condition")};
+  r.convergence = {
+      .status = read.text(convergence, "status"),
+      .gradient_norm = number_or_nan(convergence, "gradient_norm"),
+      .starts = read.integer(convergence, "starts"),
+      .starts_at_best = read.integer(convergence, "starts_at_best"),
+      .paths = convergence.contains("paths") ? read.integer(convergence, "paths") : 0,
+      .paths_at_best = convergence.contains("paths_at_best") ? read.integer(convergence, "paths_at_best") : 0,
+      .minima_found = convergence.contains("minima_found") ? read.integer(convergence, "minima_found") : 0,
+      .condition = number_or_nan(convergence, "condition")};
+  if (convergence.contains("next_best_objective")) {
+    r.convergence.next_best_objective = number_or_nan(convergence, "next_best_objective");
+  }
   if (value.contains("message")) r.message = read.text(value, "message");
   if (value.contains("identifiability")) {
     for (const auto& [name, item] : value.at("identifiability").items()) {
@@ -318,6 +325,12 @@ Json to_json(const FitResult& r) {
                         {"starts", r.convergence.starts},
                         {"starts_at_best", r.convergence.starts_at_best},
                         {"condition", finite_or_null(r.convergence.condition)}};
+  if (r.convergence.paths > 0) {
+    out["convergence"]["paths"] = r.convergence.paths;
+    out["convergence"]["paths_at_best"] = r.convergence.paths_at_best;
+    out["convergence"]["minima_found"] = r.convergence.minima_found;
+  }
+  if (r.convergence.next_best_objective) out["convergence"]["next_best_objective"] = *r.convergence.next_best_objective;
   out["message"] = r.message;
   if (!r.identifiability.empty()) {
     for (const auto& [name, i] : r.identifiability) {

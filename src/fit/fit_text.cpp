@@ -98,6 +98,16 @@ std::string holdout_text(const FitResult& r) {
   return text;
 }
 
+// How the minimum was reached; agreement counts only between ways that did not meet before.
+std::string search_text(const Convergence& c) {
+  if (c.paths == 0) return fmt::format("{} of {} starts at the best", c.starts_at_best, c.starts);
+  std::string text = fmt::format("{} of {} separate searches at the best", c.paths_at_best, c.paths);
+  if (c.next_best_objective) {
+    text += fmt::format(", {} minima found (next best {:.6g})", c.minima_found, *c.next_best_objective);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string describe(const FitResult& r) {
@@ -107,13 +117,14 @@ std::string describe(const FitResult& r) {
   text += fmt::format(", N {}, C {}\n", r.convention.params, r.convention.flops);
   if (r.converged()) {
     text += "status: converged";
+    if (!r.message.empty()) text += "\ncaution: " + r.message;
   } else {
     text += fmt::format("status: NOT CONVERGED ({}): {}", r.convergence.status, r.message);
   }
   if (r.method == "parametric" && r.convergence.starts > 0) {
-    text += fmt::format("\n{} objective {:.12g}, {} of {} starts at the best, scaled gradient {:.1e}, condition {:.1e}",
-                        objective_name(r.objective.kind), r.objective_value, r.convergence.starts_at_best,
-                        r.convergence.starts, r.convergence.gradient_norm, r.convergence.condition);
+    text += fmt::format("\n{} objective {:.12g}, {}, scaled gradient {:.1e}, condition {:.1e}",
+                        objective_name(r.objective.kind), r.objective_value, search_text(r.convergence),
+                        r.convergence.gradient_norm, r.convergence.condition);
   }
   text += "\n";
   text += values_text(r);

@@ -14,6 +14,13 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 bool fast(const Problem& p) { return p.law == LawKind::chinchilla; }
 
+// A power law with X and alpha free: its first coordinate is ln of its value at the mean of ln of the variable, which
+// makes ln of the power linear in both.
+bool centred_power(const Problem& p) {
+  const bool power = p.law == LawKind::power_n || p.law == LawKind::power_d || p.law == LawKind::power_c;
+  return power && !p.tie && !p.fixed[0] && !p.fixed[1];
+}
+
 void check_point(const Observation& o, std::size_t i) {
   const std::string where = o.run.empty() ? fmt::format("observation {}", i + 1) : fmt::format("run {}", o.run);
   const auto positive = [&](double x, const char* what) {
@@ -78,7 +85,7 @@ void set_bounds(Problem& p) {
   const auto [least, most] = std::ranges::minmax(p.observed);
   for (std::size_t i = 0; i < p.free.size(); ++i) {
     const std::string& name = law_info(p.law).parameters[p.free[i]];
-    const bool amplitude = fast(p) && (name == "A" || name == "B");
+    const bool amplitude = (fast(p) && (name == "A" || name == "B")) || (centred_power(p) && name == "X");
     if (!is_log_parameter(name)) {
       p.lower[i] = fast(p) ? 0 : 1e-4;
       p.upper[i] = p.tie && p.tie->from == p.free[i] ? 5 / std::max(p.tie->factor, 1.0) : 5;
@@ -99,42 +106,6 @@ void set_bounds(Problem& p) {
   }
 }
 
-// Jacobian of the residuals in working coordinates, row per point, and the residuals themselves.
-struct Linearised {
-  std::vector<double> residual;
-  std::vector<double> jacobian;
-};
-
-Linearised linearise(const Problem& p, std::span<const double> theta, bool with_jacobian = true) {
-  const std::size_t m = p.free.size();
-  const auto& names = law_info(p.law).parameters;
-  const Law law{.kind = p.law, .values = natural_values(p, theta), .name = "", .source = "", .convention = {}};
-  const bool logs = p.objective.kind != ObjectiveKind::mse;
-  Linearised out;
-  out.residual.resize(p.size());
-  out.jacobian.resize(with_jacobian ? p.size() * m : 0);
-  std::vector<double> gradient(law.values.size());
-  const auto slope = [&](std::size_t j) {
-    double d = gradient[j] * (is_log_parameter(names[j]) ? law.values[j] : 1.0);
-    // The amplitude at the centre stays while the exponent moves, so A moves with it.
-    if (fast(p) && j == 3 && !p.fixed[1]) d += gradient[1] * law.values[1] * p.log_params_center;
-    if (fast(p) && j == 4 && !p.fixed[2]) d += gradient[2] * law.values[2] * p.log_tokens_center;
-    return d;
-  };
-  for (std::size_t i = 0; i < p.size(); ++i) {
-    const double predicted = predict_loss(law, p.points[i]);
-    out.residual[i] = logs ? std::log(predicted / p.observed[i]) : predicted - p.observed[i];
-    if (!with_jacobian) continue;
-    loss_gradient(law, p.points[i], gradient);
-    for (std::size_t k = 0; k < m; ++k) {
-      double d = slope(p.free[k]);
-      if (p.tie && p.tie->from == p.free[k]) d += p.tie->factor * slope(p.tie->to);
-      out.jacobian[i * m + k] = logs ? d / predicted : d;
-    }
-  }
-  return out;
-}
-
 SurfaceTheta surface_theta(const Problem& p, std::span<const double> theta) {
   SurfaceTheta full{};
   for (std::size_t j = 0; j < 5; ++j) {
@@ -143,6 +114,26 @@ SurfaceTheta surface_theta(const Problem& p, std::span<const double> theta) {
   for (std::size_t k = 0; k < p.free.size(); ++k) full[p.free[k]] = theta[k];
   if (p.tie) full[p.tie->to] = p.tie->factor * full[p.tie->from];
   return full;
+}
+
+Linearised linearise_fast(const Problem& p, std::span<const double> theta, bool with_jacobian) {
+  const std::size_t m = p.free.size();
+  const SurfaceTheta full = surface_theta(p, theta);
+  const bool logs = p.objective.kind != ObjectiveKind::mse;
+  const double constant = std::exp(full[0]);
+  Linearised out;
+  out.residual.resize(p.size());
+  out.jacobian.resize(with_jacobian ? p.size() * m : 0);
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double x = p.surface.log_params[i], y = p.surface.log_tokens[i];
+    const double a = std::exp(full[1] - full[3] * x), b = std::exp(full[2] - full[4] * y);
+    const double predicted = constant + a + b;
+    out.residual[i] = logs ? std::log(predicted / p.observed[i]) : predicted - p.observed[i];
+    if (!with_jacobian) continue;
+    const SurfaceTheta slope = {constant, a, b, -a * x, -b * y};
+    for (std::size_t k = 0; k < m; ++k) out.jacobian[i * m + k] = slope[p.free[k]] / (logs ? predicted : 1.0);
+  }
+  return out;
 }
 
 void evaluate_fast(const Problem& p, std::span<const double> weights, double delta, bool second_order,
@@ -165,6 +156,40 @@ void evaluate_fast(const Problem& p, std::span<const double> weights, double del
   }
 }
 
+// ln of the variable of a power law.
+double log_variable(const Problem& p, std::size_t i) {
+  const LawPoint& point = p.points[i];
+  return std::log(p.law == LawKind::power_n ? point.params : p.law == LawKind::power_d ? point.tokens : point.flops);
+}
+
+// E + A' e^(-alpha x), x = ln of the variable from its mean: residuals and Jacobian, and sum psi d2 r added to a
+// Hessian.
+Linearised linearise_power(const Problem& p, std::span<const double> theta, bool with_jacobian,
+                           std::span<const double> psi = {}, LocalModel* at = nullptr) {
+  const std::size_t m = p.free.size();
+  const bool logs = p.objective.kind != ObjectiveKind::mse;
+  const double offset = m > 2 ? std::exp(theta[2]) : p.values[2];
+  Linearised out;
+  out.residual.resize(p.size());
+  out.jacobian.resize(with_jacobian ? p.size() * m : 0);
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double x = log_variable(p, i) - p.log_params_center, power = std::exp(theta[0] - theta[1] * x);
+    const double predicted = offset + power, unit = logs ? 1 / predicted : 1;
+    out.residual[i] = logs ? std::log(predicted / p.observed[i]) : predicted - p.observed[i];
+    const std::array<double, 3> g = {power, -x * power, offset};
+    for (std::size_t k = 0; with_jacobian && k < m; ++k) out.jacobian[i * m + k] = g[k] * unit;
+    if (!at) continue;
+    const std::array<std::array<double, 3>, 3> h = {
+        {{power, -x * power, 0}, {-x * power, x * x * power, 0}, {0, 0, offset}}};
+    for (std::size_t k = 0; k < m; ++k) {
+      for (std::size_t j = 0; j < m; ++j) {
+        at->hessian[k][j] += psi[i] * unit * (h[k][j] - (logs ? g[k] * g[j] * unit : 0));
+      }
+    }
+  }
+  return out;
+}
+
 // Any law: Gauss-Newton part from the analytic gradient, second-order part sum psi * d2 r from central differences of
 // it.
 void evaluate_any(const Problem& p, std::span<const double> weights, double delta, bool second_order,
@@ -185,6 +210,10 @@ void evaluate_any(const Problem& p, std::span<const double> weights, double delt
     }
   }
   if (!second_order || !std::isfinite(at.value)) return;
+  if (centred_power(p)) {
+    (void)linearise_power(p, theta, false, psi, &at);
+    return;
+  }
   std::vector<double> moved(theta.begin(), theta.end());
   std::array<Vector, kMaxFree> second{};
   for (std::size_t k = 0; k < m; ++k) {
@@ -201,18 +230,6 @@ void evaluate_any(const Problem& p, std::span<const double> weights, double delt
   for (std::size_t k = 0; k < m; ++k) {
     for (std::size_t j = 0; j < m; ++j) at.hessian[k][j] += 0.5 * (second[k][j] + second[j][k]);
   }
-}
-
-double median_residual(const Problem& p, std::span<const double> weights, const Vector& theta) {
-  std::vector<double> size;
-  const std::vector<double> r = residuals(p, theta);
-  for (std::size_t i = 0; i < r.size(); ++i) {
-    if (weights[i] > 0 && std::isfinite(r[i])) size.push_back(std::abs(r[i]));
-  }
-  if (size.empty()) return 0;
-  const auto middle = size.begin() + static_cast<std::ptrdiff_t>(size.size() / 2);
-  std::ranges::nth_element(size, middle);
-  return *middle;
 }
 
 }  // namespace
@@ -238,6 +255,11 @@ Problem make_problem(const std::vector<Observation>& observations, LawKind law, 
   if (p.observed.empty()) return p;
   p.weights.resize(surface_padded(p.size()), 0.0);
   if (fast(p)) set_surface(p);
+  if (centred_power(p)) {
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      p.log_params_center += log_variable(p, i) / static_cast<double>(p.size());
+    }
+  }
   set_bounds(p);
   return p;
 }
@@ -253,6 +275,7 @@ Vector start_from(const Problem& p, const std::vector<double>& values) {
       if (p.tie && p.tie->to == j + 2) exponent = p.tie->factor * values[p.tie->from];
       theta[k] -= exponent * (j == 1 ? p.log_params_center : p.log_tokens_center);
     }
+    if (centred_power(p) && j == 0) theta[k] = values[1] * (theta[k] - p.log_params_center);
     theta[k] = std::clamp(theta[k], p.start_lower[k], p.upper[k]);
   }
   return theta;
@@ -266,11 +289,44 @@ std::vector<double> natural_values(const Problem& p, std::span<const double> the
     values[j] = is_log_parameter(names[j]) ? std::exp(theta[k]) : theta[k];
   }
   if (p.tie) values[p.tie->to] = p.tie->factor * values[p.tie->from];
+  if (centred_power(p)) values[0] = std::exp(std::clamp(theta[0] / theta[1] + p.log_params_center, -690.0, 690.0));
   if (fast(p)) {
     if (!p.fixed[1]) values[1] *= std::exp(values[3] * p.log_params_center);
     if (!p.fixed[2]) values[2] *= std::exp(values[4] * p.log_tokens_center);
   }
   return values;
+}
+
+Linearised linearise(const Problem& p, std::span<const double> theta, bool with_jacobian) {
+  const std::size_t m = p.free.size();
+  const auto& names = law_info(p.law).parameters;
+  const Law law{.kind = p.law, .values = natural_values(p, theta), .name = "", .source = "", .convention = {}};
+  const bool logs = p.objective.kind != ObjectiveKind::mse;
+  Linearised out;
+  out.residual.resize(p.size());
+  out.jacobian.resize(with_jacobian ? p.size() * m : 0);
+  if (fast(p) && !p.tie) return linearise_fast(p, theta, with_jacobian);
+  if (centred_power(p)) return linearise_power(p, theta, with_jacobian);
+  std::vector<double> gradient(law.values.size());
+  const auto slope = [&](std::size_t j) {
+    double d = gradient[j] * (is_log_parameter(names[j]) ? law.values[j] : 1.0);
+    // The amplitude at the centre stays while the exponent moves, so A moves with it.
+    if (fast(p) && j == 3 && !p.fixed[1]) d += gradient[1] * law.values[1] * p.log_params_center;
+    if (fast(p) && j == 4 && !p.fixed[2]) d += gradient[2] * law.values[2] * p.log_tokens_center;
+    return d;
+  };
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double predicted = predict_loss(law, p.points[i]);
+    out.residual[i] = logs ? std::log(predicted / p.observed[i]) : predicted - p.observed[i];
+    if (!with_jacobian) continue;
+    loss_gradient(law, p.points[i], gradient);
+    for (std::size_t k = 0; k < m; ++k) {
+      double d = slope(p.free[k]);
+      if (p.tie && p.tie->from == p.free[k]) d += p.tie->factor * slope(p.tie->to);
+      out.jacobian[i * m + k] = logs ? d / predicted : d;
+    }
+  }
+  return out;
 }
 
 void evaluate(const Problem& p, std::span<const double> weights, double delta, bool second_order,
@@ -312,61 +368,6 @@ double design_condition(const Problem& p, std::span<const double> theta) {
   const Eigen::VectorXd singular = scaled.jacobiSvd().singularValues();
   const double ratio = singular(0) / singular(m - 1);
   return singular(m - 1) > 0 ? ratio * ratio : kInfinity;
-}
-
-Solution solve(const Problem& p, std::span<const double> weights, const Vector& start, const SolveOptions& options) {
-  const bool huber = p.objective.kind == ObjectiveKind::log_huber;
-  double delta = huber ? p.objective.delta : kInfinity;
-  NewtonProblem newton{
-      .size = p.free.size(), .evaluate = {}, .lower = p.lower, .upper = p.upper, .max_step = p.max_step};
-  bool second_order = true;
-  newton.evaluate = [&](std::span<const double> theta, LocalModel& at) {
-    evaluate(p, weights, delta, second_order, theta, at);
-  };
-  double total_weight = 0;
-  for (const double w : weights) total_weight += w;
-  const double scale = p.objective.kind == ObjectiveKind::mse ? std::ranges::max(p.observed) : 1.0;
-  newton.value_floor = 1e-30 * total_weight * scale * scale;
-
-  Vector theta = start;
-  int evaluations = 0;
-  if (!options.warm && huber) {
-    double level = kInfinity;
-    while (level > p.objective.delta) {
-      delta = level;
-      second_order = !std::isinf(level);
-      // A term that vanishes on the way comes back slowly, since its logarithm hardly moves the objective.
-      newton.lower = second_order ? p.lower : p.start_lower;
-      const NewtonOptions rough_options{.max_evaluations = 100, .tolerance = 1e-4, .polish = false};
-      const NewtonResult rough = minimise(newton, theta, rough_options);
-      evaluations += rough.evaluations;
-      if (rough.status == NewtonStatus::diverged) break;
-      theta = rough.theta;
-      const double middle = median_residual(p, weights, theta);
-      level = std::isinf(level) ? middle : std::min(level / 4, middle);
-    }
-    second_order = true;
-    newton.lower = p.lower;
-    delta = p.objective.delta;
-  }
-  const NewtonResult found = minimise(
-      newton, theta, {.max_evaluations = options.max_evaluations, .tolerance = 1e-13, .polish = options.polish});
-  Solution s{.theta = found.theta,
-             .value = found.at.value,
-             .status = found.status,
-             .at_bound = {},
-             .evaluations = evaluations + found.evaluations};
-  const auto& names = law_info(p.law).parameters;
-  for (std::size_t k = 0; k < p.free.size(); ++k) {
-    const std::string& name = names[p.free[k]];
-    if (found.bound[k]) {
-      s.at_bound.push_back(name);
-    } else {
-      const double relative = is_log_parameter(name) ? 1.0 : std::abs(found.theta[k]);
-      s.gradient_norm = std::max(s.gradient_norm, std::abs(found.at.gradient[k]) * relative);
-    }
-  }
-  return s;
 }
 
 }  // namespace scalelaw

@@ -58,31 +58,17 @@ struct Problem {
 void evaluate(const Problem& problem, std::span<const double> weights, double delta, bool second_order,
               std::span<const double> theta, LocalModel& at);
 
+/// Residuals and their Jacobian in working coordinates, row per point; theta holds the free parameters alone.
+struct Linearised {
+  std::vector<double> residual;
+  std::vector<double> jacobian;
+};
+[[nodiscard]] Linearised linearise(const Problem& problem, std::span<const double> theta, bool with_jacobian = true);
+
 /// Residuals at theta: ln predicted - ln observed, or predicted - observed for the objective mse.
 [[nodiscard]] std::vector<double> residuals(const Problem& problem, std::span<const double> theta);
 
 /// Condition number of sum w J J' scaled to a unit diagonal: how well the points tell the parameters apart.
 [[nodiscard]] double design_condition(const Problem& problem, std::span<const double> theta);
-
-struct Solution {
-  Vector theta{};
-  double value = 0;
-  double gradient_norm = 0;  ///< largest |dF/d ln parameter| over free parameters that are not at a bound
-  NewtonStatus status = NewtonStatus::stalled;
-  std::vector<std::string> at_bound;  ///< names
-  int evaluations = 0;
-};
-
-struct SolveOptions {
-  bool warm = false;  ///< start is near the minimum: no continuation in delta
-  bool polish = true;
-  int max_evaluations = 400;
-};
-
-/// Minimises from a start. From far away Huber's delta falls in steps from the size of the residuals to its value: with
-/// delta = 1e-3 almost every residual lies in the linear part, and a Newton step knows little until the few points that
-/// carry the curvature are found.
-[[nodiscard]] Solution solve(const Problem& problem, std::span<const double> weights, const Vector& start,
-                             const SolveOptions& options);
 
 }  // namespace scalelaw

@@ -49,7 +49,8 @@ using Walk = std::function<double(double)>;
 
 // Least objective of the problem from near, moving near to the minimum.
 double refit(const Problem& p, std::vector<double>& near) {
-  Solution s = solve(p, p.weights, start_from(p, near), {.warm = true, .polish = false, .max_evaluations = 100});
+  Solution s = solve(p, p.weights, start_from(p, near),
+                     {.warm = true, .rescue = false, .polish = false, .max_evaluations = 100});
   if (s.status == NewtonStatus::stalled) s = solve(p, p.weights, start_from(p, near), {.polish = false});
   near = natural_values(p, s.theta);
   return s.value;

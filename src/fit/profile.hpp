@@ -1,6 +1,6 @@
 #pragma once
 // Profile likelihood: how far a parameter can move before the best fit of the others shows it.
-#include "fit/problem.hpp"
+#include "fit/solve.hpp"
 
 namespace scalelaw {
 

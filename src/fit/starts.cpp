@@ -3,83 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <optional>
+
+#include "fit/projection.hpp"
 
 namespace scalelaw {
 namespace {
 
 constexpr std::size_t kStarts = 6;
 constexpr std::size_t kStartsWithDecays = 12;  // R_D and R_N have several minima on real data
-
-/// A term c * f of a law that is linear in its amplitude c, at one value of the exponent, divided by the target.
-struct Column {
-  std::vector<double> f;
-  std::optional<double> fixed;
-};
-
-struct Projection {
-  double value = std::numeric_limits<double>::infinity();
-  std::vector<double> amplitude;
-};
-
-double dot(std::span<const double> w, const std::vector<double>& a, const std::vector<double>& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += w[i] * a[i] * b[i];
-  return sum;
-}
-
-// Minimises sum w (sum_k c_k f_k - 1)^2 over c >= 0 by trying every set of positive amplitudes: at most 2^3.
-Projection project(std::span<const double> w, const std::vector<Column>& columns, const std::vector<double>& target) {
-  const std::size_t m = columns.size();
-  std::vector<double> rest = target;
-  for (const Column& c : columns) {
-    if (!c.fixed) continue;
-    for (std::size_t i = 0; i < rest.size(); ++i) rest[i] -= *c.fixed * c.f[i];
-  }
-  std::vector<std::size_t> open;
-  for (std::size_t k = 0; k < m; ++k) {
-    if (!columns[k].fixed) open.push_back(k);
-  }
-  std::array<Vector, kMaxFree> gram{};
-  Vector right{}, norm{};
-  for (std::size_t a = 0; a < open.size(); ++a) {
-    norm[a] = std::sqrt(dot(w, columns[open[a]].f, columns[open[a]].f));
-    if (!(norm[a] > 0) || !std::isfinite(norm[a])) return {};
-  }
-  for (std::size_t a = 0; a < open.size(); ++a) {
-    right[a] = dot(w, columns[open[a]].f, rest) / norm[a];
-    for (std::size_t b = 0; b <= a; ++b) {
-      gram[a][b] = gram[b][a] = dot(w, columns[open[a]].f, columns[open[b]].f) / (norm[a] * norm[b]);
-    }
-  }
-  const double total = dot(w, rest, rest);
-  Projection best;
-  for (unsigned set = 0; set < (1U << open.size()); ++set) {
-    std::array<Vector, kMaxFree> h{};
-    Vector c{};
-    std::vector<std::size_t> in;
-    for (std::size_t a = 0; a < open.size(); ++a) {
-      if ((set >> a) & 1U) in.push_back(a);
-    }
-    for (std::size_t i = 0; i < in.size(); ++i) {
-      c[i] = right[in[i]];
-      for (std::size_t j = 0; j < in.size(); ++j) h[i][j] = gram[in[i]][in[j]];
-    }
-    if (!solve_spd(h, c, in.size())) continue;
-    double value = total;
-    bool positive = true;
-    for (std::size_t i = 0; i < in.size(); ++i) {
-      value -= c[i] * right[in[i]];
-      positive = positive && c[i] > 0;
-    }
-    if (!positive || !(value < best.value)) continue;
-    best.value = value;
-    best.amplitude.assign(m, 0.0);
-    for (std::size_t k = 0; k < m; ++k) best.amplitude[k] = columns[k].fixed.value_or(0.0);
-    for (std::size_t i = 0; i < in.size(); ++i) best.amplitude[open[in[i]]] = c[i] / norm[in[i]];
-  }
-  return best;
-}
+constexpr std::size_t kRanked = 10;            // by the objective itself
 
 std::vector<double> exponent_grid(const Problem& p, std::size_t parameter) {
   if (p.fixed[parameter]) return {p.values[parameter]};
@@ -327,11 +261,61 @@ std::vector<Cell> scan(const Problem& p) {
   return {};
 }
 
+// Cells with the objective itself for their value: those below all their neighbours first, then the best others.
+std::vector<StartValues> ranked_cells(const Problem& p, std::vector<Cell> cells) {
+  std::map<std::array<int, 3>, double> grid;
+  for (Cell& c : cells) {
+    c.value = objective_at(p, c.values);
+    if (std::isfinite(c.value)) grid[{c.layer, c.i, c.j}] = c.value;
+  }
+  std::vector<Cell> basins;
+  for (const Cell& c : cells) {
+    bool least = std::isfinite(c.value);
+    for (int i = -1; i <= 1; ++i) {
+      for (int j = -1; j <= 1; ++j) {
+        const auto it = grid.find({c.layer, c.i + i, c.j + j});
+        if (it != grid.end() && it->second < c.value) least = false;
+      }
+    }
+    if (least) basins.push_back(c);
+  }
+  std::vector<StartValues> starts = best_cells(std::move(basins), kRanked / 2, 1);
+  for (StartValues& values : best_cells(std::move(cells), kRanked, 3)) {
+    if (starts.size() == kRanked) break;
+    if (std::ranges::find(starts, values) == starts.end()) starts.push_back(std::move(values));
+  }
+  return starts;
+}
+
+std::size_t projected_count(const Problem& p) {
+  return p.law == LawKind::data_constrained ? kStartsWithDecays : kStarts;
+}
+
+std::vector<StartValues> projected(const Problem& p, std::vector<Cell> cells) {
+  return best_cells(std::move(cells), projected_count(p), p.law == LawKind::data_constrained ? 2 : 3);
+}
+
 }  // namespace
 
-std::vector<StartValues> projection_starts(const Problem& problem) {
-  if (problem.law == LawKind::data_constrained) return best_cells(scan(problem), kStartsWithDecays, 2);
-  return best_cells(scan(problem), kStarts, 3);
+std::vector<StartValues> projection_starts(const Problem& problem) { return projected(problem, scan(problem)); }
+
+SearchStarts search_starts(const Problem& problem) {
+  std::vector<Cell> cells = scan(problem);
+  SearchStarts starts{.projected = projected(problem, cells), .ranked = ranked_cells(problem, std::move(cells))};
+  const auto& names = law_info(problem.law).parameters;
+  for (const Law& law : published_laws()) {
+    if (law.kind != problem.law) continue;
+    starts.ranked.push_back(law.values);
+    // The exponents alone, with the amplitudes that these points ask for.
+    Problem shaped = problem;
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      if (shaped.fixed[k] || (is_log_parameter(names[k]) && names[k] != "R_D" && names[k] != "R_N")) continue;
+      shaped.fixed[k] = true;
+      shaped.values[k] = law.values[k];
+    }
+    for (StartValues& values : best_cells(scan(shaped), 1, 1)) starts.ranked.push_back(std::move(values));
+  }
+  return starts;
 }
 
 std::vector<StartValues> hoffmann_grid_starts(const Problem& problem) {

@@ -14,6 +14,15 @@ using StartValues = std::vector<double>;
 /// Parameters that the problem fixes keep their value. Empty where no cell has a solution.
 [[nodiscard]] std::vector<StartValues> projection_starts(const Problem& problem);
 
+/// Starts of a search for the least minimum.
+struct SearchStarts {
+  std::vector<StartValues> projected;  ///< projection_starts
+  /// The same cells ranked by the objective itself: those below all their neighbours, then the best that are not
+  /// neighbours; last the published constants of the law, as they are and with their amplitudes fitted to the points.
+  std::vector<StartValues> ranked;
+};
+[[nodiscard]] SearchStarts search_starts(const Problem& problem);
+
 /// Hoffmann et al. 2022, appendix D.2: alpha, beta in 0 .. 2 by 0.5, ln E in -1 .. 1 by 0.5, ln A, ln B in 0 .. 25 by
 /// 5: 4,500 starts. Errors (config): a law other than chinchilla.
 [[nodiscard]] std::vector<StartValues> hoffmann_grid_starts(const Problem& problem);

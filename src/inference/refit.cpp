@@ -1,7 +1,7 @@
 #include "inference/refit.hpp"
 
 #include "fit/bootstrap.hpp"
-#include "fit/problem.hpp"
+#include "fit/solve.hpp"
 
 namespace scalelaw {
 

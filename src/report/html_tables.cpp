@@ -98,10 +98,11 @@ std::string fit_table(const Analysis& analysis) {
     rows.push_back(std::move(row));
   }
   rows.push_back({"objective (sum)", number_text(p.objective_value), "–", "", ""});
-  const std::string starts = p.convergence.starts > 0
-                                 ? fmt::format("{} of {}", p.convergence.starts_at_best, p.convergence.starts)
-                                 : std::string("–");
-  rows.push_back({"starts at the optimum", starts, "–", "", ""});
+  const Convergence& c = p.convergence;
+  const std::string starts = c.paths > 0    ? fmt::format("{} of {}", c.paths_at_best, c.paths)
+                             : c.starts > 0 ? fmt::format("{} of {}", c.starts_at_best, c.starts)
+                                            : std::string("–");
+  rows.push_back({c.paths > 0 ? "separate searches at the optimum" : "starts at the optimum", starts, "–", "", ""});
   std::string note;
   if (p.bootstrap.replicates > 0) {
     note =

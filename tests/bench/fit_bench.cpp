@@ -5,7 +5,7 @@
 
 #include "core/rng.hpp"
 #include "fit/bootstrap.hpp"
-#include "fit/problem.hpp"
+#include "fit/solve.hpp"
 #include "fit/starts.hpp"
 
 namespace scalelaw {

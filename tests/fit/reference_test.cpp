@@ -1,7 +1,7 @@
 // Published observations and answers recomputed in double precision (../shared/reference/README.md).
 #include "core/csv.hpp"
 #include "fit/fixtures.hpp"
-#include "fit/problem.hpp"
+#include "fit/solve.hpp"
 
 namespace scalelaw {
 namespace {

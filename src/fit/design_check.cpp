@@ -1,0 +1,314 @@
+#include "fit/design_check.hpp"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/format.hpp"
+
+namespace scalelaw {
+namespace {
+
+constexpr double kSame = 0.02;       // in ln of a value: one level
+constexpr double kOnLine = 0.1;      // range of ln D about a line
+constexpr double kSlope = 0.02;      // about 1 and -1
+constexpr double kCondition = 1e10;  // of amplitudes at known exponents
+constexpr double kOwnWay = 1.3863;   // ln 4
+
+std::size_t levels(std::vector<double> x) {
+  std::ranges::sort(x);
+  std::size_t count = 0;
+  double first = 0;
+  for (const double v : x) {
+    if (count > 0 && v - first <= kSame) continue;
+    first = v;
+    ++count;
+  }
+  return count;
+}
+
+double median(std::vector<double> x) {
+  const auto middle = x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2);
+  std::ranges::nth_element(x, middle);
+  return *middle;
+}
+
+double range(const std::vector<double>& x) {
+  const auto [low, high] = std::ranges::minmax(x);
+  return high - low;
+}
+
+struct Logs {
+  std::vector<double> n, d;
+};
+
+// ln N and ln of the second variable: D, or the steps.
+Logs logs_of(const std::vector<Observation>& points, bool steps = false) {
+  Logs out;
+  for (const Observation& o : points) {
+    if (!(o.weight > 0)) continue;
+    out.n.push_back(std::log(o.params));
+    out.d.push_back(std::log(steps ? o.steps.value_or(o.tokens) : o.tokens));
+  }
+  return out;
+}
+
+std::vector<double> plus(const std::vector<double>& y, const std::vector<double>& x, double slope) {
+  std::vector<double> out(y.size());
+  for (std::size_t i = 0; i < y.size(); ++i) out[i] = y[i] + slope * x[i];
+  return out;
+}
+
+DesignShape shape_of(const Logs& p) {
+  using Kind = DesignShape::Kind;
+  DesignShape s;
+  if (p.n.empty()) return s;
+  s.params_levels = levels(p.n);
+  s.tokens_levels = levels(p.d);
+  if (s.params_levels == 1 || s.tokens_levels == 1) {
+    s.kind = s.params_levels > 1 ? Kind::one_tokens : s.tokens_levels > 1 ? Kind::one_params : Kind::point;
+    return s;
+  }
+  double mean_n = 0, mean_d = 0, nn = 0, nd = 0, dd = 0;
+  const auto count = static_cast<double>(p.n.size());
+  for (std::size_t i = 0; i < p.n.size(); ++i) {
+    mean_n += p.n[i] / count;
+    mean_d += p.d[i] / count;
+  }
+  for (std::size_t i = 0; i < p.n.size(); ++i) {
+    nn += (p.n[i] - mean_n) * (p.n[i] - mean_n);
+    nd += (p.n[i] - mean_n) * (p.d[i] - mean_d);
+    dd += (p.d[i] - mean_d) * (p.d[i] - mean_d);
+  }
+  const double slope = nd == 0 ? 0 : nd > 0 ? std::sqrt(dd / nn) : -std::sqrt(dd / nn);
+  // Short designs are judged by their own width, so that a few near values are no line.
+  const double enough = std::min(kOnLine, 0.05 * std::min(range(p.n), range(p.d)));
+  for (const auto& [kind, fixed_slope] : {std::pair{Kind::ray, 1.0}, {Kind::one_budget, -1.0}, {Kind::line, slope}}) {
+    const std::vector<double> off = plus(p.d, p.n, -fixed_slope);
+    if (range(off) > enough * std::max(1.0, std::abs(fixed_slope))) continue;
+    s.kind = kind;
+    s.slope = fixed_slope;
+    s.factor = std::exp(median(off));
+    return s;
+  }
+  return s;
+}
+
+// The parameters of a law by the term they belong to.
+struct Terms {
+  std::vector<std::string> params, tokens;  // amplitude first, then exponent
+  bool offset = false;
+  const char* second = "D";
+};
+
+Terms terms_of(LawKind law) {
+  switch (law) {
+    case LawKind::chinchilla:
+    case LawKind::data_constrained:
+      return {.params = {"A", "alpha"}, .tokens = {"B", "beta"}, .offset = true};
+    case LawKind::kaplan:
+      return {.params = {"Nc", "alphaN"}, .tokens = {"Dc", "alphaD"}};
+    case LawKind::kaplan_steps:
+      return {.params = {"Nc", "alphaN"}, .tokens = {"Sc", "alphaS"}, .offset = false, .second = "steps"};
+    case LawKind::overtraining:
+      return {.params = {"A"}, .tokens = {"B"}, .offset = true};
+    default:
+      return {};
+  }
+}
+
+std::string factor_text(double x) { return x >= 1e4 || x < 0.01 ? fmt::format("{:.3g}", x) : fmt::format("{:.4g}", x); }
+
+// Runs that would give both variables their own way, from the middle of those there are.
+std::string wanted_runs(const Logs& p, const DesignShape& s, const Terms& terms) {
+  using Kind = DesignShape::Kind;
+  const double n = std::exp(median(p.n)), d = std::exp(median(p.d));
+  const std::string second = std::string(terms.second) == "D" ? "tokens" : terms.second;
+  const auto run = [&](double params, double other) {
+    return fmt::format("params={} {}={}", short_count(params), second, short_count(other));
+  };
+  if (s.kind == Kind::one_params || s.kind == Kind::point) {
+    return fmt::format("add runs of other sizes, for example {} and {}", run(n / 4, d), run(n * 4, d));
+  }
+  if (s.kind == Kind::one_tokens) {
+    return fmt::format("add runs of other lengths, for example {} and {}", run(n, d / 4), run(n, d * 4));
+  }
+  if (s.kind == Kind::one_budget) {
+    return fmt::format("add runs at other budgets, for example {} and {}", run(n, d / 8), run(n, d * 8));
+  }
+  if (s.kind == Kind::ray && second == "tokens") {
+    return fmt::format("add runs at a few times more and fewer tokens per parameter, for example {} and {}",
+                       run(n, d / 4), run(n, d * 4));
+  }
+  return fmt::format("add runs off that line, for example {} and {}", run(n, d / 4), run(n, d * 4));
+}
+
+std::string where_they_lie(const DesignShape& s, const char* second, const Logs& p) {
+  using Kind = DesignShape::Kind;
+  switch (s.kind) {
+    case Kind::point:
+      return fmt::format("every run has N = {} and {} = {}", short_count(std::exp(median(p.n))), second,
+                         short_count(std::exp(median(p.d))));
+    case Kind::one_params:
+      return fmt::format("every run has N = {}", short_count(std::exp(median(p.n))));
+    case Kind::one_tokens:
+      return fmt::format("every run has {} = {}", second, short_count(std::exp(median(p.d))));
+    case Kind::ray:
+      return fmt::format("every run has {} = {} N", second, factor_text(s.factor));
+    case Kind::one_budget:
+      return std::string(second) == "D"
+                 ? fmt::format("every run has the same compute, 6 N D = {:.3g} FLOPs", 6 * s.factor)
+                 : fmt::format("every run has N {} = {:.3g}", second, s.factor);
+    case Kind::line:
+      return fmt::format("every run has {} = {:.3g} N^{:.2f}", second, s.factor, s.slope);
+    case Kind::plane:
+      return fmt::format("the runs have {} values of N and {} of {}", s.params_levels, s.tokens_levels, second);
+  }
+  return "";
+}
+
+// How well amplitudes can be told apart on a line where both exponents are known.
+bool amplitudes_apart(const Logs& p, double alpha, double beta, bool offset) {
+  Eigen::MatrixXd x(static_cast<Eigen::Index>(p.n.size()), offset ? 3 : 2);
+  const double mid_n = median(p.n), mid_d = median(p.d);
+  for (Eigen::Index i = 0; i < x.rows(); ++i) {
+    x(i, 0) = std::exp(-alpha * (p.n[static_cast<std::size_t>(i)] - mid_n));
+    x(i, 1) = std::exp(-beta * (p.d[static_cast<std::size_t>(i)] - mid_d));
+    if (offset) x(i, 2) = 1;
+  }
+  for (Eigen::Index k = 0; k < x.cols(); ++k) x.col(k).normalize();
+  const Eigen::VectorXd singular = x.jacobiSvd().singularValues();
+  const double ratio = singular(0) / singular(singular.size() - 1);
+  return ratio * ratio < kCondition;
+}
+
+std::size_t free_among(const std::vector<std::string>& names, const std::map<std::string, double>& fixed) {
+  return static_cast<std::size_t>(std::ranges::count_if(names, [&](const auto& n) { return !fixed.contains(n); }));
+}
+
+bool on_a_line_without_a_way(const Logs& p, const DesignShape& s, LawKind law, const Terms& terms,
+                             const std::map<std::string, double>& fixed) {
+  using Kind = DesignShape::Kind;
+  if (s.kind != Kind::ray && s.kind != Kind::one_budget && s.kind != Kind::line) return false;
+  if (free_among(terms.params, fixed) == 0 || free_among(terms.tokens, fixed) == 0) return false;
+  const bool offset = terms.offset && !fixed.contains("E");
+  // One exponent of N and D alike: off the ray the two terms have different shapes.
+  if (law == LawKind::overtraining) return s.slope > 0.8 && s.slope < 1.25;
+  if (!fixed.contains(terms.params[1]) || !fixed.contains(terms.tokens[1])) return true;
+  double alpha = fixed.at(terms.params[1]), beta = fixed.at(terms.tokens[1]);
+  if (law == LawKind::kaplan) {
+    alpha /= beta;
+    beta = 1;
+  }
+  return !amplitudes_apart(p, alpha, beta, offset);
+}
+
+std::optional<DesignProblem> two_variables(const std::vector<Observation>& points, LawKind law,
+                                           const std::map<std::string, double>& fixed) {
+  const Terms terms = terms_of(law);
+  const Logs p = logs_of(points, law == LawKind::kaplan_steps);
+  const DesignShape s = shape_of(p);
+  const std::size_t of_params = free_among(terms.params, fixed), of_tokens = free_among(terms.tokens, fixed),
+                    offset = terms.offset && !fixed.contains("E") ? 1 : 0,
+                    shared = law == LawKind::overtraining && !fixed.contains("eta") ? 1 : 0;
+  if (on_a_line_without_a_way(p, s, law, terms, fixed)) {
+    return DesignProblem{fmt::format("{}, so that the effects of N and of {} are one curve and cannot be told apart",
+                                     where_they_lie(s, terms.second, p), terms.second),
+                         fmt::format("{}; or hold the parameters of one of them with --fix", wanted_runs(p, s, terms))};
+  }
+  const bool few_params = of_params + (of_params > 0 ? offset : 0) > s.params_levels,
+             few_tokens = of_tokens + (of_tokens > 0 ? offset : 0) > s.tokens_levels,
+             few = of_params + of_tokens + offset + shared > s.params_levels + s.tokens_levels - 1;
+  if (!few_params && !few_tokens && !few) return std::nullopt;
+  using Kind = DesignShape::Kind;
+  const bool one = s.kind == Kind::point || s.kind == Kind::one_params || s.kind == Kind::one_tokens;
+  std::string runs = wanted_runs(p, s, terms);
+  if (!one) {
+    DesignShape as = s;
+    as.kind = s.params_levels <= s.tokens_levels ? Kind::one_params : Kind::one_tokens;
+    runs = wanted_runs(p, as, terms);
+  }
+  const char* lacking = one ? (s.kind == Kind::one_tokens ? terms.second : "N")
+                            : (s.params_levels <= s.tokens_levels ? "N" : terms.second);
+  return DesignProblem{
+      fmt::format("{}, {} for the {} parameters that the law {} has to find", where_they_lie(s, terms.second, p),
+                  one ? fmt::format("so that nothing shows the effect of {}", lacking) : "too few",
+                  of_params + of_tokens + offset + shared, law_info(law).name),
+      fmt::format("{}; or hold parameters with --fix", runs)};
+}
+
+std::optional<DesignProblem> repetition(const std::vector<Observation>& points,
+                                        const std::map<std::string, double>& fixed) {
+  if (fixed.contains("R_D") && fixed.contains("R_N")) return std::nullopt;
+  const bool repeats = std::ranges::any_of(points, [](const Observation& o) {
+    return o.weight > 0 && o.unique_tokens && *o.unique_tokens > 0 && o.tokens > 1.01 * *o.unique_tokens;
+  });
+  if (repeats) return std::nullopt;
+  return DesignProblem{"no run repeats its data (tokens > unique_tokens), so that nothing shows R_D and R_N",
+                       "add runs that read their data 2, 4 and 16 times, or use the law chinchilla"};
+}
+
+std::vector<double> variable(const std::vector<Observation>& points, LawKind law) {
+  std::vector<double> x;
+  for (const Observation& o : points) {
+    if (!(o.weight > 0)) continue;
+    x.push_back(std::log(law == LawKind::power_n ? o.params : law == LawKind::power_d ? o.tokens : o.flops));
+  }
+  return x;
+}
+
+std::optional<DesignProblem> one_variable(const std::vector<Observation>& points, LawKind law,
+                                          const std::map<std::string, double>& fixed) {
+  const std::vector<double> x = variable(points, law);
+  if (x.empty()) return std::nullopt;
+  const std::size_t found = levels(x), needed = free_among(law_info(law).parameters, fixed);
+  if (found >= needed) return std::nullopt;
+  const char* name = law == LawKind::power_n ? "N" : law == LawKind::power_d ? "D" : "C";
+  const char* column = law == LawKind::power_n ? "params" : law == LawKind::power_d ? "tokens" : "flops";
+  const double middle = std::exp(median(x));
+  return DesignProblem{
+      fmt::format("the runs have {} of {}, too few for the {} parameters that the law {} has to find",
+                  found == 1 ? "one value" : fmt::format("{} values", found), name, needed, law_info(law).name),
+      fmt::format("add runs at {}={} and {}={}, or hold parameters with --fix", column, short_count(middle / 4), column,
+                  short_count(middle * 4))};
+}
+
+}  // namespace
+
+DesignShape design_shape(const std::vector<Observation>& points) { return shape_of(logs_of(points)); }
+
+std::optional<DesignProblem> design_problem(const std::vector<Observation>& points, LawKind law,
+                                            const std::map<std::string, double>& fixed) {
+  if (terms_of(law).params.empty()) return one_variable(points, law, fixed);
+  if (law == LawKind::data_constrained) {
+    if (auto none = repetition(points, fixed)) return none;
+  }
+  return two_variables(points, law, fixed);
+}
+
+std::string ignored_variable(const std::vector<Observation>& points, LawKind law) {
+  if (law != LawKind::power_n && law != LawKind::power_d) return "";
+  const Logs p = logs_of(points);
+  const bool by_params = law == LawKind::power_n;
+  const std::vector<double>&x = by_params ? p.n : p.d, &y = by_params ? p.d : p.n;
+  if (x.size() < 2) return "";
+  double mean_x = 0, mean_y = 0, xx = 0, xy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    mean_x += x[i] / static_cast<double>(x.size());
+    mean_y += y[i] / static_cast<double>(x.size());
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xx += (x[i] - mean_x) * (x[i] - mean_x);
+    xy += (x[i] - mean_x) * (y[i] - mean_y);
+  }
+  const double factor = std::exp(range(plus(y, x, xx > 0 ? -xy / xx : 0)));
+  if (factor < std::exp(kOwnWay)) return "";
+  return fmt::format(
+      "the law {} looks at {} alone, while {} varies on its own by a factor of {:.3g}, whose effect it takes for "
+      "noise; "
+      "the law chinchilla has both",
+      law_info(law).name, by_params ? "N" : "D", by_params ? "D" : "N", factor);
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,26 @@
+#pragma once
+// Amplitudes of a law that is linear in them, at given exponents.
+#include <limits>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace scalelaw {
+
+/// A term c * f of a law that is linear in its amplitude c, at one value of the exponent, divided by the target.
+struct Column {
+  std::vector<double> f;
+  std::optional<double> fixed;
+};
+
+struct Projection {
+  double value = std::numeric_limits<double>::infinity();
+  std::vector<double> amplitude;
+};
+
+/// Minimises sum w (sum_k c_k f_k - target)^2 over c >= 0 by trying every set of positive amplitudes: at most 2^3.
+/// Infinite, without amplitudes, where a column vanishes.
+[[nodiscard]] Projection project(std::span<const double> w, const std::vector<Column>& columns,
+                                 const std::vector<double>& target);
+
+}  // namespace scalelaw

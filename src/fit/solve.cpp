@@ -1,0 +1,241 @@
+#include "fit/solve.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "fit/huber.hpp"
+
+namespace scalelaw {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kTolerance = 1e-13;  // decrease still to be had, as a share of the objective
+
+double median_residual(const Problem& p, std::span<const double> weights, const Vector& theta) {
+  std::vector<double> size;
+  const std::vector<double> r = residuals(p, theta);
+  for (std::size_t i = 0; i < r.size(); ++i) {
+    if (weights[i] > 0 && std::isfinite(r[i])) size.push_back(std::abs(r[i]));
+  }
+  if (size.empty()) return 0;
+  const auto middle = size.begin() + static_cast<std::ptrdiff_t>(size.size() / 2);
+  std::ranges::nth_element(size, middle);
+  return *middle;
+}
+
+double objective_of(std::span<const double> r, std::span<const double> weights, double delta) {
+  double sum = 0;
+  for (std::size_t i = 0; i < r.size(); ++i) {
+    const double clipped = std::clamp(r[i], -delta, delta);
+    sum += weights[i] * clipped * (r[i] - 0.5 * clipped);
+  }
+  return sum;
+}
+
+// Where exact steps of the linearised problem lead, and what the last of them promised.
+struct Descent {
+  Vector theta{};
+  double value = 0;
+  double promised = kInfinity;  // decrease of the undamped model within the box
+  int evaluations = 0;
+};
+
+HuberModel model_of(const Problem& p, std::span<const double> weights, double delta, const Linearised& at) {
+  return {.size = p.free.size(),
+          .residual = at.residual,
+          .jacobian = at.jacobian,
+          .weights = weights,
+          .delta = delta,
+          .damping = {},
+          .low = {},
+          .high = {},
+          .share = 0};
+}
+
+Descent descend_pieces(const Problem& p, std::span<const double> weights, double delta, const Vector& start,
+                       double floor, int max_evaluations) {
+  const std::size_t m = p.free.size();
+  Descent d{.theta = start};
+  for (std::size_t k = 0; k < m; ++k) d.theta[k] = std::clamp(d.theta[k], p.lower[k], p.upper[k]);
+  Linearised at = linearise(p, std::span(d.theta.data(), m));
+  d.value = objective_of(at.residual, weights, delta);
+  d.evaluations = 1;
+  if (!std::isfinite(d.value)) return d;
+  double lambda = 0;
+  double last_gain = 1;          // of the objective, relative
+  bool undamped_failed = false;  // since the last gain
+  while (d.evaluations < max_evaluations) {
+    HuberModel model = model_of(p, weights, delta, at);
+    const Vector curvature = huber_curvature(model);
+    for (std::size_t k = 0; k < m; ++k) {
+      model.damping[k] = (lambda + 1e-14) * curvature[k];
+      model.low[k] = std::max(p.lower[k] - d.theta[k], -p.max_step[k]);
+      model.high[k] = std::min(p.upper[k] - d.theta[k], p.max_step[k]);
+    }
+    // Far away the linear problem need not be solved to its last digit.
+    model.share = last_gain > 1e-4 ? 1e-3 : 0;
+    const HuberStep step = huber_step(model);
+    if (lambda == 0) d.promised = step.decrease;
+    if (!(step.decrease > kTolerance * d.value + floor)) {
+      if (lambda == 0 || undamped_failed) break;
+      lambda = 0;
+      continue;
+    }
+    Vector to = d.theta;
+    for (std::size_t k = 0; k < m; ++k) to[k] = std::clamp(to[k] + step.change[k], p.lower[k], p.upper[k]);
+    Linearised there = linearise(p, std::span(to.data(), m));
+    ++d.evaluations;
+    const double value = objective_of(there.residual, weights, delta);
+    if (std::isfinite(value) && value < d.value) {
+      const double gain = (d.value - value) / step.decrease;
+      last_gain = (d.value - value) / d.value;
+      d.theta = to;
+      d.value = value;
+      at = std::move(there);
+      if (gain > 0.7) {
+        lambda = lambda < 1e-4 ? 0 : lambda / 8;
+      } else if (gain < 0.2) {
+        lambda = std::max(4 * lambda, 1e-3);
+      }
+      undamped_failed = false;
+    } else {
+      undamped_failed = undamped_failed || lambda == 0;
+      lambda = std::max(8 * lambda, 1e-3);
+      if (lambda > 1e10) break;
+    }
+  }
+  return d;
+}
+
+// True where the linearised problem has nothing lower and the Hessian, but for a trace of its majorant, is positive
+// definite: a minimum, though perhaps one of a line of equals.
+bool proven(const Problem& p, const Descent& d, const NewtonResult& at, const Vector& curvature, double floor) {
+  if (!(d.promised <= kTolerance * d.value + floor)) return false;
+  std::array<Vector, kMaxFree> h = at.at.hessian;
+  Vector unused{};
+  std::array<Vector, kMaxFree> kept{};
+  std::size_t n = 0;
+  for (std::size_t k = 0; k < p.free.size(); ++k) {
+    if (at.bound[k]) continue;
+    std::size_t c = 0;
+    for (std::size_t l = 0; l < p.free.size(); ++l) {
+      if (!at.bound[l]) kept[n][c++] = h[k][l] + (k == l ? 1e-9 * curvature[k] : 0);
+    }
+    ++n;
+  }
+  return solve_spd(kept, unused, n);
+}
+
+struct Solver {
+  const Problem& p;
+  std::span<const double> weights;
+  double delta = 0;
+  bool second_order = true;
+  NewtonProblem newton;
+  int evaluations = 0;
+
+  Solver(const Problem& problem, std::span<const double> w) : p(problem), weights(w) {
+    newton = {.size = p.free.size(), .evaluate = {}, .lower = p.lower, .upper = p.upper, .max_step = p.max_step};
+    newton.evaluate = [this](std::span<const double> theta, LocalModel& at) {
+      evaluate(p, weights, delta, second_order, theta, at);
+    };
+    double total_weight = 0;
+    for (const double x : weights) total_weight += x;
+    const double scale = p.objective.kind == ObjectiveKind::mse ? std::ranges::max(p.observed) : 1.0;
+    newton.value_floor = 1e-30 * total_weight * scale * scale;
+  }
+  Solver(const Solver&) = delete;
+  Solver& operator=(const Solver&) = delete;
+
+  // Least squares first, then delta falls to its value.
+  Vector continued(Vector theta, std::optional<Vector>& passed) {
+    const double least = p.objective.delta;
+    double level = kInfinity;
+    while (level > least) {
+      delta = level;
+      second_order = !std::isinf(level);
+      // A term that vanishes on the way comes back slowly, since its logarithm hardly moves the objective.
+      newton.lower = second_order ? p.lower : p.start_lower;
+      const NewtonOptions rough_options{.max_evaluations = 100, .tolerance = 1e-4, .polish = false};
+      const NewtonResult rough = minimise(newton, theta, rough_options);
+      evaluations += rough.evaluations;
+      if (rough.status == NewtonStatus::diverged) break;
+      theta = rough.theta;
+      if (!second_order) passed = theta;
+      const double middle = median_residual(p, weights, theta);
+      level = std::isinf(level) ? middle : std::min(level / 4, middle);
+    }
+    second_order = true;
+    newton.lower = p.lower;
+    return theta;
+  }
+};
+
+}  // namespace
+
+Solution solve(const Problem& p, std::span<const double> weights, const Vector& start, const SolveOptions& options) {
+  const bool huber = p.objective.kind == ObjectiveKind::log_huber;
+  const double least = huber ? p.objective.delta : kInfinity;
+  Solver solver(p, weights);
+  Solution s;
+  Vector theta = start;
+  if (!options.warm && huber) theta = solver.continued(theta, s.passed);
+  solver.delta = least;
+  const double floor = solver.newton.value_floor;
+  const auto pieces = [&](const Vector& from) {
+    const Descent d = descend_pieces(p, weights, least, from, floor, std::min(options.max_evaluations, 100));
+    solver.evaluations += d.evaluations;
+    return d;
+  };
+  const NewtonOptions last{
+      .max_evaluations = options.max_evaluations, .tolerance = kTolerance, .polish = options.polish};
+  if (options.piecewise) {
+    const Descent d = pieces(theta);
+    theta = d.theta;
+    if (!options.finish && std::isfinite(d.value)) {
+      s.theta = theta;
+      s.value = d.value;
+      s.evaluations = solver.evaluations;
+      return s;
+    }
+  }
+  NewtonResult found = minimise(solver.newton, theta, last);
+  solver.evaluations += found.evaluations;
+  // Newton's pieces may hold no curvature; the exact steps need none.
+  for (int i = 0; options.rescue && i < 3 && found.status == NewtonStatus::stalled; ++i) {
+    const Descent d = pieces(found.theta);
+    const double before = found.at.value;
+    NewtonResult again = minimise(solver.newton, d.theta, last);
+    solver.evaluations += again.evaluations;
+    if (!(again.at.value <= before)) break;
+    found = again;
+    if (found.status != NewtonStatus::stalled) break;
+    const Descent check = pieces(found.theta);
+    const Linearised at = linearise(p, std::span(found.theta.data(), p.free.size()));
+    const bool still = check.value >= found.at.value * (1 - 1e-12) - floor;
+    if (still && proven(p, check, found, huber_curvature(model_of(p, weights, least, at)), floor)) {
+      const bool any = std::ranges::any_of(found.bound, [](bool b) { return b; });
+      found.status = any ? NewtonStatus::at_bound : NewtonStatus::converged;
+    } else if (found.at.value > before * (1 - 1e-9)) {
+      break;
+    }
+  }
+  s.theta = found.theta;
+  s.value = found.at.value;
+  s.status = found.status;
+  s.evaluations = solver.evaluations;
+  const auto& names = law_info(p.law).parameters;
+  for (std::size_t k = 0; k < p.free.size(); ++k) {
+    const std::string& name = names[p.free[k]];
+    if (found.bound[k]) {
+      s.at_bound.push_back(name);
+    } else {
+      const double relative = is_log_parameter(name) ? 1.0 : std::abs(found.theta[k]);
+      s.gradient_norm = std::max(s.gradient_norm, std::abs(found.at.gradient[k]) * relative);
+    }
+  }
+  return s;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,68 @@
+// Never above the least objective that a wide search finds (scipy_search.py): every law on random studies, many of them
+// contaminated. Skipped where Python has no SciPy. SCALELAW_SEARCH_STUDIES: how many a law (default 3);
+// SCALELAW_SEARCH_FOLDER: a folder that scipy_search.py has written before.
+#include <sys/wait.h>
+
+#include <cstdlib>
+
+#include "core/files.hpp"
+#include "core/json.hpp"
+#include "fit/fixtures.hpp"
+#include "python.hpp"
+#include "temp_folder.hpp"
+
+namespace scalelaw {
+namespace {
+
+const std::vector<std::string> kSearched = {"chinchilla", "kaplan",       "power-n",          "power-d",
+                                            "power-c",    "kaplan-steps", "data-constrained", "overtraining"};
+
+// Objectives up to 1 agree to 1e-9, larger ones to a part in a million.
+double allowed(double best) { return best > 1 ? 1e-6 * best : 1e-9; }
+
+TEST(ScipySearch, NothingLowerIsFoundForAnyLaw) {
+  const TempFolder own;
+  std::filesystem::path folder = own.path();
+  if (const char* given = std::getenv("SCALELAW_SEARCH_FOLDER")) {
+    folder = given;
+  } else {
+    const char* count = std::getenv("SCALELAW_SEARCH_STUDIES");
+    const std::string command = fmt::format("'{}' '{}/tests/fit/scipy_search.py' '{}' {}", test_python(),
+                                            SCALELAW_SOURCE_DIR, folder.string(), count ? count : "3");
+    const int status = std::system(command.c_str());
+    if (WIFEXITED(status) && (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127)) {
+      GTEST_SKIP() << test_python() << " is absent or has no SciPy";
+    }
+    ASSERT_EQ(status, 0) << command;
+  }
+  const std::map<std::string, ObjectiveKind> kinds = {
+      {"log-huber", ObjectiveKind::log_huber}, {"log-mse", ObjectiveKind::log_mse}, {"mse", ObjectiveKind::mse}};
+  for (const std::string& law : kSearched) {
+    if (!std::filesystem::exists(folder / (law + ".json"))) continue;
+    int studies = 0, lower = 0, finished = 0;
+    for (const Json& study : read_json_file(folder / (law + ".json"))) {
+      const std::filesystem::path file = folder / study.at("file").get<std::string>();
+      FitOptions options{.law = law_kind(law),
+                         .objective = {.kind = kinds.at(study.at("objective").get<std::string>())},
+                         .offset = study.at("offset").get<bool>(),
+                         .profile = false};
+      std::vector<Observation> points = read_observations(file);
+      const FitResult ours = fit(points, options);
+      const double best = study.at("best").get<double>();
+      if (ours.convergence.status == "too_few_points" || ours.convergence.status == "design") continue;
+      ++studies;
+      finished += ours.converged() || ours.convergence.status == "at_bound" ? 1 : 0;
+      lower += ours.objective_value < best - allowed(best) ? 1 : 0;
+      EXPECT_LE(ours.objective_value, best + allowed(best))
+          << file << " " << study.at("objective") << (options.offset ? " with offset" : "") << ": "
+          << ours.convergence.status << ", " << ours.convergence.minima_found << " minima";
+    }
+    std::cout << fmt::format("{}: {} studies, {} at a proven minimum, the wide search higher in {}\n", law, studies,
+                             finished, lower);
+    EXPECT_GT(studies, 0) << law;
+    EXPECT_GE(finished, 0.95 * studies) << law;
+  }
+}
+
+}  // namespace
+}  // namespace scalelaw
