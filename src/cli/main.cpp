@@ -1,12 +1,15 @@
 // scalelaw SUBCOMMAND: dispatch, global options, and the one place where errors become exit codes.
 #include <fmt/core.h>
 
+#include <cmath>
 #include <cstdio>
 #include <thread>
 
 #include "cli/cli.hpp"
 #include "core/build_info.hpp"
+#include "core/cells.hpp"
 #include "core/files.hpp"
+#include "core/format.hpp"
 
 namespace scalelaw::cli {
 
@@ -23,6 +26,18 @@ void emit_json(const Globals& globals, const Json& value) {
   } else {
     write_json_file(globals.json, value);
   }
+}
+
+CLI::Validator count_number() {
+  return CLI::Validator(
+      [](std::string& text) {
+        if (const auto count = parse_count(text)) {
+          const bool whole = std::abs(*count) < 1e15 && *count == std::floor(*count);
+          text = whole ? fmt::format("{:.0f}", *count) : exact_number(*count);
+        }
+        return std::string();
+      },
+      "");
 }
 
 namespace {
