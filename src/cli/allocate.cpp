@@ -39,14 +39,21 @@ void add_allocate(CLI::App& app, const Globals& globals, Action& action) {
   AllocationRequest& request = arguments->request;
   CLI::App* command = app.add_subcommand("allocate", "how many parameters and tokens to spend a compute budget on");
   add_law_arguments(*command, arguments->law);
-  command->add_option("--flops", arguments->flops, "training compute, FLOPs; several give a table");
-  command->add_option("--params", request.params, "fixed model: the tokens for which it is compute-optimal");
-  command->add_option("--tokens", request.tokens, "fixed data: the model for which they are compute-optimal");
+  command->add_option("--flops", arguments->flops, "training compute, FLOPs; several give a table")
+      ->transform(count_number());
+  command->add_option("--params", request.params, "fixed model: the tokens for which it is compute-optimal")
+      ->transform(count_number());
+  command->add_option("--tokens", request.tokens, "fixed data: the model for which they are compute-optimal")
+      ->transform(count_number());
   command->add_option("--loss", request.loss, "target loss, nats per token: the cheapest compute that reaches it");
-  command->add_option("--inference-tokens", request.inference_tokens,
-                      "tokens served after training, 2 N FLOPs each; --flops then pays for both");
-  command->add_option("--unique-tokens", request.unique_tokens,
-                      "distinct training tokens there are; repeats are worth less");
+  command
+      ->add_option("--inference-tokens", request.inference_tokens,
+                   "tokens served after training, 2 N FLOPs each; --flops then pays for both")
+      ->transform(count_number());
+  command
+      ->add_option("--unique-tokens", request.unique_tokens,
+                   "distinct training tokens there are; repeats are worth less")
+      ->transform(count_number());
   command->add_option("--d-head", request.shapes.d_head, "width of a head of the shape proposed")
       ->check(CLI::PositiveNumber);
   command->add_option("--vocab", request.shapes.vocab, "vocabulary of the shape proposed")->check(CLI::PositiveNumber);

@@ -22,6 +22,10 @@ struct Globals {
   [[nodiscard]] bool json_only() const { return json == "-"; }
 };
 
+/// Turns what people and this program write for a count, "70B", "1.4T", "512k", into the number that the option takes;
+/// other text passes on to the option's own message.
+[[nodiscard]] CLI::Validator count_number();
+
 /// The action of the subcommand given; returns the exit code.
 using Action = std::function<ExitCode()>;
 

@@ -5,6 +5,8 @@
 #include <memory>
 #include <optional>
 
+#include "cli/fit_input.hpp"
+#include "cli/read_options.hpp"
 #include "cli/study_common.hpp"
 #include "fit/select.hpp"
 #include "report/figures.hpp"
@@ -19,7 +21,7 @@ struct CompareArguments {
   std::string law = "chinchilla";
   std::string objective = "log-huber";
   std::string convention;
-  std::vector<std::string> columns;
+  ReadArguments read;
   double noise = 0;
   std::string plot;
   PopulationChoice population;
@@ -29,18 +31,6 @@ struct CompareArguments {
 ObjectiveKind objective_kind(const std::string& name) {
   if (name == "log-mse") return ObjectiveKind::log_mse;
   return name == "mse" ? ObjectiveKind::mse : ObjectiveKind::log_huber;
-}
-
-std::map<std::string, std::string> renames(const std::vector<std::string>& columns) {
-  std::map<std::string, std::string> result;
-  for (const std::string& column : columns) {
-    const auto equals = column.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == column.size()) {
-      fail_config("--columns: '{}' is not NAME=COLUMN, for example params=N", column);
-    }
-    result[column.substr(0, equals)] = column.substr(equals + 1);
-  }
-  return result;
 }
 
 const Law* published(const std::string& name) {
@@ -65,7 +55,11 @@ std::vector<Observation> load_points(const std::string& source, const CompareArg
     fail_data("{}: there is no such study folder, CSV or published law{}", source,
               near.empty() ? "; scalelaw laws lists the laws" : fmt::format(" (did you mean '{}'?)", near));
   }
-  if (!std::filesystem::is_directory(source)) return read_observations(source, renames(arguments.columns));
+  if (!std::filesystem::is_directory(source)) {
+    ReadOptions options = read_options(arguments.read);
+    if (!arguments.convention.empty()) options.convention.params = arguments.convention;
+    return read_table_points(source, options, notes);
+  }
 
   const StudyRecords study = load_study_records(source, arguments.population);
   const std::vector<RunRecord>& records = study.records;
@@ -158,8 +152,7 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
       ->add_option("--convention", arguments->convention,
                    "what counts as N in study folders; default: as the law counts")
       ->check(CLI::IsMember({"total", "non_embedding", "effective"}));
-  command->add_option("--columns", arguments->columns, "renames of CSV columns: params=N,tokens=D,loss=L")
-      ->delimiter(',');
+  add_read_options(*command, arguments->read);
   command->add_option("--margin", options.margin, "differences up to this are equivalent");
   command->add_option("--studies", options.studies,
                       "simulated studies, or bootstrap replicates between two sets of points");

@@ -139,8 +139,10 @@ void add_synth(CLI::App& corpus, const Globals& globals, Action& action) {
   command->add_option("--name", options->name, "name for reports; else that of the folder");
   command->add_option("--order", options->order, "symbols that the next one depends on")->capture_default_str();
   command->add_option("--symbols", options->symbols, "number of different symbols, 2 .. 256")->capture_default_str();
-  command->add_option("--tokens", options->tokens, "training tokens")->capture_default_str();
-  command->add_option("--validation-tokens", options->validation_tokens, "validation tokens")->capture_default_str();
+  command->add_option("--tokens", options->tokens, "training tokens")->transform(count_number())->capture_default_str();
+  command->add_option("--validation-tokens", options->validation_tokens, "validation tokens")
+      ->transform(count_number())
+      ->capture_default_str();
   command
       ->add_option("--concentration", options->concentration,
                    "Dirichlet parameter of the transition rows: small = predictable, large = near uniform")

@@ -5,9 +5,11 @@
 
 #include "cli/cli.hpp"
 #include "cli/fit_input.hpp"
+#include "cli/read_options.hpp"
 #include "cli/study_common.hpp"
 #include "core/format.hpp"
 #include "core/json.hpp"
+#include "fit/optima.hpp"
 
 namespace scalelaw::cli {
 namespace {
@@ -15,7 +17,7 @@ namespace {
 struct FitArguments {
   std::vector<std::string> inputs;
   std::string law = "chinchilla", objective = "log-huber";
-  std::string columns;
+  ReadArguments read;
   std::vector<std::string> fix;
   double holdout_above = 0;
   std::int64_t min_steps = 150;
@@ -55,7 +57,18 @@ std::string status_text(const FitResult& r) {
 FitResult fit_input(const FitInput& input, FitOptions options, bool curves) {
   if (!options.noise) options.noise = input.noise;
   if (curves && options.bootstrap.resample == "runs") options.bootstrap.resample = "groups";
-  return fit(curves ? input.curves : input.points, options);
+  const std::vector<Observation>& points = curves ? input.curves : input.points;
+  if (options.method == "parametric" && options.law == LawKind::optimal) {
+    const bool losses = std::ranges::any_of(points, [](const Observation& o) { return o.loss_nats != 1; });
+    const std::string why = not_optima(points, losses);
+    if (!why.empty()) {
+      fail_data(
+          "--law optimal: fits N* and D* of optima, and these points are not all optima: {}; give the best run of each "
+          "budget alone, or fit all runs with --method isoflop or --method envelope",
+          why);
+    }
+  }
+  return fit(points, options);
 }
 
 Json result_json(const FitResult& result, const FitInput& input, const FitSources& sources, bool curves) {
@@ -64,6 +77,8 @@ Json result_json(const FitResult& result, const FitInput& input, const FitSource
   if (!input.excluded.empty()) json["excluded"] = excluded_json(input);
   if (!sources.counted.empty()) json["counted"] = sources.counted;
   if (curves) json["curves"] = true;
+  const Json read = read_json(sources);
+  if (!read.empty()) json["read"] = read;
   return json;
 }
 
@@ -71,12 +86,12 @@ Json result_json(const FitResult& result, const FitInput& input, const FitSource
 ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const std::vector<FitSources>& parts) {
   Json fits = Json::array();
   std::vector<std::vector<std::string>> rows;
-  std::string text, error;
+  std::string text = read_text(parts), error;
   for (const FitSources& part : parts) {
     const FitInput input = observe_sources(part, arguments.options.convention, arguments.min_steps, arguments.curves);
     const FitResult result = fit_input(input, arguments.options, arguments.curves);
     if (parts.size() > 1) text += fmt::format("== {} ==\n", part.counted.empty() ? "no convention" : part.counted);
-    text += describe_selection(input) + describe(result);
+    text += describe_selection(input) + describe(result) + units_text(part, arguments.options.bootstrap);
     rows.push_back({part.counted, exponent_text(result, "a"), exponent_text(result, "b"), std::to_string(result.n),
                     status_text(result)});
     fits.push_back(result_json(result, input, part, arguments.curves));
@@ -141,8 +156,8 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
       }
     }
   }
-  print(globals,
-        left_out + text_table({"approach", "N", "C", "a: N* ~ C^a", "b: D* ~ C^b", "n", "status"}, rows) + advice);
+  print(globals, read_text(parts) + left_out +
+                     text_table({"approach", "N", "C", "a: N* ~ C^a", "b: D* ~ C^b", "n", "status"}, rows) + advice);
   emit_json(globals, {{"schema", "scalelaw.fits/1"}, {"fits", fits}});
   if (any) return ExitCode::ok;
   fmt::print(stderr, "error: no approach converged on these data; the table names each one's reason\n");
@@ -175,6 +190,13 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
   }
 }
 
+/// The one quantity that a law of one variable is of; empty for the others.
+std::string needed_quantity(LawKind law) {
+  if (law == LawKind::power_n) return "params";
+  if (law == LawKind::power_d) return "tokens";
+  return law == LawKind::power_c ? "flops" : "";
+}
+
 ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App& command) {
   static const std::map<std::string, ObjectiveKind> objectives = {
       {"log-huber", ObjectiveKind::log_huber}, {"log-mse", ObjectiveKind::log_mse}, {"mse", ObjectiveKind::mse}};
@@ -186,8 +208,15 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App&
   if (command.count("--holdout-above") > 0) options.holdout_above = arguments.holdout_above;
   check_together(arguments, command);
   const bool need_loss = options.law != LawKind::optimal || options.method != "parametric" || arguments.all;
-  const std::vector<FitSources> parts = split_by_counting(
-      read_fit_sources(arguments.inputs, parse_columns(arguments.columns), need_loss, arguments.population));
+  ReadOptions read = read_options(arguments.read);
+  read.need_loss = need_loss;
+  read.convention = options.convention;
+  read.any_sign = options.objective.kind == ObjectiveKind::mse;
+  if (options.method == "parametric" && !arguments.all) read.needs = needed_quantity(options.law);
+  const std::vector<FitSources> parts =
+      split_by_counting(read_fit_sources(arguments.inputs, read, arguments.population));
+  if (command.count("--resample") > 0 && options.bootstrap.resample == "groups" && !arguments.curves)
+    check_groups(parts);
   return arguments.all ? fit_all(arguments, globals, parts) : fit_parts(arguments, globals, parts);
 }
 
@@ -197,7 +226,8 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* command = app.add_subcommand("fit", "fit a scaling law to observations or run records");
   auto arguments = std::make_shared<FitArguments>();
   FitOptions& options = arguments->options;
-  command->add_option("input", arguments->inputs, "CSV files of observations, study folders, record files")->required();
+  command->add_option("input", arguments->inputs, "tables of runs (CSV, JSON, '-'), study folders, record files")
+      ->required();
   command->add_option("--law", arguments->law, "law to fit")->capture_default_str();
   command->add_option("--method", options.method, "approach 3, 2 or 1 of Hoffmann et al. 2022")
       ->check(CLI::IsMember({"parametric", "isoflop", "envelope"}))
@@ -210,7 +240,7 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
       ->capture_default_str();
   command->add_option("--drop-highest", options.drop_highest, "leave out the K highest losses")
       ->check(CLI::NonNegativeNumber);
-  command->add_option("--columns", arguments->columns, "names of the file's columns: params=N,tokens=D,loss=val_loss");
+  add_read_options(*command, arguments->read);
   command->add_option("--weights", options.weights, "stderr: weight points by the inverse variance of their losses")
       ->check(CLI::IsMember({"none", "stderr"}))
       ->capture_default_str();
@@ -249,6 +279,7 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   command
       ->add_option("--critical-batch", options.critical_batch.tokens,
                    "kaplan-steps: B* of the critical batch B*/L^(1/alpha), tokens")
+      ->transform(count_number())
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command
@@ -256,6 +287,7 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--holdout-above", arguments->holdout_above, "fit up to these FLOPs, predict the rest")
+      ->transform(count_number())
       ->check(CLI::PositiveNumber);
   add_population_options(*command, arguments->population);
   command->add_flag("--all", arguments->all, "all three approaches under every convention, side by side");

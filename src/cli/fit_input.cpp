@@ -3,8 +3,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <limits>
+#include <ranges>
 
+#include "core/columns.hpp"
 #include "core/format.hpp"
+#include "core/input_text.hpp"
+#include "fit/tune.hpp"
 #include "law/record_file.hpp"
 #include "study/members.hpp"
 
@@ -43,6 +48,53 @@ std::vector<Observation> curves_of_records(const FitSources& sources, const Conv
   return curves;
 }
 
+bool is_record(const Json& value) {
+  const auto schema = value.find("schema");
+  return schema != value.end() && schema->is_string() && schema->get<std::string>().starts_with("scalelaw.run/");
+}
+
+void refuse_repeated(const std::vector<std::string>& inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    for (std::size_t k = i + 1; k < inputs.size(); ++k) {
+      std::error_code none;
+      if (inputs[i] != inputs[k] && !fs::equivalent(inputs[i], inputs[k], none)) continue;
+      fail_config("{}: is given twice, so that each of its runs would count twice; give it once", inputs[k]);
+    }
+  }
+}
+
+void add_record(FitSources& sources, RunRecord record, const fs::path& curve, const std::string& input,
+                std::map<std::string, std::string>& owner) {
+  const auto [first, fresh] = owner.emplace("record " + record.id, input);
+  if (!fresh) fail_data("run {} is in {} and in {}: give its records once", record.id, first->second, input);
+  sources.curves[record.id] = curve;
+  sources.records.push_back(std::move(record));
+}
+
+/// The folder of curves/ where a record's file lies in runs/.
+void add_record_file(FitSources& sources, const Json& json, const fs::path& file, const std::string& input,
+                     std::map<std::string, std::string>& owner) {
+  RunRecord record = complete_record(json, file.string());
+  if (const std::string own = run_id(record.spec); record.source == "trained" && record.id != own) {
+    sources.excluded.push_back({record.id, fmt::format("its spec belongs to run {} (job.json: run_ids)", own)});
+    return;
+  }
+  const fs::path curve = file.parent_path().parent_path() / "curves" / (record.id + ".csv");
+  add_record(sources, std::move(record), curve, input, owner);
+}
+
+/// The runs of a study's plan.
+void add_study(FitSources& sources, const fs::path& folder, const PopulationChoice& choice,
+               std::map<std::string, std::string>& owner) {
+  StudyRecords study = load_study_records(folder, choice);
+  for (RunRecord& record : study.records) {
+    const fs::path curve = folder / "curves" / (record.id + ".csv");
+    add_record(sources, std::move(record), curve, folder.string(), owner);
+  }
+  for (const BadRecord& bad : study.bad) sources.excluded.push_back({fs::path(bad.file).stem(), bad.reason});
+  sources.notes.insert(sources.notes.end(), study.notes.begin(), study.notes.end());
+}
+
 /// Records of several inputs: those that `choice` asks for, if they are one population.
 void settle_population(const std::vector<std::string>& inputs, const PopulationChoice& choice, FitSources& sources) {
   if (sources.records.empty()) {
@@ -60,59 +112,113 @@ void settle_population(const std::vector<std::string>& inputs, const PopulationC
   if (!pooled.empty()) sources.notes.push_back(pooled);
 }
 
-}  // namespace
-
-std::map<std::string, std::string> parse_columns(const std::string& text) {
-  std::map<std::string, std::string> out;
-  std::size_t begin = 0;
-  while (begin < text.size()) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string item = text.substr(begin, end - begin);
-    const std::size_t equals = item.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == item.size()) {
-      fail_config("--columns '{}': write OURS=THEIRS, for example params=N,tokens=D,loss=val_loss", item);
-    }
-    out[item.substr(0, equals)] = item.substr(equals + 1);
-    begin = end + 1;
-  }
-  return out;
+/// A row with everything by which runs differ: the same in two inputs is one run given twice.
+std::string row_key(const Observation& o) {
+  const auto text = [](const std::optional<double>& x) { return x ? exact_number(*x) : ""; };
+  return fmt::format("row {} {} {} {} {} {} {} {} {}", o.params, o.tokens, o.flops, o.loss_nats, text(o.lr),
+                     text(o.seed), text(o.unique_tokens), o.shape, o.counted);
 }
 
-FitSources read_fit_sources(const std::vector<std::string>& inputs, const std::map<std::string, std::string>& columns,
-                            bool need_loss, const PopulationChoice& choice) {
-  FitSources sources;
-  const auto add_record = [&](const fs::path& file) {
-    RunRecord record = read_record_file(file);
-    if (const std::string own = run_id(record.spec); record.source == "trained" && record.id != own) {
-      sources.excluded.push_back({record.id, fmt::format("its spec belongs to run {} (job.json: run_ids)", own)});
-      return;
+void add_points(FitSources& sources, ReadObservations read, const std::string& series,
+                std::map<std::string, std::string>& owner) {
+  for (std::size_t i = 0; i < read.points.size(); ++i) {
+    Observation& o = read.points[i];
+    if (!series.empty()) o.counted = o.counted.empty() ? series : o.counted + ", " + series;
+    const std::string here = fmt::format("{}: row {}", read.report.file, read.lines[i]);
+    const auto [first, fresh] = owner.emplace(row_key(o), here);
+    if (!fresh && !first->second.starts_with(read.report.file + ": row ")) {
+      fail_data("{} is the same run as {}: give each run once", here, first->second);
     }
-    sources.records.push_back(std::move(record));
-    const std::string& id = sources.records.back().id;
-    sources.curves[id] = file.parent_path().parent_path() / "curves" / (id + ".csv");
+    sources.points.push_back(std::move(o));
+  }
+  sources.reports.push_back(std::move(read.report));
+}
+
+/// A table, once for each loss that is asked for.
+void add_table(FitSources& sources, const InputText& in, const ReadOptions& options,
+               std::map<std::string, std::string>& owner) {
+  Table table = table_of_text(in.text, in.name, options.delimiter, [&](const std::vector<std::string>& header) {
+    return known_names(header, options.columns);
+  });
+  table.dialect.insert(table.dialect.begin(), in.notes.begin(), in.notes.end());
+  const auto loss = options.columns.find("loss");
+  const bool several = loss != options.columns.end() && loss->second.find('|') != std::string::npos &&
+                       std::ranges::find(table.header, loss->second) == table.header.end();
+  if (!several) {
+    add_points(sources, observations_of(table, options), "", owner);
+    return;
+  }
+  for (const auto part : std::views::split(loss->second, '|')) {
+    ReadOptions one = options;
+    const std::string name(part.begin(), part.end());
+    one.columns["loss"] = name;
+    add_points(sources, observations_of(table, one), "loss " + name, owner);
+  }
+}
+
+/// Rows of too few optimizer steps; with training curves, whole runs of them.
+void drop_short(std::vector<Observation>& points, std::int64_t min_steps, bool curves,
+                std::vector<Exclusion>& excluded) {
+  const auto steps_of = [](const Observation& o) {
+    return o.steps ? *o.steps : o.batch_tokens ? o.tokens / *o.batch_tokens : std::numeric_limits<double>::infinity();
   };
+  std::map<std::string, double> longest;
+  for (const Observation& o : points) {
+    double& steps = longest[o.run];
+    steps = std::max(steps, steps_of(o));
+  }
+  std::vector<std::string> names;
+  std::size_t dropped = 0;
+  std::erase_if(points, [&](const Observation& o) {
+    const double steps = curves && !o.run.empty() ? longest.at(o.run) : steps_of(o);
+    if (!(steps < static_cast<double>(min_steps))) return false;
+    ++dropped;
+    if (names.size() < 3) {
+      names.push_back(o.run.empty() ? fmt::format("N {} D {}", short_count(o.params), short_count(o.tokens)) : o.run);
+    }
+    return true;
+  });
+  if (dropped == 0) return;
+  excluded.push_back({fmt::format("{} row{} of a table", dropped, dropped > 1 ? "s" : ""),
+                      fmt::format("fewer than {} optimizer steps (--min-steps): {}{}", min_steps,
+                                  fmt::join(names, ", "), dropped > names.size() ? ", ..." : "")});
+}
+
+bool grouped(const FitSources& part) {
+  return std::ranges::any_of(part.points, [](const Observation& o) { return !o.group.empty(); }) ||
+         std::ranges::any_of(part.records, [](const RunRecord& r) { return !r.trunk.empty(); });
+}
+
+}  // namespace
+
+FitSources read_fit_sources(const std::vector<std::string>& inputs, const ReadOptions& options,
+                            const PopulationChoice& choice) {
+  FitSources sources;
+  refuse_repeated(inputs);
+  std::map<std::string, std::string> owner;  // of each record and row: the input that holds it
   for (const std::string& input : inputs) {
     const fs::path path(input);
-    if (!fs::exists(path)) {
-      fail_data("{}: there is no such file or folder; give CSV files of observations, study folders or record files",
+    if (input != "-" && !fs::exists(path)) {
+      fail_data("{}: there is no such file or folder; give tables of runs (CSV, JSON), study folders or record files",
                 input);
     }
-    if (fs::is_directory(path) && fs::exists(config_path(path))) {
-      StudyRecords study = load_study_records(path, {.where = choice.where, .pool = choice.pool});
-      for (RunRecord& record : study.records) {
-        sources.curves[record.id] = path / "curves" / (record.id + ".csv");
-        sources.records.push_back(std::move(record));
-      }
-      for (const BadRecord& bad : study.bad) sources.excluded.push_back({fs::path(bad.file).stem(), bad.reason});
-      sources.notes.insert(sources.notes.end(), study.notes.begin(), study.notes.end());
-    } else if (fs::is_directory(path)) {
-      for (const auto& file : record_files(path)) add_record(file);
-    } else if (path.extension() == ".json") {
-      add_record(fs::absolute(path));
-    } else {
-      const auto points = read_observations(path, columns, need_loss);
-      sources.points.insert(sources.points.end(), points.begin(), points.end());
+    if (input != "-" && fs::is_directory(path) && fs::exists(config_path(path))) {
+      add_study(sources, path, choice, owner);
+      continue;
     }
+    if (input != "-" && fs::is_directory(path)) {
+      for (const auto& file : record_files(path)) add_record_file(sources, read_json_file(file), file, input, owner);
+      continue;
+    }
+    InputText in = read_input_text(path);
+    if (is_json(in.text)) {
+      std::vector<Json> rows = json_rows(in.text, in.name);
+      if (is_record(rows.front())) {
+        for (const Json& row : rows) add_record_file(sources, row, fs::absolute(path), input, owner);
+        continue;
+      }
+    }
+    add_table(sources, in, options, owner);
   }
   settle_population(inputs, choice, sources);
   return sources;
@@ -137,26 +243,35 @@ std::vector<FitSources> split_by_counting(FitSources sources) {
     part->points.push_back(std::move(point));
   }
   if (parts.empty()) parts.emplace_back();
+  parts.front().reports = std::move(sources.reports);
   return parts;
 }
 
 FitInput observe_sources(const FitSources& sources, const Convention& convention, std::int64_t min_steps, bool curves) {
   Selection selection = select_observations(sources.records, {.convention = convention, .min_steps = min_steps});
+  std::vector<Observation> table = sources.points;
+  drop_short(table, min_steps, curves, selection.excluded);
   FitInput input{.notes = sources.notes,
-                 .points = sources.points,
+                 .points = table,
                  .curves = {},
                  .excluded = sources.excluded,
                  .sweeps = std::move(selection.sweeps),
                  .noise = estimate_noise(sources.records, min_steps)};
   input.excluded.insert(input.excluded.end(), selection.excluded.begin(), selection.excluded.end());
   if (curves) {
-    CurvePoints rows = decayed_points(sources.points);
+    CurvePoints rows = decayed_points(table);
     input.points = std::move(rows.finals);
     input.curves = std::move(rows.points);
     input.excluded.insert(input.excluded.end(), rows.excluded.begin(), rows.excluded.end());
     rows = decayed_points(curves_of_records(sources, convention, min_steps, input.excluded));
     input.curves.insert(input.curves.end(), rows.points.begin(), rows.points.end());
     input.excluded.insert(input.excluded.end(), rows.excluded.begin(), rows.excluded.end());
+  }
+  if (!curves) {
+    TunedTable tuned = tune_points(table);
+    if (!tuned.sweeps.empty() && !input.noise) input.noise = estimate_noise(table);
+    input.points = std::move(tuned.points);
+    input.sweeps.insert(input.sweeps.end(), tuned.sweeps.begin(), tuned.sweeps.end());
   }
   input.points.insert(input.points.end(), selection.observations.begin(), selection.observations.end());
   return input;
@@ -175,10 +290,70 @@ std::string describe_selection(const FitInput& input) {
   return text;
 }
 
+std::vector<Observation> read_table_points(const std::string& path, const ReadOptions& options,
+                                           std::vector<std::string>& notes) {
+  ReadObservations read = read_observations_of(path, options);
+  const ReadReport report = std::move(read.report);
+  for (const std::string& line : {report.read_as(), report.left_out()}) {
+    if (!line.empty()) notes.push_back(fmt::format("{}: {}", report.file, line));
+  }
+  notes.insert(notes.end(), report.warnings.begin(), report.warnings.end());
+  FitSources sources;
+  sources.points = std::move(read.points);
+  FitInput input = observe_sources(sources, options.convention, SelectionOptions{}.min_steps, false);
+  std::string text = describe_selection(input);
+  while (text.ends_with('\n')) text.pop_back();
+  for (const auto line : std::views::split(text, '\n')) {
+    if (!line.empty()) notes.push_back(fmt::format("{}: {}", report.file, std::string(line.begin(), line.end())));
+  }
+  return std::move(input.points);
+}
+
 Json excluded_json(const FitInput& input) {
   Json out = Json::array();
   for (const Exclusion& e : input.excluded) out.push_back({{"run", e.run}, {"reason", e.reason}});
   return out;
+}
+
+Json read_json(const FitSources& sources) {
+  Json out = Json::array();
+  for (const ReadReport& report : sources.reports) {
+    if (report.text().empty()) continue;
+    Json skipped = Json::array();
+    for (const SkippedRow& s : report.skipped)
+      skipped.push_back({{"row", s.line}, {"run", s.run}, {"reason", s.reason}});
+    out.push_back({{"file", report.file},
+                   {"rows", report.rows},
+                   {"understood", report.understood},
+                   {"skipped", skipped},
+                   {"warnings", report.warnings}});
+  }
+  return out;
+}
+
+std::string read_text(const std::vector<FitSources>& parts) {
+  std::string text;
+  for (const FitSources& part : parts) {
+    for (const ReadReport& report : part.reports) text += report.text();
+  }
+  return text;
+}
+
+std::string units_text(const FitSources& part, const BootstrapOptions& bootstrap) {
+  if (bootstrap.replicates == 0 || bootstrap.resample == "parametric" || part.points.empty() || grouped(part))
+    return "";
+  return "groups: the table names none (column group, or run for several rows of one), so each row counts as "
+         "independent\n";
+}
+
+void check_groups(const std::vector<FitSources>& parts) {
+  for (const FitSources& part : parts) {
+    if (!grouped(part) && !part.points.empty()) {
+      fail_config(
+          "--resample groups: no row says with which others it belongs; add a column group (or run, where several rows "
+          "are one run), or resample runs");
+    }
+  }
 }
 
 }  // namespace scalelaw::cli

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/json.hpp"
+#include "core/read_observations.hpp"
 #include "fit/population.hpp"
 #include "fit/prepare.hpp"
 
@@ -16,19 +17,17 @@ struct FitSources {
   std::vector<RunRecord> records;
   std::map<std::string, std::filesystem::path> curves;  ///< by run id, where the file would be
   std::vector<Observation> points;
-  std::string counted;                   ///< how N and C are counted, where the points say so
+  std::string counted;                   ///< how N and C are counted, or which loss, where the points say so
   std::vector<std::string> notes = {};   ///< runs that were left out, or pooled, one line each
   std::vector<Exclusion> excluded = {};  ///< files that are no records of their runs
+  std::vector<ReadReport> reports = {};  ///< of the tables
 };
 
-/// "params=N,loss=val_loss" -> {{"params", "N"}, {"loss", "val_loss"}}. Errors (config): an item that is no such pair.
-[[nodiscard]] std::map<std::string, std::string> parse_columns(const std::string& text);
-
-/// Study folders (the runs of their plans), record files (*.json) and CSV files. Errors (data): an input that is not
-/// there or cannot be read; records of several populations that `choice` does not pool (fit/population.hpp).
-/// @param need_loss see read_observations
-[[nodiscard]] FitSources read_fit_sources(const std::vector<std::string>& inputs,
-                                          const std::map<std::string, std::string>& columns, bool need_loss,
+/// Study folders (the runs of their plans), record files (*.json, or records in JSON lines) and tables of runs
+/// (core/read_observations.hpp); "-" is standard input. With options.columns naming several losses, "a|b", the table is
+/// read once for each. Errors (data): an input that is not there or cannot be read; one given twice; a run that two
+/// inputs hold; records of several populations that `choice` does not pool (fit/population.hpp).
+[[nodiscard]] FitSources read_fit_sources(const std::vector<std::string>& inputs, const ReadOptions& options,
                                           const PopulationChoice& choice);
 
 /// Sources apart by what their points say of how N and C are counted; records count as one part.
@@ -46,8 +45,20 @@ struct FitInput {
 [[nodiscard]] FitInput observe_sources(const FitSources& sources, const Convention& convention, std::int64_t min_steps,
                                        bool curves);
 
+/// Observations of a table for subcommands that take one at a time; what was understood is added to notes.
+[[nodiscard]] std::vector<Observation> read_table_points(const std::string& path, const ReadOptions& options,
+                                                         std::vector<std::string>& notes);
+
 /// What was tuned and left out: text that ends with a newline, or empty; and as JSON.
 [[nodiscard]] std::string describe_selection(const FitInput& input);
 [[nodiscard]] Json excluded_json(const FitInput& input);
+
+/// What was understood of tables that are not in the plain form: lines of text, and as JSON (an empty array for none).
+[[nodiscard]] std::string read_text(const std::vector<FitSources>& parts);
+[[nodiscard]] Json read_json(const FitSources& sources);
+/// What a bootstrap of a table without groups takes for granted: a line, or empty.
+[[nodiscard]] std::string units_text(const FitSources& part, const BootstrapOptions& bootstrap);
+/// Errors (config): groups are to be resampled, and a table has none.
+void check_groups(const std::vector<FitSources>& parts);
 
 }  // namespace scalelaw::cli

@@ -2,13 +2,16 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <thread>
 
 #include "cli/cli.hpp"
 #include "core/build_info.hpp"
+#include "core/cells.hpp"
 #include "core/fields.hpp"
 #include "core/files.hpp"
+#include "core/format.hpp"
 
 namespace scalelaw::cli {
 
@@ -25,6 +28,18 @@ void emit_json(const Globals& globals, const Json& value) {
   } else {
     write_json_file(globals.json, value);
   }
+}
+
+CLI::Validator count_number() {
+  return CLI::Validator(
+      [](std::string& text) {
+        if (const auto count = parse_count(text)) {
+          const bool whole = std::abs(*count) < 1e15 && *count == std::floor(*count);
+          text = whole ? fmt::format("{:.0f}", *count) : exact_number(*count);
+        }
+        return std::string();
+      },
+      "");
 }
 
 namespace {

@@ -20,12 +20,18 @@ void add_predict(CLI::App& app, const Globals& globals, Action& action) {
   auto arguments = std::make_shared<PredictArguments>();
   CLI::App* command = app.add_subcommand("predict", "the loss of a model of N parameters trained on D tokens");
   add_law_arguments(*command, arguments->law);
-  command->add_option("--params", arguments->point.params, "parameters N, counted as the law counts them")->required();
-  command->add_option("--tokens", arguments->point.tokens, "training tokens D")->required();
-  command->add_option("--unique-tokens", arguments->point.unique_tokens,
-                      "distinct training tokens; needs a law of repeats");
-  command->add_option("--steps", arguments->point.steps,
-                      "S_min: steps at a batch far above the critical one, for kaplan-steps");
+  command->add_option("--params", arguments->point.params, "parameters N, counted as the law counts them")
+      ->transform(count_number())
+      ->required();
+  command->add_option("--tokens", arguments->point.tokens, "training tokens D")->transform(count_number())->required();
+  command
+      ->add_option("--unique-tokens", arguments->point.unique_tokens,
+                   "distinct training tokens; needs a law of repeats")
+      ->transform(count_number());
+  command
+      ->add_option("--steps", arguments->point.steps,
+                   "S_min: steps at a batch far above the critical one, for kaplan-steps")
+      ->transform(count_number());
   command->callback([arguments, &globals, &action] {
     action = [arguments, &globals] {
       const auto source = load_law(arguments->law);

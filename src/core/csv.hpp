@@ -19,6 +19,17 @@ struct CsvTable {
 /// Errors (data): unreadable, empty, or a row whose number of cells differs from the header's.
 [[nodiscard]] CsvTable read_csv(const std::filesystem::path& path);
 
+/// Cells as they stand, with the line (from 1) on which each row begins.
+struct CsvRows {
+  std::vector<std::vector<std::string>> rows;  ///< of any length; blank lines are none
+  std::vector<std::size_t> lines;
+  std::vector<std::string> comments;  ///< lines that begin with '#', without it
+};
+
+/// @param name for messages @param comments lines that begin with '#' are none of the rows
+/// Errors (data): what libcsv cannot read.
+[[nodiscard]] CsvRows csv_rows(std::string_view text, char delimiter, bool comments, const std::string& name);
+
 /// One cell, quoted where it has to be.
 [[nodiscard]] std::string csv_cell(std::string_view text);
 

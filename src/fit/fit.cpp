@@ -16,6 +16,7 @@
 #include "fit/problem.hpp"
 #include "fit/profile.hpp"
 #include "fit/search.hpp"
+#include "fit/signed_losses.hpp"
 
 namespace scalelaw {
 namespace {
@@ -193,6 +194,7 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
   if (options.curve != "parabola" && options.curve != "makima") {
     fail_config("--curve {}: must be parabola or makima", options.curve);
   }
+  if (has_signed_losses(all, options)) return fit_signed_losses(all, options);
   std::vector<Observation> points = weighted(without_highest(all, options.drop_highest), options), above;
   if (options.holdout_above) {
     std::ranges::copy_if(points, std::back_inserter(above),
@@ -207,7 +209,7 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
     if (options.law == LawKind::kaplan_steps) points = with_minimum_steps(std::move(points), options.critical_batch);
     result = fit_parametric(points, known);
   } else if (options.method == "isoflop" || options.method == "envelope") {
-    (void)make_problem(points, LawKind::power_c, options.objective, {});  // refuses unusable points
+    (void)make_problem(points, LawKind::kaplan, options.objective, {});  // refuses unusable points
     result = options.method == "isoflop" ? fit_isoflop(points, options) : fit_envelope(points, options);
   } else {
     fail_config("--method {}: must be parametric, isoflop or envelope", options.method);

@@ -11,7 +11,8 @@
 namespace scalelaw {
 namespace {
 
-constexpr double kDecayedShare = 0.1;          // of the peak rate
+// Of the peak rate; a schedule that ends at a tenth, written with few digits or reached a step later, is meant too.
+constexpr double kDecayedShare = 0.1 * 1.01;
 constexpr double kCurveSpacing = 0.023025851;  // ln 10 / 100
 
 std::string name_of(const Observation& o, std::size_t i) {

@@ -21,15 +21,17 @@ bool centred_power(const Problem& p) {
   return power && !p.tie && !p.fixed[0] && !p.fixed[1];
 }
 
-void check_point(const Observation& o, std::size_t i) {
+// Of each point what the law looks at.
+void check_point(const Observation& o, std::size_t i, LawKind law) {
   const std::string where = o.run.empty() ? fmt::format("observation {}", i + 1) : fmt::format("run {}", o.run);
   const auto positive = [&](double x, const char* what) {
     if (!(x > 0) || !std::isfinite(x))
       fail_data("{}: {} is {}; a fit needs positive finite numbers, remove the point", where, what, x);
   };
-  positive(o.params, "params");
-  positive(o.tokens, "tokens");
-  positive(o.flops, "flops");
+  const bool n = law == LawKind::power_n, d = law == LawKind::power_d, c = law == LawKind::power_c;
+  if (!d && !c) positive(o.params, "params");
+  if (!n && !c) positive(o.tokens, "tokens");
+  if (!n && !d) positive(o.flops, "flops");
   positive(o.loss_nats, "loss");
   if (!(o.weight >= 0) || !std::isfinite(o.weight))
     fail_data("{}: weight is {}; it must be 0 or more", where, o.weight);
@@ -247,7 +249,7 @@ Problem make_problem(const std::vector<Observation>& observations, LawKind law, 
   set_fixed(p, fixed);
   for (std::size_t i = 0; i < observations.size(); ++i) {
     const Observation& o = observations[i];
-    check_point(o, i);
+    check_point(o, i, law);
     p.points.push_back(law_point(o));
     p.observed.push_back(law == LawKind::optimal ? o.params : o.loss_nats);
     p.weights.push_back(o.weight);

@@ -302,10 +302,12 @@ TEST_F(FitOption, UnusableDataGetTheirStatusOrALine) {
   twice.insert(twice.end(), points_.begin(), points_.end());
   write(twice, "twice.csv");
   EXPECT_NEAR(param(fit("twice.csv"), "alpha") / param(fit("runs.csv"), "alpha"), 1, 1e-7);
-  for (const char* bad : {"0", "-1", "inf", "nan", ""}) {
+  for (const char* bad : {"0", "-1", "bad"}) {
     write_file_atomic(folder_ / "bad.csv", fmt::format("params,tokens,loss\n1e6,1e8,3\n2e6,1e8,{}\n", bad));
     run("fit bad.csv").expect_error(3, "row 3: column 'loss'");
   }
+  write_file_atomic(folder_ / "bad.csv", "params,tokens,loss\n1e6,1e8,nan\n2e6,1e8,\n");
+  run("fit bad.csv").expect_error(3, "row 2: column 'loss' is nan; none of its 2 rows can be used");
   run("fit none.csv").expect_error(3, "none.csv: there is no such file");
   run("fit").expect_error(2, "input");
 }

@@ -105,8 +105,8 @@ TEST_F(ObservationCsv, RenamesForeignHeaders) {
 }
 
 TEST_F(ObservationCsv, MissingColumnsNameWhatIsThereAndTheOption) {
-  EXPECT_THAT(error("N,tokens,loss\n1,2,3\n"),
-              testing::AllOf(HasSubstr("points.csv"), HasSubstr("N, tokens, loss"), HasSubstr("--columns")));
+  EXPECT_THAT(error("width,tokens,loss\n1,2,3\n"),
+              testing::AllOf(HasSubstr("points.csv"), HasSubstr("width, tokens, loss"), HasSubstr("--columns")));
   EXPECT_THAT(error("params,tokens\n1,2\n"), HasSubstr("'loss'"));
   EXPECT_THAT(error("N,D,loss\n1,2,3\n", {{"params", "M"}}), testing::AllOf(HasSubstr("'M'"), HasSubstr("N, D, loss")));
   EXPECT_THAT(error("N,D,loss\n1,2,3\n", {{"parms", "N"}}, ExitCode::usage), HasSubstr("'parms'"));

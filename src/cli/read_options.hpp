@@ -1,0 +1,25 @@
+#pragma once
+// Options of the subcommands that read tables of runs.
+#include <CLI/CLI.hpp>
+#include <map>
+#include <string>
+
+#include "core/read_observations.hpp"
+
+namespace scalelaw::cli {
+
+struct ReadArguments {
+  std::string columns, delimiter, decimal, params_unit, tokens_unit, flops_unit, loss_unit;
+};
+
+/// Adds --columns, --delimiter, --decimal, --params-unit, --tokens-unit, --flops-unit and --loss-unit.
+void add_read_options(CLI::App& command, ReadArguments& arguments);
+
+/// The options as values. Errors (config): what is none of those.
+[[nodiscard]] ReadOptions read_options(const ReadArguments& arguments);
+
+/// "params=N,loss=val_loss" -> {{"params", "N"}, {"loss", "val_loss"}}; a name with a comma stands in quotes:
+/// loss="eval, loss". Errors (config): an item that is no such pair.
+[[nodiscard]] std::map<std::string, std::string> parse_columns(const std::string& text);
+
+}  // namespace scalelaw::cli
