@@ -161,7 +161,7 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--bootstrap", options.fit.bootstrap.replicates,
                       "replicates for the intervals of the first source");
   command->add_option("--resample", options.fit.bootstrap.resample, "what the bootstrap draws")
-      ->check(CLI::IsMember({"runs", "groups", "parametric"}));
+      ->check(CLI::IsMember({"auto", "runs", "groups", "parametric"}));
   add_population_options(*command, arguments->population);
   command->add_option("--plot", arguments->plot, "draw the comparison into this file: .svg, .png or .pdf");
   command->add_option("--seed", options.seed, "seed of simulations and resampling");

@@ -74,7 +74,7 @@ void add_coverage(CLI::App& app, const Globals& globals, Action& action) {
       ->check(CLI::IsMember({"parametric", "isoflop", "envelope"}));
   command->add_option("--bootstrap", arguments->replicates, "refits behind each interval; default 200");
   command->add_option("--resample", arguments->resample, "what they resample; default: analysis.resample")
-      ->check(CLI::IsMember({"runs", "groups", "parametric"}));
+      ->check(CLI::IsMember({"auto", "runs", "groups", "parametric"}));
   command->add_option("--seed", options.seed, "seed of simulations and resampling");
   command->callback([arguments, &globals, &action] {
     action = [arguments, &globals] { return coverage_action(globals, *arguments); };

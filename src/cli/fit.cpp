@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cli/cli.hpp"
+#include "cli/fit_budgets.hpp"
 #include "cli/fit_input.hpp"
 #include "cli/read_options.hpp"
 #include "cli/study_common.hpp"
@@ -21,7 +22,7 @@ struct FitArguments {
   std::vector<std::string> fix;
   double holdout_above = 0;
   std::int64_t min_steps = 150;
-  bool all = false, curves = false;
+  bool all = false, curves = false, residuals = false;
   PopulationChoice population;
   FitOptions options;
 };
@@ -54,9 +55,11 @@ std::string status_text(const FitResult& r) {
 }
 
 /// A fit of curves resamples whole curves: points of one are not independent.
-FitResult fit_input(const FitInput& input, FitOptions options, bool curves) {
+FitResult fit_input(const FitInput& input, FitOptions options, bool curves, const std::vector<Observation>& budgeted) {
   if (!options.noise) options.noise = input.noise;
-  if (curves && options.bootstrap.resample == "runs") options.bootstrap.resample = "groups";
+  if (curves && (options.bootstrap.resample == "runs" || options.bootstrap.resample == "auto"))
+    options.bootstrap.resample = "groups";
+  if (options.method == "isoflop") return fit(isoflop_points(input.points, budgeted), options);
   const std::vector<Observation>& points = curves ? input.curves : input.points;
   if (options.method == "parametric" && options.law == LawKind::optimal) {
     const bool losses = std::ranges::any_of(points, [](const Observation& o) { return o.loss_nats != 1; });
@@ -89,12 +92,15 @@ ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const 
   std::string text = read_text(parts), error;
   for (const FitSources& part : parts) {
     const FitInput input = observe_sources(part, arguments.options.convention, arguments.min_steps, arguments.curves);
-    const FitResult result = fit_input(input, arguments.options, arguments.curves);
+    const FitResult result = fit_input(input, arguments.options, arguments.curves,
+                                       budgeted_points(arguments.inputs, part, arguments.min_steps));
     if (parts.size() > 1) text += fmt::format("== {} ==\n", part.counted.empty() ? "no convention" : part.counted);
     text += describe_selection(input) + describe(result) + units_text(part, arguments.options.bootstrap);
+    if (arguments.residuals) text += residuals_text(result.goodness);
     rows.push_back({part.counted, exponent_text(result, "a"), exponent_text(result, "b"), std::to_string(result.n),
                     status_text(result)});
     fits.push_back(result_json(result, input, part, arguments.curves));
+    if (arguments.residuals) fits.back()["residuals"] = residuals_json(result.goodness, true);
     if (!done(result) && error.empty()) {
       error = fmt::format("error: the fit{} is {}: {}\n", part.counted.empty() ? "" : " of " + part.counted,
                           result.convergence.status, result.message);
@@ -125,7 +131,7 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
   Json fits = Json::array();
   std::vector<std::vector<std::string>> rows;
   bool any = false;
-  std::string left_out, advice;
+  std::string left_out, advice, cautions;
   for (const FitSources& part : parts) {
     std::vector<Convention> conventions = {arguments.options.convention};  // a CSV holds one N and one C
     if (!part.records.empty()) {
@@ -134,6 +140,7 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
         for (const char* flops : {"6nd", "exact"}) conventions.push_back({params, flops});
       }
     }
+    const std::vector<Observation> budgeted = budgeted_points(arguments.inputs, part, arguments.min_steps);
     for (const Convention& convention : conventions) {
       const FitInput input = observe_sources(part, convention, arguments.min_steps, arguments.curves);
       left_out = describe_selection(input);
@@ -143,8 +150,9 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
         options.curve = approach.curve;
         options.convention = convention;
         const bool law = options.method == "parametric";
-        if (!law && options.bootstrap.resample == "parametric") options.bootstrap.resample = "runs";
-        const FitResult result = fit_input(input, options, approach.curves);
+        const bool envelope = options.method == "envelope";  // has no curve to draw losses around
+        if (envelope && options.bootstrap.resample == "parametric") options.bootstrap.resample = "auto";
+        const FitResult result = fit_input(input, options, approach.curves, budgeted);
         any = any || result.converged();
         rows.push_back({approach.name, part.counted.empty() ? convention.params : part.counted,
                         law ? "6nd" : convention.flops, exponent_text(result, "a"), exponent_text(result, "b"),
@@ -153,11 +161,16 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
         if (&convention == &conventions.front() && options.method == "isoflop" && options.curve == "parabola") {
           for (const std::string& line : result.advice) advice += fmt::format("advice: {}\n", line);
         }
+        if (&convention == &conventions.front()) {
+          for (const std::string& line : result.cautions)
+            cautions += fmt::format("caution: {}: {}\n", approach.name, line);
+        }
       }
     }
   }
   print(globals, read_text(parts) + left_out +
-                     text_table({"approach", "N", "C", "a: N* ~ C^a", "b: D* ~ C^b", "n", "status"}, rows) + advice);
+                     text_table({"approach", "N", "C", "a: N* ~ C^a", "b: D* ~ C^b", "n", "status"}, rows) + advice +
+                     cautions);
   emit_json(globals, {{"schema", "scalelaw.fits/1"}, {"fits", fits}});
   if (any) return ExitCode::ok;
   fmt::print(stderr, "error: no approach converged on these data; the table names each one's reason\n");
@@ -184,6 +197,9 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
   if (given("--curve") && options.method != "isoflop") fail_config("--curve: belongs to --method isoflop");
   if (arguments.curves && !arguments.all && options.method != "envelope") {
     fail_config("--curves: belongs to --method envelope (or --all); the other approaches fit final losses");
+  }
+  if (arguments.residuals && (arguments.all || options.method != "parametric")) {
+    fail_config("--residuals: belongs to --method parametric, whose law says a loss for every run");
   }
   for (const char* name : {"--critical-batch", "--critical-batch-alpha"}) {
     if (given(name) && options.law != LawKind::kaplan_steps) fail_config("{}: belongs to --law kaplan-steps", name);
@@ -226,6 +242,7 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* command = app.add_subcommand("fit", "fit a scaling law to observations or run records");
   auto arguments = std::make_shared<FitArguments>();
   FitOptions& options = arguments->options;
+  options.bootstrap.replicates = kDefaultReplicates;
   command->add_option("input", arguments->inputs, "tables of runs (CSV, JSON, '-'), study folders, record files")
       ->required();
   command->add_option("--law", arguments->law, "law to fit")->capture_default_str();
@@ -250,6 +267,7 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   command->add_flag(
       "--curves", arguments->curves,
       "envelope: whole training curves where their rate has decayed (curves/, or rows of one run with lr)");
+  command->add_flag("--residuals", arguments->residuals, "parametric: a table of every residual, largest first");
   command->add_flag("--jackknife", options.jackknife, "refit without each isoFLOP budget in turn");
   command->add_option("--convention", options.convention.params, "what counts as N in run records")
       ->check(CLI::IsMember({"total", "non_embedding", "effective"}))
@@ -258,9 +276,12 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
       ->check(CLI::IsMember({"6nd", "exact"}))
       ->capture_default_str();
   command->add_option("--bootstrap", options.bootstrap.replicates, "bootstrap replicates; 0 = none")
-      ->check(CLI::Range(0, 10000000));
-  command->add_option("--resample", options.bootstrap.resample, "what is resampled")
-      ->check(CLI::IsMember({"runs", "groups", "parametric"}))
+      ->check(CLI::Range(0, 10000000))
+      ->capture_default_str();
+  command
+      ->add_option("--resample", options.bootstrap.resample,
+                   "what is resampled; auto: groups where points share one, else parametric where runs are few")
+      ->check(CLI::IsMember({"auto", "runs", "groups", "parametric"}))
       ->capture_default_str();
   command->add_option("--seed", options.bootstrap.seed, "seed of the bootstrap")->capture_default_str();
   command->add_option("--fix", arguments->fix, "hold a parameter: alpha=0.35; may be repeated");

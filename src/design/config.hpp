@@ -224,8 +224,8 @@ struct AnalysisConfig {
   std::string law = "chinchilla";
   Convention convention = {};
   std::int64_t bootstrap = 500;
-  std::string resample = "groups";
-  std::int64_t seed = 1;
+  std::string resample = "auto";
+  std::int64_t seed = 2;
   std::vector<double> budgets = {};
   std::int64_t min_steps = 0;
 };
@@ -234,7 +234,8 @@ void fields(Visit&& visit, T& a) {
   visit("law", a.law, any(), "law fitted to the records");
   visit("convention", a.convention, any(), "what counts as N and C in the fit");
   visit("bootstrap", a.bootstrap, between(0, 1e6), "bootstrap replicates behind the intervals; 0 = no intervals");
-  visit("resample", a.resample, one_of({"runs", "groups", "parametric"}), "what the bootstrap resamples");
+  visit("resample", a.resample, one_of({"auto", "runs", "groups", "parametric"}),
+        "what the bootstrap resamples; auto: groups where points share one, else parametric where runs are few");
   visit("seed", a.seed, between(0, 9.0e15), "seed of the bootstrap");
   visit("budgets", a.budgets, distinct(positive()),
         "FLOPs to allocate; empty = 1, 10 and 100 times the design's largest");

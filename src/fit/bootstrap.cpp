@@ -4,6 +4,7 @@
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+#include <set>
 
 #include "core/rng.hpp"
 #include "core/stats.hpp"
@@ -61,6 +62,18 @@ Refit finished(const Problem& p, std::span<const double> weights, const Solution
 }
 
 }  // namespace
+
+std::string resolved_resample(const std::string& resample, const std::string& method,
+                              const std::vector<Observation>& points) {
+  if (resample != "auto") return resample;
+  if (method == "isoflop") return "parametric";
+  std::set<std::string> groups;
+  for (const Observation& o : points) {
+    if (!o.group.empty() && !groups.insert(o.group).second) return "groups";
+  }
+  constexpr std::size_t kManyRuns = 60;
+  return method == "parametric" && points.size() < kManyRuns ? "parametric" : "runs";
+}
 
 std::vector<std::size_t> resampling_units(const std::vector<Observation>& points, const std::string& resample) {
   std::map<std::string, std::size_t> known;

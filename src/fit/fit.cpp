@@ -9,6 +9,7 @@
 #include "core/stats.hpp"
 #include "fit/bootstrap.hpp"
 #include "fit/design_check.hpp"
+#include "fit/envelope.hpp"
 #include "fit/isoflop.hpp"
 #include "fit/jackknife.hpp"
 #include "fit/parallel.hpp"
@@ -183,12 +184,38 @@ Holdout predict_held_out(const FitResult& result, const std::vector<Observation>
   return out;
 }
 
+// Goodness of a parametric fit, with the fit without its outliers.
+void judge(const std::vector<Observation>& points, const FitOptions& options, FitResult& result) {
+  result.goodness = goodness_of(result, points, options);
+  Goodness& g = result.goodness;
+  if (g.outliers > 0 && 5 * g.outliers <= g.n) {
+    std::vector<Observation> rest = points;
+    for (std::int64_t i = 0; i < g.outliers; ++i) rest[g.residuals[static_cast<std::size_t>(i)].row - 1].weight = 0;
+    std::erase_if(rest, [](const Observation& o) { return !(o.weight > 0); });
+    FitOptions plain = options;
+    plain.profile = plain.goodness = false;
+    plain.bootstrap.replicates = 0;
+    if (plain.starts == "grid") plain.starts = "projection";
+    const FitResult without = fit_parametric(rest, plain);
+    if (without.converged()) {
+      g.without_outliers = without.derived;
+      for (std::size_t k = 0; k < without.fitted.values.size(); ++k) {
+        if (shows_parameter(without.fitted, k)) {
+          g.without_outliers[law_info(without.law).parameters[k]] = without.fitted.values[k];
+        }
+      }
+    }
+  }
+  const std::vector<std::string> lines = goodness_cautions(result);
+  result.cautions.insert(result.cautions.end(), lines.begin(), lines.end());
+}
+
 }  // namespace
 
 FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
-  if (options.bootstrap.resample != "runs" && options.bootstrap.resample != "groups" &&
-      options.bootstrap.resample != "parametric") {
-    fail_config("--resample {}: must be runs, groups or parametric", options.bootstrap.resample);
+  const std::string& resample = options.bootstrap.resample;
+  if (resample != "auto" && resample != "runs" && resample != "groups" && resample != "parametric") {
+    fail_config("--resample {}: must be auto, runs, groups or parametric", resample);
   }
   if (!(options.objective.delta > 0)) fail_config("--delta {}: must be positive", options.objective.delta);
   if (options.curve != "parabola" && options.curve != "makima") {
@@ -204,19 +231,21 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
   }
   FitOptions known = options;
   if (!known.noise) known.noise = estimate_noise(all);
+  known.bootstrap.resample = resolved_resample(resample, options.method, points);
   FitResult result;
   if (options.method == "parametric") {
     if (options.law == LawKind::kaplan_steps) points = with_minimum_steps(std::move(points), options.critical_batch);
     result = fit_parametric(points, known);
+    judge(points, known, result);
   } else if (options.method == "isoflop" || options.method == "envelope") {
     (void)make_problem(points, LawKind::kaplan, options.objective, {});  // refuses unusable points
-    result = options.method == "isoflop" ? fit_isoflop(points, options) : fit_envelope(points, options);
+    result = options.method == "isoflop" ? fit_isoflop(points, known) : fit_envelope(points, known);
   } else {
     fail_config("--method {}: must be parametric, isoflop or envelope", options.method);
   }
   if (options.jackknife && !result.fitted.values.empty()) {
     FitOptions rest = options;
-    rest.profile = rest.jackknife = false;
+    rest.profile = rest.jackknife = rest.goodness = false;
     rest.bootstrap.replicates = rest.drop_highest = 0;
     rest.holdout_above.reset();
     rest.weights = "none";  // they are among the points by now

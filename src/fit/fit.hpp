@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/observation.hpp"
+#include "fit/goodness.hpp"
 #include "fit/noise.hpp"
 #include "law/laws.hpp"
 
@@ -23,9 +24,17 @@ struct Objective {
 
 struct BootstrapOptions {
   std::int64_t replicates = 0;    ///< 0 = none
-  std::string resample = "runs";  ///< runs | groups | parametric
+  std::string resample = "auto";  ///< auto | runs | groups | parametric; auto: see resolved_resample
   std::uint64_t seed = 2;         ///< docs/METHODS.md, "Intervals", says why
 };
+
+/// What `auto` resamples. IsoFLOP: parametric, losses redrawn around each budget's curve. Else groups wherever two
+/// points share one; else parametric for a law of the loss with fewer than 60 points, and runs. Anything but "auto" is
+/// returned as it is.
+[[nodiscard]] std::string resolved_resample(const std::string& resample, const std::string& method,
+                                            const std::vector<Observation>& points);
+/// Replicates of a fit whose caller names none: the command line, [analysis] and the report give the same interval.
+constexpr std::int64_t kDefaultReplicates = 500;
 
 struct FitOptions {
   LawKind law = LawKind::chinchilla;
@@ -39,6 +48,7 @@ struct FitOptions {
       "projection";  ///< projection | grid (4,500 of Hoffmann et al.) | a published law: the minimum nearest to it
   std::int64_t max_evaluations = 400;  ///< of the objective per start; a solver that needs more is reported as stalled
   bool profile = true;                 ///< profile-likelihood intervals (method parametric)
+  bool goodness = true;                ///< goodness of fit and what the fit's own residuals and design say against it
   std::string weights = "none";        ///< none | stderr: points weighted by the inverse variance of their losses
   std::string curve = "parabola";      ///< method isoflop, loss against ln N: parabola | makima
   bool jackknife = false;              ///< leave out each budget in turn
@@ -76,6 +86,7 @@ struct BootstrapResult {
   std::int64_t replicates = 0;
   std::int64_t failed = 0;    ///< refits that did not converge; they are left out
   std::int64_t at_bound = 0;  ///< refits whose minimum lies at a bound; they are kept
+  std::int64_t partial = 0;  ///< isoflop: refits in which a budget lost its minimum; they are kept, without that budget
   std::uint64_t seed = 1;
   std::map<std::string, double> se;
   std::map<std::string, Interval> ci95, ci80;
@@ -88,14 +99,19 @@ struct BootstrapResult {
 struct IsoflopBudget {
   double flops = 0;
   std::int64_t points = 0;
-  std::string status;  ///< "interior" or why it was rejected: "edge_low", "edge_high", "not_convex", "too_few_points"
-  double params = 0;   ///< N at the minimum of the parabola in ln N (if interior)
+  std::string status;  ///< "interior" or why the curve was rejected (fit/valley.hpp, budget_status_text)
+  double params = 0;  ///< N at the minimum: interior, or not_a_parabola where a curve without `plateau` has one; else 0
   double tokens = 0;
   double loss_nats = 0;
   /// loss = constant + linear x + curvature x^2, x = ln N; NaN where the curve is not a parabola
   double curvature = 0, linear = 0, constant = 0;
   Interval sizes;     ///< least and largest N tried
   double center = 0;  ///< geometric mean of the N tried
+  double rms = 0;     ///< of ln loss about the parabola, with n - 3 degrees of freedom; 0 where there are none
+  std::vector<std::string> plateau;  ///< runs far above every valley through the others; the minimum is without them
+  double rejected_loss = 0;          ///< of the rejected parabola through all runs, where it has a minimum
+  double cubic_params = 0;           ///< N at the minimum of a cubic in ln N; 0 = none
+  double law_params = 0;             ///< N at the least loss of a chinchilla law fitted to all points; 0 = none
 };
 
 /// The fit repeated without each budget in turn (delete-a-group jackknife, Kott 2001).
@@ -146,7 +162,12 @@ struct FitResult {
   Jackknife jackknife;
   std::vector<IsoflopBudget> budgets;  ///< method isoflop
   std::vector<std::string> advice;     ///< method isoflop: where to put the sizes of a next study, a line each
-  std::optional<NoiseModel> noise;     ///< between seeds, where replicates show it
+  std::vector<std::string> cautions;   ///< what speaks against the answer although the solver converged, a line each
+  Goodness goodness;                   ///< method parametric
+  /// Method envelope: what the same design makes of the noise-free losses of a law fitted to the points, minus that
+  /// law's own a and b. Empty where no law could be fitted.
+  std::map<std::string, double> bias;
+  std::optional<NoiseModel> noise;  ///< between seeds, where replicates show it
   Holdout holdout;
   Interval params_range, tokens_range, flops_range;  ///< of the observations used
   std::string message;  ///< one line for people where the status is not converged, or a caution where it is

@@ -4,6 +4,7 @@
 
 #include "core/format.hpp"
 #include "fit/fit.hpp"
+#include "fit/valley.hpp"
 
 namespace scalelaw {
 namespace {
@@ -47,7 +48,7 @@ Json bootstrap_json(const BootstrapResult& b, const std::vector<std::string>& pa
       {"resample", b.resample}, {"replicates", b.replicates}, {"failed", b.failed},        {"at_bound", b.at_bound},
       {"seed", b.seed},         {"se", numbers(b.se)},        {"ci95", intervals(b.ci95)}, {"ci80", intervals(b.ci80)},
       {"derived", derived},     {"parameters", parameters},  // of each draw
-      {"draws", draws}};
+      {"draws", draws},         {"partial", b.partial}};
 }
 
 Json budgets_json(const std::vector<IsoflopBudget>& budgets) {
@@ -56,11 +57,16 @@ Json budgets_json(const std::vector<IsoflopBudget>& budgets) {
     Json item = {{"flops", b.flops}, {"points", b.points}, {"status", b.status}};
     item["sizes"] = {{"low", b.sizes.low}, {"high", b.sizes.high}, {"center", b.center}};
     item["parabola"] = Json::array({finite_or_null(b.constant), finite_or_null(b.linear), finite_or_null(b.curvature)});
-    if (b.status == "interior") {
+    if (has_minimum(b)) {
       item["params"] = b.params;
       item["tokens"] = b.tokens;
       item["loss"] = b.loss_nats;
     }
+    item["rms"] = finite_or_null(b.rms);
+    if (!b.plateau.empty()) item["plateau"] = b.plateau;
+    if (b.rejected_loss > 0) item["rejected_loss"] = b.rejected_loss;
+    if (b.cubic_params > 0) item["cubic_params"] = b.cubic_params;
+    if (b.law_params > 0) item["law_params"] = b.law_params;
     out.push_back(item);
   }
   return out;
@@ -150,6 +156,7 @@ BootstrapResult bootstrap_from(const Json& json, const Reader& read) {
     b.derived_ci95[name] = read.interval(read.at(item, "ci95"), "ci95");
     if (item.contains("ci80")) b.derived_ci80[name] = read.interval(item.at("ci80"), "ci80");
   }
+  if (json.contains("partial")) b.partial = read.integer(json, "partial");
   if (json.contains("draws")) {
     for (const Json& row : json.at("draws")) {
       std::vector<double> draw;
@@ -177,11 +184,19 @@ std::vector<IsoflopBudget> budgets_from(const Json& json, const Reader& read) {
     b.constant = Reader::number(parabola[0]);
     b.linear = Reader::number(parabola[1]);
     b.curvature = Reader::number(parabola[2]);
-    if (b.status == "interior") {
+    if (b.status == "interior" || item.contains("params")) {
       b.params = number_or_nan(item, "params");
       b.tokens = number_or_nan(item, "tokens");
       b.loss_nats = number_or_nan(item, "loss");
     }
+    const auto number = [&](const char* key, double& to) {
+      if (item.contains(key) && item.at(key).is_number()) to = item.at(key).get<double>();
+    };
+    number("rms", b.rms);
+    number("rejected_loss", b.rejected_loss);
+    number("cubic_params", b.cubic_params);
+    number("law_params", b.law_params);
+    if (item.contains("plateau")) b.plateau = item.at("plateau").get<std::vector<std::string>>();
     out.push_back(b);
   }
   return out;
@@ -271,6 +286,9 @@ FitResult read_fit(const Json& value, const Reader& read) {
   if (value.contains("jackknife")) r.jackknife = jackknife_from(value.at("jackknife"), read);
   if (value.contains("budgets")) r.budgets = budgets_from(value.at("budgets"), read);
   if (value.contains("advice")) r.advice = value.at("advice").get<std::vector<std::string>>();
+  if (value.contains("cautions")) r.cautions = value.at("cautions").get<std::vector<std::string>>();
+  if (value.contains("goodness")) r.goodness = goodness_from_json(value.at("goodness"));
+  if (value.contains("bias")) r.bias = read.numbers(value.at("bias"));
   if (value.contains("noise")) {
     const Json& noise = value.at("noise");
     r.noise = NoiseModel{.sd = number_or_nan(noise, "sd"),
@@ -341,6 +359,9 @@ Json to_json(const FitResult& r) {
   if (!r.jackknife.budgets.empty()) out["jackknife"] = jackknife_json(r.jackknife);
   if (!r.budgets.empty()) out["budgets"] = budgets_json(r.budgets);
   if (!r.advice.empty()) out["advice"] = r.advice;
+  if (!r.cautions.empty()) out["cautions"] = r.cautions;
+  if (r.goodness.n > 0) out["goodness"] = to_json(r.goodness);
+  if (!r.bias.empty()) out["bias"] = numbers(r.bias);
   if (r.noise) {
     out["noise"] = {
         {"sd", r.noise->sd}, {"at_loss", r.noise->at_loss}, {"slope", r.noise->slope}, {"freedom", r.noise->freedom}};

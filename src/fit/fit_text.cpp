@@ -3,6 +3,7 @@
 
 #include "core/format.hpp"
 #include "fit/fit.hpp"
+#include "fit/valley.hpp"
 
 namespace scalelaw {
 namespace {
@@ -15,7 +16,9 @@ std::string values_text(const FitResult& r) {
   std::string text;
   if (!r.fitted.values.empty()) {
     const LawInfo& info = law_info(r.fitted.kind);
-    const bool boot = !r.bootstrap.se.empty(), profile = !r.identifiability.empty();
+    // The profile covers less often than it says in small designs (docs/METHODS.md): with a bootstrap it is in the
+    // JSON.
+    const bool boot = !r.bootstrap.se.empty(), profile = !boot && !r.identifiability.empty();
     std::vector<std::string> header = {"", "value"};
     if (boot) header.insert(header.end(), {"std. error", "95 % interval"});
     if (profile) header.emplace_back("95 % profile");
@@ -50,12 +53,26 @@ std::string budgets_text(const FitResult& r) {
   if (!r.budgets.empty()) {
     std::vector<std::vector<std::string>> rows;
     for (const IsoflopBudget& b : r.budgets) {
-      const bool in = b.status == "interior";
+      const bool in = has_minimum(b);
       rows.push_back({fmt::format("{:.3g}", b.flops), std::to_string(b.points), b.status,
                       in ? short_count(b.params) : "", in ? short_count(b.tokens) : "",
-                      in ? fmt::format("{:.4f}", b.loss_nats) : ""});
+                      in ? fmt::format("{:.4f}", b.loss_nats) : "", in ? fmt::format("{:.2g}", b.rms) : "",
+                      b.cubic_params > 0 ? short_count(b.cubic_params) : "",
+                      b.law_params > 0 ? short_count(b.law_params) : ""});
     }
-    text += text_table({"budget", "points", "minimum", "N*", "D*", "loss"}, rows);
+    text += text_table(
+        {"budget", "points", "minimum", "N*", "D*", "loss", "rms of ln loss", "N* of a cubic", "N* of the law"}, rows);
+  }
+  double squares = 0, noise = 0, count = 0;
+  for (const IsoflopBudget& b : r.budgets) {
+    if (!has_minimum(b) || !(b.rms > 0)) continue;
+    squares += b.rms * b.rms, count += 1;
+    if (r.noise) noise += std::pow(r.noise->at(b.loss_nats), 2);
+  }
+  if (noise > 0) {
+    text += fmt::format(
+        "residuals about the parabolas: rms of ln loss {:.3g}, {:.2f} times the noise of one run between seeds\n",
+        std::sqrt(squares / count), std::sqrt(squares / noise));
   }
   for (const std::string& line : r.advice) text += fmt::format("advice: {}\n", line);
   return text;
@@ -108,6 +125,35 @@ std::string search_text(const Convergence& c) {
   return text;
 }
 
+// How the intervals were made, and what became of the refits.
+std::string bootstrap_text(const FitResult& r) {
+  const BootstrapResult& b = r.bootstrap;
+  if (b.replicates == 0) return "";
+  std::string text;
+  if (r.method == "parametric") {
+    text = fmt::format("bootstrap: {} replicates by {}, {} failed, {} at a bound, seed {}\n", b.replicates, b.resample,
+                       b.failed, b.at_bound, b.seed);
+  } else {
+    text = fmt::format("bootstrap: {} replicates by {}, seed {}\n", b.replicates, b.resample, b.seed);
+    if (b.failed > 0) {
+      text += fmt::format("  {} of {} refits gave too few minima for a power law and are left out of the intervals\n",
+                          b.failed, b.replicates);
+    }
+    if (b.partial > 0) {
+      text += fmt::format("  {} of {} refits gave no interior minimum at a budget that has one here\n", b.partial,
+                          b.replicates);
+    }
+  }
+  std::string unknown;
+  if (!b.se.empty()) {
+    for (const auto& [name, profile] : r.identifiability) {
+      if (!profile.identified) unknown += (unknown.empty() ? "" : ", ") + name;
+    }
+  }
+  if (!unknown.empty()) text += fmt::format("  the profile does not bound {}: not identified\n", unknown);
+  return text;
+}
+
 }  // namespace
 
 std::string describe(const FitResult& r) {
@@ -127,11 +173,9 @@ std::string describe(const FitResult& r) {
                         r.convergence.gradient_norm, r.convergence.condition);
   }
   text += "\n";
-  text += values_text(r);
-  if (r.bootstrap.replicates > 0) {
-    text += fmt::format("bootstrap: {} replicates by {}, {} failed, {} at a bound, seed {}\n", r.bootstrap.replicates,
-                        r.bootstrap.resample, r.bootstrap.failed, r.bootstrap.at_bound, r.bootstrap.seed);
-  }
+  text += values_text(r) + bootstrap_text(r);
+  for (const std::string& line : r.cautions) text += fmt::format("caution: {}\n", line);
+  text += goodness_text(r, 5);
   if (r.noise) {
     text += fmt::format("seeds: sd of ln loss {:.4f} at loss {:.3f}{}, {} degrees of freedom\n", r.noise->sd,
                         r.noise->at_loss, r.noise->slope != 0 ? fmt::format(", as loss^{:.2f}", r.noise->slope) : "",

@@ -1,53 +1,39 @@
 #include "fit/isoflop.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <iterator>
 #include <limits>
 #include <numeric>
 
+#include "core/format.hpp"
+#include "core/rng.hpp"
 #include "core/stats.hpp"
+#include "fit/envelope.hpp"
 #include "fit/makima.hpp"
 #include "fit/recentre.hpp"
+#include "fit/valley.hpp"
 
 namespace scalelaw {
 namespace {
 
 constexpr double kSameBudget = 1.05;
 
-// x, y, weights of one budget -> constant, linear, curvature of a weighted parabola; the fit is centred for accuracy.
-void fit_parabola(const std::vector<double>& x, const std::vector<double>& y, const std::vector<double>& w,
-                  IsoflopBudget& budget) {
-  const double center = mean(x);
-  Eigen::MatrixXd a(static_cast<Eigen::Index>(x.size()), 3);
-  Eigen::VectorXd b(a.rows());
-  for (Eigen::Index i = 0; i < a.rows(); ++i) {
-    const auto k = static_cast<std::size_t>(i);
-    const double root = std::sqrt(w[k]), t = x[k] - center;
-    a.row(i) << root, root * t, root * t * t;
-    b(i) = root * y[k];
-  }
-  const Eigen::Vector3d c = a.colPivHouseholderQr().solve(b);
-  budget.curvature = c(2);
-  budget.linear = c(1) - 2 * c(2) * center;
-  budget.constant = c(0) - c(1) * center + c(2) * center * center;
-}
-
 // The runs of one budget that count, by size.
 struct BudgetPoints {
   std::vector<double> log_params, loss, weight, log_tokens;
 };
 
-BudgetPoints points_of(const std::vector<Observation>& points, const std::vector<std::size_t>& members,
-                       const std::vector<double>& weights) {
+BudgetPoints points_of(const std::vector<Observation>& points, const std::vector<double>& losses,
+                       const std::vector<std::size_t>& members, const std::vector<double>& weights) {
   std::vector<std::size_t> order;
   std::ranges::copy_if(members, std::back_inserter(order), [&](std::size_t i) { return weights[i] > 0; });
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return points[i].params; });
   BudgetPoints out;
   for (const std::size_t i : order) {
     out.log_params.push_back(std::log(points[i].params));
-    out.loss.push_back(points[i].loss_nats);
+    out.loss.push_back(losses[i]);
     out.weight.push_back(weights[i]);
     out.log_tokens.push_back(std::log(points[i].tokens));
   }
@@ -71,20 +57,18 @@ BudgetPoints merge_sizes(const BudgetPoints& p) {
 }
 
 // Vertex of a parabola in ln N, or why there is none.
-std::string parabola_optimum(const BudgetPoints& p, IsoflopBudget& budget, CurveMinimum& at) {
-  fit_parabola(p.log_params, p.loss, p.weight, budget);
+std::string parabola_optimum(const BudgetPoints& p, const Parabola& curve, CurveMinimum& at) {
   const double low = p.log_params.front(), high = p.log_params.back();
   const double best = p.log_params[static_cast<std::size_t>(std::ranges::min_element(p.loss) - p.loss.begin())];
-  at.x = -budget.linear / (2 * budget.curvature);
-  at.y = budget.constant + 0.5 * budget.linear * at.x;
-  if (!(budget.curvature > 0)) return "not_convex";
+  at.x = curve.vertex();
+  at.y = curve.constant + 0.5 * curve.linear * at.x;
+  if (!(curve.curvature > 0)) return "not_convex";
   if (at.x <= low || best <= low) return "edge_low";
   if (at.x >= high || best >= high) return "edge_high";
   return "interior";
 }
 
-std::string makima_optimum(const BudgetPoints& merged, IsoflopBudget& budget, CurveMinimum& at) {
-  budget.constant = budget.linear = budget.curvature = std::numeric_limits<double>::quiet_NaN();
+std::string makima_optimum(const BudgetPoints& merged, CurveMinimum& at) {
   const auto lowest = std::ranges::min_element(merged.loss) - merged.loss.begin();
   if (lowest == 0) return "edge_low";
   if (lowest + 1 == std::ssize(merged.loss)) return "edge_high";
@@ -92,11 +76,22 @@ std::string makima_optimum(const BudgetPoints& merged, IsoflopBudget& budget, Cu
   return "interior";
 }
 
-IsoflopBudget fit_budget(const std::vector<Observation>& points, const std::vector<std::size_t>& members,
-                         const std::vector<double>& weights, double flops, bool makima) {
+// Root mean square of ln loss about the parabola, weights at mean 1, with n - 3 degrees of freedom.
+double rms_about(const BudgetPoints& p, const Parabola& curve) {
+  double squares = 0, weights = 0;
+  for (std::size_t i = 0; i < p.loss.size(); ++i) {
+    const double predicted = curve.at(p.log_params[i]);
+    if (!(predicted > 0) || !(p.loss[i] > 0)) return 0;
+    squares += p.weight[i] * std::pow(std::log(p.loss[i] / predicted), 2);
+    weights += p.weight[i];
+  }
+  const auto n = static_cast<double>(p.loss.size());
+  return n > 3 ? std::sqrt(squares * n / weights / (n - 3)) : 0;
+}
+
+IsoflopBudget fit_budget(const BudgetPoints& p, double flops, bool makima) {
   IsoflopBudget budget;
   budget.flops = flops;
-  const BudgetPoints p = points_of(points, members, weights);
   budget.points = std::ssize(p.loss);
   if (!p.loss.empty()) {
     budget.sizes = {std::exp(p.log_params.front()), std::exp(p.log_params.back())};
@@ -107,8 +102,14 @@ IsoflopBudget fit_budget(const std::vector<Observation>& points, const std::vect
     budget.status = "too_few_points";
     return budget;
   }
+  const Parabola curve = fit_parabola(p.log_params, p.loss, p.weight);
   CurveMinimum at;
-  budget.status = makima ? makima_optimum(merged, budget, at) : parabola_optimum(p, budget, at);
+  budget.status = makima ? makima_optimum(merged, at) : parabola_optimum(p, curve, at);
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  budget.constant = makima ? none : curve.constant;
+  budget.linear = makima ? none : curve.linear;
+  budget.curvature = makima ? none : curve.curvature;
+  budget.rms = rms_about(p, curve);
   if (budget.status == "interior") {
     const Line line = fit_line(p.log_params, p.log_tokens, p.weight);
     budget.params = std::exp(at.x);
@@ -116,21 +117,6 @@ IsoflopBudget fit_budget(const std::vector<Observation>& points, const std::vect
     budget.loss_nats = at.y;
   }
   return budget;
-}
-
-// Power laws N*(C) and D*(C) through points: values {coefficient, exponent} of N* and the derived quantities.
-Refit power_laws(const std::vector<double>& log_flops, const std::vector<double>& log_params,
-                 const std::vector<double>& log_tokens, const std::vector<double>& weights) {
-  Refit out;
-  const Line n = fit_line(log_flops, log_params, weights), d = fit_line(log_flops, log_tokens, weights);
-  if (!std::isfinite(n.slope) || !std::isfinite(d.slope)) return out;
-  out.status = RefitStatus::ok;
-  out.values = {std::exp(n.intercept), n.slope};
-  out.derived = {{"a", n.slope},
-                 {"b", d.slope},
-                 {"params_coefficient", std::exp(n.intercept)},
-                 {"tokens_coefficient", std::exp(d.intercept)}};
-  return out;
 }
 
 std::vector<std::vector<std::size_t>> members_of(const Budgets& budgets) {
@@ -142,66 +128,114 @@ std::vector<std::vector<std::size_t>> members_of(const Budgets& budgets) {
 Refit isoflop_laws(const std::vector<IsoflopBudget>& budgets) {
   std::vector<double> c, n, d;
   for (const IsoflopBudget& b : budgets) {
-    if (b.status != "interior") continue;
+    if (!has_minimum(b)) continue;
     c.push_back(std::log(b.flops));
     n.push_back(std::log(b.params));
     d.push_back(std::log(b.tokens));
   }
-  return c.size() < 2 ? Refit{} : power_laws(c, n, d, {});
+  return c.size() < 2 ? Refit{} : optimum_laws(c, n, d);
 }
 
-std::vector<IsoflopBudget> fit_budgets(const std::vector<Observation>& points, const Budgets& budgets,
-                                       const std::vector<double>& weights, bool makima) {
+std::vector<IsoflopBudget> fit_budgets(const std::vector<Observation>& points, const std::vector<double>& losses,
+                                       const Budgets& budgets, const std::vector<double>& weights, bool makima) {
   std::vector<IsoflopBudget> out;
   const auto members = members_of(budgets);
-  for (std::size_t k = 0; k < members.size(); ++k)
-    out.push_back(fit_budget(points, members[k], weights, budgets.flops[k], makima));
+  for (std::size_t k = 0; k < members.size(); ++k) {
+    out.push_back(fit_budget(points_of(points, losses, members[k], weights), budgets.flops[k], makima));
+  }
   return out;
 }
 
-// Runs on the lower envelope of loss against compute, by rising compute.
-std::vector<std::size_t> envelope_of(const std::vector<Observation>& points, const std::vector<double>& weights) {
+std::string run_text(const Observation& o) {
+  const std::string what = fmt::format("loss {:.4g}", o.loss_nats);
+  return o.run.empty() ? fmt::format("N {} ({})", short_count(o.params), what) : fmt::format("{} ({})", o.run, what);
+}
+
+// Two sizes to either side of the least loss.
+std::vector<std::size_t> nearest_the_least(const std::vector<Observation>& points,
+                                           const std::vector<std::size_t>& order) {
+  std::size_t least = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (points[order[i]].loss_nats < points[order[least]].loss_nats) least = i;
+  }
+  const std::size_t first = least < 2 ? 0 : least - 2, last = std::min(order.size(), least + 3);
+  return {order.begin() + static_cast<std::ptrdiff_t>(first), order.begin() + static_cast<std::ptrdiff_t>(last)};
+}
+
+// A budget whose losses are no valley, or whose parabola lies below all of them, is fitted again without the runs that
+// spoil it; those get weight 0.
+void check_parabola(const std::vector<Observation>& points, const std::vector<std::size_t>& members,
+                    const FitOptions& options, std::vector<double>& weights, IsoflopBudget& budget) {
   std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    if (weights[i] > 0) order.push_back(i);
-  }
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
-    return std::pair(points[a].flops, points[a].loss_nats) < std::pair(points[b].flops, points[b].loss_nats);
-  });
-  std::vector<std::size_t> best;
+  std::ranges::copy_if(members, std::back_inserter(order), [&](std::size_t i) { return weights[i] > 0; });
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return points[i].params; });
+  if (order.size() < 4 || budget.status == "too_few_points") return;
+  std::vector<double> x, y, w, noise;
   for (const std::size_t i : order) {
-    if (best.empty() || points[i].loss_nats < points[best.back()].loss_nats) best.push_back(i);
+    x.push_back(std::log(points[i].params));
+    y.push_back(points[i].loss_nats);
+    w.push_back(weights[i]);
+    noise.push_back(options.noise ? options.noise->at(points[i].loss_nats) / std::sqrt(points[i].seeds) : 0.0);
   }
-  return best;
-}
-
-Refit envelope_laws(const std::vector<Observation>& points, const std::vector<std::size_t>& best) {
-  std::vector<double> c, n, d;
-  for (const std::size_t i : best) {
-    c.push_back(std::log(points[i].flops));
-    n.push_back(std::log(points[i].params));
-    d.push_back(std::log(points[i].tokens));
+  const Parabola curve = fit_parabola(x, y, w);
+  const double least = *std::ranges::min_element(y), vertex = curve.at(curve.vertex());
+  const double scatter = *std::ranges::max_element(noise);
+  const bool below = curve.curvature > 0 && vertex < least * (1 - std::max(kVertexBelow, 5 * scatter));
+  double off = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) off = std::max(off, std::abs(curve.at(x[i]) / y[i] - 1));
+  if (!below && off < kVertexBelow) return;
+  const ValleyCheck check = check_valley(x, y, scatter);
+  if (check.valley && check.above.empty() && !below) return;
+  std::vector<std::size_t> kept = order;
+  if (!check.above.empty()) {
+    for (const std::size_t i : check.above) std::erase(kept, order[i]);
+  } else {
+    kept = nearest_the_least(points, order);
   }
-  return best.size() < 3 ? Refit{} : power_laws(c, n, d, {});
-}
-
-std::vector<double> weights_of(const std::vector<Observation>& points) {
-  std::vector<double> w;
-  for (const Observation& o : points) w.push_back(o.weight);
-  return w;
-}
-
-void set_laws(const Refit& laws, const FitOptions& options, FitResult& result) {
-  if (laws.status == RefitStatus::failed) return;
-  result.fitted = {
-      .kind = LawKind::optimal, .values = laws.values, .name = "fit", .source = "", .convention = options.convention};
-  result.derived = laws.derived;
-}
-
-void refuse_parametric(const BootstrapOptions& options, const std::string& method) {
-  if (options.replicates > 0 && options.resample == "parametric") {
-    fail_config("--resample parametric needs a law of the loss; with --method {} use runs or groups", method);
+  for (const std::size_t i : order) {
+    if (std::ranges::find(kept, i) == kept.end()) weights[i] = 0;
   }
+  std::vector<double> losses;
+  for (const Observation& o : points) losses.push_back(o.loss_nats);
+  const bool makima = options.curve == "makima";
+  IsoflopBudget again = fit_budget(points_of(points, losses, kept, weights), budget.flops, makima);
+  again.points = budget.points;
+  if (curve.curvature > 0) again.rejected_loss = vertex;
+  for (const std::size_t i : check.above) again.plateau.push_back(run_text(points[order[i]]));
+  std::ranges::sort(again.plateau);
+  if (again.status != "interior") again.params = 0;
+  again.status = "not_a_parabola";
+  budget = std::move(again);
+}
+
+// Noise of ln loss for the parametric bootstrap: of the residuals about the parabolas, pooled over the budgets that
+// have a minimum; where those leave no degree of freedom, between seeds.
+NoiseModel pooled_noise(const FitResult& result, const std::vector<std::vector<std::size_t>>& members,
+                        const std::vector<double>& weights, const FitOptions& options) {
+  double squares = 0, freedom = 0;
+  for (std::size_t k = 0; k < members.size(); ++k) {
+    const IsoflopBudget& b = result.budgets[k];
+    const auto used = std::ranges::count_if(members[k], [&](std::size_t i) { return weights[i] > 0; });
+    if (!has_minimum(b) || used < 4) continue;
+    squares += b.rms * b.rms * static_cast<double>(used - 3);
+    freedom += static_cast<double>(used - 3);
+  }
+  if (freedom > 0) return {.sd = std::sqrt(squares / freedom), .freedom = static_cast<std::int64_t>(freedom)};
+  return options.noise.value_or(NoiseModel{});
+}
+
+// Losses redrawn around each budget's curve: the parabola, or for makima, which passes through every loss, the losses.
+std::vector<double> centers_of(const std::vector<Observation>& points,
+                               const std::vector<std::vector<std::size_t>>& members, const FitResult& result) {
+  std::vector<double> out;
+  for (const Observation& o : points) out.push_back(o.loss_nats);
+  for (std::size_t k = 0; k < members.size(); ++k) {
+    const IsoflopBudget& b = result.budgets[k];
+    if (!std::isfinite(b.curvature) || !has_minimum(b)) continue;
+    const Parabola curve{b.constant, b.linear, b.curvature};
+    for (const std::size_t i : members[k]) out[i] = curve.at(std::log(points[i].params));
+  }
+  return out;
 }
 
 }  // namespace
@@ -230,66 +264,103 @@ Budgets group_budgets(const std::vector<Observation>& points) {
   return out;
 }
 
+namespace {
+
+void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions& options, const Budgets& budgets,
+                       const std::vector<double>& weights, FitResult& result) {
+  const bool makima = options.curve == "makima";
+  BootstrapOptions boot = options.bootstrap;
+  boot.resample = resolved_resample(boot.resample, "isoflop", points);
+  const auto minima = std::ranges::count_if(result.budgets, has_minimum);
+  std::vector<double> losses;
+  for (const Observation& o : points) losses.push_back(o.loss_nats);
+  const auto members = members_of(budgets);
+  std::atomic<std::int64_t> partial = 0;
+  const auto refit = [&](const std::vector<double>& drawn_losses, const std::vector<double>& drawn) {
+    const auto again = fit_budgets(points, drawn_losses, budgets, drawn, makima);
+    Refit laws = isoflop_laws(again);
+    if (laws.status == RefitStatus::ok && std::ranges::count_if(again, has_minimum) < minima) ++partial;
+    return laws;
+  };
+  const auto& names = law_info(LawKind::optimal).parameters;
+  if (boot.resample == "parametric") {
+    const NoiseModel noise = pooled_noise(result, members, weights, options);
+    if (noise.freedom == 0) {
+      result.cautions.emplace_back(
+          "no interval: budgets of three sizes leave nothing to tell the noise by; add sizes or seeds");
+      return;
+    }
+    const std::vector<double> centers = centers_of(points, members, result);
+    std::vector<double> used = weights, share(points.size(), 1.0);
+    for (std::size_t k = 0; k < members.size(); ++k) {
+      double sum = 0, count = 0;
+      for (const std::size_t i : members[k]) sum += weights[i], count += weights[i] > 0 ? 1 : 0;
+      for (const std::size_t i : members[k]) {
+        if (weights[i] > 0) share[i] = std::sqrt(sum / count / weights[i]);
+        if (!has_minimum(result.budgets[k])) used[i] = 0;
+      }
+    }
+    result.bootstrap = run_bootstrap(boot, options.threads, names, noise.freedom, [&](std::int64_t i) {
+      Rng rng = make_rng(boot.seed, "bootstrap", static_cast<std::uint64_t>(i));
+      std::vector<double> drawn = centers;
+      for (std::size_t k = 0; k < drawn.size(); ++k) {
+        drawn[k] *= std::exp(noise.at(centers[k]) * share[k] * standard_normal(rng));
+      }
+      return refit(drawn, used);
+    });
+  } else {
+    const std::vector<std::size_t> units = resampling_units(points, boot.resample);
+    // Runs are drawn within their budget; groups may span budgets and are drawn as a whole.
+    const std::vector<std::size_t> strata = boot.resample == "runs" ? budgets.of_point : std::vector<std::size_t>{};
+    result.bootstrap = run_bootstrap(boot, options.threads, names, 0, [&](std::int64_t i) {
+      std::vector<double> drawn = multiplicities(units, strata, boot.seed, i);
+      for (std::size_t k = 0; k < drawn.size(); ++k) drawn[k] *= weights[k];
+      return refit(losses, drawn);
+    });
+  }
+  result.bootstrap.partial = partial;
+}
+
+}  // namespace
+
 FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& options) {
-  refuse_parametric(options.bootstrap, "isoflop");
   FitResult result;
   result.law = LawKind::optimal;
   result.method = "isoflop";
   result.curve = options.curve;
   const bool makima = options.curve == "makima";
   const Budgets budgets = group_budgets(points);
-  const std::vector<double> weights = weights_of(points);
-  result.budgets = fit_budgets(points, budgets, weights, makima);
-  const auto interior = std::ranges::count(result.budgets, std::string("interior"), &IsoflopBudget::status);
+  const auto members = members_of(budgets);
+  std::vector<double> weights = weights_of(points), losses;
+  for (const Observation& o : points) losses.push_back(o.loss_nats);
+  result.budgets = fit_budgets(points, losses, budgets, weights, makima);
+  for (std::size_t k = 0; k < members.size(); ++k) {
+    check_parabola(points, members[k], options, weights, result.budgets[k]);
+  }
+  const auto minima = std::ranges::count_if(result.budgets, has_minimum);
   const Refit laws = isoflop_laws(result.budgets);
   set_laws(laws, options, result);
   result.advice = recentring_advice(result);
+  result.cautions = rejected_parabolas(result);
+  if (options.goodness && !makima) {
+    std::vector<Observation> used = points;
+    auto kept = members;
+    for (std::size_t i = 0; i < used.size(); ++i) used[i].weight = weights[i];
+    for (auto& list : kept) std::erase_if(list, [&](std::size_t i) { return !(weights[i] > 0); });
+    const auto lines = compare_minima(used, kept, law_beside(used, options.threads), result);
+    result.cautions.insert(result.cautions.end(), lines.begin(), lines.end());
+  }
   result.convergence.starts = result.convergence.starts_at_best = 1;
-  if (interior >= 3) {
+  if (minima >= 3) {
     result.convergence.status = "converged";
   } else {
     result.message = fmt::format(
         "{} of {} budgets have an interior minimum and a power law needs 3; add sizes on the side "
         "where the minimum lies, or budgets",
-        interior, result.budgets.size());
+        minima, result.budgets.size());
   }
   if (laws.status == RefitStatus::ok && options.bootstrap.replicates > 0) {
-    const std::vector<std::size_t> units = resampling_units(points, options.bootstrap.resample);
-    // Runs are drawn within their budget; groups may span budgets and are drawn as a whole.
-    const std::vector<std::size_t> strata =
-        options.bootstrap.resample == "runs" ? budgets.of_point : std::vector<std::size_t>{};
-    result.bootstrap = run_bootstrap(
-        options.bootstrap, options.threads, law_info(LawKind::optimal).parameters, 0, [&](std::int64_t i) {
-          std::vector<double> drawn = multiplicities(units, strata, options.bootstrap.seed, i);
-          for (std::size_t k = 0; k < drawn.size(); ++k) drawn[k] *= weights[k];
-          return isoflop_laws(fit_budgets(points, budgets, drawn, makima));
-        });
-  }
-  return result;
-}
-
-FitResult fit_envelope(const std::vector<Observation>& points, const FitOptions& options) {
-  refuse_parametric(options.bootstrap, "envelope");
-  FitResult result;
-  result.law = LawKind::optimal;
-  result.method = "envelope";
-  const std::vector<double> weights = weights_of(points);
-  const std::vector<std::size_t> best = envelope_of(points, weights);
-  const Refit laws = envelope_laws(points, best);
-  set_laws(laws, options, result);
-  result.convergence.starts = result.convergence.starts_at_best = 1;
-  if (best.size() >= 4 && laws.status == RefitStatus::ok) {
-    result.convergence.status = "converged";
-  } else {
-    result.message = fmt::format("{} runs lie on the lower envelope and a power law needs 4; add runs", best.size());
-  }
-  if (laws.status == RefitStatus::ok && options.bootstrap.replicates > 0) {
-    const std::vector<std::size_t> units = resampling_units(points, options.bootstrap.resample);
-    result.bootstrap = run_bootstrap(
-        options.bootstrap, options.threads, law_info(LawKind::optimal).parameters, 0, [&](std::int64_t i) {
-          const std::vector<double> drawn = multiplicities(units, {}, options.bootstrap.seed, i);
-          return envelope_laws(points, envelope_of(points, drawn));
-        });
+    bootstrap_isoflop(points, options, budgets, weights, result);
   }
   return result;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Approach 1 (envelope) and approach 2 (isoFLOP parabolas) of Hoffmann et al. 2022: N* and D* against compute.
+// Approach 2 (isoFLOP parabolas) of Hoffmann et al. 2022: N* and D* against compute.
 #include "fit/bootstrap.hpp"
 
 namespace scalelaw {
@@ -16,11 +16,9 @@ struct Budgets {
 /// ln N; then power laws in C through the budgets with an interior minimum. A budget is rejected where its vertex or
 /// its lowest loss lies on the edge of the sizes tried, where the parabola opens downwards, or with fewer than 3 sizes.
 /// With the curve `makima` N* is the minimum of an interpolant through the mean loss of each size (fit/makima.hpp),
-/// which assumes no shape but follows the noise; it needs 4 sizes. Needs 3 interior budgets to be `converged`.
+/// which assumes no shape but follows the noise; it needs 4 sizes. A budget whose losses lie on no valley, or whose
+/// parabola has its vertex far below every one of them, is `not_a_parabola`: its N* is that of a curve without the runs
+/// that spoil it (fit/valley.hpp). Needs 3 budgets with a minimum to be `converged`.
 [[nodiscard]] FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& options);
-
-/// Approach 1 on final losses: runs that no run of at most the same compute beats, and power laws through their N and
-/// D. Each run counts with its own complete schedule; checkpoints of longer runs must not be among the points.
-[[nodiscard]] FitResult fit_envelope(const std::vector<Observation>& points, const FitOptions& options);
 
 }  // namespace scalelaw

@@ -4,6 +4,7 @@
 
 #include "core/format.hpp"
 #include "core/stats.hpp"
+#include "fit/valley.hpp"
 
 namespace scalelaw {
 namespace {
@@ -31,7 +32,7 @@ std::vector<std::string> recentring_advice(const FitResult& fit) {
                                   b.flops, low ? "at or below" : "at or above", short_count(b.sizes.low),
                                   short_count(b.sizes.high), low ? "smaller" : "larger", expected_at(fit, b.flops)));
     }
-    if (b.status != "interior") continue;
+    if (!has_minimum(b)) continue;
     const double offset = std::log(b.params / b.center), half_width = 0.5 * std::log(b.sizes.high / b.sizes.low);
     log_flops.push_back(std::log(b.flops));
     log_offset.push_back(offset);

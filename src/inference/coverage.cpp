@@ -165,7 +165,7 @@ Coverage coverage(const std::vector<Observation>& points, const Law& law, const 
                                   law.convention.params, options.fit.convention.params));
   }
   FitOptions fit_options = options.fit;
-  fit_options.profile = false;
+  fit_options.profile = fit_options.goodness = false;
   fit_options.holdout_above.reset();
   fit_options.threads = 1;
   std::vector<Study> studies(static_cast<std::size_t>(options.studies));
@@ -187,7 +187,8 @@ Coverage coverage(const std::vector<Observation>& points, const Law& law, const 
   for (const auto& [name, truth] : quantities_of(exponents_of(law), law, c.flops)) {
     if (first->estimates.contains(name)) c.quantities.push_back(summary(name, truth, studies));
   }
-  if (options.noise.group_share > 0 && options.fit.bootstrap.resample != "groups") {
+  if (options.noise.group_share > 0 && options.fit.bootstrap.resample != "groups" &&
+      options.fit.bootstrap.resample != "auto") {
     c.notes.push_back("runs of a group share a part of their noise here, which only --resample groups accounts for");
   }
   return c;

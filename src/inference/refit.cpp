@@ -9,7 +9,7 @@ FitResult refit_near(const std::vector<Observation>& points, const FitOptions& o
   FitOptions plain = options;
   plain.bootstrap.replicates = 0;
   plain.holdout_above.reset();
-  plain.profile = false;
+  plain.profile = plain.goodness = false;
   plain.threads = 1;
   const bool known_start = options.method == "parametric" && options.drop_highest == 0 && center.converged() &&
                            center.fitted.kind == options.law &&

@@ -5,17 +5,18 @@
 #include "core/stats.hpp"
 #include "fit/isoflop.hpp"
 #include "fit/parallel.hpp"
+#include "fit/valley.hpp"
 #include "inference/frontier.hpp"
 
 namespace scalelaw {
 namespace {
 
 std::map<std::string, double> isoflop_slopes(const std::vector<Observation>& points) {
-  const FitResult valleys = fit_isoflop(points, {.method = "isoflop", .profile = false});
+  const FitResult valleys = fit_isoflop(points, {.method = "isoflop", .profile = false, .goodness = false});
   if (!valleys.converged()) return {};
   std::vector<double> log_flops, log_loss;
   for (const IsoflopBudget& budget : valleys.budgets) {
-    if (budget.status != "interior") continue;
+    if (!has_minimum(budget)) continue;
     log_flops.push_back(std::log(budget.flops));
     log_loss.push_back(std::log(budget.loss_nats));
   }
@@ -47,7 +48,7 @@ SlopeMethod slope_method(const std::vector<Observation>& points) {
 
 std::vector<std::map<std::string, double>> resampled_slopes(const std::vector<Observation>& points, SlopeMethod method,
                                                             const BootstrapOptions& options, int threads) {
-  const bool groups = options.resample == "groups";
+  const bool groups = resolved_resample(options.resample, "parametric", points) == "groups";
   const std::vector<std::size_t> units = resampling_units(points, groups ? "groups" : "runs");
   const std::vector<std::size_t> strata = groups ? std::vector<std::size_t>{} : group_budgets(points).of_point;
   std::vector<std::map<std::string, double>> slopes(static_cast<std::size_t>(options.replicates));

@@ -1,7 +1,6 @@
 #include "report/analysis.hpp"
 
 #include <algorithm>
-#include <iterator>
 
 #include "report/text.hpp"
 
@@ -29,22 +28,9 @@ Selection select_for(const std::vector<RunRecord>& records, const AnalysisOption
       records, {.convention = convention, .min_steps = options.min_steps, .keep_edge = options.keep_edge});
 }
 
-/// The budget of a point is a matter of the plan, hence of the study's own convention, whatever N and C count here.
-void copy_budgets(const std::vector<Observation>& from, std::vector<Observation>& to) {
-  for (auto& point : to) {
-    const auto same = std::ranges::find_if(
-        from, [&](const Observation& o) { return o.shape == point.shape && o.tokens == point.tokens; });
-    if (same != from.end()) point.budget = same->budget;
-  }
-}
-
-/// Approach 2. Points outside every budget belong to no valley; where there are no budgets, the fit says so itself.
-FitResult fit_budgets(const std::vector<Observation>& points, FitOptions options) {
-  std::vector<Observation> inside;
-  std::ranges::copy_if(points, std::back_inserter(inside), [](const Observation& o) { return o.budget > 0; });
-  // There is no law of the loss to draw residuals around.
-  if (options.bootstrap.resample == "parametric") options.bootstrap.resample = "runs";
-  return fit(inside.empty() ? points : inside, options);
+/// Approach 2.
+FitResult fit_budgets(const std::vector<Observation>& points, const FitOptions& options) {
+  return fit(points_in_budgets(points), options);
 }
 
 bool same(const Convention& a, const Convention& b) { return a.params == b.params && a.flops == b.flops; }
@@ -119,6 +105,7 @@ void add_comparison(Analysis& analysis) {
 
 void add_warnings(Analysis& analysis) {
   for (const FitResult* fit : {&analysis.parametric, &analysis.isoflop}) {
+    for (const std::string& line : fit->cautions) analysis.warnings.push_back(method_text(*fit) + ": " + line);
     if (fit->converged()) continue;
     analysis.warnings.push_back(fmt::format("{}: {}{}{}", method_text(*fit), status_text(*fit),
                                             fit->message.empty() ? "" : "; ", fit->message));

@@ -8,6 +8,7 @@
 
 #include "alloc/allocate.hpp"
 #include "design/config.hpp"
+#include "fit/budgets.hpp"
 #include "fit/fit.hpp"
 #include "fit/lr_law.hpp"
 #include "fit/population.hpp"
@@ -21,10 +22,10 @@ struct AnalysisOptions {
   LawKind law = LawKind::chinchilla;
   Convention convention;
   Objective objective;
-  std::string resample = "runs";           ///< runs | groups | parametric
-  std::int64_t bootstrap = 200;            ///< replicates of the main fits; 0 = no intervals
-  std::int64_t convention_bootstrap = 50;  ///< replicates of the fits under the other conventions
-  std::uint64_t seed = 1;
+  std::string resample = "auto";            ///< auto | runs | groups | parametric
+  std::int64_t bootstrap = 500;             ///< replicates of the main fits; 0 = no intervals
+  std::int64_t convention_bootstrap = 500;  ///< replicates of the fits under the other conventions
+  std::uint64_t seed = 2;
   int threads = 1;
   std::int64_t drop_highest = 0;
   std::int64_t min_steps = 150;              ///< runs with fewer optimizer steps are left out
@@ -75,11 +76,6 @@ struct Analysis {
   std::vector<LossCurve> curves;         ///< of the run nearest the best learning rate of each (shape, D)
   std::vector<std::string> warnings;     ///< one line each, for people
 };
-
-/// Gives every observation the isoFLOP budget it belongs to: the planned one nearest in ln C, if C is within 10 % of
-/// it, else 0. Without planned budgets, sets of at least three points whose C agree within 10 % are taken as budgets
-/// (their geometric mean), so that the diagonals of a grid can be used.
-void assign_budgets(std::vector<Observation>& points, const std::vector<double>& planned_budgets);
 
 /// The whole pipeline in memory. A fit that does not converge, or points too few, are results with their status and a
 /// warning. Errors: only unusable options (an unknown law).

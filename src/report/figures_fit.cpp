@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/stats.hpp"
+#include "fit/valley.hpp"
 #include "report/figures.hpp"
 #include "report/series.hpp"
 
@@ -62,7 +63,7 @@ void add_isoflop(Panel& panel, const FitResult& fit, const std::vector<double>& 
                 .group = "isoflop"};
   std::vector<double> ln_c, ln_y;
   for (const auto& b : fit.budgets) {
-    if (b.status != "interior") continue;
+    if (!has_minimum(b)) continue;
     points.x.push_back(b.flops);
     points.y.push_back(params ? b.params : b.tokens);
     points.hover.push_back(

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/format.hpp"
+#include "fit/valley.hpp"
 #include "report/figures.hpp"
 #include "report/series.hpp"
 #include "report/text.hpp"
@@ -116,6 +117,7 @@ std::string budget_remark(const IsoflopBudget& budget) {
   if (budget.status.starts_with("edge")) return " (no minimum inside)";
   if (budget.status == "not_convex") return " (not convex)";
   if (budget.status == "too_few_points") return " (too few points)";
+  if (budget.status == "not_a_parabola") return " (not a parabola)";
   return " (" + budget.status + ")";
 }
 
@@ -212,7 +214,7 @@ Figure isoflop_figure(const Analysis& analysis) {
       panel.series.push_back(std::move(line));
     }
     panel.series.push_back(std::move(series));
-    if (fitted != nullptr && fitted->status == "interior") {
+    if (fitted != nullptr && has_minimum(*fitted)) {
       panel.series.push_back(
           {.name = "minimum",
            .mark = Mark::star,

@@ -6,6 +6,7 @@
 
 #include "core/format.hpp"
 #include "core/stats.hpp"
+#include "fit/valley.hpp"
 #include "report/html.hpp"
 #include "report/text.hpp"
 
@@ -319,7 +320,9 @@ std::string excluded_section(const Analysis& analysis) {
   }
   for (const auto& b : analysis.isoflop.budgets) {
     if (b.status != "interior") {
-      rows.push_back({"budget C = " + power_text(b.flops), "no minimum for approach 2: " + html_prose(b.status)});
+      rows.push_back({"budget C = " + power_text(b.flops),
+                      (has_minimum(b) ? "approach 2, some runs left out: " : "no minimum for approach 2: ") +
+                          html_prose(budget_status_text(b.status))});
     }
   }
   if (analysis.parametric.dropped > 0) {

@@ -9,6 +9,7 @@
 #include "core/format.hpp"
 #include "core/stats.hpp"
 #include "fit/fit.hpp"
+#include "fit/valley.hpp"
 #include "report/analysis.hpp"
 #include "report/series.hpp"
 #include "report/tutorial.hpp"
@@ -32,7 +33,7 @@ TutorialPage compute_optimal_page(const std::vector<RunRecord>& records) {
   assign_budgets(points, {});
   std::erase_if(points, [](const Observation& p) { return p.budget == 0; });
   need_points(points.size(), 9, "compute-optimal", "points at equal compute");
-  const FitResult valleys = fit(points, {.method = "isoflop", .bootstrap = {.replicates = 200}});
+  const FitResult valleys = fit(points, {.method = "isoflop", .bootstrap = {.replicates = kDefaultReplicates}});
   TutorialPage page{.name = "compute-optimal"};
   page.numbers = {{"source", source_text(records)},
                   {"status", valleys.convergence.status},
@@ -43,7 +44,7 @@ TutorialPage compute_optimal_page(const std::vector<RunRecord>& records) {
   std::vector<std::vector<std::string>> rows;
   std::vector<double> ln_c, ln_n, ln_d, ln_loss;
   for (const IsoflopBudget& b : valleys.budgets) {
-    const bool interior = b.status == "interior";
+    const bool interior = has_minimum(b);
     rows.push_back({power_text(b.flops), std::to_string(b.points), interior ? short_count(b.params) : "–",
                     interior ? short_count(b.tokens) : "–", interior ? fmt::format("{:.3g}", b.tokens / b.params) : "–",
                     interior ? fmt::format("{:.4f}", b.loss_nats) : "–", b.status});

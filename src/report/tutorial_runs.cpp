@@ -20,7 +20,7 @@ FitResult power_fit(const std::vector<Observation>& points, LawKind kind, bool o
                       .objective = {.kind = ObjectiveKind::log_mse},
                       .offset = offset,
                       .profile = false,
-                      .bootstrap = {.replicates = 200, .resample = "parametric"}});
+                      .bootstrap = {.replicates = kDefaultReplicates}});
 }
 
 struct PowerFits {

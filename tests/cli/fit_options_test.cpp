@@ -202,7 +202,7 @@ TEST_F(FitOption, OptionsThatWouldBeIgnoredAreRefused) {
   run("fit runs.csv --method isoflop --starts grid").expect_error(2, "--starts");
   run("fit runs.csv --curve makima").expect_error(2, "--curve");
   run("fit runs.csv --curves").expect_error(2, "--curves: belongs to --method envelope");
-  run("fit runs.csv --method isoflop --bootstrap 10 --resample parametric").expect_error(2, "--resample");
+  run("fit runs.csv --method envelope --bootstrap 10 --resample parametric").expect_error(2, "--resample");
 }
 
 TEST_F(FitOption, PointsCountedInDifferentWaysAreNotPooled) {

@@ -80,8 +80,8 @@ TEST_F(FitCommand, The240PointsOfBesiroglu) {
 TEST_F(FitCommand, PrintsATableAndWritesTheSameResultAsJson) {
   const Ended e = run("fit runs.csv --bootstrap 50 --json fit.json");
   ASSERT_EQ(e.code, 0) << e.err;
-  EXPECT_THAT(e.out, AllOf(HasSubstr("35 observations"), HasSubstr("status: converged"), HasSubstr("95 % profile"),
-                           HasSubstr("bootstrap: 50 replicates by runs, 0 failed")));
+  EXPECT_THAT(e.out, AllOf(HasSubstr("35 observations"), HasSubstr("status: converged"), HasSubstr("95 % interval"),
+                           HasSubstr("bootstrap: 50 replicates by parametric, 0 failed")));
   const Json written = read_json_file(folder_ / "fit.json");
   EXPECT_EQ(written, json_of("fit runs.csv --bootstrap 50"));
   EXPECT_EQ(written.at("bootstrap").at("draws").size(), 50U);

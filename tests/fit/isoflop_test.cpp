@@ -90,6 +90,29 @@ TEST(Isoflop, BootstrapIntervalHoldsTheTruth) {
   EXPECT_LT(ci.high - ci.low, 0.2);
 }
 
+TEST(Isoflop, RefitsThatLoseAMinimumAreCounted) {
+  const auto points = isoflop_design(tiny_law(), kTinyBudgets, 5, 4, 0.02, 2);
+  const FitResult r = fit(points, {.method = "isoflop", .goodness = false, .bootstrap = {.replicates = 200}});
+  EXPECT_EQ(r.bootstrap.resample, "parametric");
+  EXPECT_GT(r.bootstrap.partial + r.bootstrap.failed, 0);
+  EXPECT_NE(describe(r).find("of 200 refits gave no interior minimum"), std::string::npos);
+  EXPECT_EQ(fit_from_json(to_json(r), "fit.json").bootstrap.partial, r.bootstrap.partial);
+}
+
+TEST(Bootstrap, AutoResamplesWhatIsNotIndependent) {
+  auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 4, 0.01, 2);
+  EXPECT_EQ(resolved_resample("auto", "parametric", points), "parametric");
+  EXPECT_EQ(resolved_resample("auto", "envelope", points), "runs");
+  for (std::size_t i = 0; i < points.size(); ++i) points[i].group = std::to_string(i);
+  EXPECT_EQ(resolved_resample("auto", "parametric", points), "parametric") << "groups of one run are no groups";
+  for (std::size_t i = 0; i < points.size(); ++i) points[i].group = std::to_string(i % 7);
+  EXPECT_EQ(resolved_resample("auto", "parametric", points), "groups");
+  EXPECT_EQ(resolved_resample("auto", "envelope", points), "groups");
+  EXPECT_EQ(resolved_resample("auto", "isoflop", points), "parametric");
+  EXPECT_EQ(resolved_resample("runs", "parametric", points), "runs") << "what is asked for is what happens";
+  EXPECT_EQ(resolved_resample("auto", "parametric", isoflop_design(tiny_law(), kTinyBudgets, 12, 4, 0.01, 2)), "runs");
+}
+
 TEST(Envelope, FollowsTheBestRuns) {
   // A fine grid of sizes at many budgets: the lower envelope is the optimum.
   std::vector<double> budgets;

@@ -1,0 +1,17 @@
+#pragma once
+// The isoFLOP budgets of a study's tuned points, as its report has them.
+#include "cli/fit_input.hpp"
+
+namespace scalelaw::cli {
+
+/// Points of the records under the convention in which their budgets were planned, each with its budget: those of the
+/// study.toml among the inputs, else found from the points. Empty without records.
+[[nodiscard]] std::vector<Observation> budgeted_points(const std::vector<std::string>& inputs, const FitSources& part,
+                                                       std::int64_t min_steps);
+
+/// The points that approach 2 fits: with the budgets of `budgeted`, and without points outside every budget. Points of
+/// CSV files (`budgeted` empty) are left as they are.
+[[nodiscard]] std::vector<Observation> isoflop_points(const std::vector<Observation>& points,
+                                                      const std::vector<Observation>& budgeted);
+
+}  // namespace scalelaw::cli

@@ -1,0 +1,218 @@
+#include "fit/goodness.hpp"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <boost/math/distributions/fisher_f.hpp>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "core/stats.hpp"
+#include "fit/fit.hpp"
+
+namespace scalelaw {
+namespace {
+
+constexpr double kNormal = 1.4826;       // standard deviation of normal values over their median size
+constexpr double kEfficiency = 0.37;     // of that estimate: it is worth so many of its degrees of freedom
+constexpr double kSmallestScale = 1e-9;  // below it residuals are those of arithmetic
+constexpr double kRank = 1e-9;
+
+std::vector<std::size_t> free_parameters(const FitResult& fit, const FitOptions& options) {
+  const auto& names = law_info(fit.law).parameters;
+  std::vector<std::size_t> out;
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    if (!options.fixed.contains(names[k]) && shows_parameter(fit.fitted, k)) out.push_back(k);
+  }
+  return out;
+}
+
+// As the parametric bootstrap has it (fit/bootstrap.cpp, noise_of_residuals).
+double residual_scale(const std::vector<Residual>& by_size, std::size_t parameters, bool huber) {
+  const std::size_t n = by_size.size(), fitted = std::min(parameters, n - 1);
+  std::vector<double> size;
+  for (const Residual& r : by_size) size.push_back(std::abs(r.residual));
+  if (huber) size.resize(n - fitted);  // the largest
+  double scale = kNormal * quantile(size, 0.5);
+  if (!huber) scale *= std::sqrt(static_cast<double>(n) / static_cast<double>(n - fitted));
+  return std::max(scale, kSmallestScale);
+}
+
+// |t| that one of `trials` residuals exceeds in one data set of a hundred.
+double limit_of(std::size_t n, std::size_t parameters, std::size_t trials) {
+  const double freedom = std::max(2.0, kEfficiency * (static_cast<double>(n) - static_cast<double>(parameters)));
+  return student_quantile(1 - kGoodnessLevel / (2 * static_cast<double>(trials)), freedom);
+}
+
+// Everything before the last separator: "exp17-d128" -> "exp17".
+std::string run_prefix(const std::string& run) {
+  const std::size_t at = run.find_last_of("-_/. ");
+  return at == std::string::npos ? std::string() : run.substr(0, at);
+}
+
+struct Worst {
+  std::optional<SeriesResidual> series;
+  std::size_t compared = 0;
+};
+
+Worst worst_series_of(const std::vector<Observation>& points, const std::vector<double>& residual, double scale) {
+  const std::vector<std::pair<const char*, std::function<std::string(const Observation&)>>> factors = {
+      {"group", [](const Observation& o) { return o.group; }},
+      {"shape", [](const Observation& o) { return o.shape; }},
+      {"budget", [](const Observation& o) { return o.budget > 0 ? fmt::format("{:.6g}", o.budget) : std::string(); }},
+      {"run prefix", [](const Observation& o) { return run_prefix(o.run); }},
+      {"N", [](const Observation& o) { return o.params > 0 ? fmt::format("{:.6g}", o.params) : std::string(); }},
+      {"D", [](const Observation& o) { return o.tokens > 0 ? fmt::format("{:.6g}", o.tokens) : std::string(); }}};
+  Worst worst;
+  for (const auto& [by, level] : factors) {
+    std::map<std::string, std::vector<double>> members;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      if (const std::string name = level(points[i]); !name.empty()) members[name].push_back(residual[i]);
+    }
+    for (const auto& [name, values] : members) {
+      if (values.size() < 2 || values.size() == points.size()) continue;
+      ++worst.compared;
+      SeriesResidual s{.by = by, .name = name, .points = std::ssize(values), .mean = mean(values), .standardised = 0};
+      s.standardised = s.mean * std::sqrt(static_cast<double>(values.size())) / scale;
+      if (!worst.series || std::abs(s.standardised) > std::abs(worst.series->standardised)) worst.series = s;
+    }
+  }
+  return worst;
+}
+
+// Columns of quadratic terms in the logarithms of what the law looks at.
+Eigen::MatrixXd quadratic_terms(LawKind law, const std::vector<Observation>& points) {
+  const auto n = static_cast<Eigen::Index>(points.size());
+  Eigen::ArrayXd x(n), y(n), c(n), s(n);
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const Observation& o = points[static_cast<std::size_t>(i)];
+    x(i) = std::log(o.params), y(i) = std::log(o.tokens), c(i) = std::log(o.flops),
+    s(i) = std::log(o.steps.value_or(1));
+  }
+  for (Eigen::ArrayXd* v : {&x, &y, &c, &s}) *v -= v->mean();
+  Eigen::MatrixXd q;
+  switch (law) {
+    case LawKind::power_n:
+      return (x * x).matrix();
+    case LawKind::power_d:
+      return (y * y).matrix();
+    case LawKind::power_c:
+    case LawKind::optimal:
+      return (c * c).matrix();
+    case LawKind::kaplan_steps:
+      y = s;
+      [[fallthrough]];
+    default:
+      q.resize(n, 3);
+      q << (x * x).matrix(), (y * y).matrix(), (x * y).matrix();
+      return q;
+  }
+}
+
+struct Squares {
+  double rest = 0;
+  Eigen::Index rank = 0;
+};
+
+Squares least_squares(Eigen::MatrixXd a, const Eigen::VectorXd& b) {
+  for (Eigen::Index k = 0; k < a.cols(); ++k) {
+    const double norm = a.col(k).norm();
+    if (norm > 0 && std::isfinite(norm)) a.col(k) /= norm;
+  }
+  Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(a.rows(), a.cols());
+  qr.setThreshold(kRank);
+  qr.compute(a);
+  return {(b - a * qr.solve(b)).squaredNorm(), qr.rank()};
+}
+
+std::optional<LackOfFit> lack_of_fit(const FitResult& fit, const std::vector<Observation>& all,
+                                     const std::vector<double>& residual, double limit,
+                                     const std::vector<std::size_t>& free) {
+  std::vector<Observation> points;
+  std::vector<double> r;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (std::abs(residual[i]) > limit) continue;  // outliers are named apart
+    points.push_back(all[i]);
+    r.push_back(residual[i]);
+  }
+  const auto n = static_cast<Eigen::Index>(points.size()), p = static_cast<Eigen::Index>(free.size());
+  if (n < p + 4) return std::nullopt;
+  Eigen::MatrixXd tangent(n, p), quadratic = quadratic_terms(fit.law, points);
+  Eigen::VectorXd b(n);
+  std::vector<double> gradient(fit.fitted.values.size());
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const auto k = static_cast<std::size_t>(i);
+    const LawPoint at = law_point(points[k]);
+    const double predicted = predict_loss(fit.fitted, at);
+    loss_gradient(fit.fitted, at, gradient);
+    // Residuals in the units of the objective, times the root of the point's weight.
+    const double unit = std::sqrt(points[k].weight) * (fit.objective.kind == ObjectiveKind::mse ? predicted : 1.0);
+    for (Eigen::Index j = 0; j < p; ++j) {
+      const std::size_t at_value = free[static_cast<std::size_t>(j)];
+      tangent(i, j) = unit * gradient[at_value] * fit.fitted.values[at_value] / predicted;
+    }
+    quadratic.row(i) *= unit;
+    b(i) = unit * r[k];
+  }
+  if (!tangent.allFinite() || !quadratic.allFinite()) return std::nullopt;
+  Eigen::MatrixXd both(n, p + quadratic.cols());
+  both << tangent, quadratic;
+  const Squares law = least_squares(tangent, b), more = least_squares(both, b);
+  LackOfFit out{.freedom = static_cast<double>(more.rank - law.rank), .rest = static_cast<double>(n - more.rank)};
+  if (out.freedom < 1 || out.rest < 3 || !(more.rest > 0)) return std::nullopt;
+  out.explained = 1 - more.rest / law.rest;
+  out.f = std::max(0.0, law.rest - more.rest) / out.freedom / (more.rest / out.rest);
+  if (!std::isfinite(out.f)) return std::nullopt;
+  out.p = boost::math::cdf(boost::math::complement(boost::math::fisher_f(out.freedom, out.rest), out.f));
+  return out;
+}
+
+}  // namespace
+
+Goodness goodness_of(const FitResult& fit, const std::vector<Observation>& all, const FitOptions& options) {
+  Goodness g;
+  if (fit.fitted.values.empty() || !options.goodness) return g;
+  const bool optimum = fit.law == LawKind::optimal;
+  std::vector<Observation> points;
+  std::vector<double> residual, log_observed;
+  double squares = 0, variance = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Observation& o = all[i];
+    if (!(o.weight > 0)) continue;
+    const double observed = optimum ? o.params : o.loss_nats, predicted = predict_loss(fit.fitted, law_point(o));
+    if (!(observed > 0) || !(predicted > 0) || !std::isfinite(predicted)) return {};
+    const double r = std::log(observed / predicted);
+    points.push_back(o);
+    residual.push_back(r);
+    log_observed.push_back(std::log(observed));
+    squares += r * r;
+    if (options.noise && !optimum) variance += std::pow(options.noise->at(observed), 2) / o.seeds;
+    g.residuals.push_back({i + 1, o.run, o.params, o.tokens, o.flops, observed, predicted, r, 0});
+  }
+  if (points.size() < 2) return {};
+  const auto n = static_cast<double>(points.size());
+  g.n = std::ssize(points);
+  g.rms = std::sqrt(squares / n);
+  const double total = standard_deviation(log_observed) * std::sqrt(n - 1);
+  g.r_squared = total > 0 ? 1 - squares / (total * total) : std::numeric_limits<double>::quiet_NaN();
+  if (options.noise && !optimum) g.noise = std::sqrt(variance / n);
+  std::ranges::stable_sort(g.residuals, std::greater<>(), [](const Residual& r) { return std::abs(r.residual); });
+  const std::vector<std::size_t> free = free_parameters(fit, options);
+  g.scale = residual_scale(g.residuals, free.size(), fit.objective.kind == ObjectiveKind::log_huber);
+  g.limit = limit_of(points.size(), free.size(), points.size());
+  for (Residual& r : g.residuals) {
+    r.standardised = r.residual / g.scale;
+    if (std::abs(r.standardised) > g.limit) ++g.outliers;
+  }
+  const Worst worst = worst_series_of(points, residual, g.scale);
+  g.worst_series = worst.series;
+  g.series_stands_out =
+      worst.series && std::abs(worst.series->standardised) > limit_of(points.size(), free.size(), worst.compared);
+  // Where residuals are those of arithmetic there is nothing to test.
+  if (g.rms > 1e3 * kSmallestScale && fit.converged()) {
+    g.lack_of_fit = lack_of_fit(fit, points, residual, g.limit * g.scale, free);
+  }
+  return g;
+}
+
+}  // namespace scalelaw

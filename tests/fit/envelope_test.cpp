@@ -1,0 +1,87 @@
+#include "fit/envelope.hpp"
+
+#include <gmock/gmock.h>
+
+#include "fit/cases.hpp"
+#include "fit/fixtures.hpp"
+
+namespace scalelaw {
+namespace {
+
+using test::isoflop_design;
+using test::kTinyBudgets;
+using test::tiny_law;
+using testing::HasSubstr;
+
+const FitOptions kEnvelope{.method = "envelope"};
+
+TEST(Envelope, OneRayIsNamedAsTheCause) {
+  const FitResult r = fit(test::case_points("ratio20.csv"), kEnvelope);
+  EXPECT_EQ(r.convergence.status, "one_line");
+  EXPECT_THAT(r.message, HasSubstr("all runs have D = 20 N"));
+  EXPECT_THAT(describe(r), HasSubstr("NOT CONVERGED (one_line)"));
+}
+
+TEST(Envelope, EveryLineOfRunsIsNamed) {
+  Rng rng = make_rng(3, "lines");
+  for (int i = 0; i < 60; ++i) {
+    const double slope = i % 4 == 0 ? 0 : 2 * uniform01(rng);
+    std::vector<Observation> points;
+    for (int k = 0; k < 12; ++k) {
+      Observation o;
+      o.params = std::pow(10, 5 + 0.2 * k);
+      o.tokens = 1e8 * std::pow(o.params / 1e6, slope) * (1 + 0.005 * uniform01(rng));
+      if (i % 4 == 1) std::swap(o.params, o.tokens);
+      o.flops = 6 * o.params * o.tokens;
+      o.loss_nats = predict_loss(tiny_law(), o.scale()) * std::exp(0.01 * standard_normal(rng));
+      points.push_back(o);
+    }
+    EXPECT_EQ(fit(points, kEnvelope).convergence.status, "one_line") << slope;
+    for (Observation& o : points) o.tokens *= std::exp(standard_normal(rng)), o.flops = 6 * o.params * o.tokens;
+    EXPECT_NE(fit(points, kEnvelope).convergence.status, "one_line") << slope;
+  }
+}
+
+TEST(Envelope, BiasOfTheDesignIsMeasuredAndNamed) {
+  // Noise-free, the envelope of the quick study's own design misses a by -0.22.
+  const FitResult r = fit(test::case_points("quick_points.csv"), kEnvelope);
+  EXPECT_EQ(r.convergence.status, "biased");
+  EXPECT_NEAR(r.bias.at("a"), -0.22, 0.03);
+  EXPECT_THAT(r.message, HasSubstr("at this design the envelope misses a by -0."));
+  EXPECT_EQ(fit_from_json(to_json(r), "fit.json").bias, r.bias);
+}
+
+TEST(Envelope, WhatConvergesIsNearTheTruthWithoutNoise) {
+  Rng rng = make_rng(4, "designs");
+  int converged = 0, biased = 0;
+  for (int i = 0; i < 60; ++i) {
+    std::vector<double> budgets;
+    const double step = 1.2 + 5 * uniform01(rng);
+    for (double c = 1e11; c < 1e15; c *= step) budgets.push_back(c);
+    const int sizes = 3 + static_cast<int>(uniform_below(rng, 30));
+    auto points = isoflop_design(tiny_law(), budgets, sizes, 2 + 8 * uniform01(rng), 0, 1);
+    if (i % 2 == 1) {  // a grid of a few sizes, most of them far from the optimum of what they cost
+      points.clear();
+      for (int n = 0; n < 4; ++n) {
+        for (int d = 0; d < 6; ++d) {
+          Observation o;
+          o.params = 1e5 * std::pow(3.0, n);
+          o.tokens = 1e6 * std::pow(step, d);
+          o.flops = 6 * o.params * o.tokens;
+          o.loss_nats = predict_loss(tiny_law(), o.scale());
+          points.push_back(o);
+        }
+      }
+    }
+    const FitResult r = fit(points, kEnvelope);
+    if (r.convergence.status == "biased") ++biased;
+    if (!r.converged()) continue;
+    ++converged;
+    EXPECT_NEAR(r.derived.at("a"), allocation_exponents(tiny_law())->a, 0.055);
+  }
+  EXPECT_GT(converged, 10);
+  EXPECT_GT(biased, 0);
+}
+
+}  // namespace
+}  // namespace scalelaw
