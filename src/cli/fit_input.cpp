@@ -9,6 +9,7 @@
 #include "core/columns.hpp"
 #include "core/format.hpp"
 #include "core/input_text.hpp"
+#include "core/table_rows.hpp"
 #include "fit/tune.hpp"
 #include "law/record_file.hpp"
 #include "study/members.hpp"
@@ -97,10 +98,7 @@ void add_study(FitSources& sources, const fs::path& folder, const PopulationChoi
 
 /// Records of several inputs: those that `choice` asks for, if they are one population.
 void settle_population(const std::vector<std::string>& inputs, const PopulationChoice& choice, FitSources& sources) {
-  if (sources.records.empty()) {
-    if (!choice.where.empty()) fail_config("--where: chooses among run records, and the inputs hold none");
-    return;
-  }
+  if (sources.records.empty()) return;
   const std::size_t all = sources.records.size();
   sources.records = records_where(std::move(sources.records), choice.where);
   if (sources.records.size() < all) {
@@ -134,13 +132,30 @@ void add_points(FitSources& sources, ReadObservations read, const std::string& s
   sources.reports.push_back(std::move(read.report));
 }
 
+/// Keeps the rows that `choice` asks for. @return a line that says what was pooled, or empty. Errors (data): what is
+/// left is several populations by its own columns, and `choice` does not pool them.
+std::string settle_rows(Table& table, const PopulationChoice& choice) {
+  keep_rows_where(table, choice.where);
+  const std::vector<std::string> mixed = mixed_columns(table);
+  if (mixed.empty()) return "";
+  if (!choice.pool) {
+    fail_data(
+        "{}: its rows do not belong together, so they are not fitted as one: they differ in {}. Choose some with "
+        "--where COLUMN=VALUE, or insist with --pool",
+        table.name, fmt::join(mixed, "; "));
+  }
+  return fmt::format("{}: rows that do not belong together were pooled (--pool); they differ in {}", table.name,
+                     fmt::join(mixed, "; "));
+}
+
 /// A table, once for each loss that is asked for.
-void add_table(FitSources& sources, const InputText& in, const ReadOptions& options,
+void add_table(FitSources& sources, const InputText& in, const ReadOptions& options, const PopulationChoice& choice,
                std::map<std::string, std::string>& owner) {
   Table table = table_of_text(in.text, in.name, options.delimiter, [&](const std::vector<std::string>& header) {
     return known_names(header, options.columns);
   });
   table.dialect.insert(table.dialect.begin(), in.notes.begin(), in.notes.end());
+  if (std::string note = settle_rows(table, choice); !note.empty()) sources.notes.push_back(std::move(note));
   const auto loss = options.columns.find("loss");
   const bool several = loss != options.columns.end() && loss->second.find('|') != std::string::npos &&
                        std::ranges::find(table.header, loss->second) == table.header.end();
@@ -218,7 +233,7 @@ FitSources read_fit_sources(const std::vector<std::string>& inputs, const ReadOp
         continue;
       }
     }
-    add_table(sources, in, options, owner);
+    add_table(sources, in, options, choice, owner);
   }
   settle_population(inputs, choice, sources);
   return sources;
@@ -231,7 +246,6 @@ std::vector<FitSources> split_by_counting(FitSources sources) {
                      .curves = sources.curves,
                      .points = {},
                      .counted = "",
-                     .notes = std::move(sources.notes),
                      .excluded = std::move(sources.excluded)});
   }
   for (Observation& point : sources.points) {
@@ -244,6 +258,7 @@ std::vector<FitSources> split_by_counting(FitSources sources) {
   }
   if (parts.empty()) parts.emplace_back();
   parts.front().reports = std::move(sources.reports);
+  parts.front().notes = std::move(sources.notes);
   return parts;
 }
 
