@@ -76,6 +76,9 @@ TEST_F(Reading, LeavingShortRunsOutGivesTheRightExponent) {
   const Json r = fit(file("min_steps_ignored.csv") + " --min-steps 50");
   EXPECT_EQ(r.at("n"), 9);
   EXPECT_NEAR(param(r, "beta"), 0.3658, 5e-5) << "SciPy, least squares of ln loss over the nine rows";
+  const Json fixed = fit(file("min_steps_ignored.csv") + " --min-steps 500 --fix E=1.8");
+  EXPECT_EQ(fixed.at("n"), 6) << "too few for five parameters";
+  EXPECT_NEAR(param(fixed, "beta"), 0.3658, 5e-5);
   const Json all = fit(file("min_steps_ignored.csv") + " --min-steps 0 --objective log-mse");
   EXPECT_EQ(all.at("n"), 12);
   EXPECT_NEAR(param(all, "beta"), 0.48295, 5e-4) << "SciPy";
