@@ -33,7 +33,7 @@ struct Observation {
   double params = 0;     ///< N
   double tokens = 0;     ///< D
   double flops = 0;      ///< C
-  double loss_nats = 0;  ///< > 0
+  double loss_nats = 0;  ///< > 0, but for objective mse, which takes any
   std::optional<double> loss_stderr;
   double weight = 1;  ///< >= 0, multiplies the point's share of the objective
   std::string group;  ///< runs that are not independent share it (a trunk); empty = on its own
@@ -59,13 +59,10 @@ struct Observation {
 /// "d32 L2"
 [[nodiscard]] std::string shape_name(const ModelSpec& model);
 
-/// Reads observations: a header row, then params,tokens,flops,loss with any two of the first three (the third follows
-/// from C = 6 N D); optional run, loss_stderr, weight, group, unique_tokens, lr, seed, shape, budget, steps,
-/// batch_tokens, convention; other columns are ignored.
+/// Observations of a table that people have, without what was understood on the way: core/read_observations.hpp has
+/// the rules, the errors and the options.
 /// @param columns renames: our name -> the file's ("params" -> "N").
 /// @param need_loss false: a file without a column loss is read too, its losses 1 (the law `optimal` looks at none)
-/// Errors (data): missing column (with the columns present and the --columns to give), a cell that is not a number, a
-/// params/tokens/flops/loss that is not positive and finite; each names file and row.
 [[nodiscard]] std::vector<Observation> read_observations(const std::filesystem::path& path,
                                                          const std::map<std::string, std::string>& columns = {},
                                                          bool need_loss = true);

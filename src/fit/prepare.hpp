@@ -27,8 +27,8 @@ struct CurvePoints {
 };
 
 /// Points of training curves, several rows with one `run`, each with its learning rate: those are kept where the rate
-/// has fallen to a tenth of the run's peak: a schedule that ended there would have been about as good as one that
-/// decays to 0, while a decay to a fifth is clearly worse (Hoffmann et al. 2022). Points of a warmup and of an
+/// has fallen to a tenth of the run's peak (within 1 %): a schedule that ended there would have been about as good as
+/// one that decays to 0, while a decay to a fifth is clearly worse (Hoffmann et al. 2022). Points of a warmup and of an
 /// undecayed trunk never are. Neighbours of a run lie at least a hundredth of a decade of tokens apart. A run with a
 /// single row is its final loss. Errors (data): a run with several rows and a row without lr; a row without run.
 [[nodiscard]] CurvePoints decayed_points(const std::vector<Observation>& curves);

@@ -38,6 +38,10 @@ TEST_F(FitOption, LawTakesEveryLaw) {
     points[i].batch_tokens = 4096;
   }
   write(points, "all.csv");
+  std::vector<Observation> optima;  // one size at each budget
+  for (std::size_t i = 3; i < points.size(); i += 7) optima.push_back(points[i]);
+  write(optima, "optimal.csv");
+  run("fit all.csv --law optimal").expect_error(3, "only one of two sizes can be the best there");
   const std::map<std::string, std::vector<std::string>> keys = {
       {"chinchilla", {"A", "B", "E", "alpha", "beta"}},
       {"kaplan", {"Dc", "Nc", "alphaD", "alphaN"}},
@@ -49,7 +53,8 @@ TEST_F(FitOption, LawTakesEveryLaw) {
       {"overtraining", {"A", "B", "E", "eta"}},
       {"optimal", {"coefficient", "exponent"}}};
   for (const auto& [law, names] : keys) {
-    const Outcome o = run(fmt::format("fit all.csv --law {} --objective log-mse --json -", law));
+    const char* file = law == "optimal" ? "optimal.csv" : "all.csv";
+    const Outcome o = run(fmt::format("fit {} --law {} --objective log-mse --json -", file, law));
     const Json r = Json::parse(o.out);
     EXPECT_EQ(r.at("law"), law);
     std::vector<std::string> found;
