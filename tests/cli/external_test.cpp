@@ -45,7 +45,7 @@ TEST_F(OutsideTrainer, AWrongCountIsNamedByStatusAndFit) {
   Json record = read_json_file(file);
   record["params"] = {{"total", 5}};
   write_json_file(file, record);
-  const std::string why = "params.total is 5, but the spec's shape make it 28672";
+  const std::string why = "params.total is 5, but the spec's shape makes it 28672";
   EXPECT_THAT(scalelaw("status study").out, HasSubstr(why));
   const ProgramResult fit = scalelaw("fit study");
   EXPECT_EQ(fit.code, 3);
