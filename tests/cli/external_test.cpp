@@ -1,6 +1,7 @@
 // Studies whose records another program wrote: params, flops and tokens may be left out.
 #include <gmock/gmock.h>
 
+#include "core/json.hpp"
 #include "program.hpp"
 #include "temp_folder.hpp"
 
