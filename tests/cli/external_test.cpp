@@ -28,7 +28,7 @@ class OutsideTrainer : public testing::Test {
 TEST_F(OutsideTrainer, FitAndReportComputeTheCountsOfItsRecords) {
   const ProgramResult fit = scalelaw("fit study --law power-d --json -");
   ASSERT_EQ(fit.code, 0) << fit.err;
-  EXPECT_EQ(Json::parse(fit.out)["status"], "converged") << fit.out;
+  EXPECT_EQ(Json::parse(fit.out)["convergence"]["status"], "converged") << fit.out;
   EXPECT_THAT(fit.out + fit.err, Not(HasSubstr("params is 0")));
   const ProgramResult report = scalelaw("report study");
   ASSERT_EQ(report.code, 0) << report.err;
