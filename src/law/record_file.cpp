@@ -33,7 +33,7 @@ void check_counts(const Json& given, const Json& right, const char* key, const c
   for (const auto& [count, number] : given.items()) {
     const double is = number.get<double>(), should = right.at(count).get<double>();
     if (std::abs(is - should) <= kTolerance * should) continue;
-    fail_data("{}: {}.{} is {}, but {} make it {}; correct it, or leave {} out to have them computed", name, key, count,
+    fail_data("{}: {}.{} is {}, but {} it {}; correct it, or leave {} out to have them computed", name, key, count,
               number.dump(), what, right.at(count).dump(), key);
   }
 }
@@ -78,9 +78,9 @@ RunRecord complete_record(const Json& value, const std::string& name) {
   const FlopCounts flops = count_flops(record.spec.model, record.tokens);
   const Json given_params = item(plain, "params"), given_flops = item(plain, "flops");
   if (trained && given_params.is_object())
-    check_counts(given_params, to_json_fields(params), "params", "the spec's shape", name);
+    check_counts(given_params, to_json_fields(params), "params", "the spec's shape makes", name);
   if (trained && given_flops.is_object())
-    check_counts(given_flops, to_json_fields(flops), "flops", "its spec and tokens", name);
+    check_counts(given_flops, to_json_fields(flops), "flops", "its spec and tokens make", name);
   fill(record.params, given_params, params, name);
   fill(record.flops, given_flops, flops, name);
   return record;

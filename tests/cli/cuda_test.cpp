@@ -77,7 +77,7 @@ TEST_F(CudaMachine, DoctorSaysWhatADeviceWouldBeUsedFor) {
 TEST_F(CudaMachine, DoctorGivesTheTrainersReasonWhereTheDeviceCannotBeUsed) {
   trainer(kRefused);
   const ProgramResult result = scalelaw("doctor");
-  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(result.code, 4) << "a trainer is there, and can train nothing";
   EXPECT_THAT(result.out, HasSubstr("missing CUDA device   1 found, but no usable CUDA device: the driver is too old; "
                                     "check nvidia-smi\n"));
   EXPECT_THAT(result.out, HasSubstr("ok      CUDA trainer"));

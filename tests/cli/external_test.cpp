@@ -1,6 +1,7 @@
 // Studies whose records another program wrote: params, flops and tokens may be left out.
 #include <gmock/gmock.h>
 
+#include "core/json.hpp"
 #include "program.hpp"
 #include "temp_folder.hpp"
 
@@ -27,7 +28,7 @@ class OutsideTrainer : public testing::Test {
 TEST_F(OutsideTrainer, FitAndReportComputeTheCountsOfItsRecords) {
   const ProgramResult fit = scalelaw("fit study --law power-d --json -");
   ASSERT_EQ(fit.code, 0) << fit.err;
-  EXPECT_EQ(Json::parse(fit.out)["status"], "converged") << fit.out;
+  EXPECT_EQ(Json::parse(fit.out)["convergence"]["status"], "converged") << fit.out;
   EXPECT_THAT(fit.out + fit.err, Not(HasSubstr("params is 0")));
   const ProgramResult report = scalelaw("report study");
   ASSERT_EQ(report.code, 0) << report.err;
@@ -45,7 +46,7 @@ TEST_F(OutsideTrainer, AWrongCountIsNamedByStatusAndFit) {
   Json record = read_json_file(file);
   record["params"] = {{"total", 5}};
   write_json_file(file, record);
-  const std::string why = "params.total is 5, but the spec's shape make it 28672";
+  const std::string why = "params.total is 5, but the spec's shape makes it 28672";
   EXPECT_THAT(scalelaw("status study").out, HasSubstr(why));
   const ProgramResult fit = scalelaw("fit study");
   EXPECT_EQ(fit.code, 3);

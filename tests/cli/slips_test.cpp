@@ -43,7 +43,7 @@ TEST_F(Slips, AWordThatIsNoSubcommandIsNamedWithTheOneMeant) {
   expect_error(scalelaw("stuyd config.toml"), 2, "there is no subcommand 'stuyd', did you mean 'study'?");
   expect_error(scalelaw("corpus bild --out x"), 2, "there is no subcommand 'bild' of corpus, did you mean 'build'?");
   expect_error(scalelaw(""), 2, "ubcommand");
-  expect_error(scalelaw("fit --nonsense"), 2, "--nonsense");
+  expect_error(scalelaw("fit --nonsense"), 2, "input is required");
 }
 
 TEST_F(Slips, AWordWithoutQuotesInAConfig) {

@@ -77,8 +77,8 @@ TEST(CompleteRecord, RefusesCountsThatAreNotThoseOfTheSpec) {
         wrong[key][name] = std::string(key) == "params" ? Json(5) : Json(7);
         if (wrong[key][name] == value) continue;
         EXPECT_THAT(error_of(ExitCode::data, [&] { (void)complete_record(wrong, "r.json"); }),
-                    AllOf(HasSubstr(fmt::format("r.json: {}.{} is ", key, name)), HasSubstr("make it " + value.dump()),
-                          HasSubstr(fmt::format("or leave {} out", key))));
+                    AllOf(HasSubstr(fmt::format("r.json: {}.{} is ", key, name)),
+                          HasSubstr(" it " + value.dump() + ";"), HasSubstr(fmt::format("or leave {} out", key))));
       }
     }
     Json wrong = full;

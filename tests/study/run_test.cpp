@@ -204,8 +204,8 @@ TEST_F(RunStudy, TheReasonOfARefusedRecordIsThatOfTheFailedJobAndNoJobIsRepeated
   ASSERT_THAT(counts.failed, SizeIs(3));
   EXPECT_THAT(counts.failed[0].reason,
               AllOf(HasSubstr("12 of its 12 records are missing or refused; 12 refused, the first "),
-                    HasSubstr("flops.6nd_total is 7, but its spec and tokens make it")));
-  EXPECT_THAT(describe(counts), HasSubstr("flops.6nd_total is 7"));
+                    HasSubstr("params.total is 5, but the spec's shape makes it")));
+  EXPECT_THAT(describe(counts), HasSubstr("params.total is 5"));
   EXPECT_THAT(said_, ::testing::Not(HasSubstr("starting it again")));
   const auto nan_folder = folder_ / "nan";
   const StudySummary nan = run_study(small_config(), options(nan_folder, {"--write", "nan"}));
