@@ -10,11 +10,11 @@
 namespace scalelaw {
 namespace {
 
-constexpr double kSame = 0.02;       // in ln of a value: one level
-constexpr double kOnLine = 0.1;      // range of ln D about a line
-constexpr double kSlope = 0.02;      // about 1 and -1
-constexpr double kCondition = 1e10;  // of amplitudes at known exponents
-constexpr double kOwnWay = 1.3863;   // ln 4
+constexpr double kSame = 0.02;      // in ln of a value: one level
+constexpr double kOnLine = 0.1;     // range of ln D about a line
+constexpr double kSlope = 0.02;     // about 1 and -1
+constexpr double kCondition = 1e6;  // of amplitudes at known exponents
+constexpr double kOwnWay = 1.3863;  // ln 4
 
 std::size_t levels(std::vector<double> x) {
   std::ranges::sort(x);

@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kSameObjective = 1e-6;
 constexpr double kSamePlace = 1e-3;        // of working coordinates
+constexpr int kWideEvaluations = 50;       // who allows fewer gets the named starts alone
 constexpr int kFirstSteps = 12;            // from every ranked start
 constexpr std::size_t kKept = 8;           // of them go on to the end
 constexpr double kMet = 1e-2;              // of working coordinates: two of them go on as one
@@ -161,6 +162,8 @@ SearchResult search(const Problem& p, const FitOptions& options) {
     starts = search_starts(p);
     if (!grid.empty()) starts.projected = std::move(grid);
   }
+  const bool wide = !local && options.max_evaluations >= kWideEvaluations;
+  if (!wide) starts.ranked.clear();
   const std::size_t named = starts.projected.size();
   const int most = static_cast<int>(options.max_evaluations);
   std::vector<Solution> solutions(named);
@@ -171,13 +174,13 @@ SearchResult search(const Problem& p, const FitOptions& options) {
   });
   for (Solution& s : straight_down(p, starts.ranked, options)) solutions.push_back(std::move(s));
   const std::size_t all = solutions.size();
-  if (!local) solutions = restarts(p, std::move(solutions), options);
+  if (wide) solutions = restarts(p, std::move(solutions), options);
   SearchResult out;
   out.starts = static_cast<std::int64_t>(named);
   const Solution* best = best_of(solutions);
   if (!best) return out;
   out.best = *best;
-  if (!local) {
+  if (wide) {
     const Solution polished = solve(p, p.weights, best->theta, {.warm = true, .max_evaluations = most});
     if (polished.value <= best->value * (1 + 1e-12) && (finished(polished) || !finished(*best))) out.best = polished;
   }

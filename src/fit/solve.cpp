@@ -202,8 +202,9 @@ Solution solve(const Problem& p, std::span<const double> weights, const Vector& 
   }
   NewtonResult found = minimise(solver.newton, theta, last);
   solver.evaluations += found.evaluations;
-  // Newton's pieces may hold no curvature; the exact steps need none.
-  for (int i = 0; options.rescue && i < 3 && found.status == NewtonStatus::stalled; ++i) {
+  // Newton's pieces may hold no curvature; the exact steps need none. A small limit of evaluations is kept.
+  const bool rescue = options.rescue && options.max_evaluations >= 50;
+  for (int i = 0; rescue && i < 3 && found.status == NewtonStatus::stalled; ++i) {
     const Descent d = pieces(found.theta);
     const double before = found.at.value;
     NewtonResult again = minimise(solver.newton, d.theta, last);
