@@ -180,7 +180,8 @@ void check_parabola(const std::vector<Observation>& points, const std::vector<st
   const Parabola curve = fit_parabola(x, y, w);
   const double least = *std::ranges::min_element(y), vertex = curve.at(curve.vertex());
   const double scatter = *std::ranges::max_element(noise);
-  const bool below = curve.curvature > 0 && vertex < least * (1 - std::max(kVertexBelow, 5 * scatter));
+  const bool inside = curve.curvature > 0 && curve.vertex() > x.front() && curve.vertex() < x.back();
+  const bool below = inside && vertex < least * (1 - std::max(kVertexBelow, 5 * scatter));
   double off = 0;
   for (std::size_t i = 0; i < x.size(); ++i) off = std::max(off, std::abs(curve.at(x[i]) / y[i] - 1));
   if (!below && off < kVertexBelow) return;
@@ -200,7 +201,7 @@ void check_parabola(const std::vector<Observation>& points, const std::vector<st
   const bool makima = options.curve == "makima";
   IsoflopBudget again = fit_budget(points_of(points, losses, kept, weights), budget.flops, makima);
   again.points = budget.points;
-  if (curve.curvature > 0) again.rejected_loss = vertex;
+  if (inside) again.rejected_loss = vertex;
   for (const std::size_t i : check.above) again.plateau.push_back(run_text(points[order[i]]));
   std::ranges::sort(again.plateau);
   if (again.status != "interior") again.params = 0;

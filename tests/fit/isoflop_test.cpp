@@ -100,6 +100,8 @@ TEST(Isoflop, RefitsThatLoseAMinimumAreCounted) {
 }
 
 TEST(Bootstrap, AutoResamplesWhatIsNotIndependent) {
+  EXPECT_EQ(kDefaultReplicates, 500);
+  EXPECT_EQ(BootstrapOptions{}.seed, 2U);
   auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 4, 0.01, 2);
   EXPECT_EQ(resolved_resample("auto", "parametric", points), "parametric");
   EXPECT_EQ(resolved_resample("auto", "envelope", points), "runs");

@@ -246,7 +246,7 @@ std::vector<Held> held() {
        "(standard error .0195) about 1.6 times that width",
        "Profile.TheIntervalOfBesiroglusA"},
       {"interval x -+ t_(g-1)(.975) se", "Jackknife.IsTheFitWithoutEachBudgetInTurn"},
-      {"Every fit has 500 replicates with seed 2", "FitVerdicts.AnIntervalIsPrintedUnasked"},
+      {"Every fit has 500 replicates with seed 2", "Bootstrap.AutoResamplesWhatIsNotIndependent"},
       {"it is `parametric` below 60 runs", "Bootstrap.AutoResamplesWhatIsNotIndependent"},
       {"log-huber, 200 refits, and isoFLOP studies", "DefaultInterval.HoldsTheTruthInSmallGrids"},
       {"Nominal 95 % intervals of a, held", "DefaultInterval.HoldsTheTruthInSmallGrids"},
