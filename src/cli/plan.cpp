@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "cli/simulation.hpp"
 #include "cli/study_common.hpp"
 #include "core/csv.hpp"
 #include "core/format.hpp"
@@ -221,6 +222,10 @@ void check_measurable(const StudyConfig& config, const Environment& environment,
 ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
   StudyConfig config = read_config_options(options.config);
   const bool simulate = config.backend.kind == "simulate";
+  std::string anchored;
+  if (simulate) {
+    anchored = settle_study_simulation(config, options.config.config, std::filesystem::path("studies") / config.name);
+  }
   const Environment environment = probe_environment();
   PrecisionChoice precision{config.training.precision, ""};
   if (precision.precision == "auto") {
@@ -233,6 +238,7 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
   if (options.measure) check_measurable(config, environment, has_corpus);
   if (!simulate && has_corpus) corpus = corpus_facts(config);
   Plan plan = study_plan(config, simulate, corpus ? &*corpus : nullptr);
+  if (!anchored.empty()) plan.notes.push_back(anchored.substr(0, anchored.size() - 1));
   if (!precision.reason.empty()) plan.notes.push_back(precision.reason);
   if (!simulate && !has_corpus) {
     plan.notes.push_back(

@@ -1,6 +1,7 @@
 // scalelaw study | run | simulate CONFIG.
 #include <memory>
 
+#include "cli/simulation.hpp"
 #include "cli/study_common.hpp"
 #include "report/analysis.hpp"
 #include "study/precision.hpp"
@@ -58,7 +59,11 @@ FinishedRuns make_runs(const RunOptions& options, const Globals& globals) {
                                  options.config.config);
   const PrecisionChoice precision = choose_precision(done.config, study.backend, study.environment, study.folder);
   done.config.training.precision = precision.precision;
-  if (!study.backend.simulate) study.corpus = corpus_facts(done.config);
+  if (study.backend.simulate) {
+    print(globals, settle_study_simulation(done.config, options.config.config, done.folder));
+  } else {
+    study.corpus = corpus_facts(done.config);
+  }
   study.progress = standard_progress(globals.quiet);
   if (!precision.reason.empty()) print(globals, precision.reason + "\n");
   print_before(globals, done.config, study);
