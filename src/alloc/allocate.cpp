@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "alloc/measured.hpp"
 #include "alloc/optimum.hpp"
 #include "fit/draws.hpp"
 #include "law/shape.hpp"
@@ -52,6 +53,11 @@ std::optional<Optimum> solve(const Law& law, const AllocationRequest& r) {
   return optimum_with(used, OptimumQuantity::loss, *r.loss, constraint);
 }
 
+LawPoint point_of(const Allocation& a) { return {.params = a.params, .tokens = a.tokens, .flops = a.flops}; }
+
+/// A law of N*(C) alone names no D, but the model it proposes has one.
+LawKind kind_of_allocation(LawKind kind) { return kind == LawKind::optimal ? LawKind::chinchilla : kind; }
+
 void add_shape(Allocation& a) {
   const ShapeFamily defaults = default_shape_family(a.params);
   const ShapeFamily& asked = a.given.shapes;
@@ -64,21 +70,84 @@ void add_shape(Allocation& a) {
                                                    : counts.total;
 }
 
+/// Errors (config): see allocate.
+[[noreturn]] void fail_unreachable(const Law& law, const AllocationRequest& r) {
+  if (!r.loss) {
+    fail_config("allocate: no compute makes {} optimal under {}", r.params ? "this model" : "this many tokens",
+                law.name);
+  }
+  // The largest budget whose loss is still a number: powers of far larger ones overflow.
+  double least = std::nan("");
+  for (double flops = 1e60; !std::isfinite(least) && flops > 1; flops /= 1e3) {
+    least = constrained_optimal(law_for(law, r), flops, constraint_of(r)).loss_nats;
+  }
+  if (!std::isfinite(least)) fail_config("allocate: {} gives no loss at any budget; check its constants", law.name);
+  if (least < *r.loss) {
+    fail_config("allocate: a loss of {} nats is above what any budget gives under {}; give a lower --loss", *r.loss,
+                law.name);
+  }
+  fail_config("allocate: no compute reaches a loss of {} nats under {}; its losses lie above {:.4f}{}", *r.loss,
+              law.name, least, r.unique_tokens ? " with these unique tokens" : "");
+}
+
+/// Quantities of every draw, as long as each other.
+struct Draws {
+  std::vector<double> params, tokens, flops, ratio, loss;
+};
+
+void add_unreachable(Draws& draws, const Law& law, bool loss_asked) {
+  draws.params.push_back(kInfinity);
+  draws.tokens.push_back(kInfinity);
+  draws.flops.push_back(kInfinity);
+  const auto exponents = allocation_exponents(law);
+  draws.ratio.push_back(exponents && exponents->b < exponents->a ? 0 : kInfinity);
+  if (!loss_asked) draws.loss.push_back(kInfinity);
+}
+
+void add_intervals(Allocation& a, const FitResult& fit, const AllocationRequest& request) {
+  Draws draws;
+  Law law = fit.fitted;
+  for (const std::vector<double>& draw : fit.bootstrap.draws) {
+    law.values = draw;
+    const std::optional<Optimum> optimum = solve(law, request);
+    ++a.draws;
+    if (!optimum || !std::isfinite(optimum->scale.params) || !std::isfinite(optimum->scale.tokens)) {
+      ++a.unreachable;
+      add_unreachable(draws, law, request.loss.has_value());
+      continue;
+    }
+    draws.params.push_back(optimum->scale.params);
+    draws.tokens.push_back(optimum->scale.tokens);
+    draws.flops.push_back(optimum->flops);
+    draws.ratio.push_back(optimum->scale.tokens / optimum->scale.params);
+    if (!request.loss) draws.loss.push_back(optimum->loss_nats);
+  }
+  const double tail = interval_tail(fit);
+  const auto add = [&](const char* name, const std::vector<double>& values) {
+    const Interval interval = draws_interval(values, tail);
+    if (std::isfinite(interval.low)) a.ci95[name] = interval;
+  };
+  if (!request.params) add("params", draws.params);
+  if (!request.tokens) add("tokens", draws.tokens);
+  if (!request.flops || request.inference_tokens) add("flops", draws.flops);
+  add("tokens_per_param", draws.ratio);
+  if (!request.loss && std::isfinite(a.loss_nats)) add("loss", draws.loss);
+}
+
 }  // namespace
 
 Allocation allocate(const Law& law, const AllocationRequest& request) {
   check_request(request);
-  const std::optional<Optimum> optimum = solve(law, request);
-  if (!optimum) {
-    if (request.loss) {
-      fail_config("allocate: no compute reaches a loss of {} nats under {}; its losses lie above {:.4f}{}",
-                  *request.loss, law.name,
-                  constrained_optimal(law_for(law, request), 1e60, constraint_of(request)).loss_nats,
-                  request.unique_tokens ? " with these unique tokens" : "");
-    }
-    fail_config("allocate: no compute makes {} optimal under {}", request.params ? "this model" : "this many tokens",
-                law.name);
+  if (law.kind == LawKind::optimal && (request.loss || request.inference_tokens || request.unique_tokens)) {
+    fail_config(
+        "allocate: the law '{}' gives the optimal size, not a loss, so --{} has no answer; take a law of the loss",
+        law.name,
+        request.loss               ? "loss"
+        : request.inference_tokens ? "inference-tokens"
+                                   : "unique-tokens");
   }
+  const std::optional<Optimum> optimum = solve(law, request);
+  if (!optimum) fail_unreachable(law, request);
   Allocation a;
   a.law = law.name;
   a.given = request;
@@ -97,6 +166,7 @@ Allocation allocate(const Law& law, const AllocationRequest& request) {
     }
   }
   a.convention = law.convention.params;
+  a.outside = outside(law.range, kind_of_allocation(law.kind), point_of(a));
   add_shape(a);
   return a;
 }
@@ -109,28 +179,11 @@ Allocation allocate(const FitResult& fit, const AllocationRequest& request) {
         law_info(fit.law).name, fit.convergence.status, fit.message.empty() ? "" : ": ", fit.message);
   }
   Allocation a = allocate(fit.fitted, request);
+  a.fitted = true;
+  a.outside = outside(range_of(fit), kind_of_allocation(fit.law), point_of(a));
   if (fit.flops_range.high > 0) a.extrapolation_factor = a.flops / fit.flops_range.high;
-  if (fit.bootstrap.draws.size() < kFewestDraws) return a;
-
-  const double tail = interval_tail(fit);
-  std::vector<double> params, tokens, flops, ratio, loss;
-  Law law = fit.fitted;
-  for (const std::vector<double>& draw : fit.bootstrap.draws) {
-    law.values = draw;
-    const std::optional<Optimum> optimum = solve(law, request);
-    if (optimum) {
-      ratio.push_back(optimum->scale.tokens / optimum->scale.params);
-      loss.push_back(optimum->loss_nats);
-    }
-    params.push_back(optimum ? optimum->scale.params : kInfinity);
-    tokens.push_back(optimum ? optimum->scale.tokens : kInfinity);
-    flops.push_back(optimum ? optimum->flops : kInfinity);
-  }
-  if (!request.params) a.ci95["params"] = draws_interval(params, tail);
-  if (!request.tokens) a.ci95["tokens"] = draws_interval(tokens, tail);
-  if (!request.flops || request.inference_tokens) a.ci95["flops"] = draws_interval(flops, tail);
-  a.ci95["tokens_per_param"] = draws_interval(ratio, tail);
-  if (!request.loss) a.ci95["loss"] = draws_interval(loss, tail);
+  if (!request.unique_tokens) a.measured_below = measured_below(fit, a.flops, a.loss_nats);
+  if (fit.bootstrap.draws.size() >= kFewestDraws) add_intervals(a, fit, request);
   return a;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fit/fit.hpp"
+#include "law/range.hpp"
 
 namespace scalelaw {
 
@@ -40,25 +41,34 @@ struct Allocation {
   double inference_saving = 0;  ///< share of training and use together that the compute-optimal model of the same
                                 ///< loss would cost more; 0 without inference_tokens
   std::map<std::string, Interval> ci95;  ///< params, tokens, flops, tokens_per_param, loss; empty without a bootstrap
-  double extrapolation_factor = 0;       ///< flops / largest flops of the data; 0 where the data are unknown
-  std::string convention = "total";      ///< what counts as N
-  ModelSpec shape;                       ///< nearest buildable shape
-  std::int64_t shape_params = 0;         ///< its parameters under the same convention
+  std::int64_t draws = 0, unreachable = 0;     ///< bootstrap draws, and those that no compute brings to what was asked
+  double extrapolation_factor = 0;             ///< flops / largest flops of the data; 0 where the data are unknown
+  std::vector<Outside> outside;                ///< what lies outside the runs behind the law or the fit
+  bool fitted = false;                         ///< those of a fit, else of a published law
+  std::optional<BestMeasured> measured_below;  ///< a run of at most this compute whose loss the optimum does not reach
+  std::string convention = "total";            ///< what counts as N
+  ModelSpec shape;                             ///< nearest buildable shape
+  std::int64_t shape_params = 0;               ///< its parameters under the same convention
 };
 
-/// Where the law allocates best. Intervals are the central 95 % of the bootstrap draws, each allocated in the same way;
-/// a draw that cannot reach a target loss counts as infinitely large. Errors (config): not exactly one request; a
-/// number that is not positive; a target loss that no compute reaches; a law without an optimum; inference_tokens or
-/// unique_tokens with a fixed model or fixed data. Errors (data): a fit that did not converge: its constants are where
-/// the solver stopped, not what the data say.
+/// Where the law allocates best. Intervals are the central 95 % of the bootstrap draws, each allocated in the same way:
+/// the same draws for every quantity. A draw that no compute brings to what was asked (`unreachable`) counts as its
+/// limit of endless compute: N, D and C infinite, D/N infinite or 0. A quantity has no interval where both ends would
+/// be infinite, and the loss none under a law of the optimal size alone. Errors (config): not exactly one request; a
+/// number that is not positive; a target loss that no compute reaches; a law without an optimum, or without a loss
+/// where that is asked for; inference_tokens or unique_tokens with a fixed model or fixed data. Errors (data): a fit
+/// that did not converge: its constants are where the solver stopped, not what the data say.
 [[nodiscard]] Allocation allocate(const FitResult& fit, const AllocationRequest& request);
 [[nodiscard]] Allocation allocate(const Law& law, const AllocationRequest& request);
 
 /// "scalelaw.allocation/1"; several are {"allocations": [...]}.
 [[nodiscard]] Json to_json(const Allocation& allocation);
 [[nodiscard]] Json to_json(const std::vector<Allocation>& allocations);
-/// A table for a terminal, with a warning line where the budget lies beyond the data. Ends with a newline.
+/// A table for a terminal, with its warnings, a line each. Ends with a newline.
 [[nodiscard]] std::string describe(const std::vector<Allocation>& allocations);
+/// What must be said with the numbers, a sentence each: quantities outside the runs, draws that reach nothing, a
+/// measured loss below the predicted one.
+[[nodiscard]] std::vector<std::string> warnings(const Allocation& allocation);
 
 /// Byte-level vocabulary and narrow heads below 1e8 parameters (the shapes this program trains), 32 k tokens and heads
 /// of 64 from there on; aspect 16 and 100 (GPT-3 175B: 128).

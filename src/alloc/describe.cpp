@@ -53,14 +53,44 @@ Json to_json(const Allocation& a) {
                 {"tokens_per_param", finite_or_null(a.tokens_per_param)},
                 {"loss", finite_or_null(a.loss_nats)},
                 {"ci95", ci95},
+                {"draws", a.draws},
+                {"unreachable_draws", a.unreachable},
                 {"extrapolation_factor", a.extrapolation_factor > 0 ? Json(a.extrapolation_factor) : Json(nullptr)},
+                {"outside", to_json(a.outside)},
+                {"measured_below", nullptr},
                 {"shape", shape}};
+  if (a.measured_below) {
+    value["measured_below"] = {{"flops", a.measured_below->flops}, {"loss", a.measured_below->loss_nats}};
+  }
   if (a.given.inference_tokens) {
     value["inference_flops"] = finite_or_null(a.inference_flops);
     value["inference_saving"] = finite_or_null(a.inference_saving);
   }
   if (a.given.unique_tokens) value["epochs"] = finite_or_null(a.tokens / *a.given.unique_tokens);
   return value;
+}
+
+std::vector<std::string> warnings(const Allocation& a) {
+  std::vector<std::string> lines;
+  if (!a.outside.empty()) {
+    lines.push_back(fmt::format(
+        "for {} the answer lies outside the runs behind {}: {}; {}", given_text(a.given),
+        a.fitted ? "the fit" : "the law", describe(a.outside),
+        a.ci95.empty() ? "nothing there was measured" : "the intervals say nothing about a law that bends there"));
+  }
+  if (a.unreachable > 0) {
+    lines.push_back(fmt::format(
+        "for {}, {} of {} bootstrap draws reach it with no compute: {}", given_text(a.given), a.unreachable, a.draws,
+        a.ci95.contains("flops") || a.ci95.contains("params") ? "they count as endless compute in every interval"
+                                                              : "too many for an interval"));
+  }
+  if (a.measured_below) {
+    lines.push_back(fmt::format(
+        "for {}, a run of {:.3g} FLOPs measured {:.4f} nats, less than the {:.4f} predicted for the best model of this "
+        "budget: the law does not describe the best runs; try another law (--law) or look at the residuals",
+        given_text(a.given), a.measured_below->flops, a.measured_below->loss_nats, a.loss_nats));
+  }
+  return lines;
 }
 
 Json to_json(const std::vector<Allocation>& allocations) {
@@ -79,7 +109,6 @@ std::string describe(const std::vector<Allocation>& allocations) {
   }
   if (request.unique_tokens) header.emplace_back("epochs");
   std::vector<std::vector<std::string>> rows;
-  double furthest = 0;
   bool intervals = false;
   for (const Allocation& a : allocations) {
     std::vector<std::string> row = {given_text(a.given),
@@ -96,7 +125,6 @@ std::string describe(const std::vector<Allocation>& allocations) {
     }
     if (request.unique_tokens) row.push_back(ratio_text(a.tokens / a.given.unique_tokens.value_or(1)));
     rows.push_back(row);
-    furthest = std::max(furthest, a.extrapolation_factor);
     intervals = intervals || !a.ci95.empty();
   }
   std::string text = fmt::format("Compute-optimal allocation under {} (N: {} parameters{})\n", allocations.front().law,
@@ -105,11 +133,8 @@ std::string describe(const std::vector<Allocation>& allocations) {
   if (request.inference_tokens) {
     text += "saving: against the compute-optimal model of the same loss, training and inference together\n";
   }
-  if (furthest > 1) {
-    text += fmt::format(
-        "warning: the largest budget lies {} times beyond the largest run behind the fit; the intervals "
-        "say nothing about a law that bends there\n",
-        factor_text(furthest));
+  for (const Allocation& a : allocations) {
+    for (const std::string& line : warnings(a)) text += fmt::format("warning: {}\n", line);
   }
   return text;
 }

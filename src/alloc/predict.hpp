@@ -4,21 +4,26 @@
 #include <string>
 
 #include "fit/fit.hpp"
+#include "law/range.hpp"
 
 namespace scalelaw {
 
 struct Prediction {
   std::string law;
-  LawPoint point;  ///< flops = 6 N D
+  LawPoint point;  ///< flops = 6 N D where both are given; 0 = not given
   double loss_nats = 0;
   std::optional<Interval> ci95;     ///< of the law's value, without the noise of a single run; none without a bootstrap
+  std::int64_t lost_draws = 0;      ///< bootstrap draws that give no loss here; the interval is of the others
   double extrapolation_factor = 0;  ///< flops / largest flops of the data; 0 where the data are unknown
+  std::vector<Outside> outside;     ///< what lies outside the runs behind the law or the fit
+  bool fitted = false;              ///< those of a fit, else of a published law
   std::string convention = "total";
 };
 
+/// A law asks for what it needs (law_needs): power-n for N alone, power-c for C, or N and D.
 /// With point.unique_tokens a chinchilla law takes the decay of repeats of with_repetition (alloc/optimum.hpp).
-/// Errors (config): N or D that is not positive; steps missing for a law of the steps; a law that gives no loss.
-/// Errors (data): a fit that did not converge, or a loss that is not finite.
+/// Errors (config): a quantity that the law needs and that is not positive; steps missing for a law of the steps; a law
+/// that gives no loss. Errors (data): a fit that did not converge, or a loss that is not finite.
 [[nodiscard]] Prediction predict(const Law& law, const LawPoint& point);
 [[nodiscard]] Prediction predict(const FitResult& fit, const LawPoint& point);
 

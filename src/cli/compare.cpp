@@ -1,11 +1,13 @@
 // scalelaw compare: do the exponents of two sources differ?
 #include "inference/compare.hpp"
 
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
 
 #include "cli/fit_input.hpp"
+#include "cli/law_source.hpp"
 #include "cli/read_options.hpp"
 #include "cli/study_common.hpp"
 #include "fit/select.hpp"
@@ -23,6 +25,7 @@ struct CompareArguments {
   std::string convention;
   ReadArguments read;
   double noise = 0;
+  std::string margin;
   std::string plot;
   PopulationChoice population;
   CompareOptions compare;
@@ -33,11 +36,15 @@ ObjectiveKind objective_kind(const std::string& name) {
   return name == "mse" ? ObjectiveKind::mse : ObjectiveKind::log_huber;
 }
 
-const Law* published(const std::string& name) {
+/// A published law, or that of a fit file; none for anything else.
+std::optional<Law> law_of(const std::string& name) {
   for (const Law& law : published_laws()) {
-    if (law.name == name) return &law;
+    if (law.name == name) return law;
   }
-  return nullptr;
+  if (!is_fit_file(name) || !std::filesystem::is_regular_file(name)) return std::nullopt;
+  const Json value = read_json_file(name);
+  if (!value.is_object() || value.value("schema", Json()) != "scalelaw.fit/1") return std::nullopt;
+  return loss_law_of_fit(name);
 }
 
 /// The name of a source as a table shows it: the last part of a path.
@@ -47,7 +54,7 @@ std::string label(const std::string& source) {
 }
 
 std::vector<Observation> load_points(const std::string& source, const CompareArguments& arguments,
-                                     std::vector<std::string>& notes) {
+                                     std::vector<std::string>& notes, double& largest_loss) {
   if (!std::filesystem::exists(source)) {
     std::vector<std::string> names;
     for (const Law& law : published_laws()) names.push_back(law.name);
@@ -63,6 +70,10 @@ std::vector<Observation> load_points(const std::string& source, const CompareArg
 
   const StudyRecords study = load_study_records(source, arguments.population);
   const std::vector<RunRecord>& records = study.records;
+  for (const RunRecord& record : records) {
+    const double largest = std::log(static_cast<double>(record.spec.model.vocab));
+    largest_loss = largest_loss > 0 ? std::min(largest_loss, largest) : largest;
+  }
   for (const std::string& note : study.notes) notes.push_back(fmt::format("{}: {}", label(source), note));
   SelectionOptions options;
   options.convention = arguments.compare.fit.convention;
@@ -96,13 +107,13 @@ void check_plot(const std::string& file) {
 
 ExitCode compare(const Globals& globals, CompareArguments arguments) {
   if (!arguments.plot.empty()) check_plot(arguments.plot);
-  const Law* first_law = published(arguments.first);
-  const Law* second_law = published(arguments.second);
-  if (first_law != nullptr && second_law != nullptr) {
-    fail_config("compare: {} and {} are both published laws; one of the two must be a study folder or a CSV",
-                arguments.first, arguments.second);
+  if (!arguments.margin.empty()) arguments.compare.margin = parse_margin(arguments.margin);
+  std::optional<Law> first_law = law_of(arguments.first), second_law = law_of(arguments.second);
+  if (first_law && second_law) {
+    fail_config("compare: {} and {} are both laws; one of the two must be a study folder or a CSV", arguments.first,
+                arguments.second);
   }
-  if (first_law != nullptr) {  // the points come first
+  if (first_law) {  // the points come first
     std::swap(arguments.first, arguments.second);
     std::swap(first_law, second_law);
   }
@@ -112,15 +123,16 @@ ExitCode compare(const Globals& globals, CompareArguments arguments) {
   fit_options.threads = globals.threads;
   fit_options.bootstrap.seed = arguments.compare.seed;
   fit_options.convention.params = !arguments.convention.empty() ? arguments.convention
-                                  : second_law != nullptr       ? second_law->convention.params
+                                  : second_law                  ? second_law->convention.params
                                                                 : "total";
   std::vector<std::string> notes;
-  const std::vector<Observation> first = load_points(arguments.first, arguments, notes);
+  const std::vector<Observation> first = load_points(arguments.first, arguments, notes, arguments.compare.largest_loss);
   Comparison comparison;
-  if (second_law != nullptr) {
+  if (second_law) {
     comparison = compare_with_law(label(arguments.first), first, *second_law, arguments.noise, arguments.compare);
   } else {
-    const std::vector<Observation> second = load_points(arguments.second, arguments, notes);
+    const std::vector<Observation> second =
+        load_points(arguments.second, arguments, notes, arguments.compare.largest_loss);
     comparison =
         compare_observations(label(arguments.first), first, label(arguments.second), second, arguments.compare);
   }
@@ -153,7 +165,10 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
                    "what counts as N in study folders; default: as the law counts")
       ->check(CLI::IsMember({"total", "non_embedding", "effective"}));
   add_read_options(*command, arguments->read);
-  command->add_option("--margin", options.margin, "differences up to this are equivalent");
+  command->add_option(
+      "--margin", arguments->margin,
+      "differences up to this are equivalent: 10% is a share of the exponent (default), 0.05 a difference");
+  command->add_option("--flops", options.flops, "budgets of the compute multiplier; default: powers of ten of both");
   command->add_option("--studies", options.studies,
                       "simulated studies, or bootstrap replicates between two sets of points");
   command->add_option("--noise", arguments->noise, "known standard deviation of ln loss; default: from the residuals");

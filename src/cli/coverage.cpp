@@ -1,10 +1,14 @@
 // scalelaw coverage CONFIG: how far the intervals of a design can be trusted, before anything is run.
 #include "inference/coverage.hpp"
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 
+#include "cli/law_source.hpp"
+#include "cli/simulation.hpp"
 #include "cli/study_common.hpp"
+#include "sim/resolve.hpp"
 
 namespace scalelaw::cli {
 namespace {
@@ -19,17 +23,45 @@ struct CoverageArguments {
   CoverageOptions coverage;
 };
 
-/// The law named, or that of the config's [simulation]; the config's constants belong to the law that it names.
-Law simulated_law(const StudyConfig& config, const std::string& name) {
-  if (name.empty() || name == config.simulation.law) return simulation_law(config.simulation);
-  SimulationSpec named;
-  named.law = name;
-  return simulation_law(named);
+/// Every constant of a law as those of a simulation, whose noise and rates stay.
+void set_law(SimulationSpec& simulation, const Law& law) {
+  const LawInfo& info = law_info(law.kind);
+  simulation.law = info.name;
+  simulation.params.clear();
+  for (std::size_t i = 0; i < info.parameters.size(); ++i) simulation.params[info.parameters[i]] = law.values[i];
+  simulation.convention = law.convention.params;
+  simulation.anchor.clear();
+  simulation.anchored.clear();
+}
+
+/// The simulation of the law named, or that of the config; the config's constants belong to the law that it names.
+SimulationSpec simulation_of(const StudyConfig& config, const std::string& name) {
+  SimulationSpec simulation = config.simulation;
+  if (name.empty() || name == simulation.law) return simulation;
+  if (is_fit_file(name)) {
+    set_law(simulation, loss_law_of_fit(name));
+    return simulation;
+  }
+  simulation.law = name;
+  simulation.params.clear();
+  simulation.convention.clear();
+  simulation.anchored.clear();
+  if (simulation.anchor != kPublishedAnchor) simulation.anchor.clear();
+  return simulation;
 }
 
 ExitCode coverage_action(const Globals& globals, const CoverageArguments& arguments) {
   const StudyConfig config = read_config_options(arguments.config);
-  const Law law = simulated_law(config, arguments.law);
+  const Plan plan = make_plan(config, nullptr);
+  SimulationSpec simulation = simulation_of(config, arguments.law);
+  std::vector<RunSpec> specs;
+  for (const PlannedRun& run : plan.runs) specs.push_back(run.spec);
+  const std::string anchored =
+      settle_simulation(simulation, config, specs,
+                        {.config_folder = std::filesystem::path(arguments.config.config).parent_path(),
+                         .study_folders = {std::filesystem::path("studies") / config.name}});
+  Law law = simulation_law(simulation);
+  if (is_fit_file(arguments.law)) law.name = std::filesystem::path(arguments.law).filename().string();
   CoverageOptions options = arguments.coverage;
   options.fit.law = law_kind(config.analysis.law);
   options.fit.method = arguments.method;
@@ -41,8 +73,9 @@ ExitCode coverage_action(const Globals& globals, const CoverageArguments& argume
   options.noise.exponent = config.simulation.noise_exponent;
   options.noise.at_nats = config.simulation.noise_at_nats;
 
-  const Plan plan = make_plan(config, nullptr);
-  Coverage result = coverage(design_points(plan.runs, config.analysis.convention), law, options);
+  simulation.noise = options.noise.sd;
+  Coverage result = coverage(tuned_design_points(plan.runs, simulation, config.analysis.convention), law, options);
+  if (!anchored.empty()) result.notes.push_back(anchored);
   result.notes.insert(result.notes.end(), plan.notes.begin(), plan.notes.end());
   print(globals, describe(result));
   emit_json(globals, to_json(result));
@@ -63,8 +96,9 @@ void add_coverage(CLI::App& app, const Globals& globals, Action& action) {
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
-  command->add_option("--law", arguments->law,
-                      "law that is true: a published set (scalelaw laws); default: that of the config's [simulation]");
+  command->add_option(
+      "--law", arguments->law,
+      "law that is true: a published set (scalelaw laws) or a fit file; default: that of the config's [simulation]");
   command->add_option("--studies", options.studies, "simulated studies");
   command->add_option("--noise", arguments->noise,
                       "standard deviation of ln loss of a point, its learning rate tuned; default: simulation.noise");

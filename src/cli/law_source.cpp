@@ -9,16 +9,10 @@ namespace scalelaw::cli {
 
 void add_law_arguments(CLI::App& command, LawArguments& arguments) {
   command.add_option("FIT", arguments.fit_file, "fit file written by scalelaw fit --json FILE");
-  command.add_option("--law", arguments.law, "published set of constants instead of a fit (scalelaw laws lists them)");
+  command.add_option("--law", arguments.law, "published set of constants (scalelaw laws lists them), or a fit file");
 }
 
-std::variant<FitResult, Law> load_law(const LawArguments& arguments) {
-  const std::string& file = arguments.fit_file;
-  if (file.empty() == arguments.law.empty()) {
-    fail_config("{}: give either a fit file (of scalelaw fit --json FILE) or --law NAME",
-                file.empty() ? "no law is given" : "both a fit file and --law are given");
-  }
-  if (!arguments.law.empty()) return published_law(arguments.law);
+FitResult read_fit_file(const std::string& file) {
   if (std::filesystem::is_directory(file)) {
     fail_data("{}: is a folder, not a fit file; a study's fits are the files {}/fits/*.json", file, file);
   }
@@ -34,6 +28,36 @@ std::variant<FitResult, Law> load_law(const LawArguments& arguments) {
               file);
   }
   return fit_from_json(value, file);
+}
+
+bool is_fit_file(const std::string& name) { return name.ends_with(".json"); }
+
+std::variant<FitResult, Law> load_law(const LawArguments& arguments) {
+  const std::string& file = arguments.fit_file;
+  if (file.empty() == arguments.law.empty()) {
+    fail_config("{}: give either a fit file (of scalelaw fit --json FILE) or --law NAME",
+                file.empty() ? "no law is given" : "both a fit file and --law are given");
+  }
+  if (arguments.law.empty()) return read_fit_file(file);
+  if (is_fit_file(arguments.law)) return read_fit_file(arguments.law);
+  return published_law(arguments.law);
+}
+
+Law loss_law_of_fit(const std::string& file) {
+  const FitResult fit = read_fit_file(file);
+  if (!fit.converged()) {
+    fail_data("{}: the fit did not converge (status {}); its constants describe nothing", file, fit.convergence.status);
+  }
+  if (fit.fitted.values.empty() || fit.fitted.kind == LawKind::optimal) {
+    fail_config(
+        "{}: this fit (method {}, law {}) gives no loss, so it cannot be simulated; take a fit of the loss, for "
+        "example "
+        "scalelaw fit INPUT --law chinchilla --json FILE",
+        file, fit.method, law_info(fit.law).name);
+  }
+  Law law = fit.fitted;
+  law.name = std::filesystem::path(file).filename().string();
+  return law;
 }
 
 }  // namespace scalelaw::cli

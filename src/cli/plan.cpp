@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "cli/simulation.hpp"
 #include "cli/study_common.hpp"
 #include "core/csv.hpp"
 #include "core/format.hpp"
@@ -231,6 +232,10 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
   const Environment environment = probe_environment();
   const BackendChoice backend = planned_backend(config.backend, config.training.threads_per_worker, environment);
   const bool simulate = config.backend.kind == "simulate";
+  std::string anchored;
+  if (backend.simulate) {
+    anchored = settle_study_simulation(config, options.config.config, study_folder(config, backend, ""));
+  }
   PrecisionChoice precision{config.training.precision, ""};
   if (precision.precision == "auto") {
     precision = choose_precision(config, backend, environment, {});
@@ -245,6 +250,7 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
   const Plan timed = study_plan(config, simulate, corpus ? &*corpus : nullptr);
   const StudyEstimate e = estimate(options, config, corpus ? &*corpus : nullptr, timed, environment);
   Plan plan = backend.simulate ? study_plan(config, true, nullptr) : timed;
+  if (!anchored.empty()) plan.notes.push_back(anchored.substr(0, anchored.size() - 1));
   if (!precision.reason.empty()) plan.notes.push_back(precision.reason);
   if (!backend.simulate && !has_corpus) {
     plan.notes.push_back(

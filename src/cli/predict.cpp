@@ -18,12 +18,14 @@ struct PredictArguments {
 
 void add_predict(CLI::App& app, const Globals& globals, Action& action) {
   auto arguments = std::make_shared<PredictArguments>();
-  CLI::App* command = app.add_subcommand("predict", "the loss of a model of N parameters trained on D tokens");
+  CLI::App* command = app.add_subcommand(
+      "predict", "the loss of a model of N parameters trained on D tokens, or of what the law asks for");
   add_law_arguments(*command, arguments->law);
   command->add_option("--params", arguments->point.params, "parameters N, counted as the law counts them")
-      ->transform(count_number())
-      ->required();
-  command->add_option("--tokens", arguments->point.tokens, "training tokens D")->transform(count_number())->required();
+      ->transform(count_number());
+  command->add_option("--tokens", arguments->point.tokens, "training tokens D")->transform(count_number());
+  command->add_option("--flops", arguments->point.flops, "training FLOPs C, for a law of the compute alone")
+      ->transform(count_number());
   command
       ->add_option("--unique-tokens", arguments->point.unique_tokens,
                    "distinct training tokens; needs a law of repeats")

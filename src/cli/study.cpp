@@ -1,6 +1,7 @@
 // scalelaw study | run | simulate CONFIG.
 #include <memory>
 
+#include "cli/simulation.hpp"
 #include "cli/study_common.hpp"
 #include "core/format.hpp"
 #include "report/analysis.hpp"
@@ -52,7 +53,11 @@ FinishedRuns make_runs(const RunOptions& options, const Globals& globals) {
   print(globals, backend_note(options.config, done.config, study.backend, study.environment, options.out));
   const PrecisionChoice precision = choose_precision(done.config, study.backend, study.environment, study.folder);
   done.config.training.precision = precision.precision;
-  if (!study.backend.simulate) study.corpus = corpus_facts(done.config);
+  if (study.backend.simulate) {
+    print(globals, settle_study_simulation(done.config, options.config.config, done.folder));
+  } else {
+    study.corpus = corpus_facts(done.config);
+  }
   study.progress = standard_progress(globals.quiet);
   if (!precision.reason.empty()) print(globals, precision.reason + "\n");
   print_before(globals, done.config, study);

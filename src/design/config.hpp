@@ -244,14 +244,18 @@ void fields(Visit&& visit, T& a) {
 
 struct CompareConfig {
   std::string law = "besiroglu2024";
-  double margin = 0.05;
+  double margin = 0;
+  double margin_relative = 0.1;
   std::int64_t studies = 200;
   std::int64_t seed = 1;
 };
 template <class Visit, FieldsOf<CompareConfig> T>
 void fields(Visit&& visit, T& c) {
   visit("law", c.law, any(), "published law simulated at the same points, for comparison");
-  visit("margin", c.margin, positive(), "exponents closer than this count as equivalent");
+  visit("margin", c.margin, at_least(0),
+        "exponents closer than this count as equivalent; 0 = within margin_relative of each other");
+  visit("margin_relative", c.margin_relative, positive(),
+        "where margin is 0: exponents this close, as a share of the simulated one, count as equivalent");
   visit("studies", c.studies, between(2, 1e6), "simulated studies behind the comparison");
   visit("seed", c.seed, between(0, 9.0e15), "seed of the simulated studies");
 }

@@ -145,6 +145,29 @@ Interval range_of(const std::vector<Observation>& points, double Observation::*m
   return {(*low).*member, (*high).*member};
 }
 
+// Measured losses that no run of as little compute beats.
+std::vector<BestMeasured> best_measured(std::vector<Observation> points) {
+  std::ranges::sort(points, [](const Observation& a, const Observation& b) {
+    return std::pair(a.flops, a.loss_nats) < std::pair(b.flops, b.loss_nats);
+  });
+  std::vector<BestMeasured> best;
+  for (const Observation& o : points) {
+    if (!(o.weight > 0) || (!best.empty() && o.loss_nats >= best.back().loss_nats)) continue;
+    best.push_back({.params = o.params, .tokens = o.tokens, .flops = o.flops, .loss_nats = o.loss_nats});
+  }
+  return best;
+}
+
+Interval ratio_range(const std::vector<Observation>& points) {
+  Interval range;
+  for (const Observation& o : points) {
+    const double ratio = o.tokens / o.params;
+    range.low = range.low > 0 ? std::min(range.low, ratio) : ratio;
+    range.high = std::max(range.high, ratio);
+  }
+  return range;
+}
+
 // The loss of a run that the fit has not seen; S_min of its steps is found together with the loss.
 double predict_held_out_run(const FitResult& result, const FitOptions& options, const Observation& o) {
   if (result.fitted.kind != LawKind::kaplan_steps || !o.batch_tokens) return predict_loss(result.fitted, law_point(o));
@@ -262,6 +285,8 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
   result.params_range = range_of(points, &Observation::params);
   result.tokens_range = range_of(points, &Observation::tokens);
   result.flops_range = range_of(points, &Observation::flops);
+  result.ratio_range = ratio_range(points);
+  if (options.law != LawKind::optimal || options.method != "parametric") result.best_measured = best_measured(points);
   if (!result.fitted.values.empty()) result.fitted.source = fmt::format("fit to {} observations", result.n);
   if (options.holdout_above) result.holdout = predict_held_out(result, points, above, options);
   return result;

@@ -144,6 +144,11 @@ struct Holdout {
   std::vector<Point> points;
 };
 
+/// A measured run with the least loss of all that took no more compute.
+struct BestMeasured {
+  double params = 0, tokens = 0, flops = 0, loss_nats = 0;
+};
+
 struct FitResult {
   LawKind law = LawKind::chinchilla;
   std::string method = "parametric";
@@ -170,6 +175,8 @@ struct FitResult {
   std::optional<NoiseModel> noise;  ///< between seeds, where replicates show it
   Holdout holdout;
   Interval params_range, tokens_range, flops_range;  ///< of the observations used
+  Interval ratio_range;                              ///< of their D/N; 0 in files that do not hold it
+  std::vector<BestMeasured> best_measured;           ///< by rising flops and falling loss
   std::string message;  ///< one line for people where the status is not converged, or a caution where it is
 
   [[nodiscard]] bool converged() const { return convergence.status == "converged"; }

@@ -302,6 +302,13 @@ FitResult read_fit(const Json& value, const Reader& read) {
     r.params_range = read.interval(read.at(range, "params"), "params");
     r.tokens_range = read.interval(read.at(range, "tokens"), "tokens");
     r.flops_range = read.interval(read.at(range, "flops"), "flops");
+    if (range.contains("tokens_per_param")) r.ratio_range = read.interval(range.at("tokens_per_param"), "range");
+  }
+  if (value.contains("best_measured")) {
+    for (const Json& best : value.at("best_measured")) {
+      r.best_measured.push_back({number_or_nan(best, "params"), number_or_nan(best, "tokens"),
+                                 number_or_nan(best, "flops"), number_or_nan(best, "loss")});
+    }
   }
   return r;
 }
@@ -367,8 +374,15 @@ Json to_json(const FitResult& r) {
         {"sd", r.noise->sd}, {"at_loss", r.noise->at_loss}, {"slope", r.noise->slope}, {"freedom", r.noise->freedom}};
   }
   if (r.holdout.above_flops > 0) out["holdout"] = holdout_json(r.holdout);
-  out["range"] = {
-      {"params", pair_of(r.params_range)}, {"tokens", pair_of(r.tokens_range)}, {"flops", pair_of(r.flops_range)}};
+  out["range"] = {{"params", pair_of(r.params_range)},
+                  {"tokens", pair_of(r.tokens_range)},
+                  {"flops", pair_of(r.flops_range)},
+                  {"tokens_per_param", pair_of(r.ratio_range)}};
+  out["best_measured"] = Json::array();
+  for (const BestMeasured& b : r.best_measured) {
+    out["best_measured"].push_back(
+        {{"params", b.params}, {"tokens", b.tokens}, {"flops", b.flops}, {"loss", b.loss_nats}});
+  }
   return out;
 }
 

@@ -28,13 +28,12 @@ double spread(const std::vector<double>& x) {
   return (predictive_quantile(x, 0.8413) - predictive_quantile(x, 0.1587)) / 2;
 }
 
-void judge(ExponentComparison& e, double margin) {
+void judge(ExponentComparison& e, const Margin& margin) {
+  e.margin = margin.at(e.second);
   e.significant = e.difference_ci95.low > 0 || e.difference_ci95.high < 0;
-  if (e.difference_ci90.low >= -margin && e.difference_ci90.high <= margin) {
-    e.verdict = "equivalent";
-  } else {
-    e.verdict = e.significant ? "different" : "inconclusive";
-  }
+  const bool within = e.difference_ci90.low >= -e.margin && e.difference_ci90.high <= e.margin;
+  e.verdict = e.significant ? "different" : within ? "equivalent" : "inconclusive";
+  e.within_margin = e.significant && within;
 }
 
 /// Values of one exponent over the bootstrap draws of a fit.
@@ -201,6 +200,29 @@ SlopeMethod common_slope_method(const std::vector<Observation>& first, const std
   return SlopeMethod::none;
 }
 
+/// Bootstrap draws of the slopes. Along the frontier of a grid every point stands alone at its compute, and leaving
+/// some out moves the frontier itself: there, and where the fit's own bootstrap is parametric, the fitted law's losses
+/// with noise of the residuals' size take the place of resampled runs, each draw as it deviates from the law without
+/// noise.
+std::vector<std::map<std::string, double>> slope_draws(const FitResult& fit, const std::vector<Observation>& points,
+                                                       SlopeMethod method, const FitOptions& options) {
+  const bool has_loss = !fit.fitted.values.empty() && fit.fitted.kind != LawKind::optimal;
+  const bool parametric = has_loss && (method == SlopeMethod::frontier || options.bootstrap.resample == "parametric");
+  if (!parametric) return resampled_slopes(points, method, options.bootstrap, options.threads);
+  const PointNoise noise = residual_noise(fit, points);
+  const auto measured = slopes_of(points, method);
+  const auto exact = slopes_of(simulate_points(points, fit.fitted, {}, 0, 0), method);
+  std::vector<std::map<std::string, double>> draws(static_cast<std::size_t>(options.bootstrap.replicates));
+  if (std::isnan(noise.sd)) return draws;
+  parallel_for(draws.size(), options.threads, [&](std::size_t i) {
+    for (const auto& [name, value] :
+         slopes_of(simulate_points(points, fit.fitted, noise, options.bootstrap.seed, i), method)) {
+      if (exact.contains(name) && measured.contains(name)) draws[i][name] = measured.at(name) + value - exact.at(name);
+    }
+  });
+  return draws;
+}
+
 std::vector<double> values_named(const std::vector<std::map<std::string, double>>& all, const std::string& name) {
   std::vector<double> values;
   for (const auto& each : all) {
@@ -216,11 +238,24 @@ void add_not_converged(Comparison& c) {
 }
 
 void check_options(const CompareOptions& options) {
-  if (!(options.margin > 0) || !std::isfinite(options.margin)) {
-    fail_config("compare: --margin is {}; it must be positive", options.margin);
+  if (!(options.margin.value > 0) || !std::isfinite(options.margin.value)) {
+    fail_config("compare: --margin is {}; it must be positive", options.margin.value);
   }
   if (options.studies < static_cast<std::int64_t>(kFewestStudies)) {
     fail_config("compare: --studies is {}; the 2.5 % quantile needs at least {}", options.studies, kFewestStudies);
+  }
+}
+
+/// Errors (config): losses that no model has.
+void check_losses(const std::vector<Observation>& points, const Law& law, const CompareOptions& options) {
+  double largest = 0;
+  for (const Observation& point : points) largest = std::max(largest, predict_loss(law, law_point(point)));
+  if (options.largest_loss > 0 && largest > options.largest_loss) {
+    fail_config(
+        "the law '{}' gives {:.1f} nats at these points, above ln(vocab) = {:.3g}, the loss of a model that knows "
+        "nothing: its amplitudes do not hold at this scale{}",
+        law.name, largest, options.largest_loss,
+        options.reanchor ? " and could not be refitted to these points" : "; leave out --keep-amplitudes");
   }
 }
 
@@ -263,6 +298,7 @@ Comparison compare_with_law(const std::string& name, const std::vector<Observati
                                   law.name, law.convention.params, c.convention.params));
   }
 
+  check_losses(used, simulated_law, options);
   c.first_fit = fit(points, options.fit);
   c.second_fit = fit(simulate_points(used, simulated_law, {}, options.seed, 0), plain);
   if (!c.first_fit.converged()) {
@@ -341,14 +377,16 @@ Comparison compare_observations(const std::string& first, const std::vector<Obse
   }
   const SlopeMethod method = common_slope_method(first_points, second_points);
   const auto first_slopes = slopes_of(first_points, method), second_slopes = slopes_of(second_points, method);
-  const auto first_draws = resampled_slopes(first_points, method, first_options.bootstrap, options.fit.threads);
-  const auto second_draws = resampled_slopes(second_points, method, second_options.bootstrap, options.fit.threads);
+  const auto first_draws = slope_draws(c.first_fit, first_points, method, first_options);
+  const auto second_draws = slope_draws(c.second_fit, second_points, method, second_options);
   for (const auto& [name, value] : first_slopes) {
     const auto e = paired(name, {value, values_named(first_draws, name), {}},
                           {second_slopes.at(name), values_named(second_draws, name), {}}, 0.025);
     if (e) c.exponents.push_back(*e);
   }
   for (ExponentComparison& e : c.exponents) judge(e, c.margin);
+  c.multipliers = compute_multipliers(
+      c.first_fit, c.second_fit, options.flops.empty() ? multiplier_budgets(c.first_fit, c.second_fit) : options.flops);
   if (c.exponents.empty()) {
     c.notes.push_back("too few bootstrap refits converged on one of the two sources: no comparison");
     add_not_converged(c);

@@ -12,18 +12,33 @@
 // Between two sets of observations (compare_observations): quantiles of the differences of paired bootstrap draws, at
 // the level of the fits' own intervals (fit/bootstrap.hpp).
 //
-// Verdict for a margin: "equivalent" if the 90 % interval of the difference lies within [-margin, margin] (two
-// one-sided tests of 5 % each, Schuirmann 1987), also where the difference is significant but that small; otherwise
-// "different" if the 95 % interval excludes 0; otherwise "inconclusive". "not_converged" where either fit did not
-// converge, or where fewer than half of the simulated studies give the exponent.
+// Verdict for a margin (a share of the second exponent, or an absolute difference): "different" if the 95 % interval of
+// the difference excludes 0, marked within_margin where its 90 % interval lies within [-margin, margin]; else
+// "equivalent" if the 90 % interval lies within it (two one-sided tests of 5 % each, Schuirmann 1987); otherwise
+// "inconclusive". "not_converged" where either fit did not converge, or where fewer than half of the simulated studies
+// give the exponent.
+#include <cmath>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "fit/fit.hpp"
+#include "inference/multiplier.hpp"
 #include "sim/simulate.hpp"
 
 namespace scalelaw {
+
+/// How far apart exponents may lie and count as equivalent.
+struct Margin {
+  double value = 0.1;    ///< > 0
+  bool relative = true;  ///< a share of the second exponent's magnitude; else the difference itself
+
+  [[nodiscard]] double at(double exponent) const { return relative ? value * std::abs(exponent) : value; }
+};
+/// "0.05": a difference, "10%": a share. Errors (config): anything else, or not positive.
+[[nodiscard]] Margin parse_margin(const std::string& text);
+/// "10 % of the second exponent", "0.05"
+[[nodiscard]] std::string describe(const Margin& margin);
 
 struct ExponentComparison {
   std::string name;  ///< alpha, beta, a, b, frontier, ... (exponents_of); isoflop_a, isoflop_b, loss_slope (slopes_of)
@@ -33,13 +48,18 @@ struct ExponentComparison {
   Interval difference_ci95, difference_ci90;
   bool significant = false;  ///< the 95 % interval of the difference excludes 0
   double detectable = 0;     ///< power: the smallest difference that this design finds significant in 80 % of studies
+  double margin = 0;         ///< of this exponent, as a difference
   std::string verdict;  ///< equivalent | different | inconclusive within the margin; "not_converged" if a fit did not
+  bool within_margin = false;  ///< of "different": the difference is real and small
 };
+
+/// "different, but within the margin"; else the verdict in words.
+[[nodiscard]] std::string verdict_text(const ExponentComparison& exponent);
 
 struct Comparison {
   std::string first, second;  ///< names of the two sources
   Convention convention;
-  double margin = 0.05;
+  Margin margin;
   std::int64_t studies =
       0;  ///< simulated studies or bootstrap replicates behind the second source, those that converged
   std::int64_t failed = 0;          ///< those that did not
@@ -49,15 +69,18 @@ struct Comparison {
   bool reanchored = false;          ///< the law's amplitudes were refitted to the points, its exponents kept
   FitResult first_fit, second_fit;  ///< second: of the law's losses without noise
   std::vector<ExponentComparison> exponents;
-  std::vector<std::string> notes;  ///< what a reader has to know, one line each
+  std::vector<ComputeMultiplier> multipliers;  ///< between two sets of observations whose law has an optimum
+  std::vector<std::string> notes;              ///< what a reader has to know, one line each
 };
 
 struct CompareOptions {
   FitOptions fit;
-  double margin = 0.05;
+  Margin margin;
   std::int64_t studies = 200;  ///< simulated studies at the same points
   std::uint64_t seed = 1;
-  bool reanchor = true;  ///< refit the law's amplitudes to the points (sim/reanchor.hpp)
+  bool reanchor = true;            ///< refit the law's amplitudes to the points (sim/reanchor.hpp)
+  double largest_loss = 0;         ///< ln(vocab) of the points: a simulated loss above it is refused; 0 = not known
+  std::vector<double> flops = {};  ///< budgets of the compute multiplier; empty = multiplier_budgets
 };
 
 /// Exponents of a law's constants: its parameters named alpha* or beta* and "exponent"; a and b of N* ~ C^a, D* ~ C^b
@@ -74,7 +97,7 @@ struct CompareOptions {
 
 /// Empirical observations against `law`, see the top of this file. `noise`: known sd of ln loss, or 0 to estimate it
 /// and the groups' share from the residuals. Points left out by fit.drop_highest are left out of the simulated studies
-/// too.
+/// too. Errors (config): a law whose losses at these points lie above options.largest_loss.
 [[nodiscard]] Comparison compare_with_law(const std::string& name, const std::vector<Observation>& points,
                                           const Law& law, double noise, const CompareOptions& options);
 /// Two sets of observations, each bootstrapped (200 replicates where the options ask for none).

@@ -9,6 +9,7 @@
 #include "core/stats.hpp"
 #include "fit/draws.hpp"
 #include "fit/parallel.hpp"
+#include "fit/select.hpp"
 #include "inference/compare.hpp"
 #include "law/shape.hpp"
 
@@ -148,6 +149,20 @@ std::vector<Observation> design_points(const std::vector<PlannedRun>& runs, cons
     point.budget = run.budget_flops;
     if (!trunk_id(run.spec).empty()) point.group = shape;
     points.push_back(point);
+  }
+  return points;
+}
+
+std::vector<Observation> tuned_design_points(const std::vector<PlannedRun>& runs, const SimulationSpec& simulation,
+                                             const Convention& convention) {
+  std::vector<RunRecord> records;
+  for (const PlannedRun& run : runs) records.push_back(simulate(as_simulated(run.spec, simulation)));
+  const Selection selection = select_observations(records, {.convention = convention, .min_steps = 0});
+  std::vector<Observation> points = design_points(runs, convention);
+  for (Observation& point : points) {
+    for (const Observation& tuned : selection.observations) {
+      if (tuned.shape == point.shape && tuned.tokens == point.tokens) point.group = tuned.group;
+    }
   }
   return points;
 }

@@ -44,6 +44,13 @@ struct Coverage {
 /// not yet known (1). Runs of one shape share a group where the schedule has a trunk.
 [[nodiscard]] std::vector<Observation> design_points(const std::vector<PlannedRun>& runs, const Convention& convention);
 
+/// The same with the groups that tuning makes: every run is simulated once, each point takes the best of its rates, and
+/// points share a group where the runs that won belong to one trunk (fit/select.hpp).
+/// @param simulation law, noise and price of a wrong rate
+[[nodiscard]] std::vector<Observation> tuned_design_points(const std::vector<PlannedRun>& runs,
+                                                           const SimulationSpec& simulation,
+                                                           const Convention& convention);
+
 /// Simulates `options.studies` studies of `law` at the points (N as the points count it), fits each and counts. Study i
 /// depends on seed and i alone, whatever options.fit.threads is. Errors (config): too few studies or refits, negative
 /// noise, a group share outside 0 .. 1, a law that gives no loss.

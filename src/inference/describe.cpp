@@ -1,3 +1,6 @@
+#include <cmath>
+#include <cstdlib>
+
 #include "core/format.hpp"
 #include "inference/compare.hpp"
 
@@ -12,6 +15,28 @@ std::string text_of(double value, const Interval& i) {
 
 }  // namespace
 
+Margin parse_margin(const std::string& text) {
+  const bool relative = text.ends_with('%');
+  const std::string digits = relative ? text.substr(0, text.size() - 1) : text;
+  char* end = nullptr;
+  const double value = std::strtod(digits.c_str(), &end);
+  if (digits.empty() || *end != '\0' || !(value > 0) || !std::isfinite(value)) {
+    fail_config("compare: --margin is {}; it must be positive: 0.05 is a difference, 10% a share of the exponent",
+                text);
+  }
+  return {.value = relative ? value / 100 : value, .relative = relative};
+}
+
+std::string describe(const Margin& margin) {
+  return margin.relative ? fmt::format("{:g} % of the second exponent", 100 * margin.value)
+                         : fmt::format("{:g}", margin.value);
+}
+
+std::string verdict_text(const ExponentComparison& e) {
+  if (e.verdict == "not_converged") return "not converged";
+  return e.within_margin ? "different, but within the margin" : e.verdict;
+}
+
 Json to_json(const Comparison& c) {
   Json exponents = Json::array();
   for (const ExponentComparison& e : c.exponents) {
@@ -25,13 +50,25 @@ Json to_json(const Comparison& c) {
                          {"difference_ci90", json_of(e.difference_ci90)},
                          {"significant", e.significant},
                          {"detectable", finite_or_null(e.detectable)},
-                         {"verdict", e.verdict}});
+                         {"margin", finite_or_null(e.margin)},
+                         {"verdict", e.verdict},
+                         {"within_margin", e.within_margin}});
+  }
+  Json multipliers = Json::array();
+  for (const ComputeMultiplier& m : c.multipliers) {
+    multipliers.push_back({{"flops", m.flops},
+                           {"value", finite_or_null(m.value)},
+                           {"ci95", json_of(m.ci95)},
+                           {"extrapolated", m.extrapolated},
+                           {"draws", m.draws},
+                           {"unreachable_draws", m.unreachable}});
   }
   return {{"schema", "scalelaw.comparison/1"},
           {"first", c.first},
           {"second", c.second},
           {"convention", to_json_fields(c.convention)},
-          {"margin", c.margin},
+          {"margin", c.margin.relative ? Json(nullptr) : Json(c.margin.value)},
+          {"margin_relative", c.margin.relative ? Json(c.margin.value) : Json(nullptr)},
           {"studies", c.studies},
           {"failed", c.failed},
           {"noise", finite_or_null(c.noise)},
@@ -41,12 +78,13 @@ Json to_json(const Comparison& c) {
           {"first_fit", to_json(c.first_fit)},
           {"second_fit", to_json(c.second_fit)},
           {"exponents", exponents},
+          {"compute_multiplier", multipliers},
           {"notes", c.notes}};
 }
 
 std::string describe(const Comparison& c) {
-  std::string text =
-      fmt::format("{} against {}, margin {:g}, N counted as {}\n", c.first, c.second, c.margin, c.convention.params);
+  std::string text = fmt::format("{} against {}, margin {}, N counted as {}\n", c.first, c.second, describe(c.margin),
+                                 c.convention.params);
   if (c.noise > 0) {
     text += fmt::format("{} simulated studies at the same points, noise of ln loss {:.4f}{}{}\n", c.studies, c.noise,
                         c.noise_estimated ? " (from the residuals)" : " (given)",
@@ -58,17 +96,18 @@ std::string describe(const Comparison& c) {
       rows.push_back({e.name, "-", "-", "-", "-", "not converged"});
     } else {
       rows.push_back({e.name, text_of(e.first, e.first_ci95), text_of(e.second, e.second_ci95),
-                      text_of(e.difference, e.difference_ci95), fmt::format("{:.3f}", e.detectable), e.verdict});
+                      text_of(e.difference, e.difference_ci95), fmt::format("{:.3f}", e.detectable), verdict_text(e)});
     }
   }
   if (!rows.empty()) {
     text += text_table(
         {"exponent", c.first + " [95 %]", c.second + " [95 %]", "difference [95 %]", "detectable", "verdict"}, rows);
     text += fmt::format(
-        "equivalent: the 90 % interval of the difference lies within {:g} of 0; different: the 95 % interval "
-        "excludes 0; detectable: the smallest difference this design finds in 80 % of studies\n",
-        c.margin);
+        "different: the 95 % interval of the difference excludes 0; equivalent: it does not, and the 90 % interval "
+        "lies within the margin, {}; detectable: the smallest difference this design finds in 80 % of studies\n",
+        describe(c.margin));
   }
+  text += describe(c.multipliers, c.first, c.second);
   for (const std::string& note : c.notes) text += fmt::format("note: {}\n", note);
   return text;
 }

@@ -46,6 +46,16 @@ struct LawInfo {
 /// Errors (config): unknown name, with the near miss.
 [[nodiscard]] LawKind law_kind(std::string_view name);
 
+/// Smallest and largest value among the runs behind a law; 0 and 0 where that is not known.
+struct ValueRange {
+  double low = 0, high = 0;
+  [[nodiscard]] bool known() const { return high > 0; }
+};
+/// The runs that a law was fitted to. Units as in LawPoint, N as the law counts it.
+struct LawRange {
+  ValueRange params = {}, tokens = {}, flops = {}, tokens_per_param = {};
+};
+
 /// A law with its constants: published, given or fitted.
 struct Law {
   LawKind kind = LawKind::chinchilla;
@@ -53,6 +63,7 @@ struct Law {
   std::string name;            ///< "besiroglu2024", "fit"
   std::string source;          ///< paper, table or equation
   Convention convention;       ///< what N and C mean for these constants
+  LawRange range = {};         ///< of a published law, as its paper states it
   [[nodiscard]] double value(
       std::string_view parameter) const;  ///< throws std::logic_error if the law has no such constant
 };

@@ -64,6 +64,7 @@ Law with_repetition(const Law& law) {
   repeated.name = law.name;
   repeated.source = law.source + "; repeats after " + published.source;
   repeated.convention = law.convention;
+  repeated.range = law.range;
   return repeated;
 }
 

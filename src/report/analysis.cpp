@@ -1,6 +1,8 @@
 #include "report/analysis.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
 
 #include "report/text.hpp"
 
@@ -75,6 +77,7 @@ void add_allocations(Analysis& analysis) {
     request.flops = flops;
     try {
       analysis.allocations.push_back(allocate(fit, request));
+      std::ranges::move(warnings(analysis.allocations.back()), std::back_inserter(analysis.warnings));
     } catch (const Error& e) {
       analysis.warnings.push_back(fmt::format("no allocation for {} FLOPs: {}", power_text(flops), e.what()));
     }
@@ -94,6 +97,9 @@ void add_comparison(Analysis& analysis) {
   compare.margin = options.margin;
   compare.studies = options.studies;
   compare.seed = options.compare_seed;
+  if (!analysis.records.empty() && analysis.records.front().spec.backend.simulation.embedding_coefficient == 0) {
+    compare.largest_loss = std::log(static_cast<double>(analysis.records.front().spec.model.vocab));
+  }
   try {
     analysis.comparison =
         compare_with_law(analysis.study, analysis.selection.observations, law, options.noise, compare);

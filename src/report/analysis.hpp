@@ -36,7 +36,7 @@ struct AnalysisOptions {
   std::vector<double> allocation_flops =
       {};  ///< empty = 1, 10 and 100 times the largest planned budget, or C of a point
   std::string compare_law = "besiroglu2024";  ///< published law simulated at the same points; empty = no comparison
-  double margin = 0.05;                       ///< equivalence margin of exponents
+  Margin margin;                              ///< equivalence margin of exponents
   std::int64_t studies = 200;                 ///< simulated studies
   std::uint64_t compare_seed = 1;             ///< of the simulated studies
   double noise = 0;                           ///< sd of ln loss in them; 0 = estimated from the fit's residuals

@@ -29,8 +29,9 @@ Figure comparison_figure(const Comparison& c) {
   Panel values{.title = "exponents, 95 %", .x = {"", Scaling::linear}, .y = {"value", Scaling::linear}};
   Panel differences{.title = "difference, 95 %", .x = {"", Scaling::linear}, .y = {"difference", Scaling::linear}};
   Series first = estimates(c.first, kPalette[0], -0.12), second = estimates(c.second, kPalette[3], 0.12);
+  std::vector<double> margins;
   std::vector<Series> verdicts;
-  for (const char* verdict : {"equivalent", "different", "inconclusive"})
+  for (const char* verdict : {"equivalent", "different", "different, but within the margin", "inconclusive"})
     verdicts.push_back({.name = verdict, .mark = Mark::points, .color = color_of(verdict)});
   for (const ExponentComparison& e : c.exponents) {
     if (e.verdict == "not_converged") continue;
@@ -38,18 +39,26 @@ Figure comparison_figure(const Comparison& c) {
     const auto x = static_cast<double>(values.x.categories.size());
     add(first, x - 0.12, e.first, e.first_ci95);
     add(second, x + 0.12, e.second, e.second_ci95);
+    margins.push_back(e.margin);
     for (Series& verdict : verdicts) {
-      if (verdict.name == e.verdict) add(verdict, x, e.difference, e.difference_ci95);
+      if (verdict.name == verdict_text(e)) add(verdict, x, e.difference, e.difference_ci95);
     }
   }
   if (values.x.categories.empty()) return {};
   differences.x = values.x;
   values.series = {first, second};
   const double end = static_cast<double>(values.x.categories.size()) + 0.5;
-  Series margin{.name = fmt::format("within ±{:g}", c.margin), .mark = Mark::band, .color = kPalette[2]};
-  margin.x = {0.5, end};
-  margin.low = {-c.margin, -c.margin};
-  margin.high = {c.margin, c.margin};
+  Series margin{.name = c.margin.relative ? fmt::format("within ±{:g} %", 100 * c.margin.value)
+                                          : fmt::format("within ±{:g}", c.margin.value),
+                .mark = Mark::band,
+                .color = kPalette[2]};
+  for (std::size_t i = 0; i < margins.size(); ++i) {
+    for (const double side : {0.5, 1.5}) {
+      margin.x.push_back(static_cast<double>(i) + side);
+      margin.low.push_back(-margins[i]);
+      margin.high.push_back(margins[i]);
+    }
+  }
   differences.series.push_back(std::move(margin));
   differences.series.push_back({.name = "no difference",
                                 .mark = Mark::dotted,
@@ -65,8 +74,8 @@ Figure comparison_figure(const Comparison& c) {
       .kind = "comparison",
       .title = fmt::format("{} against {}", c.first, c.second),
       .caption =
-          "Left: both sides by the same estimator. Right: their difference; equivalent where its 90 % interval lies "
-          "within the margin, different where its 95 % interval excludes 0.",
+          "Left: both sides by the same estimator. Right: their difference; different where its 95 % interval excludes "
+          "0, else equivalent where its 90 % interval lies within the margin.",
       .panels = {values, differences},
       .columns = 2};
 }

@@ -222,7 +222,7 @@ std::string comparison_section(const Analysis& analysis) {
       rows.push_back({e(x.name), "–", "–", "–", "–", verdict_chip(x.verdict)});
     } else {
       rows.push_back({e(x.name), value_cell(x.first, &x.first_ci95), value_cell(x.second, &x.second_ci95),
-                      difference_cell(x), number_text(x.detectable), verdict_chip(x.verdict)});
+                      difference_cell(x), number_text(x.detectable), verdict_chip(verdict_text(x))});
     }
   }
   std::string notes;
@@ -230,12 +230,10 @@ std::string comparison_section(const Analysis& analysis) {
   return "<h3>Measured against simulated exponents</h3>\n" +
          fmt::format(
              "<p>The same estimator on both sides: this study's points, and {} simulated studies of <code>{}</code> at "
-             "the same N and D, with noise of {:.2f} % of the loss. Equivalent: the 90 % interval of the difference "
-             "lies "
-             "within ±{}. Different: its 95 % interval excludes 0. Detectable: the smallest difference that this "
-             "design "
-             "finds in 80 % of studies.</p>\n",
-             c.studies, e(c.second), 100 * c.noise, number_text(c.margin)) +
+             "the same N and D, with noise of {:.2f} % of the loss. Different: the 95 % interval of the difference "
+             "excludes 0. Equivalent: it does not, and the 90 % interval lies within the margin, {}. Detectable: the "
+             "smallest difference that this design finds in 80 % of studies.</p>\n",
+             c.studies, e(c.second), 100 * c.noise, e(describe(c.margin))) +
          table("", {"exponent", e(c.first), "simulated " + e(c.second), "difference", "detectable", "verdict"}, rows) +
          notes;
 }

@@ -98,7 +98,8 @@ AnalysisOptions analysis_options(const StudyConfig& config, int threads) {
   out.lr_transfer_above = config.design.lr_transfer_above;
   out.allocation_flops = config.analysis.budgets;
   out.compare_law = config.compare.law;
-  out.margin = config.compare.margin;
+  out.margin = config.compare.margin > 0 ? Margin{.value = config.compare.margin, .relative = false}
+                                         : Margin{.value = config.compare.margin_relative, .relative = true};
   out.studies = config.compare.studies;
   out.compare_seed = static_cast<std::uint64_t>(config.compare.seed);
   return out;

@@ -1,6 +1,7 @@
 #include "sim/reanchor.hpp"
 
 #include <Eigen/Dense>
+#include <algorithm>
 #include <cmath>
 
 namespace scalelaw {
@@ -43,6 +44,12 @@ std::optional<LinearForm> linear_form(const Law& law, const std::vector<Observat
   };
   LinearForm form;
   switch (law.kind) {
+    case LawKind::data_constrained:
+      if (std::ranges::any_of(points,
+                              [](const Observation& p) { return p.unique_tokens.value_or(p.tokens) < p.tokens; })) {
+        return std::nullopt;  // with repeats the law is not linear in A and B
+      }
+      [[fallthrough]];
     case LawKind::chinchilla: {
       const double alpha = law.value("alpha"), beta = law.value("beta");
       form.columns.resize(n, 3);
@@ -104,7 +111,7 @@ std::optional<Law> reanchor(const Law& law, const std::vector<Observation>& poin
   if (amplitudes.head(form->needed).minCoeff() <= 0) return std::nullopt;
 
   Law anchored = law;
-  if (law.kind == LawKind::chinchilla) {
+  if (law.kind == LawKind::chinchilla || law.kind == LawKind::data_constrained) {
     set_value(anchored, "A", amplitudes(0));
     set_value(anchored, "B", amplitudes(1));
     set_value(anchored, "E", amplitudes(2));
@@ -117,6 +124,7 @@ std::optional<Law> reanchor(const Law& law, const std::vector<Observation>& poin
   }
   anchored.name = law.name + " (amplitudes refitted)";
   anchored.source = law.source + "; exponents kept, amplitudes refitted to the points";
+  anchored.range = {};
   return anchored;
 }
 

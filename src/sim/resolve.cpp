@@ -1,5 +1,6 @@
 #include "sim/resolve.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "core/json.hpp"
@@ -51,27 +52,65 @@ void take_anchor(SimulationSpec& simulation, const fs::path& given) {
   }
   const std::vector<Observation> points = read_observations(file);
   const std::string named = simulation.anchor;
-  simulation.anchor.clear();
-  const Law law = simulation_law(simulation);
-  const std::optional<Law> anchored = reanchor(law, points);
+  const std::optional<SimulationSpec> anchored = anchored_to(simulation, points, named);
   if (!anchored) {
     fail_data("simulation anchor: {}: its {} points do not determine the amplitudes of the law '{}'", file.string(),
               points.size(), simulation.law);
   }
-  const std::vector<std::string>& names = law_info(law.kind).parameters;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    simulation.params[names[i]] =
-        anchored->values[i] == law.values[i] ? law.values[i] : six_digits(anchored->values[i]);
-  }
-  simulation.anchored = fmt::format("{} points of {}", points.size(), named);
+  simulation = *anchored;
+}
+
+bool is_published(const std::string& name) {
+  return std::ranges::any_of(published_laws(), [&](const Law& law) { return law.name == name; });
 }
 
 }  // namespace
 
 SimulationSpec resolve_simulation(SimulationSpec simulation, const std::filesystem::path& folder) {
   if (simulation.law.ends_with(".json")) take_fit(simulation, locate(folder, simulation.law));
-  if (!simulation.anchor.empty()) take_anchor(simulation, locate(folder, simulation.anchor));
+  if (simulation.anchor == "none") simulation.anchor = kPublishedAnchor;
+  if (!simulation.anchor.empty() && simulation.anchor != kPublishedAnchor)
+    take_anchor(simulation, locate(folder, simulation.anchor));
   return simulation;
+}
+
+std::optional<SimulationSpec> anchored_to(SimulationSpec simulation, const std::vector<Observation>& points,
+                                          const std::string& name) {
+  simulation.anchor.clear();
+  const Law law = simulation_law(simulation);
+  const std::optional<Law> anchored = reanchor(law, points);
+  if (!anchored) return std::nullopt;
+  const std::vector<std::string>& names = law_info(law.kind).parameters;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    simulation.params[names[i]] =
+        anchored->values[i] == law.values[i] ? law.values[i] : six_digits(anchored->values[i]);
+  }
+  simulation.anchored = fmt::format("{} points of {}", points.size(), name);
+  return simulation;
+}
+
+std::vector<Outside> below_published_runs(const SimulationSpec& simulation, const std::vector<RunSpec>& runs) {
+  constexpr double kSlack = 10;
+  if (!is_published(simulation.law) || !simulation.params.empty() || !simulation.anchor.empty()) return {};
+  const Law law = simulation_law(simulation);
+  std::vector<Outside> furthest;
+  for (const RunSpec& run : runs) {
+    for (const Outside& o : outside(law.range, law.kind, simulated_point(run, simulation), kSlack)) {
+      if (o.above) continue;
+      const auto same = std::ranges::find(furthest, o.quantity, &Outside::quantity);
+      if (same == furthest.end()) {
+        furthest.push_back(o);
+      } else if (o.factor > same->factor) {
+        *same = o;
+      }
+    }
+  }
+  return furthest;
+}
+
+void check_simulated_losses(const SimulationSpec& simulation, const std::vector<RunSpec>& runs) {
+  const Law law = simulation_law(simulation);
+  for (const RunSpec& run : runs) (void)possible_loss(law, simulation, run);
 }
 
 }  // namespace scalelaw

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "core/build_info.hpp"
+#include "core/format.hpp"
 #include "core/rng.hpp"
 #include "law/shape.hpp"
 
@@ -97,10 +99,36 @@ void count_embeddings(RunRecord& record, double coefficient) {
   record.flops.six_nd_total = record.flops.six_nd_effective = 6 * static_cast<double>(p.total) * tokens;
 }
 
+/// Counts of a run: params, tokens, flops, and the steps of its outcome.
+RunRecord counted_record(const RunSpec& spec, const SimulationSpec& simulation) {
+  RunRecord record;
+  record.spec = spec;
+  record.outcome.step = run_steps(spec);
+  record.params = count_params(spec.model);
+  record.tokens = record.outcome.step * spec.data.batch_tokens;
+  record.flops = count_flops(spec.model, record.tokens);
+  if (simulation.embedding_coefficient > 0) count_embeddings(record, simulation.embedding_coefficient);
+  return record;
+}
+
+LawPoint point_of(const RunRecord& record, const Law& law) {
+  return {.params = params_of(record, law.convention),
+          .tokens = static_cast<double>(record.tokens),
+          .flops = flops_of(record, law.convention),
+          .unique_tokens = static_cast<double>(record.spec.data.unique_tokens),
+          .steps = static_cast<double>(record.outcome.step)};
+}
+
+/// That of a model which gives every token the same probability.
+double largest_loss(const SimulationSpec& simulation, const RunSpec& spec) {
+  return simulation.embedding_coefficient > 0 ? std::numeric_limits<double>::infinity()
+                                              : std::log(static_cast<double>(spec.model.vocab));
+}
+
 }  // namespace
 
 Law simulation_law(const SimulationSpec& simulation) {
-  SCALELAW_CHECK(simulation.anchor.empty() && !simulation.law.ends_with(".json"),
+  SCALELAW_CHECK((simulation.anchor.empty() || simulation.anchor == "published") && !simulation.law.ends_with(".json"),
                  "the simulation's fit file or anchor was not resolved");
   const Law* published = find_published(simulation.law);
   Law law = published != nullptr ? *published : empty_law(simulation.law);
@@ -161,6 +189,28 @@ double expected_loss(const Law& law, const LawPoint& point, const SimulationSpec
   return loss;
 }
 
+LawPoint simulated_point(const RunSpec& spec, const SimulationSpec& simulation) {
+  return point_of(counted_record(spec, simulation), simulation_law(simulation));
+}
+
+double possible_loss(const Law& law, const SimulationSpec& simulation, const RunSpec& spec) {
+  const LawPoint point = point_of(counted_record(spec, simulation), law);
+  const double loss = expected_loss(law, point, simulation, static_cast<double>(spec.data.batch_tokens));
+  if (!std::isfinite(loss)) {
+    fail_config("simulation law '{}': the loss of {} at {} tokens is not finite; check its constants", simulation.law,
+                shape_name(spec.model), point.tokens);
+  }
+  const double largest = largest_loss(simulation, spec);
+  if (loss > largest) {
+    fail_config(
+        "simulation law '{}': it gives {:.1f} nats at N = {}, D = {}, above ln({}) = {:.3g}, the loss of a model that "
+        "knows nothing: its amplitudes do not hold at this scale; refit them to measured runs with simulation.anchor "
+        "(a CSV or a study folder), or give simulation.params",
+        law.name, loss, short_count(point.params), short_count(point.tokens), spec.model.vocab, largest);
+  }
+  return loss;
+}
+
 double undecayed_share(const ScheduleSpec& schedule) {
   if (schedule.kind == "constant") return 1;
   if (schedule.kind != "trunk_cooldown") return schedule.min_lr_fraction;
@@ -172,37 +222,22 @@ RunRecord simulate(const RunSpec& spec) {
   const SimulationSpec& simulation = spec.backend.simulation;
   const Law law = simulation_law(simulation);
 
-  RunRecord record;
+  RunRecord record = counted_record(spec, simulation);
   record.id = run_id(spec);
   record.source = "simulated";
-  record.spec = spec;
-  record.outcome.step = run_steps(spec);
-  record.params = count_params(spec.model);
-  record.tokens = record.outcome.step * spec.data.batch_tokens;
-  record.flops = count_flops(spec.model, record.tokens);
   record.trunk = trunk_id(spec);
-  if (simulation.embedding_coefficient > 0) count_embeddings(record, simulation.embedding_coefficient);
+  const LawPoint point = point_of(record, law);
 
-  LawPoint point;
-  point.params = params_of(record, law.convention);
-  point.tokens = static_cast<double>(record.tokens);
-  point.flops = flops_of(record, law.convention);
-  point.unique_tokens = static_cast<double>(spec.data.unique_tokens);
-  point.steps = static_cast<double>(record.outcome.step);
-
-  const double expected = expected_loss(law, point, simulation, static_cast<double>(spec.data.batch_tokens));
+  const double expected = possible_loss(law, simulation, spec);
   const double sd = simulation.noise * std::pow(expected / simulation.noise_at_nats, simulation.noise_exponent);
   const double mistuning = std::log(spec.optimizer.lr / best_lr(simulation, point.params, point.tokens));
   const double warmup = spec.optimizer.warmup_fraction - simulation.warmup_best;
   const double undecayed = undecayed_share(spec.schedule);
-  const double loss =
+  const double loss = std::min(
+      largest_loss(simulation, spec),
       std::max(simulation.floor_nats,
                expected * std::exp(sd * noise_of(record)) + simulation.lr_penalty * mistuning * mistuning +
-                   simulation.warmup_penalty * warmup * warmup + simulation.schedule_penalty * undecayed * undecayed);
-  if (!std::isfinite(loss)) {
-    fail_config("simulation law '{}': the loss of {} at {} tokens is not finite; check its constants", simulation.law,
-                shape_name(spec.model), record.tokens);
-  }
+                   simulation.warmup_penalty * warmup * warmup + simulation.schedule_penalty * undecayed * undecayed));
   record.loss.nats = loss;
 
   const BuildInfo info = build_info();
@@ -217,6 +252,7 @@ RunRecord simulate(const RunSpec& spec) {
 RunSpec as_simulated(RunSpec spec, const SimulationSpec& simulation) {
   spec.backend.kind = "simulate";
   spec.backend.simulation = simulation;
+  spec.backend.simulation.anchor.clear();  // how the constants were chosen, said in the config; not what they are
   spec.data.corpus_sha256.clear();
   return spec;
 }

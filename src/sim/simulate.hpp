@@ -30,19 +30,28 @@ namespace scalelaw {
 [[nodiscard]] double expected_loss(const Law& law, const LawPoint& point, const SimulationSpec& simulation,
                                    double batch_tokens);
 
+/// N (as the law counts it), D, C, unique tokens and steps of a run, as the simulator sees them.
+[[nodiscard]] LawPoint simulated_point(const RunSpec& spec, const SimulationSpec& simulation);
+
+/// The expected_loss of a run. Errors (config): it is above ln(vocab), the loss of a model that knows nothing: the
+/// law's amplitudes do not hold at this scale. With an embedding_coefficient embeddings follow no vocabulary, and there
+/// is no such limit.
+[[nodiscard]] double possible_loss(const Law& law, const SimulationSpec& simulation, const RunSpec& spec);
+
 /// Share of the peak rate that a schedule leaves at its end: 0 = decayed in full. For trunk_cooldown with minimum m and
 /// cooldown share c it is 1 - (1 - m) min(1, c / 0.2): 20 % is the share beyond which Haegele et al. 2024 (arXiv
 /// 2405.18392) find no gain; m for cosine and linear, 1 for constant.
 [[nodiscard]] double undecayed_share(const ScheduleSpec& schedule);
 
-/// loss = max(floor_nats, L exp(sd z) + lr_penalty ln(lr / lr_best)^2 + warmup_penalty (w - warmup_best)^2 +
-/// schedule_penalty u^2) with L the expected_loss, w the warmup's share of the run, u the undecayed_share, and
+/// loss = min(ln(vocab), max(floor_nats, L exp(sd z) + lr_penalty ln(lr / lr_best)^2 + warmup_penalty (w -
+/// warmup_best)^2 + schedule_penalty u^2)) with L the possible_loss, w the warmup's share of the run, u the
+/// undecayed_share, and
 ///   sd = noise (L / noise_at_nats)^noise_exponent
 ///   z = sqrt(s) z_seed + sqrt(t) z_trunk + sqrt(1 - s - t) z_run,
 /// standard normals that depend on the spec alone: z_seed on all of it but tokens, rate and warmup, z_trunk on its
 /// trunk_id (z_run where it has none), z_run on its run id. So the same spec gives the same record everywhere. The
 /// record holds no times and no host: it is a function of the spec and the build.
-/// Errors (config): noise shares above 1 together; a loss that is not finite.
+/// Errors (config): noise shares above 1 together; a loss that is not finite; see possible_loss.
 [[nodiscard]] RunRecord simulate(const RunSpec& spec);
 
 /// The same spec as a simulated run.

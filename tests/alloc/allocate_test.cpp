@@ -130,7 +130,7 @@ TEST(Allocate, IntervalsCoverTheEstimateAndWidenWithExtrapolation) {
   }
   const auto width = [](const Allocation& a) { return std::log(a.ci95.at("params").high / a.ci95.at("params").low); };
   EXPECT_GT(width(far), width(near));
-  EXPECT_THAT(describe({near, far}), HasSubstr("warning: the largest budget lies 10000 times"));
+  EXPECT_THAT(describe({near, far}), HasSubstr("C = 1e+25 lies 10000 times above the largest (1e+21)"));
 }
 
 TEST(Allocate, DrawsThatCannotReachTheLossLeaveTheIntervalOpen) {
@@ -138,6 +138,106 @@ TEST(Allocate, DrawsThatCannotReachTheLossLeaveTheIntervalOpen) {
   EXPECT_TRUE(std::isfinite(a.ci95.at("flops").low));
   EXPECT_TRUE(std::isinf(a.ci95.at("flops").high));
   EXPECT_TRUE(to_json(a)["ci95"]["flops"][1].is_null());
+}
+
+// Every quantity of the same draws: one that no compute brings to the loss is endless compute in each of them.
+TEST(Allocate, IntervalsOfEveryQuantityAreOfTheSameDraws) {
+  for (const double spread : {0.005, 0.01, 0.02, 0.05}) {
+    for (const double loss : {1.825, 1.84, 1.86, 1.95}) {
+      const FitResult fit = fit_with_draws(400, spread);
+      const Allocation a = allocate(fit, {.loss = loss});
+      std::int64_t unreachable = 0;
+      Law law = fit.fitted;
+      for (const auto& draw : fit.bootstrap.draws) {
+        law.values = draw;
+        unreachable += draw[0] >= loss ? 1 : 0;  // E is the floor
+      }
+      EXPECT_EQ(a.draws, 400);
+      EXPECT_NEAR(static_cast<double>(a.unreachable), static_cast<double>(unreachable), 2);  // beyond 1e60 FLOPs
+      const bool open = static_cast<double>(a.unreachable) > 0.03 * 400;
+      for (const char* name : {"params", "tokens", "flops"}) {
+        if (!a.ci95.contains(name)) continue;
+        EXPECT_TRUE(std::isfinite(a.ci95.at(name).low));
+        EXPECT_TRUE(!open || std::isinf(a.ci95.at(name).high)) << name << " " << spread << " " << loss;
+      }
+      const std::string text = describe({a});
+      EXPECT_EQ(text.find("[no bound"), std::string::npos) << text;
+      EXPECT_EQ(text.find("nan"), std::string::npos) << text;
+      EXPECT_EQ(text.find("of 400 bootstrap draws reach it with no compute") != std::string::npos, a.unreachable > 0);
+      EXPECT_EQ(to_json(a)["unreachable_draws"], a.unreachable);
+    }
+  }
+}
+
+TEST(Allocate, ALawOfTheOptimalSizeHasNoIntervalOfTheLoss) {
+  FitResult fit;
+  fit.law = LawKind::optimal;
+  fit.fitted = published_law("kaplan2020-optimal");
+  fit.convergence.status = "converged";
+  fit.flops_range = {.low = 1e18, .high = 1e21};
+  for (int i = 0; i < 100; ++i) fit.bootstrap.draws.push_back({fit.fitted.values[0] * (1 + 0.001 * i), 0.73});
+  const Allocation a = allocate(fit, {.flops = 1e20});
+  EXPECT_FALSE(a.ci95.contains("loss"));
+  EXPECT_TRUE(a.ci95.contains("params"));
+  EXPECT_EQ(describe({a}).find("no bound"), std::string::npos);
+  EXPECT_THAT(error_of([&] { (void)allocate(fit, {.loss = 2}); }), HasSubstr("gives the optimal size, not a loss"));
+  EXPECT_THAT(error_of([&] { (void)allocate(fit, {.flops = 1e20, .inference_tokens = 1e9}); }),
+              HasSubstr("not a loss"));
+}
+
+TEST(Allocate, NoErrorEverSpeaksOfNan) {
+  for (const Law& law : published_laws()) {
+    for (const double loss : {1e-300, 1e-6, 0.5, 1.7, 3.0, 50.0, 1e9}) {
+      for (const bool repeats : {false, true}) {
+        AllocationRequest request{.loss = loss};
+        if (repeats) request.unique_tokens = 1e9;
+        std::string text;
+        try {
+          text = describe({allocate(law, request)});
+        } catch (const Error& e) {
+          text = e.what();
+        }
+        EXPECT_EQ(text.find("nan"), std::string::npos) << law.name << " " << loss << ": " << text;
+      }
+    }
+  }
+}
+
+FitResult fit_of_small_runs() {
+  FitResult fit = fit_with_draws(0, 0);
+  fit.law = LawKind::chinchilla;
+  fit.params_range = {.low = 1.4e4, .high = 1.73e5};
+  fit.tokens_range = {.low = 4e5, .high = 1e7};
+  fit.flops_range = {.low = 4e10, .high = 1e12};
+  fit.ratio_range = {.low = 5, .high = 700};
+  return fit;
+}
+
+TEST(Allocate, AModelFarBelowAllThatRanIsSaid) {
+  const Allocation a = allocate(fit_of_small_runs(), {.flops = 1e13, .inference_tokens = 1e12});
+  ASSERT_LT(a.params, 10);
+  EXPECT_THAT(describe({a}), HasSubstr("the answer lies outside the runs behind the fit: N = "));
+  EXPECT_THAT(describe({a}), HasSubstr("times below the smallest (14k)"));
+  EXPECT_EQ(to_json(a)["outside"][0]["quantity"], "params");
+  EXPECT_EQ(to_json(a)["outside"][0]["side"], "below");
+  // a published law knows its runs too
+  EXPECT_THAT(describe({allocate(published_law("hoffmann2022"), {.flops = 1e13})}),
+              HasSubstr("outside the runs behind the law"));
+  EXPECT_EQ(describe({allocate(published_law("hoffmann2022"), {.flops = 1e21})}).find("warning"), std::string::npos);
+}
+
+TEST(Allocate, AMeasuredLossBelowThePredictedOptimumIsSaid) {
+  FitResult fit = fit_of_small_runs();
+  const double predicted = allocate(fit, {.flops = 1e12}).loss_nats;
+  fit.best_measured = {{.flops = 1e11, .loss_nats = 1.05 * predicted}, {.flops = 9e11, .loss_nats = 0.985 * predicted}};
+  const Allocation a = allocate(fit, {.flops = 1e12});
+  ASSERT_TRUE(a.measured_below);
+  EXPECT_EQ(a.measured_below->flops, 9e11);
+  EXPECT_THAT(describe({a}), HasSubstr("a run of 9e+11 FLOPs measured"));
+  EXPECT_NEAR(to_json(a)["measured_below"]["loss"].get<double>(), 0.985 * predicted, 1e-12);
+  EXPECT_FALSE(allocate(fit, {.flops = 8e11}).measured_below) << "that run took more compute";
+  fit.noise = NoiseModel{.sd = 0.02, .at_loss = 2, .slope = 0, .freedom = 5};
+  EXPECT_FALSE(allocate(fit, {.flops = 1e12}).measured_below) << "within the noise between seeds";
 }
 
 TEST(Allocate, TooFewDrawsGiveNoInterval) {

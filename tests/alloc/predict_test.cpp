@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/rng.hpp"
@@ -70,8 +71,53 @@ TEST(Predict, IntervalsCoverTheEstimateAndWarnBeyondTheData) {
   EXPECT_LT(inside.ci95->low, inside.loss_nats);
   EXPECT_GT(inside.ci95->high, inside.loss_nats);
   EXPECT_THAT(describe(inside), testing::Not(HasSubstr("warning")));
-  EXPECT_THAT(describe(beyond), HasSubstr("warning: this lies 120000 times"));
+  EXPECT_THAT(describe(beyond), HasSubstr("C = 1.2e+26 lies 120k times above the largest (1e+21)"));
   EXPECT_EQ(to_json(beyond)["schema"], "scalelaw.prediction/1");
+}
+
+TEST(Predict, ALawAsksOnlyForWhatItNeeds) {
+  const Prediction n = predict(published_law("kaplan2020-n"), {.params = 1e9});
+  EXPECT_NEAR(n.loss_nats, std::pow(8.8e13 / 1e9, 0.076), 1e-12);
+  EXPECT_TRUE(to_json(n)["tokens"].is_null());
+  EXPECT_TRUE(to_json(n)["tokens_per_param"].is_null());
+  EXPECT_EQ(describe(n), "kaplan2020-n: loss 2.3756 nats per token at N = 1B (non_embedding)\n");
+  EXPECT_NEAR(predict(published_law("kaplan2020-d"), {.tokens = 1e10}).loss_nats, std::pow(5.4e13 / 1e10, 0.095),
+              1e-12);
+  EXPECT_NEAR(predict(published_law("kaplan2020-c"), {.flops = 8.64e19}).loss_nats, std::pow(3.1e8, 0.05), 1e-9);
+  EXPECT_GT(predict(published_law("kaplan2020-c"), {.params = 1e8, .tokens = 1e9}).loss_nats, 0);
+  EXPECT_GT(predict(published_law("kaplan2020-steps"), {.params = 1e8, .steps = 1e4}).loss_nats, 0);
+  const auto refused = [](const char* law, const LawPoint& point) {
+    return error_of([&] { (void)predict(published_law(law), point); }, ExitCode::usage);
+  };
+  EXPECT_THAT(refused("kaplan2020-n", {.tokens = 1e9}), HasSubstr("--params is 0"));
+  EXPECT_THAT(refused("kaplan2020-d", {.params = 1e9}), HasSubstr("--tokens is 0"));
+  EXPECT_THAT(refused("kaplan2020-c", {.params = 1e9}), HasSubstr("--flops is 0"));
+  EXPECT_THAT(refused("besiroglu2024", {.params = 1e9}), HasSubstr("--tokens is 0"));
+  EXPECT_THAT(refused("besiroglu2024", {.params = 1e9, .tokens = 1e9, .flops = 1e18}), HasSubstr("is not 6 N D"));
+}
+
+TEST(Predict, WarnsInEveryQuantity) {
+  FitResult fit = fit_with_draws(0.01);
+  fit.params_range = {.low = 1.4e4, .high = 1.73e5};
+  fit.tokens_range = {.low = 4e5, .high = 1e7};
+  fit.flops_range = {.low = 4e10, .high = 1e12};
+  fit.ratio_range = {.low = 5, .high = 700};
+  // 6 N D = 6e11 lies within the runs, and nothing else does
+  const std::string text = describe(predict(fit, {.params = 1e7, .tokens = 1e4}));
+  EXPECT_THAT(text, HasSubstr("N = 10M lies 58 times above the largest (173k)"));
+  EXPECT_THAT(text, HasSubstr("D = 10k lies 40 times below the smallest (400k)"));
+  EXPECT_THAT(text, HasSubstr("D/N = 0.001 lies 5000 times below the smallest (5)"));
+  EXPECT_EQ(text.find("C ="), std::string::npos);
+  EXPECT_EQ(std::ranges::count(text, '\n'), 2);
+}
+
+TEST(Predict, DrawsWithoutALossAreCounted) {
+  FitResult fit = fit_with_draws(0.01);
+  for (int i = 0; i < 50; ++i) fit.bootstrap.draws[static_cast<std::size_t>(i)][0] = std::nan("");
+  const Prediction p = predict(fit, {.params = 1e9, .tokens = 20e9});
+  EXPECT_EQ(p.lost_draws, 50);
+  EXPECT_TRUE(p.ci95);
+  EXPECT_THAT(describe(p), HasSubstr("50 bootstrap draws give no loss here"));
 }
 
 TEST(Predict, WrongInputIsNamed) {

@@ -96,7 +96,7 @@ TEST(CompareWithLaw, MuchNoiseIsInconclusive) {
   const Law law = tiny_law();
   const auto points = simulate_points(tiny_points(), law, {.sd = 0.02}, 13, 0);
   CompareOptions options = quick_options();
-  options.margin = 0.005;
+  options.margin = {.value = 0.005, .relative = false};
   EXPECT_EQ(exponent(compare_with_law("study", points, law, 0, options), "a").verdict, "inconclusive");
 }
 
@@ -143,7 +143,7 @@ TEST(CompareWithLaw, WrongOptionsAreNamed) {
   };
   CompareOptions few = quick_options(), narrow = quick_options();
   few.studies = 5;
-  narrow.margin = 0;
+  narrow.margin.value = 0;
   EXPECT_THAT(error_of(few, tiny_law(), 0), HasSubstr("--studies is 5"));
   EXPECT_THAT(error_of(narrow, tiny_law(), 0), HasSubstr("--margin is 0"));
   EXPECT_THAT(error_of(quick_options(), tiny_law(), -1), HasSubstr("--noise is -1"));

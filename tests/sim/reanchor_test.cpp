@@ -76,7 +76,8 @@ TEST(Reanchor, NoiseMovesTheLossesByLittleAndWeightsCount) {
 
 TEST(Reanchor, TooFewPointsOrAnotherLawGiveNone) {
   auto points = simulate_points(grid(), published_law("besiroglu2024"), {}, 1, 0);
-  EXPECT_FALSE(reanchor(published_law("muennighoff2023"), points));
+  EXPECT_TRUE(reanchor(published_law("muennighoff2023"), points));  // without repeats it is linear too
+  EXPECT_FALSE(reanchor(published_law("kaplan2020-steps"), points));
   points.resize(2);
   EXPECT_FALSE(reanchor(published_law("besiroglu2024"), points));
 }

@@ -29,6 +29,8 @@ inline StudyConfig small_config() {
   config.design.min_steps = 10;
   config.backend.kind = "command";
   config.backend.command = {"given by the options"};
+  config.simulation.law = "chinchilla";  // published amplitudes mean nothing at this size
+  config.simulation.params = {{"E", 1}, {"A", 12}, {"B", 15}, {"alpha", 0.28}, {"beta", 0.24}};
   return config;
 }
 

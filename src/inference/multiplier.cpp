@@ -1,0 +1,123 @@
+#include "inference/multiplier.hpp"
+
+#include <algorithm>
+#include <boost/math/tools/toms748_solve.hpp>
+#include <cmath>
+#include <limits>
+
+#include "fit/draws.hpp"
+
+namespace scalelaw {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+bool has_least_loss(const FitResult& fit) {
+  return fit.converged() && !fit.fitted.values.empty() && fit.fitted.kind != LawKind::optimal &&
+         (fit.fitted.kind == LawKind::power_c || allocation_exponents(fit.fitted));
+}
+
+/// The least loss with this compute.
+double least_loss(const Law& law, double flops) {
+  if (law.kind == LawKind::power_c) return predict_loss(law, LawPoint{.flops = flops});
+  return compute_optimal(law, flops).loss_nats;
+}
+
+/// m; infinite where no compute reaches the loss, NaN where a loss is no number.
+double multiplier(const Law& first, const Law& second, double flops) {
+  const double loss = least_loss(second, flops);
+  const auto excess = [&](double ln_m) { return least_loss(first, flops * std::exp(ln_m)) - loss; };
+  double low = 0, high = 0, step = 0.5;
+  const double here = excess(0);
+  if (!std::isfinite(here)) return std::nan("");
+  if (here == 0) return 1;
+  constexpr double kFurthest = 60;  // e^60: beyond it the loss is out of reach
+  while (excess(high) > 0) {
+    low = high;
+    high += step *= 1.5;
+    if (high > kFurthest) return kInfinity;
+  }
+  while (excess(low) < 0) {
+    high = low;
+    low -= step *= 1.5;
+    if (low < -kFurthest) return std::nan("");
+  }
+  std::uintmax_t iterations = 200;
+  const auto root =
+      boost::math::tools::toms748_solve(excess, low, high, boost::math::tools::eps_tolerance<double>(46), iterations);
+  return std::exp((root.first + root.second) / 2);
+}
+
+}  // namespace
+
+std::vector<double> multiplier_budgets(const FitResult& first, const FitResult& second) {
+  const double low = std::max(first.flops_range.low, second.flops_range.low);
+  const double high = std::min(first.flops_range.high, second.flops_range.high);
+  if (!(low > 0) || !(high >= low)) return {};
+  std::vector<double> budgets;
+  for (int power = static_cast<int>(std::ceil(std::log10(low) - 1e-9)); power <= std::log10(high) + 1e-9; ++power) {
+    budgets.push_back(std::strtod(fmt::format("1e{}", power).c_str(), nullptr));
+  }
+  if (budgets.size() < 2) budgets = {low, std::sqrt(low * high), high};
+  return budgets;
+}
+
+std::vector<ComputeMultiplier> compute_multipliers(const FitResult& first, const FitResult& second,
+                                                   const std::vector<double>& flops) {
+  if (!has_least_loss(first) || !has_least_loss(second)) return {};
+  const double tail = std::min(interval_tail(first), interval_tail(second));
+  const std::size_t pairs = std::min(first.bootstrap.draws.size(), second.bootstrap.draws.size());
+  std::vector<ComputeMultiplier> all;
+  for (const double c : flops) {
+    ComputeMultiplier m{.flops = c, .value = multiplier(first.fitted, second.fitted, c)};
+    if (std::isnan(m.value)) continue;
+    const auto inside = [](double x, const Interval& range) {
+      return range.low <= x * (1 + 1e-9) && x <= range.high * (1 + 1e-9);
+    };
+    m.extrapolated = !inside(c, second.flops_range) || !inside(c * m.value, first.flops_range);
+    Law a = first.fitted, b = second.fitted;
+    std::vector<double> values;
+    for (std::size_t i = 0; i < pairs; ++i) {
+      a.values = first.bootstrap.draws[i];
+      b.values = second.bootstrap.draws[i];
+      const double value = multiplier(a, b, c);
+      if (std::isnan(value)) continue;
+      if (std::isinf(value)) ++m.unreachable;
+      values.push_back(value);
+    }
+    m.draws = std::ssize(values);
+    if (values.size() >= kFewestDraws) m.ci95 = draws_interval(values, tail);
+    all.push_back(m);
+  }
+  return all;
+}
+
+std::string describe(const std::vector<ComputeMultiplier>& multipliers, const std::string& first,
+                     const std::string& second) {
+  if (multipliers.empty()) return "";
+  const auto number = [](double x) { return std::isfinite(x) ? fmt::format("{:.3f}", x) : std::string("no bound"); };
+  const auto interval = [&](const ComputeMultiplier& m) {
+    return m.draws > 0 ? fmt::format(" [{}, {}]", number(m.ci95.low), number(m.ci95.high)) : std::string();
+  };
+  std::string text =
+      fmt::format("compute multiplier: how many times the compute of {} gives the loss of {}\n", first, second);
+  for (const ComputeMultiplier& m : multipliers) {
+    text += fmt::format("  at {:.3g} FLOPs: {}{}{}\n", m.flops, number(m.value), interval(m),
+                        m.extrapolated ? ", outside the runs" : "");
+  }
+  const ComputeMultiplier& m = multipliers[multipliers.size() / 2];
+  if (!std::isfinite(m.value)) {
+    return text + fmt::format("no compute of {} reaches the loss of {} at {:.3g} FLOPs\n", first, second, m.flops);
+  }
+  const bool second_better = m.value >= 1;
+  const double ratio = second_better ? m.value : 1 / m.value;
+  text += fmt::format("{} reaches the loss of {} with 1/{:.2f} of the compute ({} %)", second_better ? second : first,
+                      second_better ? first : second, ratio,
+                      ratio < 10 ? fmt::format("{:.0f}", 100 / ratio) : fmt::format("{:.2g}", 100 / ratio));
+  if (m.draws > 0 && m.ci95.low <= 1 && m.ci95.high >= 1) {
+    text += "; the interval holds 1, so neither is shown to be better";
+  }
+  return text + "\n";
+}
+
+}  // namespace scalelaw
