@@ -74,7 +74,8 @@ ExitCode coverage_action(const Globals& globals, const CoverageArguments& argume
   options.noise.at_nats = config.simulation.noise_at_nats;
 
   simulation.noise = options.noise.sd;
-  Coverage result = coverage(tuned_design_points(plan.runs, simulation, config.analysis.convention), law, options);
+  Coverage result = coverage(
+      tuned_design_points(plan.runs, simulation, config.analysis.convention, config.design.lr_extend), law, options);
   if (!anchored.empty()) result.notes.push_back(anchored);
   result.notes.insert(result.notes.end(), plan.notes.begin(), plan.notes.end());
   print(globals, describe(result));

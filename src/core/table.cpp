@@ -118,18 +118,18 @@ bool even(const CsvRows& all) {
   return std::ranges::all_of(all.rows, [&](const auto& row) { return row.size() == all.rows.front().size(); });
 }
 
-struct Candidate {
+struct Delimited {
   char delimiter;
   CsvRows rows;
   std::size_t known = 0;
   bool even = false;
 };
 
-Candidate sniff(const std::string& text, const std::string& name, const KnownNames& known) {
-  std::vector<Candidate> candidates;
+Delimited sniff(const std::string& text, const std::string& name, const KnownNames& known) {
+  std::vector<Delimited> candidates;
   for (const char d : {',', ';', '\t', '|', ' '}) {
-    if (d == ' ' && std::ranges::any_of(candidates, [](const Candidate& c) { return c.known >= 2; })) continue;
-    Candidate c{.delimiter = d, .rows = rows_under(text, d, name)};
+    if (d == ' ' && std::ranges::any_of(candidates, [](const Delimited& c) { return c.known >= 2; })) continue;
+    Delimited c{.delimiter = d, .rows = rows_under(text, d, name)};
     trim_shape(c.rows, d);
     if (c.rows.rows.empty() || (c.rows.rows.front().size() < 2 && d != ',')) continue;
     c.known = known(c.rows.rows.front());
@@ -138,7 +138,7 @@ Candidate sniff(const std::string& text, const std::string& name, const KnownNam
   }
   if (candidates.empty()) return {.delimiter = ',', .rows = {}};
   // Most known names; then rows of one length; then more columns than one; then the first.
-  const auto rank = [](const Candidate& c) {
+  const auto rank = [](const Delimited& c) {
     return std::tuple(c.known, c.even && c.rows.rows.front().size() > 1, c.rows.rows.front().size() > 1);
   };
   const auto best = std::ranges::max_element(candidates, {}, rank);
@@ -154,8 +154,8 @@ Candidate sniff(const std::string& text, const std::string& name, const KnownNam
 
 Table table_of_text(const std::string& text, const std::string& name, char delimiter, const KnownNames& known) {
   if (is_json(text)) return table_of_json(json_rows(text, name), name);
-  Candidate found = delimiter == 0 ? sniff(text, name, known)
-                                   : Candidate{.delimiter = delimiter, .rows = rows_under(text, delimiter, name)};
+  Delimited found = delimiter == 0 ? sniff(text, name, known)
+                                   : Delimited{.delimiter = delimiter, .rows = rows_under(text, delimiter, name)};
   if (delimiter != 0) trim_shape(found.rows, delimiter);
   CsvRows& all = found.rows;
   if (all.rows.empty()) fail_data("{}: is empty; a header row and data rows are needed", name);

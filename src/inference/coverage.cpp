@@ -154,10 +154,19 @@ std::vector<Observation> design_points(const std::vector<PlannedRun>& runs, cons
 }
 
 std::vector<Observation> tuned_design_points(const std::vector<PlannedRun>& runs, const SimulationSpec& simulation,
-                                             const Convention& convention) {
-  std::vector<RunRecord> records;
-  for (const PlannedRun& run : runs) records.push_back(simulate(as_simulated(run.spec, simulation)));
-  const Selection selection = select_observations(records, {.convention = convention, .min_steps = 0});
+                                             const Convention& convention, std::int64_t lr_extend) {
+  std::map<std::string, RunRecord> records;  // by id: rates may meet
+  for (const PlannedRun& run : runs) {
+    for (std::int64_t step = -lr_extend; step <= lr_extend; ++step) {
+      RunSpec spec = as_simulated(run.spec, simulation);
+      spec.optimizer.lr = rounded_rate(spec.optimizer.lr * std::exp2(static_cast<double>(step)));
+      const RunRecord record = simulate(spec);
+      records.emplace(record.id, record);
+    }
+  }
+  std::vector<RunRecord> all;
+  for (auto& [id, record] : records) all.push_back(std::move(record));
+  const Selection selection = select_observations(all, {.convention = convention, .min_steps = 0});
   std::vector<Observation> points = design_points(runs, convention);
   for (Observation& point : points) {
     for (const Observation& tuned : selection.observations) {

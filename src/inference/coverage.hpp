@@ -47,9 +47,11 @@ struct Coverage {
 /// The same with the groups that tuning makes: every run is simulated once, each point takes the best of its rates, and
 /// points share a group where the runs that won belong to one trunk (fit/select.hpp).
 /// @param simulation law, noise and price of a wrong rate
+/// @param lr_extend rates added on each side in steps of 2, as design.lr_extend adds them where the best lies on the
+/// edge
 [[nodiscard]] std::vector<Observation> tuned_design_points(const std::vector<PlannedRun>& runs,
                                                            const SimulationSpec& simulation,
-                                                           const Convention& convention);
+                                                           const Convention& convention, std::int64_t lr_extend = 0);
 
 /// Simulates `options.studies` studies of `law` at the points (N as the points count it), fits each and counts. Study i
 /// depends on seed and i alone, whatever options.fit.threads is. Errors (config): too few studies or refits, negative

@@ -91,7 +91,7 @@ TEST_F(Cases, ATinySimulatedStudyIsAnchoredByDefault) {
   for (const double loss : losses("s")) EXPECT_LT(loss, 3);
   EXPECT_THAT(read_text_file(folder_ / "s/report.html"), HasSubstr("39 points of data/records/tutorial.csv"));
   // the same ids in the plan, and nothing to do a second time
-  EXPECT_THAT(run_scalelaw(folder_, "study tiny.toml --out s").out, HasSubstr("(27 before, 0 now"));
+  EXPECT_THAT(run_scalelaw(folder_, "study tiny.toml --out s").out, HasSubstr("(24 before, 0 now"));
   EXPECT_THAT(run_scalelaw(folder_, "plan tiny.toml").out, HasSubstr("data/records/tutorial.csv"));
   run_scalelaw(folder_, "simulate tiny.toml --set simulation.anchor=published --out p --quiet")
       .expect_error(2, "above ln(256) = 5.55");
@@ -110,9 +110,9 @@ TEST_F(Cases, CoverageIsOfPossibleLossesAndOfTheGroupsThatTuningMakes) {
   EXPECT_EQ(text.code, 0) << text.err;
   EXPECT_THAT(text.out, HasSubstr("refitted to 39 points of data/records/tutorial.csv"));
   const Json c = run_scalelaw(folder_, command + " --json -").json();
-  EXPECT_EQ(c["points"], 9);
+  EXPECT_EQ(c["points"], 8);
   EXPECT_GT(c["groups"], 3) << "a trunk is a shape at a rate, not a shape";
-  EXPECT_LE(c["groups"], 9);
+  EXPECT_LE(c["groups"], 8);
   run_scalelaw(folder_, command + " --set simulation.anchor=published").expect_error(2, "above ln(256)");
 }
 
