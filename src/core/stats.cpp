@@ -31,6 +31,8 @@ double quantile(std::vector<double> x, double q) {
   return sorted_quantile(x, q);
 }
 
+double median(std::vector<double> x) { return quantile(std::move(x), 0.5); }
+
 double sorted_quantile(std::span<const double> x, double q) {
   if (x.empty()) return kNan;
   const double position = q * static_cast<double>(x.size() - 1);

@@ -13,6 +13,7 @@ namespace scalelaw {
 /// Quantile by linear interpolation between order statistics (type 7 of Hyndman and Fan 1996); NaN for an empty sample.
 /// @param q in 0 .. 1
 [[nodiscard]] double quantile(std::vector<double> x, double q);
+[[nodiscard]] double median(std::vector<double> x);
 /// The same of a sample in rising order.
 [[nodiscard]] double sorted_quantile(std::span<const double> x, double q);
 /// Central interval that holds `level` of the sample: quantiles (1 - level) / 2 and (1 + level) / 2.

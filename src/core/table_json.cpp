@@ -8,7 +8,7 @@
 namespace scalelaw {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r\n";
+constexpr std::string_view kJsonBlanks = " \t\r\n";
 
 /// NaN, Infinity and -Infinity outside strings as null.
 std::string without_nan(std::string_view text) {
@@ -123,7 +123,7 @@ void flatten(const Json& value, const std::string& prefix, std::map<std::string,
 }  // namespace
 
 bool is_json(const std::string& text) {
-  const auto first = text.find_first_not_of(kBlanks);
+  const auto first = text.find_first_not_of(kJsonBlanks);
   return first != std::string::npos && (text[first] == '{' || text[first] == '[');
 }
 
@@ -139,7 +139,7 @@ std::vector<Json> json_rows(const std::string& text, const std::string& name) {
     const std::string line = text.substr(begin, end - begin);
     ++number;
     begin = end + 1;
-    if (line.find_first_not_of(kBlanks) == std::string::npos || line.starts_with('#')) continue;
+    if (line.find_first_not_of(kJsonBlanks) == std::string::npos || line.starts_with('#')) continue;
     Json row = parse(line);
     if (!row.is_object()) {
       fail_data("{}: line {}: not a JSON object; the file may be cut off or not be JSON at all", name, number);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/format.hpp"
+#include "core/stats.hpp"
 
 namespace scalelaw {
 namespace {
@@ -26,12 +27,6 @@ std::size_t levels(std::vector<double> x) {
     ++count;
   }
   return count;
-}
-
-double median(std::vector<double> x) {
-  const auto middle = x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2);
-  std::ranges::nth_element(x, middle);
-  return *middle;
 }
 
 double range(const std::vector<double>& x) {

@@ -8,8 +8,6 @@
 namespace scalelaw {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 // Value, gradient and curvature of the model at a step; u holds the residuals there.
 struct Piece {
   double value = 0;

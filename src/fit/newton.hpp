@@ -3,11 +3,13 @@
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <span>
 
 namespace scalelaw {
 
 constexpr std::size_t kMaxFree = 8;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 using Vector = std::array<double, kMaxFree>;
 
 /// Value, gradient and Hessian at a point; the first `size` places count.

@@ -10,8 +10,6 @@
 namespace scalelaw {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 bool fast(const Problem& p) { return p.law == LawKind::chinchilla; }
 
 // A power law with X and alpha free: its first coordinate is ln of its value at the mean of ln of the variable, which

@@ -9,7 +9,6 @@
 namespace scalelaw {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kTolerance = 1e-13;  // decrease still to be had, as a share of the objective
 
 double median_residual(const Problem& p, std::span<const double> weights, const Vector& theta) {

@@ -46,8 +46,6 @@ double golden_minimum(F&& f, double low, double high) {
   return 0.5 * (low + high);
 }
 
-double median(std::vector<double> x) { return quantile(std::move(x), 0.5); }
-
 // ln N of the law's optimum along a budget's own line of ln D against ln N, and of the parabola through the law's
 // losses at the budget's sizes.
 struct LawMinimum {

@@ -80,11 +80,4 @@ Json to_json(const std::vector<Outside>& outside) {
   return list;
 }
 
-std::string factor_text(double factor) {
-  if (factor >= 99999.5) return short_count(factor);
-  if (factor < 99.95) return fmt::format("{:.{}f}", factor, factor < 1.095 ? 2 : factor < 9.95 ? 1 : 0);
-  const double unit = std::pow(10, std::floor(std::log10(factor)) - 2);
-  return fmt::format("{:.0f}", std::round(factor / unit) * unit);
-}
-
 }  // namespace scalelaw

@@ -28,12 +28,9 @@ struct Outside {
 [[nodiscard]] std::vector<Outside> outside(const LawRange& range, LawKind kind, const LawPoint& point,
                                            double slack = 1);
 
-/// "N = 1.2M lies 7.0 times above the largest (173k), D = 10k lies 140 times below the smallest (1.4M)".
+/// "N = 1.2M lies 6.94 times above the largest (173k), D = 10k lies 140 times below the smallest (1.4M)".
 [[nodiscard]] std::string describe(const std::vector<Outside>& outside);
 /// {"quantity", "value", "range": [low, high], "factor", "side": "above" | "below"}, one for each.
 [[nodiscard]] Json to_json(const std::vector<Outside>& outside);
-
-/// "1.5", "23", "1960", "3.2M": a factor for a sentence.
-[[nodiscard]] std::string factor_text(double factor);
 
 }  // namespace scalelaw
