@@ -122,7 +122,7 @@ std::string describe(const Prediction& p) {
   text += fmt::format(" at {}\n", fmt::join(at, ", "));
   if (!p.outside.empty()) {
     text += fmt::format("warning: outside the runs behind {}: {}; {} says nothing about a law that bends there\n",
-                        p.fitted ? "the fit" : "the law", describe(p.outside), p.ci95 ? "the interval" : "the law");
+                        p.fitted ? "the fit" : "the law", describe(p.outside), p.ci95 ? "the interval" : "it");
   }
   if (p.lost_draws > 0) {
     text += fmt::format("warning: {} bootstrap draws give no loss here; {}\n", p.lost_draws,

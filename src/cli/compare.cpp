@@ -65,12 +65,14 @@ std::vector<Observation> load_points(const std::string& source, const CompareArg
   if (!std::filesystem::is_directory(source)) {
     ReadOptions options = read_options(arguments.read);
     if (!arguments.convention.empty()) options.convention.params = arguments.convention;
-    return read_table_points(source, options, notes);
+    options.any_sign = arguments.compare.fit.objective.kind == ObjectiveKind::mse;
+    return read_table_points(source, options, arguments.population, notes);
   }
 
   const StudyRecords study = load_study_records(source, arguments.population);
   const std::vector<RunRecord>& records = study.records;
   for (const RunRecord& record : records) {
+    if (record.spec.backend.simulation.embedding_coefficient > 0) continue;  // its vocabulary is no model's
     const double largest = std::log(static_cast<double>(record.spec.model.vocab));
     largest_loss = largest_loss > 0 ? std::min(largest_loss, largest) : largest;
   }

@@ -143,7 +143,7 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
     const std::vector<Observation> budgeted = budgeted_points(arguments.inputs, part, arguments.min_steps);
     for (const Convention& convention : conventions) {
       const FitInput input = observe_sources(part, convention, arguments.min_steps, arguments.curves);
-      left_out = describe_selection(input);
+      if (&convention == &conventions.front()) left_out += describe_selection(input);
       for (const Approach& approach : approaches) {
         FitOptions options = arguments.options;
         options.method = approach.method;
@@ -213,6 +213,13 @@ std::string needed_quantity(LawKind law) {
   return law == LawKind::power_c ? "flops" : "";
 }
 
+/// Without --min-steps a study's runs are left out by its own config, as its report does.
+void take_min_steps(FitArguments& arguments, const std::vector<FitSources>& parts, const CLI::App& command) {
+  if (command.count("--min-steps") > 0 || !parts.front().min_steps) return;
+  const bool tables = std::ranges::any_of(parts, [](const FitSources& part) { return !part.points.empty(); });
+  if (!tables) arguments.min_steps = *parts.front().min_steps;
+}
+
 ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App& command) {
   static const std::map<std::string, ObjectiveKind> objectives = {
       {"log-huber", ObjectiveKind::log_huber}, {"log-mse", ObjectiveKind::log_mse}, {"mse", ObjectiveKind::mse}};
@@ -233,6 +240,7 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App&
       split_by_counting(read_fit_sources(arguments.inputs, read, arguments.population));
   if (command.count("--resample") > 0 && options.bootstrap.resample == "groups" && !arguments.curves)
     check_groups(parts);
+  take_min_steps(arguments, parts, command);
   return arguments.all ? fit_all(arguments, globals, parts) : fit_parts(arguments, globals, parts);
 }
 

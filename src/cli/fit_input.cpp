@@ -87,13 +87,18 @@ void add_record_file(FitSources& sources, const Json& json, const fs::path& file
 /// The runs of a study's plan.
 void add_study(FitSources& sources, const fs::path& folder, const PopulationChoice& choice,
                std::map<std::string, std::string>& owner) {
-  StudyRecords study = load_study_records(folder, choice);
+  // Restrictions are met, and populations told apart, once for all inputs: settle_population.
+  const bool all = choice.pool || !choice.where.empty();
+  StudyRecords study = load_study_records(folder, {.where = {}, .pool = all});
   for (RunRecord& record : study.records) {
     const fs::path curve = folder / "curves" / (record.id + ".csv");
     add_record(sources, std::move(record), curve, folder.string(), owner);
   }
+  if (study.config) {
+    sources.min_steps = std::max(sources.min_steps.value_or(0), study.config->analysis.min_steps);
+  }
   for (const BadRecord& bad : study.bad) sources.excluded.push_back({fs::path(bad.file).stem(), bad.reason});
-  sources.notes.insert(sources.notes.end(), study.notes.begin(), study.notes.end());
+  if (!all) sources.notes.insert(sources.notes.end(), study.notes.begin(), study.notes.end());
 }
 
 /// Records of several inputs: those that `choice` asks for, if they are one population.
@@ -113,8 +118,8 @@ void settle_population(const std::vector<std::string>& inputs, const PopulationC
 /// A row with everything by which runs differ: the same in two inputs is one run given twice.
 std::string row_key(const Observation& o) {
   const auto text = [](const std::optional<double>& x) { return x ? exact_number(*x) : ""; };
-  return fmt::format("row {} {} {} {} {} {} {} {} {}", o.params, o.tokens, o.flops, o.loss_nats, text(o.lr),
-                     text(o.seed), text(o.unique_tokens), o.shape, o.counted);
+  return fmt::format("row {} {} {} {} {} {} {} {} {} {} {} {}", o.params, o.tokens, o.flops, o.loss_nats, text(o.lr),
+                     text(o.seed), text(o.unique_tokens), o.shape, o.counted, o.run, o.group, text(o.steps));
 }
 
 void add_points(FitSources& sources, ReadObservations read, const std::string& series,
@@ -236,17 +241,19 @@ FitSources read_fit_sources(const std::vector<std::string>& inputs, const ReadOp
     add_table(sources, in, options, choice, owner);
   }
   settle_population(inputs, choice, sources);
+  if (!sources.records.empty() && !sources.points.empty() && !choice.pool) {
+    fail_data(
+        "{}: hold run records and tables, and nothing says whether their runs belong together; fit them apart, or "
+        "insist with --pool",
+        fmt::join(inputs, " and "));
+  }
   return sources;
 }
 
 std::vector<FitSources> split_by_counting(FitSources sources) {
   std::vector<FitSources> parts;
   if (!sources.records.empty()) {
-    parts.push_back({.records = std::move(sources.records),
-                     .curves = sources.curves,
-                     .points = {},
-                     .counted = "",
-                     .excluded = std::move(sources.excluded)});
+    parts.push_back({.records = std::move(sources.records), .curves = sources.curves, .points = {}, .counted = ""});
   }
   for (Observation& point : sources.points) {
     auto part = std::ranges::find(parts, point.counted, &FitSources::counted);
@@ -259,6 +266,8 @@ std::vector<FitSources> split_by_counting(FitSources sources) {
   if (parts.empty()) parts.emplace_back();
   parts.front().reports = std::move(sources.reports);
   parts.front().notes = std::move(sources.notes);
+  parts.front().excluded = std::move(sources.excluded);
+  for (FitSources& part : parts) part.min_steps = sources.min_steps;
   return parts;
 }
 
@@ -306,8 +315,12 @@ std::string describe_selection(const FitInput& input) {
 }
 
 std::vector<Observation> read_table_points(const std::string& path, const ReadOptions& options,
-                                           std::vector<std::string>& notes) {
-  ReadObservations read = read_observations_of(path, options);
+                                           const PopulationChoice& choice, std::vector<std::string>& notes) {
+  Table table = read_table(path, options.delimiter, [&](const std::vector<std::string>& header) {
+    return known_names(header, options.columns);
+  });
+  if (std::string note = settle_rows(table, choice); !note.empty()) notes.push_back(std::move(note));
+  ReadObservations read = observations_of(table, options);
   const ReadReport report = std::move(read.report);
   for (const std::string& line : {report.read_as(), report.left_out()}) {
     if (!line.empty()) notes.push_back(fmt::format("{}: {}", report.file, line));

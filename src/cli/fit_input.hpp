@@ -17,10 +17,11 @@ struct FitSources {
   std::vector<RunRecord> records;
   std::map<std::string, std::filesystem::path> curves;  ///< by run id, where the file would be
   std::vector<Observation> points;
-  std::string counted;                   ///< how N and C are counted, or which loss, where the points say so
-  std::vector<std::string> notes = {};   ///< runs that were left out, or pooled, one line each
-  std::vector<Exclusion> excluded = {};  ///< files that are no records of their runs
-  std::vector<ReadReport> reports = {};  ///< of the tables
+  std::string counted;                         ///< how N and C are counted, or which loss, where the points say so
+  std::optional<std::int64_t> min_steps = {};  ///< analysis.min_steps of the studies, the largest
+  std::vector<std::string> notes = {};         ///< runs that were left out, or pooled, one line each
+  std::vector<Exclusion> excluded = {};        ///< files that are no records of their runs
+  std::vector<ReadReport> reports = {};        ///< of the tables
 };
 
 /// Study folders (the runs of their plans), record files (*.json, or records in JSON lines) and tables of runs
@@ -47,6 +48,7 @@ struct FitInput {
 
 /// Observations of a table for subcommands that take one at a time; what was understood is added to notes.
 [[nodiscard]] std::vector<Observation> read_table_points(const std::string& path, const ReadOptions& options,
+                                                         const PopulationChoice& choice,
                                                          std::vector<std::string>& notes);
 
 /// What was tuned and left out: text that ends with a newline, or empty; and as JSON.

@@ -117,9 +117,30 @@ std::string settle_simulation(SimulationSpec& simulation, const StudyConfig& con
   return line;
 }
 
+/// The simulation that a study began with, if it is this one with its amplitudes refitted: going on with it keeps the
+/// ids of its runs, whatever has been measured since.
+std::optional<SimulationSpec> begun_with(const SimulationSpec& simulation, const fs::path& study_folder) {
+  std::error_code error;
+  if (!simulation.anchored.empty() || !fs::exists(config_path(study_folder), error)) return std::nullopt;
+  try {
+    const SimulationSpec before = load_study_config(study_folder).simulation;
+    SimulationSpec plain = before;
+    plain.params = simulation.params;
+    plain.anchored = simulation.anchored;
+    if (!before.anchored.empty() && to_json_fields(plain) == to_json_fields(simulation)) return before;
+  } catch (const Error&) {
+    return std::nullopt;  // unreadable: it is written anew
+  }
+  return std::nullopt;
+}
+
 std::string settle_study_simulation(StudyConfig& config, const fs::path& config_file, const fs::path& study_folder) {
-  std::vector<fs::path> folders = {study_folder};
-  if (study_folder != fs::path("studies") / config.name) folders.push_back(fs::path("studies") / config.name);
+  if (const auto before = begun_with(config.simulation, study_folder)) {
+    config.simulation = *before;
+    return fmt::format("as the study began: the exponents of {} and its amplitudes refitted to {}\n", before->law,
+                       before->anchored);
+  }
+  const std::vector<fs::path> folders = {study_folder};
   const std::string line = settle_simulation(config.simulation, config, planned_specs(config),
                                              {.config_folder = config_file.parent_path(), .study_folders = folders});
   return line.empty() ? "" : line + "\n";

@@ -31,8 +31,14 @@ std::optional<double> cpu_seconds(StudyConfig config, const Environment& environ
   if (config.training.precision == "auto") config.training.precision = "fp32";
   try {
     std::vector<RunSpec> runs;
-    for (const PlannedRun& run : study_plan(config, false, nullptr).runs) runs.push_back(run.spec);
-    return estimate_study(config, runs, environment, nullptr, read_speeds(speed_table_file())).seconds;
+    std::error_code error;
+    std::optional<CorpusFacts> corpus;
+    if (std::filesystem::exists(std::filesystem::path(config.corpus.path) / "manifest.json", error)) {
+      corpus = corpus_facts(config);
+    }
+    const CorpusFacts* facts = corpus ? &*corpus : nullptr;
+    for (const PlannedRun& run : study_plan(config, false, facts).runs) runs.push_back(run.spec);
+    return estimate_study(config, runs, environment, facts, read_speeds(speed_table_file())).seconds;
   } catch (const Error&) {
     return std::nullopt;
   }

@@ -325,7 +325,7 @@ void group_runs(Reader& in) {
     if (!o.run.empty()) ++rows[o.run];
   }
   const auto repeated = std::ranges::count_if(rows, [](const auto& item) { return item.second > 1; });
-  if (repeated == 0) return;
+  if (repeated == 0 || rows.size() < 2) return;  // one value names no run
   for (Observation& o : points) {
     if (!o.run.empty()) o.group = o.run;
   }

@@ -67,10 +67,9 @@ std::string resolved_resample(const std::string& resample, const std::string& me
                               const std::vector<Observation>& points) {
   if (resample != "auto") return resample;
   if (method == "isoflop") return "parametric";
-  std::set<std::string> groups;
-  for (const Observation& o : points) {
-    if (!o.group.empty() && !groups.insert(o.group).second) return "groups";
-  }
+  const std::vector<std::size_t> units = resampling_units(points, "groups");
+  const std::size_t count = units.empty() ? 0 : *std::ranges::max_element(units) + 1;
+  if (count < points.size() && count >= kFewestGroups) return "groups";
   constexpr std::size_t kManyRuns = 60;
   return method == "parametric" && points.size() < kManyRuns ? "parametric" : "runs";
 }

@@ -19,6 +19,9 @@ struct Refit {
   std::map<std::string, double> derived;
 };
 
+/// Fewer groups than this say nothing of how an estimate would move with others.
+constexpr std::size_t kFewestGroups = 3;
+
 /// Points that are resampled together: each run alone, or runs with the same non-empty group.
 /// Returns the unit of each point, numbered from 0 in order of appearance.
 [[nodiscard]] std::vector<std::size_t> resampling_units(const std::vector<Observation>& points,

@@ -113,8 +113,6 @@ Terms terms_of(LawKind law) {
   }
 }
 
-std::string factor_text(double x) { return x >= 1e4 || x < 0.01 ? fmt::format("{:.3g}", x) : fmt::format("{:.4g}", x); }
-
 // Runs that would give both variables their own way, from the middle of those there are.
 std::string wanted_runs(const Logs& p, const DesignShape& s, const Terms& terms) {
   using Kind = DesignShape::Kind;
@@ -287,7 +285,8 @@ std::string ignored_variable(const std::vector<Observation>& points, LawKind law
   const Logs p = logs_of(points);
   const bool by_params = law == LawKind::power_n;
   const std::vector<double>&x = by_params ? p.n : p.d, &y = by_params ? p.d : p.n;
-  if (x.size() < 2) return "";
+  const bool known = std::ranges::all_of(y, [](double v) { return std::isfinite(v); });
+  if (x.size() < 2 || !known) return "";
   double mean_x = 0, mean_y = 0, xx = 0, xy = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
     mean_x += x[i] / static_cast<double>(x.size());

@@ -207,6 +207,23 @@ Holdout predict_held_out(const FitResult& result, const std::vector<Observation>
   return out;
 }
 
+// An interval from a handful of groups is rough, and one that takes no notice of them is too narrow.
+std::string group_caution(const std::vector<Observation>& points, const FitOptions& options) {
+  constexpr std::size_t kFewGroups = 8;
+  if (options.bootstrap.replicates == 0) return "";
+  const std::vector<std::size_t> units = resampling_units(points, "groups");
+  const std::size_t count = units.empty() ? 0 : *std::ranges::max_element(units) + 1;
+  if (count == points.size() || count >= kFewGroups) return "";
+  if (options.bootstrap.resample == "groups") {
+    return fmt::format("the {} points are of {} groups (trunks, or rows of one run): so few make the interval rough",
+                       points.size(), count);
+  }
+  return fmt::format(
+      "the {} points are of {} groups (trunks, or rows of one run), too few to resample: the interval takes points as "
+      "independent and may be far too narrow",
+      points.size(), count);
+}
+
 // Goodness of a parametric fit, with the fit without its outliers.
 void judge(const std::vector<Observation>& points, const FitOptions& options, FitResult& result) {
   result.goodness = goodness_of(result, points, options);
@@ -229,6 +246,7 @@ void judge(const std::vector<Observation>& points, const FitOptions& options, Fi
       }
     }
   }
+  if (const std::string line = group_caution(points, options); !line.empty()) result.cautions.push_back(line);
   const std::vector<std::string> lines = goodness_cautions(result);
   result.cautions.insert(result.cautions.end(), lines.begin(), lines.end());
 }

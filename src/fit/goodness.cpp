@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/stats.hpp"
+#include "fit/bootstrap.hpp"
 #include "fit/fit.hpp"
 
 namespace scalelaw {
@@ -169,6 +170,9 @@ std::optional<LackOfFit> lack_of_fit(const FitResult& fit, const std::vector<Obs
 
 }  // namespace
 
+// Rows a group, on average, from which groups decide how much the points can tell.
+constexpr std::size_t kRowsOfGroup = 4;
+
 Goodness goodness_of(const FitResult& fit, const std::vector<Observation>& all, const FitOptions& options) {
   Goodness g;
   if (fit.fitted.values.empty() || !options.goodness) return g;
@@ -211,6 +215,13 @@ Goodness goodness_of(const FitResult& fit, const std::vector<Observation>& all, 
   // Where residuals are those of arithmetic there is nothing to test.
   if (g.rms > 1e3 * kSmallestScale && fit.converged()) {
     g.lack_of_fit = lack_of_fit(fit, points, residual, g.limit * g.scale, free);
+  }
+  // Rows of one run, or of one trunk, move together: the tests above take them as independent.
+  const std::vector<std::size_t> units = resampling_units(points, "groups");
+  if (points.size() > kRowsOfGroup * (*std::ranges::max_element(units) + 1)) {
+    g.outliers = 0;
+    g.series_stands_out = false;
+    g.lack_of_fit.reset();
   }
   return g;
 }

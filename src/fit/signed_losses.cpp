@@ -26,13 +26,16 @@ bool has_signed_losses(const std::vector<Observation>& points, const FitOptions&
   return true;
 }
 
-FitResult fit_signed_losses(std::vector<Observation> points, const FitOptions& options) {
+FitResult fit_signed_losses(std::vector<Observation> points, const FitOptions& given) {
+  FitOptions options = given;
+  options.goodness = false;  // of shifted losses: it would speak of numbers that nobody measured
   const auto [low, high] = std::ranges::minmax_element(points, {}, &Observation::loss_nats);
   // Room below the least loss for an E that the points only approach.
   const double shift = 10 * (high->loss_nats - low->loss_nats) - low->loss_nats + 1;
   for (Observation& o : points) o.loss_nats += shift;
   FitResult result = fit(points, options);
   result.noise.reset();
+  result.best_measured.clear();
   const std::size_t k = place_of_offset(options.law);
   const auto move = [&](std::map<std::string, Interval>& intervals) {
     if (const auto it = intervals.find("E"); it != intervals.end()) it->second.low -= shift, it->second.high -= shift;

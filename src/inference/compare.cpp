@@ -104,7 +104,7 @@ Simulated simulate_studies(const std::vector<Observation>& points, const Law& la
     if (!result.converged()) return;
     exponents[i] = exponents_of(result);
     exponents[i].merge(refitted ? refitted_slopes(study, law, slopes, exact) : slopes_of(study, slopes));
-    if (!result.fitted.values.empty()) scales[i] = residual_noise(result, study).sd;
+    if (has_loss(result)) scales[i] = residual_noise(result, study).sd;
   });
   Simulated simulated;
   for (std::size_t i = 0; i < count; ++i) {
@@ -206,8 +206,7 @@ SlopeMethod common_slope_method(const std::vector<Observation>& first, const std
 /// noise.
 std::vector<std::map<std::string, double>> slope_draws(const FitResult& fit, const std::vector<Observation>& points,
                                                        SlopeMethod method, const FitOptions& options) {
-  const bool has_loss = !fit.fitted.values.empty() && fit.fitted.kind != LawKind::optimal;
-  const bool parametric = has_loss && (method == SlopeMethod::frontier || options.bootstrap.resample == "parametric");
+  const bool parametric = has_loss(fit) && (method == SlopeMethod::frontier || fit.bootstrap.resample == "parametric");
   if (!parametric) return resampled_slopes(points, method, options.bootstrap, options.threads);
   const PointNoise noise = residual_noise(fit, points);
   const auto measured = slopes_of(points, method);
@@ -307,13 +306,8 @@ Comparison compare_with_law(const std::string& name, const std::vector<Observati
     add_not_converged(c);
     return c;
   }
-  const bool has_residuals = !c.first_fit.fitted.values.empty();
-  if (c.noise_estimated && !has_residuals) {
-    fail_config("compare: the method '{}' leaves no residuals to estimate the noise from; give --noise",
-                options.fit.method);
-  }
   PointNoise point_noise{.sd = noise};
-  if (c.noise_estimated) point_noise = residual_noise(c.first_fit, used);
+  if (c.noise_estimated) point_noise = estimated_noise(c.first_fit, used, plain);
   c.noise = point_noise.sd;
   c.group_share = point_noise.group_share;
 
@@ -331,7 +325,8 @@ Comparison compare_with_law(const std::string& name, const std::vector<Observati
   auto estimates = exponents_of(c.first_fit);
   estimates.merge(slopes_of(used, slopes));
   for (const auto& [exponent, value] : estimates) {
-    ExponentComparison e = against_studies(exponent, value, c.first_fit, simulated, c.noise, c.noise_estimated);
+    ExponentComparison e =
+        against_studies(exponent, value, c.first_fit, simulated, c.noise, c.noise_estimated && has_loss(c.first_fit));
     if (e.verdict.empty()) judge(e, c.margin);
     c.exponents.push_back(e);
   }

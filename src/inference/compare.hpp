@@ -95,6 +95,13 @@ struct CompareOptions {
 /// group_share: mean product of the residuals of two points of one group, over the mean square; 0 without groups.
 [[nodiscard]] PointNoise residual_noise(const FitResult& fit, const std::vector<Observation>& points);
 
+/// Whether the fit says what loss to expect; approaches 1 and 2 fit N* and D* alone.
+[[nodiscard]] bool has_loss(const FitResult& fit);
+/// residual_noise of the fit, or, where it has no loss, of the law chinchilla fitted to the same points.
+/// Errors (config): that does not converge.
+[[nodiscard]] PointNoise estimated_noise(const FitResult& fit, const std::vector<Observation>& points,
+                                         FitOptions options);
+
 /// Empirical observations against `law`, see the top of this file. `noise`: known sd of ln loss, or 0 to estimate it
 /// and the groups' share from the residuals. Points left out by fit.drop_highest are left out of the simulated studies
 /// too. Errors (config): a law whose losses at these points lie above options.largest_loss.

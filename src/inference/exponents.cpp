@@ -69,4 +69,21 @@ PointNoise residual_noise(const FitResult& fit, const std::vector<Observation>& 
   return noise;
 }
 
+bool has_loss(const FitResult& fit) { return !fit.fitted.values.empty() && fit.fitted.kind != LawKind::optimal; }
+
+PointNoise estimated_noise(const FitResult& fit, const std::vector<Observation>& points, FitOptions options) {
+  if (has_loss(fit)) return residual_noise(fit, points);
+  options.method = "parametric";
+  options.law = LawKind::chinchilla;
+  options.profile = false;
+  const FitResult law = scalelaw::fit(points, options);
+  if (!law.converged()) {
+    fail_config(
+        "compare: the method '{}' leaves no residuals to estimate the noise from, and a fit of a law is {}; "
+        "give --noise",
+        fit.method, law.convergence.status);
+  }
+  return residual_noise(law, points);
+}
+
 }  // namespace scalelaw

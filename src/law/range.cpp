@@ -7,7 +7,7 @@
 namespace scalelaw {
 namespace {
 
-constexpr double kRounding = 1e-9;  // C = 6 N D of the largest run itself is not beyond it
+constexpr double kRounding = 5e-3;  // C = 6 N D of the largest run itself is not beyond it
 
 std::string value_text(const std::string& quantity, double value) {
   if (quantity == "flops") return fmt::format("{:.3g}", value);

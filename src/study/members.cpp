@@ -6,7 +6,7 @@
 #include <limits>
 #include <map>
 
-#include "corpus/corpus.hpp"
+#include "core/json.hpp"
 #include "study/rounds.hpp"
 #include "study/run.hpp"
 
@@ -30,10 +30,12 @@ std::set<std::string> corpora_of(const StudyConfig& config, const RecordSet& set
   }
   if (corpora.empty()) return {""};
   if (corpora.size() == 1) return corpora;
-  std::error_code error;
-  if (fs::exists(fs::path(config.corpus.path) / "manifest.json", error)) {
-    const std::string here = load_manifest(config.corpus.path).sha256;
+  try {  // the corpus that lies where the config looks
+    const Json manifest = read_json_file(fs::path(config.corpus.path) / "manifest.json");
+    const std::string here = manifest.value("sha256", std::string());
     if (corpora.contains(here)) return {here};
+  } catch (const std::exception&) {
+    return corpora;  // it is gone, or none
   }
   return corpora;
 }
@@ -50,6 +52,16 @@ std::set<std::string> members_of(const StudyConfig& config, const RecordSet& set
     add(study_plan(config, false, &facts));
   }
   return ids;
+}
+
+/// Failed runs of the members' population, which the analysis names; those of another are of no interest.
+void add_failed(const RecordSet& set, std::vector<RunRecord>& members) {
+  const std::size_t finished = members.size();
+  for (const auto& [id, record] : set.records) {
+    const bool known = std::ranges::any_of(members, [&](const RunRecord& m) { return m.id == id; });
+    if (set.finished(id) || known) continue;
+    if (finished == 0 || population_of(record) == population_of(members.front())) members.push_back(record);
+  }
 }
 
 }  // namespace
@@ -102,9 +114,10 @@ StudyRecords load_study_records(const fs::path& folder, const PopulationChoice& 
   const bool by_plan = out.config && choice.where.empty() && !choice.pool;
   const std::set<std::string> ids = by_plan ? members_of(*out.config, set) : std::set<std::string>{};
   for (const auto& [id, record] : set.records) {
-    const bool member = ids.empty() || ids.contains(id) || record.outcome.status == "failed";
-    (member ? out.records : others).push_back(record);
+    if (by_plan && !set.finished(id)) continue;
+    (ids.empty() || ids.contains(id) ? out.records : others).push_back(record);
   }
+  add_failed(set, out.records);
   out.bad = std::move(set.bad);
   if (by_plan && ids.empty()) {
     out.notes.push_back(fmt::format(

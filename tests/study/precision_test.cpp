@@ -29,7 +29,7 @@ const Environment kAmx{.cpu_trainer = {}, .cuda_trainer = {}, .cuda_devices = 0,
 const Environment kPlain{.cpu_trainer = {}, .cuda_trainer = {}, .cuda_devices = 0, .cores = 2, .amx_bf16 = false};
 
 BackendChoice trained_on(const std::string& device) {
-  return {.simulate = false, .device = device, .command = {"trainer"}, .workers = 1, .note = ""};
+  return {.simulate = false, .device = device, .command = {"trainer"}, .workers = 1, .note = "", .fallback = ""};
 }
 
 TEST(ChoosePrecision, FollowsItsRule) {
