@@ -56,9 +56,10 @@ ExitCode coverage_action(const Globals& globals, const CoverageArguments& argume
   SimulationSpec simulation = simulation_of(config, arguments.law);
   std::vector<RunSpec> specs;
   for (const PlannedRun& run : plan.runs) specs.push_back(run.spec);
-  if (!is_fit_file(arguments.law) && !arguments.law.empty() && find_published(arguments.law) != nullptr &&
-      published_law(arguments.law).kind == LawKind::optimal) {
-    fail_config("coverage: the law '{}' gives the optimal size, not a loss, so it cannot be simulated", arguments.law);
+  for (const Law& named : published_laws()) {
+    if (named.name == arguments.law && named.kind == LawKind::optimal) {
+      fail_config("coverage: the law '{}' gives the optimal size, not a loss, so it cannot be simulated", named.name);
+    }
   }
   const std::string anchored =
       settle_simulation(simulation, config, specs,

@@ -36,7 +36,7 @@ std::string html_escape(std::string_view text) {
 }
 
 std::string html_prose(std::string_view text) {
-  static const std::regex kPower(R"((^|[^\w./])(\d+(?:\.\d+)?e[+-]\d\d)(?![\w./]))");
+  static const std::regex kPower(R"((^|[^\w./])(\d{1,6}(?:\.\d+)?e[+-]?\d{1,3})(?![\w/]))");
   std::string out;
   const std::string from(text);
   std::size_t done = 0;

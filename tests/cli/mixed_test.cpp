@@ -9,6 +9,7 @@
 namespace scalelaw {
 namespace {
 
+using test::run_scalelaw;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -40,8 +41,8 @@ TEST(Mixed, ATableOfTwoCorporaIsRefusedByFitAndCompareAndChosenFromByWhere) {
 TEST(Mixed, OneGroupIsNoReasonForAnIntervalOfNoWidth) {
   const TempFolder folder;
   write_file_atomic(folder / "g.csv", table("group", [](int) { return "all"; }));
-  const auto result = run_scalelaw(folder, "fit g.csv --json -").json();
-  const auto& ci = result.at("bootstrap").at("derived").at("a").at("ci95");
+  const Json result = run_scalelaw(folder, "fit g.csv --json -").json();
+  const Json& ci = result.at("bootstrap").at("derived").at("a").at("ci95");
   EXPECT_GT(ci.at(1).get<double>() - ci.at(0).get<double>(), 1e-3);
   EXPECT_THAT(run_scalelaw(folder, "fit g.csv").out, HasSubstr("too few to resample"));
   write_file_atomic(folder / "e.csv", table("experiment", [](int) { return "sweep"; }));

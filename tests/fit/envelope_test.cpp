@@ -75,7 +75,7 @@ TEST(Envelope, WhatConvergesIsNearTheTruthWithoutNoise) {
     }
     const FitResult r = fit(points, kEnvelope);
     if (r.convergence.status == "biased") ++biased;
-    if (!r.converged()) continue;
+    if (!r.converged() || r.bias.empty()) continue;  // without a law at these points the caution says so
     ++converged;
     EXPECT_NEAR(r.derived.at("a"), allocation_exponents(tiny_law())->a, 0.055);
   }

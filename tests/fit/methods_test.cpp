@@ -209,6 +209,13 @@ std::vector<Held> held() {
       {"on Besiroglu's 240 points SciPy's L-BFGS-B, given the mean and Hoffmann's constants to start from, reports "
        "success at a = .456, where it began, instead\nof .514",
        "Scipy.StopsWhereItBeginsOnTheMean"},
+      {"Hoffmann and Besiroglu 7e7 to 1.6e10 parameters and\n5e9 to 5e11 tokens",
+       "Range.EveryPublishedLawKnowsItsRuns"},
+      {"Kaplan 768 to 1.5e9 non-embedding parameters,\n2.2e7 to 2.3e10 tokens", "Range.EveryPublishedLawKnowsItsRuns"},
+      {"1e-9 to 10 PF-days", "Range.EveryPublishedLawKnowsItsRuns"},
+      {"Muennighoff 7.1e6 to 8.7e9\nparameters and 1e8 to 9e11 tokens (the 182 runs of its fitting code)",
+       "Range.EveryPublishedLawKnowsItsRuns"},
+      {"at N = 1e7 and D = 1e4 the FLOPs are those", "Predict.WarnsInEveryQuantity"},
       {"eight to a vector with AVX-512", "SurfaceKernels.AgreeWithPlainLoops"},
       {"within 2 ulp", "VectorMath.ExpIsWithinTwoUlps"},
       {"of .5, 1, 2 ... 512", "Reference.DataConstrainedHasLowerMinimaElsewhere"},

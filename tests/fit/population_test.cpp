@@ -88,10 +88,13 @@ TEST(Population, RandomMixesNameExactlyTheFieldsThatDiffer) {
     const std::size_t fields = 1 + rng() % 3;
     for (std::size_t k = 0; k < fields; ++k) {
       const Change& change = all[rng() % all.size()];
+      const bool of_point = &change - all.data() >= std::ssize(all) - 2;  // seen where all else agrees
+      if (expected.contains(change.field) || (of_point && fields > 1)) continue;
       expected.insert(change.field);
       // every second run of a point, so that a field of points is seen to differ there
       for (std::size_t i = k % 2; i < records.size(); i += 2) change.make(records[i]);
     }
+    if (expected.empty()) continue;
     for (RunRecord& r : records) r.id = run_id(r.spec);
     std::set<std::string> found;
     for (const PopulationDifference& d : population_differences(records)) found.insert(d.field);

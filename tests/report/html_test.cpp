@@ -171,17 +171,17 @@ TEST(ReportPage, TheLearningRatesOfEveryPointTheLawAndTheBranchingCheckStandInIt
 
 TEST(ReportPage, SaysSimulatedInTheTitleOfASimulatedStudy) {
   Analysis analysis = test::toy_analysis();
-  EXPECT_THAT(page_of(analysis), HasSubstr("<title>toy: trained study</title>"));
+  EXPECT_THAT(page_of(analysis), HasSubstr("<title>toy (trained)</title>"));
   analysis.records = test::toy_records("simulated");
-  EXPECT_THAT(page_of(analysis), HasSubstr("<title>toy: simulated study (no model was trained)</title>"));
-  EXPECT_THAT(page_of(analysis), HasSubstr("<h1>toy: simulated study (no model was trained)</h1>"));
+  EXPECT_THAT(page_of(analysis), HasSubstr("<title>toy (SIMULATED, no model was trained)</title>"));
+  EXPECT_THAT(page_of(analysis), HasSubstr("<h1>toy (SIMULATED, no model was trained)</h1>"));
 }
 
 TEST(ReportPage, NamesWhatWasLeftOutAndWhy) {
   const std::string text = excluded_section(test::toy_analysis());
   EXPECT_THAT(text, HasSubstr("0123456789abcdef"));
   EXPECT_THAT(text, HasSubstr("diverged at step 12"));
-  EXPECT_THAT(text, HasSubstr("edge_high"));
+  EXPECT_THAT(text, HasSubstr("the loss still falls towards larger sizes"));
 }
 
 TEST(ReportPage, FlagsAParameterThatTheRunsDoNotIdentify) {

@@ -119,7 +119,8 @@ inline Analysis toy_analysis() {
                     .params = best.scale.params,
                     .tokens = best.scale.tokens,
                     .loss_nats = best.loss_nats,
-                    .sizes = {}};
+                    .sizes = {},
+                    .plateau = {}};
     // A parabola through the minimum with the curvature of the law's valley.
     b.curvature = 0.05;
     b.linear = -2 * b.curvature * std::log(b.params);
@@ -136,6 +137,8 @@ inline Analysis toy_analysis() {
                         .loss_nats = 2.1,
                         .ci95 = {{"params", {2e4, 4e4}}, {"tokens", {4e6, 6e6}}},
                         .extrapolation_factor = 1.4,
+                        .outside = {},
+                        .measured_below = {},
                         .shape = toy_shape(32, 3),
                         .shape_params = 53248};
   a.allocations = {allocation};

@@ -31,12 +31,13 @@ void expect_device_error(const std::string& kind, const std::string& device, con
   }
 }
 
-TEST(ChooseBackend, AutoWithoutCudaSimulatesAndNamesTheCommandThatTrainsOnTheCpu) {
+TEST(ChooseBackend, AutoWithoutCudaSimulatesAndSaysWhyAsItsPlanDoes) {
   for (const Environment& environment : {kBare, kCpu}) {
     const BackendChoice choice = choose("auto", "auto", environment);
     EXPECT_TRUE(choice.simulate);
-    EXPECT_THAT(choice.note, HasSubstr("scalelaw study configs/quick.toml --backend train --device cpu"));
-    EXPECT_EQ(choice.note.find('\n'), std::string::npos);
+    EXPECT_EQ(choice.fallback, "no CUDA device here");
+    EXPECT_TRUE(planned_backend({}, 1, environment).simulate) << "plan says what study does";
+    EXPECT_EQ(planned_backend({}, 1, environment).fallback, choice.fallback);
   }
 }
 
@@ -45,7 +46,7 @@ TEST(ChooseBackend, AutoWithACudaDeviceButNoCudaTrainerSimulatesAndSaysWhy) {
   environment.cuda_trainer.clear();
   const BackendChoice choice = choose("auto", "auto", environment);
   EXPECT_TRUE(choice.simulate);
-  EXPECT_THAT(choice.note, HasSubstr("scalelaw-trainer-cuda is not built"));
+  EXPECT_THAT(choice.fallback, HasSubstr("scalelaw-trainer-cuda is not built"));
 }
 
 TEST(ChooseBackend, AutoWithCudaTrainsThereWithOneWorkerADevice) {
