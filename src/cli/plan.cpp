@@ -234,7 +234,11 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
   const bool simulate = config.backend.kind == "simulate";
   std::string anchored;
   if (backend.simulate) {
-    anchored = settle_study_simulation(config, options.config.config, study_folder(config, backend, ""));
+    try {
+      anchored = settle_study_simulation(config, options.config.config, study_folder(config, backend, ""));
+    } catch (const Error& e) {
+      anchored = fmt::format("the study cannot be simulated as it is: {}\n", e.what());
+    }
   }
   PrecisionChoice precision{config.training.precision, ""};
   if (precision.precision == "auto") {

@@ -67,6 +67,8 @@ class PlanCommand : public ::testing::Test {
 
 TEST_F(PlanCommand, OnACpuPrintsWhatItAlwaysDid) {
   const std::string expected =
+      "plan of small: 4 runs, trained on cpu, 2 workers\n"
+      "\n"
       "shape       N      D  6ND  budget  lrs x seeds  steps  epochs\n"
       "-------------------------------------------------------------\n"
       "d16 L1  11.3k  14.8k  10⁹     10⁹        2 x 1     58       -\n"

@@ -74,7 +74,7 @@ class StudyCommand : public ::testing::Test {
 };
 
 TEST_F(StudyCommand, PlanPrintsRunsTotalsAndAnEstimateWithoutACorpus) {
-  const Result result = scalelaw("plan small.toml", "CUDA_VISIBLE_DEVICES=");
+  const Result result = scalelaw("plan small.toml --backend train", "CUDA_VISIBLE_DEVICES=");
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("d16 L1"));
   EXPECT_THAT(result.out, HasSubstr("8 runs in 2 jobs"));
