@@ -21,6 +21,9 @@ constexpr int kRounds = 12;                // at most
 constexpr int kIdleRounds = 2;             // rounds without a gain that end the search
 constexpr std::uint64_t kRestartSeed = 1;  // of the redrawn weights
 
+// Objectives of data without noise differ by less in round-off alone.
+constexpr double kRoundOff = 1e-13;
+
 // The least objective; among solutions that agree on it, one that ended at a proven minimum.
 const Solution* best_of(const std::vector<Solution>& solutions) {
   const Solution* best = nullptr;
@@ -30,7 +33,7 @@ const Solution* best_of(const std::vector<Solution>& solutions) {
       best = &s;
       continue;
     }
-    const double same = kSameObjective * 1e-4 * best->value;
+    const double same = std::max(kSameObjective * 1e-4 * best->value, kRoundOff);
     if (s.value < best->value - same || (s.value <= best->value + same && finished(s) && !finished(*best))) best = &s;
   }
   return best;
