@@ -11,7 +11,7 @@ Json json_of(const Interval& interval) {
 }
 
 std::string given_text(const AllocationRequest& r) {
-  if (r.flops) return fmt::format("C = {:.4g}", *r.flops);
+  if (r.flops) return fmt::format("C = {}", power_text(*r.flops, 4));
   if (r.params) return fmt::format("N = {}", short_count(*r.params));
   if (r.tokens) return fmt::format("D = {}", short_count(*r.tokens));
   return fmt::format("L = {:.4f}", r.loss.value_or(std::nan("")));
@@ -27,7 +27,7 @@ std::string with_interval(double value, const Allocation& a, const std::string& 
 
 std::string loss_text(double x) { return std::isfinite(x) ? fmt::format("{:.4f}", x) : std::string("-"); }
 std::string ratio_text(double x) { return fmt::format("{:.3g}", x); }
-std::string flops_text(double x) { return fmt::format("{:.3g}", x); }
+std::string flops_text(double x) { return power_text(x); }
 
 }  // namespace
 
@@ -86,9 +86,9 @@ std::vector<std::string> warnings(const Allocation& a) {
   }
   if (a.measured_below) {
     lines.push_back(fmt::format(
-        "for {}, a run of {:.3g} FLOPs measured {:.4f} nats, less than the {:.4f} predicted for the best model of this "
+        "for {}, a run of {} FLOPs measured {:.4f} nats, less than the {:.4f} predicted for the best model of this "
         "budget: the law does not describe the best runs; try another law (--law) or look at the residuals",
-        given_text(a.given), a.measured_below->flops, a.measured_below->loss_nats, a.loss_nats));
+        given_text(a.given), power_text(a.measured_below->flops), a.measured_below->loss_nats, a.loss_nats));
   }
   return lines;
 }

@@ -117,7 +117,7 @@ std::string describe(const Prediction& p) {
   const bool both = point.params > 0 && point.tokens > 0;
   if (point.params > 0) at.push_back(fmt::format("N = {} ({})", short_count(point.params), p.convention));
   if (point.tokens > 0) at.push_back(fmt::format("D = {}", short_count(point.tokens)));
-  if (point.flops > 0) at.push_back(fmt::format("{} = {:.4g} FLOPs", both ? "6ND" : "C", point.flops));
+  if (point.flops > 0) at.push_back(fmt::format("{} = {} FLOPs", both ? "6ND" : "C", power_text(point.flops, 4)));
   if (both) at.push_back(fmt::format("D/N = {:.3g}", point.tokens / point.params));
   text += fmt::format(" at {}\n", fmt::join(at, ", "));
   if (!p.outside.empty()) {

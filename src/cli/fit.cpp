@@ -244,6 +244,62 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App&
   return arguments.all ? fit_all(arguments, globals, parts) : fit_parts(arguments, globals, parts);
 }
 
+void add_fit_options(CLI::App& command, FitArguments& arguments) {
+  FitOptions& options = arguments.options;
+  command.add_option("--weights", options.weights, "stderr: weight points by the inverse variance of their losses")
+      ->check(CLI::IsMember({"none", "stderr"}))
+      ->capture_default_str();
+  command.add_option("--curve", options.curve, "isoflop: curve of loss against ln N")
+      ->check(CLI::IsMember({"parabola", "makima"}))
+      ->capture_default_str();
+  command.add_flag(
+      "--curves", arguments.curves,
+      "envelope: whole training curves where their rate has decayed (curves/, or rows of one run with lr)");
+  command.add_flag("--residuals", arguments.residuals, "parametric: a table of every residual, largest first");
+  command.add_flag("--jackknife", options.jackknife, "refit without each isoFLOP budget in turn");
+  command.add_option("--convention", options.convention.params, "what counts as N in run records")
+      ->check(CLI::IsMember({"total", "non_embedding", "effective"}))
+      ->capture_default_str();
+  command.add_option("--compute", options.convention.flops, "what counts as C in run records")
+      ->check(CLI::IsMember({"6nd", "exact"}))
+      ->capture_default_str();
+  command.add_option("--bootstrap", options.bootstrap.replicates, "bootstrap replicates; 0 = none")
+      ->check(CLI::Range(0, 10000000))
+      ->capture_default_str();
+  command
+      .add_option("--resample", options.bootstrap.resample,
+                  "what is resampled; auto: groups where points share one, else parametric where runs are few")
+      ->check(CLI::IsMember({"auto", "runs", "groups", "parametric"}))
+      ->capture_default_str();
+  command.add_option("--seed", options.bootstrap.seed, "seed of the bootstrap")->capture_default_str();
+  command.add_option("--fix", arguments.fix, "hold a parameter: alpha=0.35; may be repeated");
+  command.add_flag("--offset", options.offset, "power laws: fit an irreducible loss E as well");
+  command
+      .add_option("--starts", options.starts,
+                  "projection, grid (4,500 starts) or a published law: the minimum nearest to it")
+      ->capture_default_str();
+  command
+      .add_option("--max-evaluations", options.max_evaluations,
+                  "evaluations of the objective per start before giving up")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command.add_option("--min-steps", arguments.min_steps, "leave out runs with fewer optimizer steps")
+      ->capture_default_str();
+  command
+      .add_option("--critical-batch", options.critical_batch.tokens,
+                  "kaplan-steps: B* of the critical batch B*/L^(1/alpha), tokens")
+      ->transform(count_number())
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      .add_option("--critical-batch-alpha", options.critical_batch.alpha, "kaplan-steps: alpha of the critical batch")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--holdout-above", arguments.holdout_above, "fit up to these FLOPs, predict the rest")
+      ->transform(count_number())
+      ->check(CLI::PositiveNumber);
+}
+
 }  // namespace
 
 void add_fit(CLI::App& app, const Globals& globals, Action& action) {
@@ -266,58 +322,7 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--drop-highest", options.drop_highest, "leave out the K highest losses")
       ->check(CLI::NonNegativeNumber);
   add_read_options(*command, arguments->read);
-  command->add_option("--weights", options.weights, "stderr: weight points by the inverse variance of their losses")
-      ->check(CLI::IsMember({"none", "stderr"}))
-      ->capture_default_str();
-  command->add_option("--curve", options.curve, "isoflop: curve of loss against ln N")
-      ->check(CLI::IsMember({"parabola", "makima"}))
-      ->capture_default_str();
-  command->add_flag(
-      "--curves", arguments->curves,
-      "envelope: whole training curves where their rate has decayed (curves/, or rows of one run with lr)");
-  command->add_flag("--residuals", arguments->residuals, "parametric: a table of every residual, largest first");
-  command->add_flag("--jackknife", options.jackknife, "refit without each isoFLOP budget in turn");
-  command->add_option("--convention", options.convention.params, "what counts as N in run records")
-      ->check(CLI::IsMember({"total", "non_embedding", "effective"}))
-      ->capture_default_str();
-  command->add_option("--compute", options.convention.flops, "what counts as C in run records")
-      ->check(CLI::IsMember({"6nd", "exact"}))
-      ->capture_default_str();
-  command->add_option("--bootstrap", options.bootstrap.replicates, "bootstrap replicates; 0 = none")
-      ->check(CLI::Range(0, 10000000))
-      ->capture_default_str();
-  command
-      ->add_option("--resample", options.bootstrap.resample,
-                   "what is resampled; auto: groups where points share one, else parametric where runs are few")
-      ->check(CLI::IsMember({"auto", "runs", "groups", "parametric"}))
-      ->capture_default_str();
-  command->add_option("--seed", options.bootstrap.seed, "seed of the bootstrap")->capture_default_str();
-  command->add_option("--fix", arguments->fix, "hold a parameter: alpha=0.35; may be repeated");
-  command->add_flag("--offset", options.offset, "power laws: fit an irreducible loss E as well");
-  command
-      ->add_option("--starts", options.starts,
-                   "projection, grid (4,500 starts) or a published law: the minimum nearest to it")
-      ->capture_default_str();
-  command
-      ->add_option("--max-evaluations", options.max_evaluations,
-                   "evaluations of the objective per start before giving up")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  command->add_option("--min-steps", arguments->min_steps, "leave out runs with fewer optimizer steps")
-      ->capture_default_str();
-  command
-      ->add_option("--critical-batch", options.critical_batch.tokens,
-                   "kaplan-steps: B* of the critical batch B*/L^(1/alpha), tokens")
-      ->transform(count_number())
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command
-      ->add_option("--critical-batch-alpha", options.critical_batch.alpha, "kaplan-steps: alpha of the critical batch")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--holdout-above", arguments->holdout_above, "fit up to these FLOPs, predict the rest")
-      ->transform(count_number())
-      ->check(CLI::PositiveNumber);
+  add_fit_options(*command, *arguments);
   add_population_options(*command, arguments->population);
   command->add_flag("--all", arguments->all, "all three approaches under every convention, side by side");
   command->callback([arguments, &globals, &action, command] {

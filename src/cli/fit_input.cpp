@@ -294,6 +294,10 @@ FitInput observe_sources(const FitSources& sources, const Convention& convention
   if (!curves) {
     TunedTable tuned = tune_points(table);
     if (!tuned.sweeps.empty() && !input.noise) input.noise = estimate_noise(table);
+    if (tuned.without_rate > 0) {
+      input.notes.push_back(fmt::format("{} beside the sweeps of the learning rate name{} no lr: taken as tuned",
+                                        counted(tuned.without_rate, "row"), tuned.without_rate == 1 ? "s" : ""));
+    }
     input.points = std::move(tuned.points);
     input.sweeps.insert(input.sweeps.end(), tuned.sweeps.begin(), tuned.sweeps.end());
   }

@@ -115,7 +115,8 @@ std::vector<std::string> implausible_units(const std::vector<Observation>& point
   const Units units = likely_units(points);
   const std::string sizes =
       fmt::format("N is {}, D {}", range_text(points, &Observation::params), range_text(points, &Observation::tokens));
-  const bool larger = std::ranges::all_of(points, [](const Observation& o) { return o.params > o.tokens; });
+  const auto larger_rows = std::ranges::count_if(points, [](const Observation& o) { return o.params > o.tokens; });
+  const bool larger = 3 * larger_rows > 2 * std::ssize(points);
   if (units.params + units.tokens > 0 && (middle < 1e6 || larger)) {
     lines.push_back(
         fmt::format("{}, so that C is {:.2g} FLOPs at the median: no training run is that small; to scale them say {}",
@@ -127,8 +128,10 @@ std::vector<std::string> implausible_units(const std::vector<Observation>& point
                     sizes, middle));
   } else if (larger && points.size() > 1) {
     lines.push_back(
-        fmt::format("every row has more params than tokens ({}); if N and D are swapped, name the columns with "
+        fmt::format("{} more params than tokens ({}); if N and D are swapped, name the columns with "
                     "--columns params=NAME,tokens=NAME",
+                    larger_rows == std::ssize(points) ? "every row has"
+                                                      : fmt::format("{} of {} rows have", larger_rows, points.size()),
                     sizes));
   }
   return lines;

@@ -39,17 +39,10 @@ NoiseModel noise_of_residuals(const Problem& p, const Law& law) {
   for (std::size_t i = 0; i < p.size(); ++i) {
     size.push_back(std::abs(std::log(predict_loss(law, p.points[i]) / p.observed[i])));
   }
-  constexpr double kNormal = 1.4826;  // standard deviation of normal values over their median size
   const std::size_t fitted = std::min(p.free.size(), size.size() - 1);
-  NoiseModel noise{.sd = 0, .at_loss = 1, .slope = 0, .freedom = static_cast<std::int64_t>(size.size() - fitted)};
-  if (p.objective.kind == ObjectiveKind::log_huber) {
-    std::ranges::sort(size);
-    noise.sd = kNormal * quantile({size.begin() + static_cast<std::ptrdiff_t>(fitted), size.end()}, 0.5);
-  } else {
-    const auto n = static_cast<double>(size.size());
-    noise.sd = kNormal * quantile(size, 0.5) * std::sqrt(n / (n - static_cast<double>(fitted)));
-  }
-  return noise;
+  const auto freedom = static_cast<std::int64_t>(size.size() - fitted);
+  const bool huber = p.objective.kind == ObjectiveKind::log_huber;
+  return {.sd = robust_scatter(std::move(size), p.free.size(), huber), .at_loss = 1, .slope = 0, .freedom = freedom};
 }
 
 Refit finished(const Problem& p, std::span<const double> weights, const Solution& s) {

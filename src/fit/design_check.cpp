@@ -49,6 +49,12 @@ Logs logs_of(const std::vector<Observation>& points, bool steps = false) {
   return out;
 }
 
+// ln N and ln of the unique tokens that a run has read.
+Logs unique_logs(std::vector<Observation> points) {
+  for (Observation& o : points) o.tokens = std::min(o.tokens, o.unique_tokens.value_or(o.tokens));
+  return logs_of(points);
+}
+
 std::vector<double> plus(const std::vector<double>& y, const std::vector<double>& x, double slope) {
   std::vector<double> out(y.size());
   for (std::size_t i = 0; i < y.size(); ++i) out[i] = y[i] + slope * x[i];
@@ -151,7 +157,7 @@ std::string where_they_lie(const DesignShape& s, const char* second, const Logs&
       return fmt::format("every run has {} = {} N", second, factor_text(s.factor));
     case Kind::one_budget:
       return std::string(second) == "D"
-                 ? fmt::format("every run has the same compute, 6 N D = {:.3g} FLOPs", 6 * s.factor)
+                 ? fmt::format("every run has the same compute, 6 N D = {} FLOPs", power_text(6 * s.factor))
                  : fmt::format("every run has N {} = {:.3g}", second, s.factor);
     case Kind::line:
       return fmt::format("every run has {} = {:.3g} N^{:.2f}", second, s.factor, s.slope);
@@ -180,10 +186,10 @@ std::size_t free_among(const std::vector<std::string>& names, const std::map<std
   return static_cast<std::size_t>(std::ranges::count_if(names, [&](const auto& n) { return !fixed.contains(n); }));
 }
 
+// Rising lines only: where D falls as N rises the terms of N and D are the two sides of a valley.
 bool on_a_line_without_a_way(const Logs& p, const DesignShape& s, LawKind law, const Terms& terms,
                              const std::map<std::string, double>& fixed) {
-  using Kind = DesignShape::Kind;
-  if (s.kind != Kind::ray && s.kind != Kind::one_budget && s.kind != Kind::line) return false;
+  if (!(s.slope > 0)) return false;
   if (free_among(terms.params, fixed) == 0 || free_among(terms.tokens, fixed) == 0) return false;
   const bool offset = terms.offset && !fixed.contains("E");
   // One exponent of N and D alike: off the ray the two terms have different shapes.
@@ -201,7 +207,9 @@ std::optional<DesignProblem> two_variables(const std::vector<Observation>& point
                                            const std::map<std::string, double>& fixed) {
   const Terms terms = terms_of(law);
   const Logs p = logs_of(points, law == LawKind::kaplan_steps);
-  const DesignShape s = shape_of(p);
+  DesignShape s = shape_of(p);
+  // Data read again and again are worth less than their tokens: unique tokens off the line are a way of their own.
+  if (law == LawKind::data_constrained && s.slope > 0 && !(shape_of(unique_logs(points)).slope > 0)) s.slope = 0;
   const std::size_t of_params = free_among(terms.params, fixed), of_tokens = free_among(terms.tokens, fixed),
                     offset = terms.offset && !fixed.contains("E") ? 1 : 0,
                     shared = law == LawKind::overtraining && !fixed.contains("eta") ? 1 : 0;
@@ -278,6 +286,16 @@ std::optional<DesignProblem> design_problem(const std::vector<Observation>& poin
     if (auto none = repetition(points, fixed)) return none;
   }
   return two_variables(points, law, fixed);
+}
+
+std::string one_valley(const std::vector<Observation>& points, LawKind law) {
+  if (terms_of(law).params.empty() || law == LawKind::kaplan_steps) return "";
+  const Logs p = logs_of(points);
+  const DesignShape s = shape_of(p);
+  if (s.kind != DesignShape::Kind::one_budget && !(s.slope < 0)) return "";
+  return fmt::format(
+      "{}: nothing shows how the loss falls with compute, so every parameter rests on the shape of one valley; {}",
+      where_they_lie(s, "D", p), wanted_runs(p, s, terms_of(law)));
 }
 
 std::string ignored_variable(const std::vector<Observation>& points, LawKind law) {

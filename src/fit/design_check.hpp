@@ -23,7 +23,7 @@ struct DesignShape {
   };
   Kind kind = Kind::plane;
   double factor = 0;                                 ///< of ray, one_budget and line
-  double slope = 0;                                  ///< of line
+  double slope = 0;                                  ///< of ray (1), one_budget (-1) and line
   std::size_t params_levels = 0, tokens_levels = 0;  ///< different values, those within 2 % counted once
 };
 
@@ -39,12 +39,16 @@ struct DesignProblem {
 };
 
 /// None where the free parameters of the law can be told apart in principle. Each term of a law needs its own variable
-/// to move: on one ray, budget or line the terms of N and of D are one curve, unless the parameters of one term are
+/// to move: on one ray or rising line the terms of N and of D are one curve, unless the parameters of one term are
 /// held, or both exponents are (then the amplitudes must differ in their effect). n values of a variable give n - 1
 /// differences. data-constrained needs runs that repeat data. For a law of one variable only that variable counts.
 /// @param fixed names and values of the parameters that are held
 [[nodiscard]] std::optional<DesignProblem> design_problem(const std::vector<Observation>& points, LawKind law,
                                                           const std::map<std::string, double>& fixed);
+
+/// Runs of one budget, or on another line on which D falls as N rises: a line that says so and which runs would mend
+/// it, else empty. The law can be fitted there, but its parameters rest on the shape of a single valley.
+[[nodiscard]] std::string one_valley(const std::vector<Observation>& points, LawKind law);
 
 /// A law of one variable at runs whose other variable moves on its own by more than a factor of 4: a line that says so,
 /// else empty.

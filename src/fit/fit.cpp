@@ -6,6 +6,7 @@
 
 #include <fmt/ranges.h>
 
+#include "core/format.hpp"
 #include "core/stats.hpp"
 #include "fit/bootstrap.hpp"
 #include "fit/design_check.hpp"
@@ -67,6 +68,41 @@ std::string message_of(const Problem& p, const Solution& s, double condition) {
   return "";
 }
 
+void take_solution(const SearchResult& found, const Problem& problem, const FitOptions& options, FitResult& result) {
+  const Solution& best = *found.best;
+  // Huber's function is half a square near 0; plain squares are reported as such.
+  const double unit = result.objective.kind == ObjectiveKind::log_huber ? 1 : 2;
+  Convergence& c = result.convergence;
+  c.starts_at_best = found.starts_at_best;
+  c.paths = found.paths;
+  c.paths_at_best = found.paths_at_best;
+  c.minima_found = found.minima;
+  if (found.next_best) c.next_best_objective = unit * *found.next_best;
+  c.gradient_norm = best.gradient_norm;
+  c.condition = design_condition(problem, best.theta);
+  c.status =
+      best.status == NewtonStatus::converged && !(c.condition < kSingular) ? "stalled" : status_name(best.status);
+  result.message = message_of(problem, best, c.condition);
+  result.objective_value = best.value * unit;
+  result.fitted = {.kind = options.law,
+                   .values = natural_values(problem, best.theta),
+                   .name = "fit",
+                   .source = "",
+                   .convention = options.convention};
+  result.derived = derived_quantities(problem, problem.weights, result.fitted.values);
+}
+
+void add_profiles(const std::vector<Observation>& points, const Problem& problem, const Solution& best,
+                  const std::map<std::string, double>& fixed, const FitOptions& options, FitResult& result) {
+  std::vector<Identifiability> profiles(problem.free.size());
+  parallel_for(profiles.size(), options.threads,
+               [&](std::size_t k) { profiles[k] = profile_interval(points, problem, best, fixed, problem.free[k]); });
+  for (std::size_t k = 0; k < profiles.size(); ++k) {
+    result.identifiability[law_info(options.law).parameters[problem.free[k]]] = profiles[k];
+  }
+  result.identifiability.merge(profile_exponents(points, problem, best, fixed, result.identifiability));
+}
+
 FitResult fit_parametric(const std::vector<Observation>& points, const FitOptions& options) {
   FitResult result;
   result.law = options.law;
@@ -80,9 +116,9 @@ FitResult fit_parametric(const std::vector<Observation>& points, const FitOption
       static_cast<std::size_t>(std::ranges::count_if(points, [](const Observation& o) { return o.weight > 0; }));
   if (used < needed) {
     result.message = fmt::format(
-        "{} points are too few for {} parameters: a fit of the law {} needs at least {}; add runs, "
-        "or hold parameters with --fix",
-        used, problem.free.size(), law_info(options.law).name, needed);
+        "{} {} too few for {}: a fit of the law {} needs at least {}; add runs, or hold parameters with --fix",
+        counted(static_cast<std::int64_t>(used), "point"), used == 1 ? "is" : "are",
+        counted(std::ssize(problem.free), "parameter"), law_info(options.law).name, needed);
     return result;
   }
   if (const auto design = design_problem(points, options.law, fixed)) {
@@ -100,41 +136,13 @@ FitResult fit_parametric(const std::vector<Observation>& points, const FitOption
                          : "the objective is not finite from any start";
     return result;
   }
-  const Solution* best = &*found.best;
-  // Huber's function is half a square near 0; plain squares are reported as such.
-  const double unit = result.objective.kind == ObjectiveKind::log_huber ? 1 : 2;
-  result.convergence.starts_at_best = found.starts_at_best;
-  result.convergence.paths = found.paths;
-  result.convergence.paths_at_best = found.paths_at_best;
-  result.convergence.minima_found = found.minima;
-  if (found.next_best) result.convergence.next_best_objective = unit * *found.next_best;
-  result.convergence.gradient_norm = best->gradient_norm;
-  result.convergence.condition = design_condition(problem, best->theta);
-  result.convergence.status = status_name(best->status);
-  if (best->status == NewtonStatus::converged && !(result.convergence.condition < kSingular)) {
-    result.convergence.status = "stalled";
-  }
-  result.message = message_of(problem, *best, result.convergence.condition);
+  take_solution(found, problem, options, result);
   if (result.message.empty()) result.message = ignored_variable(points, options.law);
-  result.objective_value = best->value * unit;
-  result.fitted = {.kind = options.law,
-                   .values = natural_values(problem, best->theta),
-                   .name = "fit",
-                   .source = "",
-                   .convention = options.convention};
-  result.derived = derived_quantities(problem, problem.weights, result.fitted.values);
   if (options.profile && result.converged() && problem.free.size() > 1) {
-    std::vector<Identifiability> profiles(problem.free.size());
-    parallel_for(profiles.size(), options.threads, [&](std::size_t k) {
-      profiles[k] = profile_interval(points, problem, *best, fixed, problem.free[k]);
-    });
-    for (std::size_t k = 0; k < profiles.size(); ++k) {
-      result.identifiability[law_info(options.law).parameters[problem.free[k]]] = profiles[k];
-    }
-    result.identifiability.merge(profile_exponents(points, problem, *best, fixed, result.identifiability));
+    add_profiles(points, problem, *found.best, fixed, options, result);
   }
-  if (options.bootstrap.replicates > 0 && finished(*best)) {
-    result.bootstrap = bootstrap_parametric(problem, points, *best, options);
+  if (options.bootstrap.replicates > 0 && finished(*found.best)) {
+    result.bootstrap = bootstrap_parametric(problem, points, *found.best, options);
   }
   return result;
 }
@@ -224,6 +232,21 @@ std::string group_caution(const std::vector<Observation>& points, const FitOptio
       points.size(), count);
 }
 
+// Runs that never learned pull a law as they pull a parabola; a fit that holds them says so.
+std::string plateau_caution(const std::vector<Observation>& points, const FitOptions& options, std::int64_t outliers) {
+  const std::vector<std::string> names = plateau_runs(points, options.noise);
+  if (std::ssize(names) <= outliers) return "";  // named as such
+  constexpr std::size_t kNamed = 6;
+  const bool one = names.size() == 1;
+  std::string text = fmt::format(
+      "{} of {} runs {} far above every valley through the others of the same compute, as {}: ", names.size(),
+      points.size(), one ? "lies" : "lie", one ? "a run that never learned does" : "runs that never learned do");
+  text += fmt::format("{}", fmt::join(names.begin(), names.begin() + std::min(names.size(), kNamed), ", "));
+  if (names.size() > kNamed) text += fmt::format(" and {} more", names.size() - kNamed);
+  return text + fmt::format("; the law bends to {}, so leave {} out of the file, or use --method isoflop, which does",
+                            one ? "it" : "them", one ? "it" : "them");
+}
+
 // Goodness of a parametric fit, with the fit without its outliers.
 void judge(const std::vector<Observation>& points, const FitOptions& options, FitResult& result) {
   result.goodness = goodness_of(result, points, options);
@@ -244,6 +267,13 @@ void judge(const std::vector<Observation>& points, const FitOptions& options, Fi
           g.without_outliers[law_info(without.law).parameters[k]] = without.fitted.values[k];
         }
       }
+    }
+  }
+  const bool two_variables =
+      options.law != LawKind::power_n && options.law != LawKind::power_d && options.law != LawKind::power_c;
+  if (options.goodness && !result.fitted.values.empty() && options.law != LawKind::optimal && two_variables) {
+    for (const std::string& line : {one_valley(points, options.law), plateau_caution(points, options, g.outliers)}) {
+      if (!line.empty()) result.cautions.push_back(line);
     }
   }
   if (const std::string line = group_caution(points, options); !line.empty()) result.cautions.push_back(line);

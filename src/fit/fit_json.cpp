@@ -231,6 +231,56 @@ Holdout holdout_from(const Json& json, const Reader& read) {
   return h;
 }
 
+Objective objective_from(const Json& json, const Reader& read) {
+  const std::string kind = read.text(json, "kind");
+  Objective o;
+  o.kind = kind == "mse" ? ObjectiveKind::mse : kind == "log-mse" ? ObjectiveKind::log_mse : ObjectiveKind::log_huber;
+  o.delta = number_or_nan(json, "delta");
+  return o;
+}
+
+// The law at the fitted values; E, which a law without an offset lacks, is 0.
+Law fitted_from(const Json& params, const FitResult& r, const Reader& read) {
+  Law law{.kind = r.law,
+          .values = {},
+          .name = "fit",
+          .source = fmt::format("fit to {} observations", r.n),
+          .convention = r.convention};
+  for (const std::string& name : law_info(r.law).parameters) {
+    if (!params.contains(name) && name != "E") read.fail("params." + name, "is missing");
+    law.values.push_back(params.contains(name) ? Reader::number(params.at(name)) : 0.0);
+  }
+  return law;
+}
+
+Convergence convergence_from(const Json& json, const Reader& read) {
+  const auto count = [&](const char* key) { return json.contains(key) ? read.integer(json, key) : 0; };
+  Convergence c = {.status = read.text(json, "status"),
+                   .gradient_norm = number_or_nan(json, "gradient_norm"),
+                   .starts = read.integer(json, "starts"),
+                   .starts_at_best = read.integer(json, "starts_at_best"),
+                   .paths = count("paths"),
+                   .paths_at_best = count("paths_at_best"),
+                   .minima_found = count("minima_found"),
+                   .condition = number_or_nan(json, "condition")};
+  if (json.contains("next_best_objective")) c.next_best_objective = number_or_nan(json, "next_best_objective");
+  return c;
+}
+
+NoiseModel noise_from(const Json& json, const Reader& read) {
+  return {.sd = number_or_nan(json, "sd"),
+          .at_loss = number_or_nan(json, "at_loss"),
+          .slope = number_or_nan(json, "slope"),
+          .freedom = read.integer(json, "freedom")};
+}
+
+void ranges_from(const Json& json, const Reader& read, FitResult& r) {
+  r.params_range = read.interval(read.at(json, "params"), "params");
+  r.tokens_range = read.interval(read.at(json, "tokens"), "tokens");
+  r.flops_range = read.interval(read.at(json, "flops"), "flops");
+  if (json.contains("tokens_per_param")) r.ratio_range = read.interval(json.at("tokens_per_param"), "range");
+}
+
 FitResult read_fit(const Json& value, const Reader& read) {
   if (read.text(value, "schema") != "scalelaw.fit/1") read.fail("schema", "is not scalelaw.fit/1");
   FitResult r;
@@ -242,39 +292,12 @@ FitResult read_fit(const Json& value, const Reader& read) {
   r.dropped = read.integer(value, "dropped");
   read_fields(read.at(value, "convention"), r.convention,
               Source{.name = read.name, .origin = {}, .code = ExitCode::data}, "convention");
-  const Json& objective = read.at(value, "objective");
-  const std::string kind = read.text(objective, "kind");
-  r.objective.kind = kind == "mse"       ? ObjectiveKind::mse
-                     : kind == "log-mse" ? ObjectiveKind::log_mse
-                                         : ObjectiveKind::log_huber;
-  r.objective.delta = number_or_nan(objective, "delta");
-  r.objective_value = number_or_nan(objective, "value");
+  r.objective = objective_from(read.at(value, "objective"), read);
+  r.objective_value = number_or_nan(value.at("objective"), "value");
   const Json& params = read.at(value, "params");
-  if (!params.empty()) {
-    r.fitted = {.kind = r.law,
-                .values = {},
-                .name = "fit",
-                .source = fmt::format("fit to {} observations", r.n),
-                .convention = r.convention};
-    for (const std::string& name : law_info(r.law).parameters) {
-      if (!params.contains(name) && name != "E") read.fail("params." + name, "is missing");
-      r.fitted.values.push_back(params.contains(name) ? Reader::number(params.at(name)) : 0.0);
-    }
-  }
+  if (!params.empty()) r.fitted = fitted_from(params, r, read);
   r.derived = read.numbers(read.at(value, "derived"));
-  const Json& convergence = read.at(value, "convergence");
-  r.convergence = {
-      .status = read.text(convergence, "status"),
-      .gradient_norm = number_or_nan(convergence, "gradient_norm"),
-      .starts = read.integer(convergence, "starts"),
-      .starts_at_best = read.integer(convergence, "starts_at_best"),
-      .paths = convergence.contains("paths") ? read.integer(convergence, "paths") : 0,
-      .paths_at_best = convergence.contains("paths_at_best") ? read.integer(convergence, "paths_at_best") : 0,
-      .minima_found = convergence.contains("minima_found") ? read.integer(convergence, "minima_found") : 0,
-      .condition = number_or_nan(convergence, "condition")};
-  if (convergence.contains("next_best_objective")) {
-    r.convergence.next_best_objective = number_or_nan(convergence, "next_best_objective");
-  }
+  r.convergence = convergence_from(read.at(value, "convergence"), read);
   if (value.contains("message")) r.message = read.text(value, "message");
   if (value.contains("identifiability")) {
     for (const auto& [name, item] : value.at("identifiability").items()) {
@@ -289,21 +312,9 @@ FitResult read_fit(const Json& value, const Reader& read) {
   if (value.contains("cautions")) r.cautions = value.at("cautions").get<std::vector<std::string>>();
   if (value.contains("goodness")) r.goodness = goodness_from_json(value.at("goodness"));
   if (value.contains("bias")) r.bias = read.numbers(value.at("bias"));
-  if (value.contains("noise")) {
-    const Json& noise = value.at("noise");
-    r.noise = NoiseModel{.sd = number_or_nan(noise, "sd"),
-                         .at_loss = number_or_nan(noise, "at_loss"),
-                         .slope = number_or_nan(noise, "slope"),
-                         .freedom = read.integer(noise, "freedom")};
-  }
+  if (value.contains("noise")) r.noise = noise_from(value.at("noise"), read);
   if (value.contains("holdout")) r.holdout = holdout_from(value.at("holdout"), read);
-  if (value.contains("range")) {
-    const Json& range = value.at("range");
-    r.params_range = read.interval(read.at(range, "params"), "params");
-    r.tokens_range = read.interval(read.at(range, "tokens"), "tokens");
-    r.flops_range = read.interval(read.at(range, "flops"), "flops");
-    if (range.contains("tokens_per_param")) r.ratio_range = read.interval(range.at("tokens_per_param"), "range");
-  }
+  if (value.contains("range")) ranges_from(value.at("range"), read, r);
   if (value.contains("best_measured")) {
     for (const Json& best : value.at("best_measured")) {
       r.best_measured.push_back({number_or_nan(best, "params"), number_or_nan(best, "tokens"),

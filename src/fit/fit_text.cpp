@@ -1,4 +1,5 @@
 // A fit as text for a terminal.
+#include <algorithm>
 #include <cmath>
 
 #include "core/format.hpp"
@@ -10,6 +11,21 @@ namespace {
 
 std::string number_text(double x) { return fmt::format("{:.6g}", x); }
 std::string interval_text(const Interval& i) { return fmt::format("[{:.5g}, {:.5g}]", i.low, i.high); }
+
+// Draws that run off to where a parameter has no effect leave no standard deviation worth a number.
+std::string error_text(double value, double se) {
+  constexpr double kUnbounded = 1e3;
+  return std::isfinite(se) && se <= kUnbounded * std::abs(value) ? fmt::format("{:.3g}", se) : "unbounded";
+}
+
+// "(X/N)^alpha" where the law was fitted without its offset.
+std::string formula_text(const FitResult& r) {
+  const LawInfo& info = law_info(r.law);
+  const auto offset = static_cast<std::size_t>(std::ranges::find(info.parameters, "E") - info.parameters.begin());
+  const bool shown = r.fitted.values.empty() || offset == info.parameters.size() || shows_parameter(r.fitted, offset);
+  const std::string formula = info.formula;
+  return !shown && formula.starts_with("E + ") ? formula.substr(4) : formula;
+}
 
 // Parameters and derived quantities with their intervals.
 std::string values_text(const FitResult& r) {
@@ -27,7 +43,7 @@ std::string values_text(const FitResult& r) {
                          const std::map<std::string, Interval>& ci95) {
       std::vector<std::string> row = {name, number_text(x)};
       if (boot) {
-        row.push_back(se.contains(name) ? fmt::format("{:.3g}", se.at(name)) : "");
+        row.push_back(se.contains(name) ? error_text(x, se.at(name)) : "");
         row.push_back(ci95.contains(name) ? interval_text(ci95.at(name)) : "");
       }
       if (profile) {
@@ -54,10 +70,9 @@ std::string budgets_text(const FitResult& r) {
     std::vector<std::vector<std::string>> rows;
     for (const IsoflopBudget& b : r.budgets) {
       const bool in = has_minimum(b);
-      rows.push_back({fmt::format("{:.3g}", b.flops), std::to_string(b.points), b.status,
-                      in ? short_count(b.params) : "", in ? short_count(b.tokens) : "",
-                      in ? fmt::format("{:.4f}", b.loss_nats) : "", in ? fmt::format("{:.2g}", b.rms) : "",
-                      b.cubic_params > 0 ? short_count(b.cubic_params) : "",
+      rows.push_back({power_text(b.flops), std::to_string(b.points), b.status, in ? short_count(b.params) : "",
+                      in ? short_count(b.tokens) : "", in ? fmt::format("{:.4f}", b.loss_nats) : "",
+                      in ? fmt::format("{:.2g}", b.rms) : "", b.cubic_params > 0 ? short_count(b.cubic_params) : "",
                       b.law_params > 0 ? short_count(b.law_params) : ""});
     }
     text += text_table(
@@ -88,8 +103,7 @@ std::string jackknife_text(const FitResult& r) {
     };
     std::vector<std::vector<std::string>> rows;
     for (const Jackknife::Budget& b : r.jackknife.budgets) {
-      rows.push_back(
-          {fmt::format("{:.3g}", b.flops), std::to_string(b.left_out), value(b, "a"), value(b, "b"), b.status});
+      rows.push_back({power_text(b.flops), std::to_string(b.left_out), value(b, "a"), value(b, "b"), b.status});
     }
     text += text_table({"without budget", "points", "a", "b", "status"}, rows);
     for (const auto& [name, se] : r.jackknife.se) {
@@ -105,9 +119,9 @@ std::string holdout_text(const FitResult& r) {
   std::string text;
   if (r.holdout.n > 0) {
     text += fmt::format(
-        "held out above {:.3g} FLOPs: {} points, rms error of ln loss {:.4f} (mean {:+.4f}); straight line in "
+        "held out above {} FLOPs: {} points, rms error of ln loss {:.4f} (mean {:+.4f}); straight line in "
         "ln C {:.4f}",
-        r.holdout.above_flops, r.holdout.n, r.holdout.rms_log_error, r.holdout.mean_log_error,
+        power_text(r.holdout.above_flops), r.holdout.n, r.holdout.rms_log_error, r.holdout.mean_log_error,
         r.holdout.baseline_rms_log_error);
     if (r.holdout.noise) text += fmt::format("; seed noise {:.4f}", *r.holdout.noise);
     text += "\n";
@@ -157,8 +171,8 @@ std::string bootstrap_text(const FitResult& r) {
 }  // namespace
 
 std::string describe(const FitResult& r) {
-  const LawInfo& info = law_info(r.law);
-  std::string text = fmt::format("{} fit of {}: {}\n{} observations", r.method, info.name, info.formula, r.n);
+  std::string text =
+      fmt::format("{} fit of {}: {}\n{} observations", r.method, law_info(r.law).name, formula_text(r), r.n);
   if (r.dropped > 0) text += fmt::format(" ({} dropped)", counted(r.dropped, "highest loss", "highest losses"));
   text += fmt::format(", N {}, C {}\n", r.convention.params, r.convention.flops);
   if (r.converged()) {

@@ -14,7 +14,6 @@
 namespace scalelaw {
 namespace {
 
-constexpr double kNormal = 1.4826;       // standard deviation of normal values over their median size
 constexpr double kEfficiency = 0.37;     // of that estimate: it is worth so many of its degrees of freedom
 constexpr double kSmallestScale = 1e-9;  // below it residuals are those of arithmetic
 constexpr double kRank = 1e-9;
@@ -28,15 +27,10 @@ std::vector<std::size_t> free_parameters(const FitResult& fit, const FitOptions&
   return out;
 }
 
-// As the parametric bootstrap has it (fit/bootstrap.cpp, noise_of_residuals).
-double residual_scale(const std::vector<Residual>& by_size, std::size_t parameters, bool huber) {
-  const std::size_t n = by_size.size(), fitted = std::min(parameters, n - 1);
+double residual_scale(const std::vector<Residual>& residuals, std::size_t parameters, bool huber) {
   std::vector<double> size;
-  for (const Residual& r : by_size) size.push_back(std::abs(r.residual));
-  if (huber) size.resize(n - fitted);  // the largest
-  double scale = kNormal * quantile(size, 0.5);
-  if (!huber) scale *= std::sqrt(static_cast<double>(n) / static_cast<double>(n - fitted));
-  return std::max(scale, kSmallestScale);
+  for (const Residual& r : residuals) size.push_back(std::abs(r.residual));
+  return std::max(robust_scatter(std::move(size), parameters, huber), kSmallestScale);
 }
 
 // |t| that one of `trials` residuals exceeds in one data set of a hundred.

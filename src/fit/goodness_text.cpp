@@ -73,6 +73,14 @@ std::vector<std::string> goodness_cautions(const FitResult& fit) {
   const Goodness& g = fit.goodness;
   std::vector<std::string> out;
   if (g.n == 0) return out;
+  // A law worth extrapolating explains nearly all that its runs differ by.
+  constexpr double kExplained = 0.9;
+  if (g.r_squared < kExplained && g.n >= 8 && g.outliers == 0) {  // else those are the cause
+    out.push_back(
+        fmt::format("the law leaves {:.0f} % of the variation of {} unexplained (rms residual {:.3g}): some of these "
+                    "runs do not follow it, or they differ by little more than noise; look at --residuals",
+                    100 * (1 - g.r_squared), quantity(fit), g.rms));
+  }
   if (g.outliers > 0 && 5 * g.outliers <= g.n) {
     out.push_back(outlier_caution(fit));
   } else if (g.outliers > 0) {

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include "core/format.hpp"
 #include "core/rng.hpp"
@@ -162,21 +163,28 @@ std::vector<std::size_t> nearest_the_least(const std::vector<Observation>& point
   return {order.begin() + static_cast<std::ptrdiff_t>(first), order.begin() + static_cast<std::ptrdiff_t>(last)};
 }
 
-// A budget whose losses are no valley, or whose parabola lies below all of them, is fitted again without the runs that
-// spoil it; those get weight 0.
-void check_parabola(const std::vector<Observation>& points, const std::vector<std::size_t>& members,
-                    const FitOptions& options, std::vector<double>& weights, IsoflopBudget& budget) {
+// A budget whose losses are no valley, or whose parabola lies below all of them.
+struct Rejected {
+  std::vector<std::size_t> order;  // its runs by size
+  ValleyCheck check;               // of those, as indices into `order`
+  std::optional<double> vertex;    // loss at the parabola's minimum, where it lies inside
+};
+
+std::optional<Rejected> rejected_parabola(const std::vector<Observation>& points,
+                                          const std::vector<std::size_t>& members, const std::vector<double>& weights,
+                                          const std::optional<NoiseModel>& known) {
   std::vector<std::size_t> order;
   std::ranges::copy_if(members, std::back_inserter(order), [&](std::size_t i) { return weights[i] > 0; });
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return points[i].params; });
-  if (order.size() < 4 || budget.status == "too_few_points") return;
+  if (order.size() < 4) return std::nullopt;
   std::vector<double> x, y, w, noise;
   for (const std::size_t i : order) {
     x.push_back(std::log(points[i].params));
     y.push_back(points[i].loss_nats);
     w.push_back(weights[i]);
-    noise.push_back(options.noise ? options.noise->at(points[i].loss_nats) / std::sqrt(points[i].seeds) : 0.0);
+    noise.push_back(known ? known->at(points[i].loss_nats) / std::sqrt(points[i].seeds) : 0.0);
   }
+  if (std::set<double>(x.begin(), x.end()).size() < 3) return std::nullopt;
   const Parabola curve = fit_parabola(x, y, w);
   const double least = *std::ranges::min_element(y), vertex = curve.at(curve.vertex());
   const double scatter = *std::ranges::max_element(noise);
@@ -184,9 +192,20 @@ void check_parabola(const std::vector<Observation>& points, const std::vector<st
   const bool below = inside && vertex < least * (1 - std::max(kVertexBelow, 5 * scatter));
   double off = 0;
   for (std::size_t i = 0; i < x.size(); ++i) off = std::max(off, std::abs(curve.at(x[i]) / y[i] - 1));
-  if (!below && off < kVertexBelow) return;
-  const ValleyCheck check = check_valley(x, y, scatter);
-  if (check.valley && check.above.empty() && !below) return;
+  if (!below && off < kVertexBelow) return std::nullopt;
+  Rejected out{.order = order, .check = check_valley(x, y, scatter), .vertex = {}};
+  if (out.check.valley && out.check.above.empty() && !below) return std::nullopt;
+  if (inside) out.vertex = vertex;
+  return out;
+}
+
+// A rejected budget is fitted again without the runs that spoil it; those get weight 0.
+void check_parabola(const std::vector<Observation>& points, const std::vector<std::size_t>& members,
+                    const FitOptions& options, std::vector<double>& weights, IsoflopBudget& budget) {
+  if (budget.status == "too_few_points") return;
+  const auto rejected = rejected_parabola(points, members, weights, options.noise);
+  if (!rejected) return;
+  const auto& [order, check, vertex] = *rejected;
   std::vector<std::size_t> kept = order;
   if (!check.above.empty()) {
     for (const std::size_t i : check.above) std::erase(kept, order[i]);
@@ -201,7 +220,7 @@ void check_parabola(const std::vector<Observation>& points, const std::vector<st
   const bool makima = options.curve == "makima";
   IsoflopBudget again = fit_budget(points_of(points, losses, kept, weights), budget.flops, makima);
   again.points = budget.points;
-  if (inside) again.rejected_loss = vertex;
+  if (vertex) again.rejected_loss = *vertex;
   for (const std::size_t i : check.above) again.plateau.push_back(run_text(points[order[i]]));
   std::ranges::sort(again.plateau);
   if (again.status != "interior") again.params = 0;
@@ -323,6 +342,18 @@ void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions&
 }
 
 }  // namespace
+
+std::vector<std::string> plateau_runs(std::vector<Observation> points, const std::optional<NoiseModel>& noise) {
+  std::vector<std::string> names;
+  std::erase_if(points, [](const Observation& o) { return o.unique_tokens && o.tokens > 1.01 * *o.unique_tokens; });
+  const std::vector<double> weights = weights_of(points);
+  for (const auto& members : members_of(group_budgets(points))) {
+    const auto rejected = rejected_parabola(points, members, weights, noise);
+    if (!rejected || !rejected->check.valley) continue;
+    for (const std::size_t i : rejected->check.above) names.push_back(run_text(points[rejected->order[i]]));
+  }
+  return names;
+}
 
 FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& options) {
   FitResult result;

@@ -12,6 +12,13 @@ struct Budgets {
 };
 [[nodiscard]] Budgets group_budgets(const std::vector<Observation>& points);
 
+/// Names of the runs that lie far above every valley through the others of their budget, as runs that never learned do
+/// (check_valley); of budgets of at least four runs at three sizes. Runs that repeat their data are passed over: what
+/// they lack in the end is new data.
+/// @param noise of ln loss between seeds, where it is known
+[[nodiscard]] std::vector<std::string> plateau_runs(std::vector<Observation> points,
+                                                    const std::optional<NoiseModel>& noise);
+
 /// Approach 2. Per budget a parabola of loss in ln N; N* at its vertex, D* from the budget's own line of ln D against
 /// ln N; then power laws in C through the budgets with an interior minimum. A budget is rejected where its vertex or
 /// its lowest loss lies on the edge of the sizes tried, where the parabola opens downwards, or with fewer than 3 sizes.

@@ -95,6 +95,16 @@ std::optional<NoiseModel> likeliest(const std::vector<Replicates>& sets) {
 
 double NoiseModel::at(double loss_nats) const { return sd * std::pow(loss_nats / at_loss, slope); }
 
+double robust_scatter(std::vector<double> size, std::size_t parameters, bool huber) {
+  constexpr double kNormal = 1.4826;  // standard deviation of normal values over their median size
+  const std::size_t n = size.size(), fitted = std::min(parameters, n - 1);
+  if (!huber) {
+    return kNormal * quantile(size, 0.5) * std::sqrt(static_cast<double>(n) / static_cast<double>(n - fitted));
+  }
+  std::ranges::sort(size);
+  return kNormal * quantile({size.begin() + static_cast<std::ptrdiff_t>(fitted), size.end()}, 0.5);
+}
+
 std::optional<NoiseModel> estimate_noise(const std::vector<Observation>& points) {
   SeedLosses same;
   for (const Observation& o : points) add_replicate(same, point_key(o), o);

@@ -19,6 +19,11 @@ struct NoiseModel {
   [[nodiscard]] double at(double loss_nats) const;
 };
 
+/// Standard deviation of normal noise from the sizes of a fit's residuals, 1.4826 times their median, so that few far
+/// rows do not move it. Huber's function passes through as many points as it has parameters: there those residuals, the
+/// smallest, are left out; with squares the median is scaled by sqrt(n / (n - parameters)). Needs at least one size.
+[[nodiscard]] double robust_scatter(std::vector<double> size, std::size_t parameters, bool huber);
+
 /// The model that makes the replicates among these points likeliest, each set of replicates (same N, D, unique tokens,
 /// learning rate, steps, batch and shape, another seed) normal in ln loss. It has a slope only where three or more sets
 /// show one at the 5 % level of the likelihood ratio. None with fewer than 3 degrees of freedom.

@@ -28,8 +28,8 @@ std::string not_optima(const std::vector<Observation>& points, bool losses) {
       const Observation& other = *by_flops[k];
       if (other.flops > (1 + kSameCompute) * o.flops) break;
       if (std::abs(std::log(other.params / o.params)) <= kSameSize) continue;
-      return fmt::format("{} and {} both took about {:.3g} FLOPs, and only one of two sizes can be the best there",
-                         name_of(o), name_of(other), o.flops);
+      return fmt::format("{} and {} both took about {} FLOPs, and only one of two sizes can be the best there",
+                         name_of(o), name_of(other), power_text(o.flops));
     }
     if (losses && best != nullptr && o.loss_nats > (1 + kWorse) * best->loss_nats &&
         o.flops > (1 + kSameCompute) * best->flops) {

@@ -28,8 +28,8 @@ std::vector<std::string> recentring_advice(const FitResult& fit) {
   for (const IsoflopBudget& b : fit.budgets) {
     if (b.status == "edge_low" || b.status == "edge_high") {
       const bool low = b.status == "edge_low";
-      lines.push_back(fmt::format("budget {:.3g}: the minimum lies {} the sizes tried ({} to {}); add {} ones{}",
-                                  b.flops, low ? "at or below" : "at or above", short_count(b.sizes.low),
+      lines.push_back(fmt::format("budget {}: the minimum lies {} the sizes tried ({} to {}); add {} ones{}",
+                                  power_text(b.flops), low ? "at or below" : "at or above", short_count(b.sizes.low),
                                   short_count(b.sizes.high), low ? "smaller" : "larger", expected_at(fit, b.flops)));
     }
     if (!has_minimum(b)) continue;
@@ -37,8 +37,8 @@ std::vector<std::string> recentring_advice(const FitResult& fit) {
     log_flops.push_back(std::log(b.flops));
     log_offset.push_back(offset);
     if (std::abs(offset) > kOffCentre * half_width) {
-      lines.push_back(fmt::format("budget {:.3g}: its sizes centre on {}, its minimum lies at {}; recentre them there",
-                                  b.flops, short_count(b.center), short_count(b.params)));
+      lines.push_back(fmt::format("budget {}: its sizes centre on {}, its minimum lies at {}; recentre them there",
+                                  power_text(b.flops), short_count(b.center), short_count(b.params)));
     }
   }
   if (log_flops.size() < 3) return lines;

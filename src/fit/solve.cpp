@@ -169,7 +169,53 @@ struct Solver {
     newton.lower = p.lower;
     return theta;
   }
+
+  // Exact steps of the linearised problem.
+  Descent pieces(const Vector& from, int max_evaluations) {
+    const Descent d = descend_pieces(p, weights, delta, from, newton.value_floor, std::min(max_evaluations, 100));
+    evaluations += d.evaluations;
+    return d;
+  }
+
+  // Newton's pieces may hold no curvature; the exact steps need none.
+  void rescue(NewtonResult& found, const NewtonOptions& last) {
+    const double floor = newton.value_floor;
+    for (int i = 0; i < 3 && found.status == NewtonStatus::stalled; ++i) {
+      const Descent d = pieces(found.theta, last.max_evaluations);
+      const double before = found.at.value;
+      NewtonResult again = minimise(newton, d.theta, last);
+      evaluations += again.evaluations;
+      if (!(again.at.value <= before)) break;
+      found = again;
+      if (found.status != NewtonStatus::stalled) break;
+      const Descent check = pieces(found.theta, last.max_evaluations);
+      const Linearised at = linearise(p, std::span(found.theta.data(), p.free.size()));
+      const bool still = check.value >= found.at.value * (1 - 1e-12) - floor;
+      if (still && proven(p, check, found, huber_curvature(model_of(p, weights, delta, at)), floor)) {
+        const bool any = std::ranges::any_of(found.bound, [](bool b) { return b; });
+        found.status = any ? NewtonStatus::at_bound : NewtonStatus::converged;
+      } else if (found.at.value > before * (1 - 1e-9)) {
+        break;
+      }
+    }
+  }
 };
+
+void take_found(const Problem& p, const NewtonResult& found, Solution& s) {
+  s.theta = found.theta;
+  s.value = found.at.value;
+  s.status = found.status;
+  const auto& names = law_info(p.law).parameters;
+  for (std::size_t k = 0; k < p.free.size(); ++k) {
+    const std::string& name = names[p.free[k]];
+    if (found.bound[k]) {
+      s.at_bound.push_back(name);
+    } else {
+      const double relative = is_log_parameter(name) ? 1.0 : std::abs(found.theta[k]);
+      s.gradient_norm = std::max(s.gradient_norm, std::abs(found.at.gradient[k]) * relative);
+    }
+  }
+}
 
 }  // namespace
 
@@ -181,16 +227,10 @@ Solution solve(const Problem& p, std::span<const double> weights, const Vector& 
   Vector theta = start;
   if (!options.warm && huber) theta = solver.continued(theta, s.passed);
   solver.delta = least;
-  const double floor = solver.newton.value_floor;
-  const auto pieces = [&](const Vector& from) {
-    const Descent d = descend_pieces(p, weights, least, from, floor, std::min(options.max_evaluations, 100));
-    solver.evaluations += d.evaluations;
-    return d;
-  };
   const NewtonOptions last{
       .max_evaluations = options.max_evaluations, .tolerance = kTolerance, .polish = options.polish};
   if (options.piecewise) {
-    const Descent d = pieces(theta);
+    const Descent d = solver.pieces(theta, options.max_evaluations);
     theta = d.theta;
     if (!options.finish && std::isfinite(d.value)) {
       s.theta = theta;
@@ -201,40 +241,9 @@ Solution solve(const Problem& p, std::span<const double> weights, const Vector& 
   }
   NewtonResult found = minimise(solver.newton, theta, last);
   solver.evaluations += found.evaluations;
-  // Newton's pieces may hold no curvature; the exact steps need none. A small limit of evaluations is kept.
-  const bool rescue = options.rescue && options.max_evaluations >= 50;
-  for (int i = 0; rescue && i < 3 && found.status == NewtonStatus::stalled; ++i) {
-    const Descent d = pieces(found.theta);
-    const double before = found.at.value;
-    NewtonResult again = minimise(solver.newton, d.theta, last);
-    solver.evaluations += again.evaluations;
-    if (!(again.at.value <= before)) break;
-    found = again;
-    if (found.status != NewtonStatus::stalled) break;
-    const Descent check = pieces(found.theta);
-    const Linearised at = linearise(p, std::span(found.theta.data(), p.free.size()));
-    const bool still = check.value >= found.at.value * (1 - 1e-12) - floor;
-    if (still && proven(p, check, found, huber_curvature(model_of(p, weights, least, at)), floor)) {
-      const bool any = std::ranges::any_of(found.bound, [](bool b) { return b; });
-      found.status = any ? NewtonStatus::at_bound : NewtonStatus::converged;
-    } else if (found.at.value > before * (1 - 1e-9)) {
-      break;
-    }
-  }
-  s.theta = found.theta;
-  s.value = found.at.value;
-  s.status = found.status;
+  if (options.rescue && options.max_evaluations >= 50) solver.rescue(found, last);  // a small limit is kept
+  take_found(p, found, s);
   s.evaluations = solver.evaluations;
-  const auto& names = law_info(p.law).parameters;
-  for (std::size_t k = 0; k < p.free.size(); ++k) {
-    const std::string& name = names[p.free[k]];
-    if (found.bound[k]) {
-      s.at_bound.push_back(name);
-    } else {
-      const double relative = is_log_parameter(name) ? 1.0 : std::abs(found.theta[k]);
-      s.gradient_norm = std::max(s.gradient_norm, std::abs(found.at.gradient[k]) * relative);
-    }
-  }
   return s;
 }
 

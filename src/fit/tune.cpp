@@ -137,22 +137,28 @@ TunedTable tune_points(std::vector<Observation> points) {
   using Key = std::tuple<double, std::string, double, double>;
   std::map<Key, std::vector<Observation>> sweeps;
   std::set<std::string> runs;
+  std::vector<Observation> without;
   bool several = false;
   for (const Observation& o : points) {
-    const bool curve = !o.run.empty() && !runs.insert(o.run).second;
-    if (!o.lr || !(*o.lr > 0) || curve) return {std::move(points), {}};
+    if (!o.run.empty() && !runs.insert(o.run).second) return {std::move(points), {}, 0};  // a training curve
+    if (!o.lr || !(*o.lr > 0)) {
+      without.push_back(o);
+      continue;
+    }
     auto& same = sweeps[{o.params, o.shape, o.tokens, o.unique_tokens.value_or(0)}];
     several = several || (!same.empty() && *same.front().lr != *o.lr);
     same.push_back(o);
   }
-  if (!several) return {std::move(points), {}};
+  if (!several) return {std::move(points), {}, 0};
   TunedTable out;
+  out.without_rate = std::ssize(without);
   for (const auto& [key, members] : sweeps) {
     TunedPoint tuned = tune_rates(members);
     if (tuned.sweep.shape.empty()) tuned.sweep.shape = fmt::format("N {}", short_count(tuned.sweep.params));
     out.points.push_back(std::move(tuned.observation));
     out.sweeps.push_back(std::move(tuned.sweep));
   }
+  out.points.insert(out.points.end(), without.begin(), without.end());
   return out;
 }
 

@@ -19,11 +19,12 @@ struct TunedPoint {
 /// Points of a table tuned as records are.
 struct TunedTable {
   std::vector<Observation> points;
-  std::vector<LrSweep> sweeps;  ///< empty where nothing was tuned
+  std::vector<LrSweep> sweeps;    ///< empty where nothing was tuned
+  std::int64_t without_rate = 0;  ///< points beside those sweeps that name no rate: they come last, as they are
 };
 /// Rates are tuned per shape (where the table names it), params, tokens and unique tokens where some such pair was run
-/// at several rates, every point has a rate, and no run has several rows, which would be a training curve; else the
-/// points stay as they are, in their order.
+/// at several rates and no run has several rows, which would be a training curve; else the points stay as they are, in
+/// their order.
 [[nodiscard]] TunedTable tune_points(std::vector<Observation> points);
 
 }  // namespace scalelaw

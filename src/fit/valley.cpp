@@ -221,18 +221,20 @@ std::vector<std::string> compare_minima(const std::vector<Observation>& points,
   if (bias.size() < 2 || !(std::abs(median(bias)) > kMinimumBias) || largest == nullptr) return {};
   return {fmt::format(
       "the parabolas put N* {} the optimum of the law chinchilla fitted to the same runs, and {} the minimum of cubics "
-      "in ln N (medians over {} budgets; {}, {} and {} at {:.3g} FLOPs); parabolas through that law's own losses at "
+      "in ln N (medians over {} budgets; {}, {} and {} at {} FLOPs); parabolas through that law's own losses at "
       "these sizes miss by as much: sizes x{:.0f} to either side are too wide for a valley that is not symmetric; "
       "narrow them to about x4 about the optimum, or use approach 3 (--method parametric)",
       percent_text(median(against_law)), percent_text(median(against_cubic)), bias.size(), short_count(largest->params),
-      short_count(largest->law_params), short_count(largest->cubic_params), largest->flops, std::exp(median(width)))};
+      short_count(largest->law_params), short_count(largest->cubic_params), power_text(largest->flops),
+      std::exp(median(width)))};
 }
 
 std::vector<std::string> rejected_parabolas(const FitResult& result) {
   std::vector<std::string> out;
   for (const IsoflopBudget& b : result.budgets) {
     if (b.status != "not_a_parabola") continue;
-    std::string text = fmt::format("budget {:.3g}: the parabola through all {} runs is rejected", b.flops, b.points);
+    std::string text =
+        fmt::format("budget {}: the parabola through all {} runs is rejected", power_text(b.flops), b.points);
     if (b.rejected_loss > 0) text += fmt::format(" (its minimum would be a loss of {:.4g})", b.rejected_loss);
     if (!b.plateau.empty()) {
       text += fmt::format(": {} far above every valley through the others, as a run that never learned is: {}",

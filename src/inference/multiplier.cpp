@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/format.hpp"
 #include "fit/draws.hpp"
 
 namespace scalelaw {
@@ -102,15 +103,17 @@ std::string describe(const std::vector<ComputeMultiplier>& multipliers, const st
   std::string text =
       fmt::format("compute multiplier: how many times the compute of {} gives the loss of {}\n", first, second);
   for (const ComputeMultiplier& m : multipliers) {
-    text += fmt::format("  at {:.3g} FLOPs: {}{}{}\n", m.flops, number(m.value), interval(m),
+    text += fmt::format("  at {} FLOPs: {}{}{}\n", power_text(m.flops), number(m.value), interval(m),
                         m.extrapolated ? ", outside the runs" : "");
   }
   const ComputeMultiplier& m = multipliers[multipliers.size() / 2];
   if (!std::isfinite(m.value)) {
-    return text + fmt::format("no compute of {} reaches the loss of {} at {:.3g} FLOPs\n", first, second, m.flops);
+    return text +
+           fmt::format("no compute of {} reaches the loss of {} at {} FLOPs\n", first, second, power_text(m.flops));
   }
   const bool second_better = m.value >= 1;
   const double ratio = second_better ? m.value : 1 / m.value;
+  if (ratio < 1.005) return text + fmt::format("{} and {} need the same compute for the same loss\n", first, second);
   text += fmt::format("{} reaches the loss of {} with 1/{:.2f} of the compute ({} %)", second_better ? second : first,
                       second_better ? first : second, ratio,
                       ratio < 10 ? fmt::format("{:.0f}", 100 / ratio) : fmt::format("{:.2g}", 100 / ratio));

@@ -10,7 +10,7 @@ namespace {
 constexpr double kRounding = 5e-3;  // C = 6 N D of the largest run itself is not beyond it
 
 std::string value_text(const std::string& quantity, double value) {
-  if (quantity == "flops") return fmt::format("{:.3g}", value);
+  if (quantity == "flops") return power_text(value);
   return quantity == "tokens_per_param" ? fmt::format("{:.3g}", value) : short_count(value);
 }
 

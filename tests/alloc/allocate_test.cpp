@@ -130,7 +130,7 @@ TEST(Allocate, IntervalsCoverTheEstimateAndWidenWithExtrapolation) {
   }
   const auto width = [](const Allocation& a) { return std::log(a.ci95.at("params").high / a.ci95.at("params").low); };
   EXPECT_GT(width(far), width(near));
-  EXPECT_THAT(describe({near, far}), HasSubstr("C = 1e+25 lies 10000 times above the largest (1e+21)"));
+  EXPECT_THAT(describe({near, far}), HasSubstr("C = 10²⁵ lies 10000 times above the largest (10²¹)"));
 }
 
 TEST(Allocate, DrawsThatCannotReachTheLossLeaveTheIntervalOpen) {
@@ -233,7 +233,7 @@ TEST(Allocate, AMeasuredLossBelowThePredictedOptimumIsSaid) {
   const Allocation a = allocate(fit, {.flops = 1e12});
   ASSERT_TRUE(a.measured_below);
   EXPECT_EQ(a.measured_below->flops, 9e11);
-  EXPECT_THAT(describe({a}), HasSubstr("a run of 9e+11 FLOPs measured"));
+  EXPECT_THAT(describe({a}), HasSubstr("a run of 9×10¹¹ FLOPs measured"));
   EXPECT_NEAR(to_json(a)["measured_below"]["loss"].get<double>(), 0.985 * predicted, 1e-12);
   EXPECT_FALSE(allocate(fit, {.flops = 8e11}).measured_below) << "that run took more compute";
   fit.noise = NoiseModel{.sd = 0.02, .at_loss = 2, .slope = 0, .freedom = 5};

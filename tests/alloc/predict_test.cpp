@@ -71,7 +71,7 @@ TEST(Predict, IntervalsCoverTheEstimateAndWarnBeyondTheData) {
   EXPECT_LT(inside.ci95->low, inside.loss_nats);
   EXPECT_GT(inside.ci95->high, inside.loss_nats);
   EXPECT_THAT(describe(inside), testing::Not(HasSubstr("warning")));
-  EXPECT_THAT(describe(beyond), HasSubstr("C = 1.2e+26 lies 120000 times above the largest (1e+21)"));
+  EXPECT_THAT(describe(beyond), HasSubstr("C = 1.2×10²⁶ lies 120000 times above the largest (10²¹)"));
   EXPECT_EQ(to_json(beyond)["schema"], "scalelaw.prediction/1");
 }
 

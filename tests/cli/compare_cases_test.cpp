@@ -159,7 +159,7 @@ TEST_F(Cases, AMeasuredLossBelowTheOptimumIsSaid) {
   write_file_atomic(folder_ / "lucky.csv", observations_csv(points));
   ASSERT_EQ(run_scalelaw(folder_, "fit lucky.csv --json lucky.json").code, 0);
   const auto said = run_scalelaw(folder_, "allocate lucky.json --flops 2.56e14");
-  EXPECT_THAT(said.out, HasSubstr("a run of 2.56e+14 FLOPs measured"));
+  EXPECT_THAT(said.out, HasSubstr("a run of 2.56×10¹⁴ FLOPs measured"));
   EXPECT_THAT(run_scalelaw(folder_, "allocate lucky.json --flops 6.4e13").out, Not(HasSubstr("measured")));
 }
 

@@ -234,6 +234,9 @@ TEST(ReadTables, SwappedColumnsAndRepeatedRowsAreWarnedOf) {
   EXPECT_THAT(read_text("params,tokens,loss\n1e9,1e7,3\n2e9,1e7,3.1\n").report.text(),
               HasSubstr("if N and D are swapped"));
   EXPECT_EQ(read_text("params,tokens,loss\n1e9,1e7,3\n2e9,1e11,3.1\n").report.text(), "");
+  const std::string swapped = "params,tokens,loss\n1e9,1e7,3\n2e9,1e7,3.1\n3e9,2e7,3\n2e7,3e7,3.4\n";
+  EXPECT_THAT(read_text(swapped).report.text(), HasSubstr("3 of 4 rows have more params than tokens"));
+  EXPECT_EQ(read_text(swapped + "1e7,5e7,3.5\n").report.text(), "") << "three of five may be";
   EXPECT_THAT(read_text("params,tokens,loss\n1e6,1e8,3\n1e6,2e8,3\n1e6,1e8,3\n").report.text(),
               HasSubstr("1 rows repeat an earlier row cell for cell, first row 4"));
 }

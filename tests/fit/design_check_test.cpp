@@ -84,7 +84,7 @@ TEST(DesignCheck, TheRayOfTheCaseIsNamedWithTheRunsThatMendIt) {
 }
 
 TEST(DesignCheck, RunsThatTheAdviceAsksForMendTheDesign) {
-  for (const Kind kind : {Kind::ray, Kind::one_params, Kind::one_tokens, Kind::one_budget}) {
+  for (const Kind kind : {Kind::ray, Kind::one_params, Kind::one_tokens, Kind::line}) {
     std::vector<Observation> points = runs_of(kind, 3);
     ASSERT_TRUE(design_problem(points, LawKind::chinchilla, {}));
     Rng rng = make_rng(1, "mend");
@@ -94,6 +94,30 @@ TEST(DesignCheck, RunsThatTheAdviceAsksForMendTheDesign) {
     }
     EXPECT_FALSE(design_problem(points, LawKind::chinchilla, {})) << static_cast<int>(kind);
   }
+}
+
+TEST(DesignCheck, OneBudgetIsFittedAndSaysWhatItRestsOn) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    std::vector<Observation> points = runs_of(Kind::one_budget, seed);
+    EXPECT_FALSE(design_problem(points, LawKind::chinchilla, {})) << "a falling and a rising term are two curves";
+    const FitResult r = fit(points, {.law = LawKind::chinchilla, .profile = false});
+    EXPECT_THAT(r.cautions, testing::Contains(HasSubstr("every run has the same compute, 6 N D = ")));
+    EXPECT_THAT(one_valley(points, LawKind::kaplan), HasSubstr("rests on the shape of one valley; add runs at other"));
+    EXPECT_TRUE(one_valley(points, LawKind::power_n).empty());
+    Rng rng = make_rng(seed, "mend");
+    points.push_back(run_at(points[6].params, 8 * points[6].tokens, rng));
+    EXPECT_TRUE(one_valley(points, LawKind::chinchilla).empty());
+    EXPECT_TRUE(one_valley(runs_of(Kind::ray, seed), LawKind::chinchilla).empty());
+  }
+}
+
+TEST(DesignCheck, RepeatedDataAreAWayOfTheirOwn) {
+  std::vector<Observation> points = runs_of(Kind::ray, 1);
+  EXPECT_TRUE(design_problem(points, LawKind::data_constrained, {})) << "a third of D is a ray too";
+  Rng rng = make_rng(1, "unique");
+  for (Observation& o : points) o.unique_tokens = o.tokens / std::exp(4 * uniform01(rng));
+  EXPECT_FALSE(design_problem(points, LawKind::data_constrained, {}));
+  EXPECT_TRUE(design_problem(points, LawKind::chinchilla, {})) << "which knows of no repetition";
 }
 
 TEST(DesignCheck, HeldParametersCanMakeALineEnough) {

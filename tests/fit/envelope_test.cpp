@@ -42,6 +42,18 @@ TEST(Envelope, EveryLineOfRunsIsNamed) {
   }
 }
 
+TEST(Envelope, RunsWithoutWeightAreNeverDrawn) {
+  auto points = isoflop_design(tiny_law(), {1e11, 2e11, 4e11, 8e11, 1.6e12, 3.2e12}, 15, 3, 0.002, 1);
+  FitOptions options = kEnvelope;
+  options.bootstrap = {.replicates = 200, .resample = "runs"};
+  const Interval without = fit(points, options).bootstrap.derived_ci95.at("a");
+  points.push_back(points.back());
+  points.back().params *= 100, points.back().tokens /= 100, points.back().loss_nats /= 3, points.back().weight = 0;
+  const Interval with = fit(points, options).bootstrap.derived_ci95.at("a");
+  EXPECT_NEAR(with.low, without.low, 0.1);
+  EXPECT_NEAR(with.high, without.high, 0.1) << "such a run at the highest compute would turn the envelope";
+}
+
 TEST(Envelope, BiasOfTheDesignIsMeasuredAndNamed) {
   // Noise-free, the envelope of the quick study's own design misses a by -0.22.
   const FitResult r = fit(test::case_points("quick_points.csv"), kEnvelope);

@@ -37,8 +37,8 @@ TEST(Recentre, CentredGridsNeedNoAdvice) {
 
 TEST(Recentre, AGridOffItsMinimumIsToldWhereToGo) {
   const FitResult r = grids([](std::size_t k) { return k == 2 ? 0.3 : 1.0; });
-  EXPECT_THAT(r.advice, Contains(AllOf(HasSubstr("budget 1e+13"), HasSubstr("recentre"))));
-  EXPECT_THAT(describe(r), HasSubstr("advice: budget 1e+13"));
+  EXPECT_THAT(r.advice, Contains(AllOf(HasSubstr("budget 10¹³"), HasSubstr("recentre"))));
+  EXPECT_THAT(describe(r), HasSubstr("advice: budget 10¹³"));
 }
 
 TEST(Recentre, AnEdgeAsksForMoreSizesOnItsSide) {

@@ -69,6 +69,20 @@ TEST(TunePoints, TablesWithoutSweepsStayAsTheyAre) {
   EXPECT_TRUE(tune_points(one).sweeps.empty()) << "rows of one run are a curve, no sweep";
 }
 
+TEST(TunePoints, RowsWithoutARateDoNotStopTheTuning) {
+  auto points = read_observations(kCases + "lr_sweep_known.csv");
+  Observation without = points.front();
+  without.params *= 1.1, without.flops *= 1.1;
+  without.lr.reset();
+  points.insert(points.begin() + 3, without);
+  const TunedTable tuned = tune_points(points);
+  EXPECT_EQ(tuned.sweeps.size(), 25U);
+  EXPECT_EQ(tuned.without_rate, 1);
+  ASSERT_EQ(tuned.points.size(), 26U);
+  EXPECT_EQ(tuned.points.back().params, without.params);
+  EXPECT_EQ(tuned.points.back().loss_nats, without.loss_nats);
+}
+
 TEST(NotOptima, OneSizeAtEachCompute) {
   std::vector<Observation> points;
   for (int k = 0; k < 5; ++k) points.push_back(at(1e6 * std::pow(2, k), 1e8 * std::pow(2, k), 1e-3, 3 - 0.1 * k));

@@ -4,6 +4,7 @@
 
 #include "fit/cases.hpp"
 #include "fit/fixtures.hpp"
+#include "fit/isoflop.hpp"
 
 namespace scalelaw {
 namespace {
@@ -41,6 +42,17 @@ TEST(Valley, PlateauRunsAreNamedAndLeftOut) {
   EXPECT_EQ(again.budgets[1].plateau, r.budgets[1].plateau);
   EXPECT_EQ(again.budgets[1].params, r.budgets[1].params);
   EXPECT_THAT(describe(r), HasSubstr("not_a_parabola"));
+}
+
+TEST(Valley, ALawFittedToPlateauRunsSaysSo) {
+  const FitResult r = fit(test::case_points("plateau.csv"), {.profile = false});
+  EXPECT_THAT(r.cautions, testing::Contains(HasSubstr("6 of 21 runs lie far above every valley through the others of "
+                                                      "the same compute, as runs that never learned do: ")));
+  EXPECT_THAT(r.cautions, testing::Contains(HasSubstr("the law leaves 49 % of the variation of ln loss unexplained")));
+  for (const std::string& line : fit(test::case_points("plateau_clean.csv"), {.profile = false}).cautions) {
+    EXPECT_THAT(line, testing::Not(HasSubstr("never learned")));
+    EXPECT_THAT(line, testing::Not(HasSubstr("unexplained")));
+  }
 }
 
 TEST(Valley, GridsTooWideForAParabolaSaySo) {
@@ -124,6 +136,10 @@ TEST(Valley, RunsThatNeverLearnedAreFound) {
       if (std::ssize(b.plateau) == plateau) ++found;
       if (b.params > 0 && std::abs(std::log(b.params / compute_optimal(law, b.flops).scale.params)) < 0.7) ++near;
     }
+    // Any fit of these points names the same runs.
+    std::size_t named = 0;
+    for (const IsoflopBudget& b : r.budgets) named += b.plateau.size();
+    EXPECT_EQ(plateau_runs(points, std::nullopt).size(), named) << i;
   }
   EXPECT_GE(found, budgets * 95 / 100) << found << " of " << budgets;
   EXPECT_GE(near, budgets * 80 / 100) << near << " of " << budgets;
