@@ -67,6 +67,11 @@ TEST_F(Reading, RatesAndShortRunsCountAsInRecords) {
   EXPECT_NEAR(rates.at("derived").at("a").get<double>(), 0.5146, 5e-5);
   EXPECT_EQ(rates.at("n"), 25);
   EXPECT_THAT(run("fit " + file("lr_sweep_known.csv")).out, HasSubstr("25 (shape, tokens) pairs tuned"));
+  const std::string text = read_text_file(kCases + "lr_sweep_known.csv");
+  write_file_atomic(folder_ / "gap.csv", text + "n2e+07,20000000,1000000000,,0,4.2\n");
+  EXPECT_THAT(run("fit '" + (folder_ / "gap.csv").string() + "'").out,
+              AllOf(HasSubstr("25 (shape, tokens) pairs tuned"),
+                    HasSubstr("1 row beside the sweeps of the learning rate names no lr: taken as tuned")));
   const Outcome shorter = run("fit " + file("min_steps_ignored.csv") + " --min-steps 500");
   EXPECT_THAT(shorter.out + shorter.err,
               AllOf(HasSubstr("left out: 6 rows of a table: fewer than 500 optimizer steps"), HasSubstr("N 10M D 5M")));
