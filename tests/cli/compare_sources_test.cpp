@@ -155,5 +155,19 @@ TEST_F(CompareSources, ALawOfStepsSaysWhatATableLacks) {
   run("compare points.csv kaplan2020-steps").expect_error(3, "points.csv: 35 of 35 points have no optimizer steps");
 }
 
+TEST_F(CompareSources, CoverageOfAFitBeyondItsRunsIsCautioned) {
+  ASSERT_EQ(run("fit points.csv --bootstrap 0 --json fit.json").code, 0);
+  const std::string options = " --law fit.json --studies 4 --bootstrap 40";
+  const Outcome beyond = run("coverage tiny.toml" + options);
+  EXPECT_EQ(beyond.code, 0) << beyond.err;
+  EXPECT_THAT(beyond.out, HasSubstr("note: the design lies outside the runs behind fit.json (N = "));
+  // the fit of the design's own runs
+  ASSERT_EQ(run("simulate tiny.toml --out study --quiet").code, 0);
+  ASSERT_EQ(run("fit study --bootstrap 0 --json fit.json").code, 0);
+  const Outcome within = run("coverage tiny.toml" + options);
+  EXPECT_EQ(within.code, 0) << within.err;
+  EXPECT_THAT(within.out, Not(HasSubstr("outside the runs")));
+}
+
 }  // namespace
 }  // namespace scalelaw
