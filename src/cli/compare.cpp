@@ -1,19 +1,16 @@
 // scalelaw compare: do the exponents of two sources differ?
 #include "inference/compare.hpp"
 
-#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
 
-#include "cli/fit_input.hpp"
+#include "cli/compare_source.hpp"
 #include "cli/law_source.hpp"
 #include "cli/read_options.hpp"
 #include "cli/study_common.hpp"
-#include "fit/select.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
-#include "study/members.hpp"
 
 namespace scalelaw::cli {
 namespace {
@@ -47,50 +44,6 @@ std::optional<Law> law_of(const std::string& name) {
   return loss_law_of_fit(name);
 }
 
-/// The name of a source as a table shows it: the last part of a path.
-std::string label(const std::string& source) {
-  const std::filesystem::path path = std::filesystem::path(source).lexically_normal();
-  return path.filename().empty() ? path.parent_path().filename().string() : path.filename().string();
-}
-
-std::vector<Observation> load_points(const std::string& source, const CompareArguments& arguments,
-                                     std::vector<std::string>& notes, double& largest_loss) {
-  if (!std::filesystem::exists(source)) {
-    std::vector<std::string> names;
-    for (const Law& law : published_laws()) names.push_back(law.name);
-    const std::string near = nearest_word(source, names);
-    fail_data("{}: there is no such study folder, CSV or published law{}", source,
-              near.empty() ? "; scalelaw laws lists the laws" : fmt::format(" (did you mean '{}'?)", near));
-  }
-  if (!std::filesystem::is_directory(source)) {
-    ReadOptions options = read_options(arguments.read);
-    if (!arguments.convention.empty()) options.convention.params = arguments.convention;
-    options.any_sign = arguments.compare.fit.objective.kind == ObjectiveKind::mse;
-    return read_table_points(source, options, arguments.population, notes);
-  }
-
-  const StudyRecords study = load_study_records(source, arguments.population);
-  const std::vector<RunRecord>& records = study.records;
-  for (const RunRecord& record : records) {
-    if (record.spec.backend.simulation.embedding_coefficient > 0) continue;  // its vocabulary is no model's
-    const double largest = std::log(static_cast<double>(record.spec.model.vocab));
-    largest_loss = largest_loss > 0 ? std::min(largest_loss, largest) : largest;
-  }
-  for (const std::string& note : study.notes) notes.push_back(fmt::format("{}: {}", label(source), note));
-  SelectionOptions options;
-  options.convention = arguments.compare.fit.convention;
-  const Selection selection = select_observations(records, options);
-  if (selection.observations.empty()) {
-    fail_data("{}: none of its {} records can be used{}", source, records.size(),
-              selection.excluded.empty() ? "" : ": " + selection.excluded.front().reason);
-  }
-  if (!selection.excluded.empty() || !study.bad.empty()) {
-    notes.push_back(fmt::format("{}: {} runs left out by the selection, {} unreadable records", label(source),
-                                selection.excluded.size(), study.bad.size()));
-  }
-  return selection.observations;
-}
-
 /// Draws into FILE.svg, FILE.png or FILE.pdf.
 void draw_comparison(const Comparison& comparison, const std::filesystem::path& file, const Globals& globals) {
   const Figure figure = comparison_figure(comparison);
@@ -107,6 +60,49 @@ void check_plot(const std::string& file) {
   }
 }
 
+CompareSourceOptions source_options(const CompareArguments& arguments) {
+  const FitOptions& fit = arguments.compare.fit;
+  CompareSourceOptions options{.read = read_options(arguments.read),
+                               .population = arguments.population,
+                               .convention = fit.convention,
+                               .isoflop = fit.method == "isoflop",
+                               .groups = fit.bootstrap.resample == "groups"};
+  options.read.convention = fit.convention;
+  options.read.convention_optional = arguments.convention.empty();
+  options.read.any_sign = fit.objective.kind == ObjectiveKind::mse;
+  return options;
+}
+
+/// Reads the sources, the second one unless it is `law`, and compares them.
+Comparison compared(const CompareArguments& arguments, const std::optional<Law>& law) {
+  CompareOptions options = arguments.compare;
+  const CompareSourceOptions reading = source_options(arguments);
+  CompareSource first = read_compare_source(arguments.first, reading), second;
+  if (!law) second = read_compare_source(arguments.second, reading);
+  if (first.name == second.name) {
+    first.name = arguments.first;
+    second.name = arguments.second;
+  }
+  options.largest_loss = first.largest_loss;
+  if (second.largest_loss > 0 && (second.largest_loss < first.largest_loss || first.largest_loss == 0)) {
+    options.largest_loss = second.largest_loss;
+  }
+  options.fit.noise = first.noise;
+  options.second_noise = second.noise;
+  options.first_counted = first.counted;
+  options.second_counted = second.counted;
+  if (!first.counted.empty() && arguments.convention.empty()) options.fit.convention = {};  // as fit has it
+  Comparison comparison = law ? compare_with_law(first.name, first.points, *law, arguments.noise, options)
+                              : compare_observations(first.name, first.points, second.name, second.points, options);
+  std::vector<std::string> simulated = first.simulated;
+  simulated.insert(simulated.end(), second.simulated.begin(), second.simulated.end());
+  comparison.notes.insert(comparison.notes.begin(), simulated.begin(), simulated.end());
+  for (const CompareSource* source : {&first, &second}) {
+    comparison.notes.insert(comparison.notes.end(), source->notes.begin(), source->notes.end());
+  }
+  return comparison;
+}
+
 ExitCode compare(const Globals& globals, CompareArguments arguments) {
   if (!arguments.plot.empty()) check_plot(arguments.plot);
   if (!arguments.margin.empty()) arguments.compare.margin = parse_margin(arguments.margin);
@@ -114,6 +110,9 @@ ExitCode compare(const Globals& globals, CompareArguments arguments) {
   if (first_law && second_law) {
     fail_config("compare: {} and {} are both laws; one of the two must be a study folder or a CSV", arguments.first,
                 arguments.second);
+  }
+  if (arguments.first == "-" && arguments.second == "-") {
+    fail_config("compare: both sources are standard input ('-'), which holds one; give the other as a file");
   }
   if (first_law) {  // the points come first
     std::swap(arguments.first, arguments.second);
@@ -127,22 +126,14 @@ ExitCode compare(const Globals& globals, CompareArguments arguments) {
   fit_options.convention.params = !arguments.convention.empty() ? arguments.convention
                                   : second_law                  ? second_law->convention.params
                                                                 : "total";
-  std::vector<std::string> notes;
-  const std::vector<Observation> first = load_points(arguments.first, arguments, notes, arguments.compare.largest_loss);
-  Comparison comparison;
-  if (second_law) {
-    comparison = compare_with_law(label(arguments.first), first, *second_law, arguments.noise, arguments.compare);
-  } else {
-    const std::vector<Observation> second =
-        load_points(arguments.second, arguments, notes, arguments.compare.largest_loss);
-    comparison =
-        compare_observations(label(arguments.first), first, label(arguments.second), second, arguments.compare);
-  }
-  comparison.notes.insert(comparison.notes.end(), notes.begin(), notes.end());
-  print(globals, describe(comparison));
-  if (!arguments.plot.empty()) draw_comparison(comparison, arguments.plot, globals);
+  const Comparison comparison = compared(arguments, second_law);
+  print(globals, describe(comparison) + cautions_text(comparison));
+  const bool any = comparison.failure.empty();
+  if (any && !arguments.plot.empty()) draw_comparison(comparison, arguments.plot, globals);
   emit_json(globals, to_json(comparison));
-  return ExitCode::ok;
+  if (any) return ExitCode::ok;
+  fmt::print(stderr, "error: nothing could be compared: {}\n", comparison.failure);
+  return ExitCode::data;
 }
 
 }  // namespace
@@ -151,7 +142,8 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
   auto arguments = std::make_shared<CompareArguments>();
   CompareOptions& options = arguments->compare;
   CLI::App* command = app.add_subcommand("compare", "do the exponents of two sources differ, by the same estimator?");
-  command->add_option("A", arguments->first, "study folder, CSV of observations, or published law")->required();
+  command->add_option("A", arguments->first, "study folder, table of runs ('-': standard input), fit file or law")
+      ->required();
   command->add_option("B", arguments->second, "the same; a law is simulated at the points of the other")->required();
   command->add_option("--law", arguments->law, "law fitted to both");
   command->add_option("--method", options.fit.method, "how it is fitted")
@@ -164,7 +156,7 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
       ->check(CLI::NonNegativeNumber);
   command
       ->add_option("--convention", arguments->convention,
-                   "what counts as N in study folders; default: as the law counts")
+                   "what counts as N; default: as the law counts, in a table as it counts itself")
       ->check(CLI::IsMember({"total", "non_embedding", "effective"}));
   add_read_options(*command, arguments->read);
   command->add_option(

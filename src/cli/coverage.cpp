@@ -35,11 +35,12 @@ void set_law(SimulationSpec& simulation, const Law& law) {
 }
 
 /// The simulation of the law named, or that of the config; the config's constants belong to the law that it names.
-SimulationSpec simulation_of(const StudyConfig& config, const std::string& name) {
+/// @param fit the law where the name is a fit file
+SimulationSpec simulation_of(const StudyConfig& config, const std::string& name, const std::optional<Law>& fit) {
   SimulationSpec simulation = config.simulation;
   if (name.empty() || name == simulation.law) return simulation;
-  if (is_fit_file(name)) {
-    set_law(simulation, loss_law_of_fit(name));
+  if (fit) {
+    set_law(simulation, *fit);
     return simulation;
   }
   simulation.law = name;
@@ -50,10 +51,24 @@ SimulationSpec simulation_of(const StudyConfig& config, const std::string& name)
   return simulation;
 }
 
+/// A fit's amplitudes are measured, so within its own runs it is taken as it stands, and no other text's runs could
+/// mend them outside: there it is said that its losses are extrapolated. Empty within.
+std::string beyond_fit(const Law& fit, const SimulationSpec& simulation, const std::vector<RunSpec>& runs) {
+  const std::vector<Outside> beyond = outside_of(fit.range, simulation, runs, 1);
+  if (beyond.empty()) return "";
+  return fmt::format(
+      "the design lies outside the runs behind {} ({}): its losses there are extrapolated, and its amplitudes "
+      "are not refitted as those of a published law would be; measure runs at this scale and fit them, or give "
+      "simulation.law and simulation.anchor in the config",
+      fit.name, describe(beyond));
+}
+
 ExitCode coverage_action(const Globals& globals, const CoverageArguments& arguments) {
   const StudyConfig config = read_config_options(arguments.config);
   const Plan plan = make_plan(config, nullptr);
-  SimulationSpec simulation = simulation_of(config, arguments.law);
+  std::optional<Law> fit_law;
+  if (is_fit_file(arguments.law)) fit_law = loss_law_of_fit(arguments.law);
+  SimulationSpec simulation = simulation_of(config, arguments.law, fit_law);
   std::vector<RunSpec> specs;
   for (const PlannedRun& run : plan.runs) specs.push_back(run.spec);
   for (const Law& named : published_laws()) {
@@ -66,7 +81,7 @@ ExitCode coverage_action(const Globals& globals, const CoverageArguments& argume
                         {.config_folder = std::filesystem::path(arguments.config.config).parent_path(),
                          .study_folders = {std::filesystem::path("studies") / config.name}});
   Law law = simulation_law(simulation);
-  if (is_fit_file(arguments.law)) law.name = std::filesystem::path(arguments.law).filename().string();
+  if (fit_law) law.name = fit_law->name;
   CoverageOptions options = arguments.coverage;
   options.fit.law = law_kind(config.analysis.law);
   options.fit.method = arguments.method;
@@ -82,6 +97,8 @@ ExitCode coverage_action(const Globals& globals, const CoverageArguments& argume
   Coverage result = coverage(
       tuned_design_points(plan.runs, simulation, config.analysis.convention, config.design.lr_extend), law, options);
   if (!anchored.empty()) result.notes.push_back(anchored);
+  const std::string beyond = fit_law ? beyond_fit(*fit_law, simulation, specs) : "";
+  if (!beyond.empty()) result.notes.push_back(beyond);
   result.notes.insert(result.notes.end(), plan.notes.begin(), plan.notes.end());
   print(globals, describe(result));
   emit_json(globals, to_json(result));

@@ -318,29 +318,6 @@ std::string describe_selection(const FitInput& input) {
   return text;
 }
 
-std::vector<Observation> read_table_points(const std::string& path, const ReadOptions& options,
-                                           const PopulationChoice& choice, std::vector<std::string>& notes) {
-  Table table = read_table(path, options.delimiter, [&](const std::vector<std::string>& header) {
-    return known_names(header, options.columns);
-  });
-  if (std::string note = settle_rows(table, choice); !note.empty()) notes.push_back(std::move(note));
-  ReadObservations read = observations_of(table, options);
-  const ReadReport report = std::move(read.report);
-  for (const std::string& line : {report.read_as(), report.left_out()}) {
-    if (!line.empty()) notes.push_back(fmt::format("{}: {}", report.file, line));
-  }
-  notes.insert(notes.end(), report.warnings.begin(), report.warnings.end());
-  FitSources sources;
-  sources.points = std::move(read.points);
-  FitInput input = observe_sources(sources, options.convention, SelectionOptions{}.min_steps, false);
-  std::string text = describe_selection(input);
-  while (text.ends_with('\n')) text.pop_back();
-  for (const auto line : std::views::split(text, '\n')) {
-    if (!line.empty()) notes.push_back(fmt::format("{}: {}", report.file, std::string(line.begin(), line.end())));
-  }
-  return std::move(input.points);
-}
-
 Json excluded_json(const FitInput& input) {
   Json out = Json::array();
   for (const Exclusion& e : input.excluded) out.push_back({{"run", e.run}, {"reason", e.reason}});

@@ -46,11 +46,6 @@ struct FitInput {
 [[nodiscard]] FitInput observe_sources(const FitSources& sources, const Convention& convention, std::int64_t min_steps,
                                        bool curves);
 
-/// Observations of a table for subcommands that take one at a time; what was understood is added to notes.
-[[nodiscard]] std::vector<Observation> read_table_points(const std::string& path, const ReadOptions& options,
-                                                         const PopulationChoice& choice,
-                                                         std::vector<std::string>& notes);
-
 /// What was tuned and left out: text that ends with a newline, or empty; and as JSON.
 [[nodiscard]] std::string describe_selection(const FitInput& input);
 [[nodiscard]] Json excluded_json(const FitInput& input);

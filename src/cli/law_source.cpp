@@ -57,6 +57,11 @@ Law loss_law_of_fit(const std::string& file) {
   }
   Law law = fit.fitted;
   law.name = std::filesystem::path(file).filename().string();
+  const auto values = [](const Interval& i) { return ValueRange{.low = i.low, .high = i.high}; };
+  law.range = {.params = values(fit.params_range),
+               .tokens = values(fit.tokens_range),
+               .flops = values(fit.flops_range),
+               .tokens_per_param = values(fit.ratio_range)};
   return law;
 }
 

@@ -352,4 +352,13 @@ std::map<std::string, Column> find_columns(const Table& table, const Renames& re
   return out;
 }
 
+bool says_count(const std::map<std::string, Column>& columns, const std::string& params) {
+  const auto usual = columns.find("params");
+  if (usual != columns.end() && usual->second.renamed) return false;
+  if (params != "total") return columns.contains("params_" + params);
+  if (usual == columns.end()) return false;
+  return usual->second.alias.ends_with("total") || columns.contains("params_non_embedding") ||
+         columns.contains("params_effective");
+}
+
 }  // namespace scalelaw

@@ -43,4 +43,8 @@ using Renames = std::map<std::string, std::string>;
 /// columns that may be params, tokens, flops or loss, or two with one header, with the --columns that chooses.
 [[nodiscard]] std::map<std::string, Column> find_columns(const Table& table, const Renames& renames);
 
+/// Whether a header says that N is counted as `params` (total | non_embedding | effective): a column of that count, or,
+/// for the total, one beside another count. A column named by --columns says nothing.
+[[nodiscard]] bool says_count(const std::map<std::string, Column>& columns, const std::string& params);
+
 }  // namespace scalelaw

@@ -182,7 +182,8 @@ void take_convention(Reader& in) {
     in.columns[usual].plain = false;
   };
   const Convention& c = in.options.convention;
-  if (c.params != "total") {
+  in.out.report.own_counts = in.options.convention_optional && !says_count(in.columns, c.params);
+  if (c.params != "total" && !in.out.report.own_counts) {
     take("params_" + c.params, "params", "--convention " + c.params);
     if (c.flops != "exact") in.columns.erase("flops");  // of another N
   }
@@ -386,10 +387,8 @@ ReadObservations observations_of(const Table& table, const ReadOptions& options)
 }
 
 ReadObservations read_observations_of(const std::filesystem::path& path, const ReadOptions& options) {
-  const Table table = read_table(path, options.delimiter, [&](const std::vector<std::string>& header) {
-    return known_names(header, options.columns);
-  });
-  return observations_of(table, options);
+  const auto known = [&](const std::vector<std::string>& header) { return known_names(header, options.columns); };
+  return observations_of(read_table(path, options.delimiter, known), options);
 }
 
 std::vector<Observation> read_observations(const std::filesystem::path& path,

@@ -19,9 +19,10 @@ struct ReadOptions {
   std::string needs = "";  ///< the one quantity without which nothing can be done: "params", "tokens" or "flops" (power
                            ///< laws); empty: two of the three
   bool any_sign = false;   ///< losses of 0 or less are taken (objective mse)
-  Convention convention = {};  ///< other than the default: the columns that hold these counts must be there
-  char delimiter = 0;          ///< 0: the one that the header shows
-  std::string decimal = "";    ///< "comma" | "point"; empty: as the cells show
+  Convention convention = {};        ///< other than the default: the columns that hold these counts must be there
+  bool convention_optional = false;  ///< where no such column is there, the table's own counts are taken as they are
+  char delimiter = 0;                ///< 0: the one that the header shows
+  std::string decimal = "";          ///< "comma" | "point"; empty: as the cells show
   std::optional<int> params_unit = {}, tokens_unit = {}, flops_unit = {};  ///< exponents of ten: 6 = millions
   std::string loss_unit = "";  ///< "nats" | "bits" | "perplexity" | "bits_per_byte"; empty: as the header says
 };
@@ -41,6 +42,7 @@ struct ReadReport {
   std::vector<std::string> warnings;  ///< a line each: what, where, what to do
   std::size_t rows = 0;               ///< with those left out
   bool grouped = false;               ///< points carry groups (a column, or rows of one run)
+  bool own_counts = false;            ///< convention_optional, and no column says that N is counted so
 
   /// "read as: semicolon separated, decimal comma, params = 'Params' (millions)"; empty for the plain form.
   [[nodiscard]] std::string read_as() const;

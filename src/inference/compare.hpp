@@ -19,6 +19,7 @@
 // give the exponent.
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,9 +57,15 @@ struct ExponentComparison {
 /// "different, but within the margin"; else the verdict in words.
 [[nodiscard]] std::string verdict_text(const ExponentComparison& exponent);
 
+/// How a source counts N where nothing says it: a table without a column for the convention asked for.
+inline constexpr const char* kOwnCounts = "own";
+
 struct Comparison {
   std::string first, second;  ///< names of the two sources
-  Convention convention;
+  Convention convention;      ///< asked for; says nothing of a source whose count is kOwnCounts
+  /// How each counts N: total | non_embedding | effective, what a table's own column says, or kOwnCounts.
+  std::string first_counted, second_counted;
+  bool second_measured = false;  ///< the second source is a set of observations, no law
   Margin margin;
   std::int64_t studies =
       0;  ///< simulated studies or bootstrap replicates behind the second source, those that converged
@@ -71,7 +78,13 @@ struct Comparison {
   std::vector<ExponentComparison> exponents;
   std::vector<ComputeMultiplier> multipliers;  ///< between two sets of observations whose law has an optimum
   std::vector<std::string> notes;              ///< what a reader has to know, one line each
+  std::string failure;                         ///< why no exponent has a verdict, a line; empty where one has
 };
+
+/// What speaks against the fit of a measured source, a line each, as `fit` prints it.
+[[nodiscard]] std::vector<std::string> first_cautions(const Comparison& comparison);
+/// The same of the second source; empty where that is a law.
+[[nodiscard]] std::vector<std::string> second_cautions(const Comparison& comparison);
 
 struct CompareOptions {
   FitOptions fit;
@@ -81,6 +94,9 @@ struct CompareOptions {
   bool reanchor = true;            ///< refit the law's amplitudes to the points (sim/reanchor.hpp)
   double largest_loss = 0;         ///< ln(vocab) of the points: a simulated loss above it is refused; 0 = not known
   std::vector<double> flops = {};  ///< budgets of the compute multiplier; empty = multiplier_budgets
+  std::optional<NoiseModel> second_noise = {};  ///< between seeds, of the second points; that of the first is fit.noise
+  /// How the points count N: kOwnCounts, or what their table says; empty = as fit.convention does.
+  std::string first_counted = {}, second_counted = {};
 };
 
 /// Exponents of a law's constants: its parameters named alpha* or beta* and "exponent"; a and b of N* ~ C^a, D* ~ C^b
@@ -104,7 +120,8 @@ struct CompareOptions {
 
 /// Empirical observations against `law`, see the top of this file. `noise`: known sd of ln loss, or 0 to estimate it
 /// and the groups' share from the residuals. Points left out by fit.drop_highest are left out of the simulated studies
-/// too. Errors (config): a law whose losses at these points lie above options.largest_loss.
+/// too. Errors (config): a law whose losses at these points lie above options.largest_loss. (data): a law over
+/// optimizer steps, and points without steps.
 [[nodiscard]] Comparison compare_with_law(const std::string& name, const std::vector<Observation>& points,
                                           const Law& law, double noise, const CompareOptions& options);
 /// Two sets of observations, each bootstrapped (200 replicates where the options ask for none).
@@ -114,5 +131,7 @@ struct CompareOptions {
 /// "scalelaw.comparison/1"
 [[nodiscard]] Json to_json(const Comparison& comparison);
 [[nodiscard]] std::string describe(const Comparison& comparison);
+/// "caution: SOURCE: ..." for both sources; 0 or more lines. The report has them of its own fits already.
+[[nodiscard]] std::string cautions_text(const Comparison& comparison);
 
 }  // namespace scalelaw

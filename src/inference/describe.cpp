@@ -13,7 +13,38 @@ std::string text_of(double value, const Interval& i) {
   return fmt::format("{:.3f} [{:.3f}, {:.3f}]", value, i.low, i.high);
 }
 
+std::string counted_text(const Comparison& c) {
+  const bool own = c.first_counted == kOwnCounts, other_own = c.second_counted == kOwnCounts;
+  if (own && other_own) return "as each of the two counts it";
+  if (!c.second_measured || c.first_counted == c.second_counted) {
+    return own ? fmt::format("as {} counts it", c.first) : "as " + c.first_counted;
+  }
+  const auto text = [](const std::string& name, const std::string& how) {
+    return how == kOwnCounts ? fmt::format("as {} counts it", name) : fmt::format("as {} in {}", how, name);
+  };
+  return fmt::format("{}, {}", text(c.first, c.first_counted), text(c.second, c.second_counted));
+}
+
+std::vector<std::string> cautions_of(const FitResult& fit) {
+  std::vector<std::string> lines = fit.cautions;
+  if (fit.converged() && !fit.message.empty()) lines.insert(lines.begin(), fit.message);
+  return lines;
+}
+
 }  // namespace
+
+std::vector<std::string> first_cautions(const Comparison& c) { return cautions_of(c.first_fit); }
+
+std::vector<std::string> second_cautions(const Comparison& c) {
+  return c.second_measured ? cautions_of(c.second_fit) : std::vector<std::string>{};
+}
+
+std::string cautions_text(const Comparison& c) {
+  std::string text;
+  for (const std::string& line : first_cautions(c)) text += fmt::format("caution: {}: {}\n", c.first, line);
+  for (const std::string& line : second_cautions(c)) text += fmt::format("caution: {}: {}\n", c.second, line);
+  return text;
+}
 
 Margin parse_margin(const std::string& text) {
   const bool relative = text.ends_with('%');
@@ -67,6 +98,7 @@ Json to_json(const Comparison& c) {
           {"first", c.first},
           {"second", c.second},
           {"convention", to_json_fields(c.convention)},
+          {"counted", {{"first", c.first_counted}, {"second", c.second_counted}}},
           {"margin", c.margin.relative ? Json(nullptr) : Json(c.margin.value)},
           {"margin_relative", c.margin.relative ? Json(c.margin.value) : Json(nullptr)},
           {"studies", c.studies},
@@ -79,12 +111,13 @@ Json to_json(const Comparison& c) {
           {"second_fit", to_json(c.second_fit)},
           {"exponents", exponents},
           {"compute_multiplier", multipliers},
+          {"cautions", {{"first", first_cautions(c)}, {"second", second_cautions(c)}}},
           {"notes", c.notes}};
 }
 
 std::string describe(const Comparison& c) {
-  std::string text = fmt::format("{} against {}, margin {}, N counted as {}\n", c.first, c.second, describe(c.margin),
-                                 c.convention.params);
+  std::string text =
+      fmt::format("{} against {}, margin {}, N counted {}\n", c.first, c.second, describe(c.margin), counted_text(c));
   if (c.noise > 0) {
     text += fmt::format("{} simulated studies at the same points, noise of ln loss {:.4f}{}{}\n", c.studies, c.noise,
                         c.noise_estimated ? " (from the residuals)" : " (given)",

@@ -44,12 +44,7 @@ PointNoise residual_noise(const FitResult& fit, const std::vector<Observation>& 
   double absolute = 0, square = 0;
   std::map<std::string, std::vector<double>> groups;
   for (const Observation& point : points) {
-    const LawPoint at{.params = point.params,
-                      .tokens = point.tokens,
-                      .flops = point.flops,
-                      .unique_tokens = point.unique_tokens.value_or(0),
-                      .steps = 0};
-    const double residual = std::log(point.loss_nats / predict_loss(fit.fitted, at));
+    const double residual = std::log(point.loss_nats / predict_loss(fit.fitted, law_point(point)));
     absolute += std::abs(residual);
     square += residual * residual;
     if (!point.group.empty()) groups[point.group].push_back(residual);

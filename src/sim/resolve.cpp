@@ -89,15 +89,14 @@ std::optional<SimulationSpec> anchored_to(SimulationSpec simulation, const std::
   return simulation;
 }
 
-std::vector<Outside> below_published_runs(const SimulationSpec& simulation, const std::vector<RunSpec>& runs) {
-  constexpr double kSlack = 10;
-  if (!is_published(simulation.law) || !simulation.params.empty() || !simulation.anchor.empty()) return {};
-  const Law law = simulation_law(simulation);
+std::vector<Outside> outside_of(const LawRange& range, const SimulationSpec& simulation,
+                                const std::vector<RunSpec>& runs, double slack) {
+  const LawKind kind = simulation_law(simulation).kind;
   std::vector<Outside> furthest;
   for (const RunSpec& run : runs) {
-    for (const Outside& o : outside(law.range, law.kind, simulated_point(run, simulation), kSlack)) {
-      if (o.above) continue;
-      const auto same = std::ranges::find(furthest, o.quantity, &Outside::quantity);
+    for (const Outside& o : outside(range, kind, simulated_point(run, simulation), slack)) {
+      const auto same = std::ranges::find_if(
+          furthest, [&](const Outside& f) { return f.quantity == o.quantity && f.above == o.above; });
       if (same == furthest.end()) {
         furthest.push_back(o);
       } else if (o.factor > same->factor) {
@@ -106,6 +105,14 @@ std::vector<Outside> below_published_runs(const SimulationSpec& simulation, cons
     }
   }
   return furthest;
+}
+
+std::vector<Outside> below_published_runs(const SimulationSpec& simulation, const std::vector<RunSpec>& runs) {
+  constexpr double kSlack = 10;
+  if (!is_published(simulation.law) || !simulation.params.empty() || !simulation.anchor.empty()) return {};
+  std::vector<Outside> below = outside_of(simulation_law(simulation).range, simulation, runs, kSlack);
+  std::erase_if(below, [](const Outside& o) { return o.above; });
+  return below;
 }
 
 void check_simulated_losses(const SimulationSpec& simulation, const std::vector<RunSpec>& runs) {

@@ -30,6 +30,11 @@ inline constexpr const char* kPublishedAnchor = "published";
 [[nodiscard]] std::vector<Outside> below_published_runs(const SimulationSpec& simulation,
                                                         const std::vector<RunSpec>& runs);
 
+/// What of the runs' N, D, D/N and C lies more than `slack` times outside `range`, N as the simulation's law counts it:
+/// of each quantity and side the furthest.
+[[nodiscard]] std::vector<Outside> outside_of(const LawRange& range, const SimulationSpec& simulation,
+                                              const std::vector<RunSpec>& runs, double slack);
+
 /// The simulation with its law's amplitudes refitted to points whose N is counted as the law counts it, rounded as
 /// resolve_simulation does; `anchored` becomes "COUNT points of NAME". None where they do not determine them.
 [[nodiscard]] std::optional<SimulationSpec> anchored_to(SimulationSpec simulation,

@@ -132,7 +132,7 @@ TEST_F(CompareCommand, WrongSourcesAndOptionsAreOneLineErrors) {
   run_scalelaw(folder_, "compare points.csv besiroglu2024 --studies 5").expect_error(2, "--studies is 5");
   run_scalelaw(folder_, "compare points.csv besiroglu2024 --margin 0").expect_error(2, "--margin is 0");
   run_scalelaw(folder_, "compare points.csv besiroglu2024 --columns loss").expect_error(2, "write OURS=THEIRS");
-  run_scalelaw(folder_, "compare . besiroglu2024").expect_error(3, "so this is not a study");
+  run_scalelaw(folder_, "compare . besiroglu2024").expect_error(3, "no run records (*.json) in it");
   write_file_atomic(folder_ / "bad.csv", "params,tokens,loss\n1e6,1e8,0\n");
   run_scalelaw(folder_, "compare bad.csv besiroglu2024").expect_error(3, "bad.csv");
 }
