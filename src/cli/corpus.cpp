@@ -17,11 +17,25 @@ namespace {
 
 volatile sig_atomic_t stop_requested = 0;  // the only thing a signal handler may touch
 
+/// Ctrl-C is held back until it is asked for (interrupted) or a wait for input lets it in (corpus/input.cpp): one that
+/// came just before such a wait would otherwise be overlooked until more input comes.
 void catch_interrupts() {
   struct sigaction action {};
   action.sa_handler = [](int) { stop_requested = 1; };
-  ::sigaction(SIGINT, &action, nullptr);  // without SA_RESTART: a read from a pipe ends
-  ::sigaction(SIGTERM, &action, nullptr);
+  sigset_t held;
+  sigemptyset(&held);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    ::sigaction(signal, &action, nullptr);
+    sigaddset(&held, signal);
+  }
+  ::pthread_sigmask(SIG_BLOCK, &held, nullptr);
+}
+
+bool interrupted() {
+  sigset_t pending;
+  sigemptyset(&pending);
+  ::sigpending(&pending);
+  return stop_requested != 0 || sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1;
 }
 
 /// Shows on a terminal how far a build is, and ends it after Ctrl-C.
@@ -32,7 +46,7 @@ class Progress {
     catch_interrupts();
   }
   void operator()(std::int64_t done) {
-    if (stop_requested != 0)
+    if (interrupted())
       throw Error(ExitCode::interrupted, "interrupted; nothing was kept, the same command starts again");
     const auto now = std::chrono::steady_clock::now();
     if (!shown_ || now - last_ < std::chrono::milliseconds(500)) return;

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <glob.h>
+#include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -121,14 +123,25 @@ struct TextReader::State {
     text.resize(kChunkBytes);
   }
 
+  /// Waits for input, and lets in a Ctrl-C that the program holds back: in one step, so that none is overlooked.
+  void wait_for_input() const {
+    sigset_t mask;
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    sigdelset(&mask, SIGINT);
+    sigdelset(&mask, SIGTERM);
+    pollfd input{.fd = fd, .events = POLLIN, .revents = 0};
+    // Only a program that catches Ctrl-C gets here with EINTR; waiting on for more input would ignore the user.
+    if (::ppoll(&input, 1, nullptr, &mask) < 0 && errno == EINTR)
+      throw Error(ExitCode::interrupted, fmt::format("{}: reading was interrupted; nothing was kept", name));
+  }
+
   /// Reads until raw is full or the input ends: pipes give little at a time.
   void fill() {
     std::size_t have = 0;
     while (have < raw.size()) {
+      wait_for_input();
       const ssize_t n = ::read(fd, raw.data() + have, raw.size() - have);
-      // Only a program that catches Ctrl-C gets here with EINTR; waiting on for more input would ignore the user.
-      if (n < 0 && errno == EINTR)
-        throw Error(ExitCode::interrupted, fmt::format("{}: reading was interrupted; nothing was kept", name));
+      if (n < 0 && errno == EINTR) continue;
       if (n < 0) fail_data("{}: reading failed: {}", name, std::strerror(errno));
       if (n == 0) break;
       have += static_cast<std::size_t>(n);

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 
 #include "core/files.hpp"
@@ -153,30 +154,69 @@ TEST_F(CorpusCommand, AFolderThatCannotBeWrittenEndsWithExitCodeFour) {
               HasSubstr("text.txt"));
 }
 
-TEST_F(CorpusCommand, CtrlCEndsWithExitCode130AndLeavesNothing) {
-  int feed[2];
-  ASSERT_EQ(::pipe2(feed, O_CLOEXEC), 0);
-  const std::string out = (folder_ / "c").string();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::dup2(feed[0], STDIN_FILENO);
-    ::execl(kProgram.c_str(), "scalelaw", "--quiet", "corpus", "build", "--input", "-", "--out", out.c_str(), nullptr);
-    ::_exit(99);
+/// A build that waits for more of its input.
+struct WaitingBuild {
+  pid_t child = -1;
+  int feed = -1;
+
+  explicit WaitingBuild(const std::string& out) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return;
+    child = ::fork();
+    if (child == 0) {
+      ::dup2(ends[0], STDIN_FILENO);
+      ::execl(kProgram.c_str(), "scalelaw", "--quiet", "corpus", "build", "--input", "-", "--out", out.c_str(),
+              nullptr);
+      ::_exit(99);
+    }
+    ::close(ends[0]);
+    feed = ends[1];
+    const std::string text = some_text(10'000);  // less than a chunk: the program waits for more
+    EXPECT_EQ(::write(feed, text.data(), text.size()), static_cast<ssize_t>(text.size()));
   }
-  ::close(feed[0]);
-  const std::string text = some_text(10'000);  // less than a chunk: the program waits for more
-  ASSERT_EQ(::write(feed[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  ~WaitingBuild() { ::close(feed); }
+  WaitingBuild(const WaitingBuild&) = delete;
+  WaitingBuild& operator=(const WaitingBuild&) = delete;
+
+  /// Its wait status after one Ctrl-C; none where that did not end it within ten seconds.
+  [[nodiscard]] std::optional<int> interrupt() const {
+    EXPECT_EQ(::kill(child, SIGINT), 0);
+    int status = 0;
+    for (int i = 0; i < 1000; ++i) {
+      if (::waitpid(child, &status, WNOHANG) == child) return status;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    ::kill(child, SIGKILL);
+    ::waitpid(child, &status, 0);
+    return std::nullopt;
+  }
+};
+
+TEST_F(CorpusCommand, CtrlCEndsWithExitCode130AndLeavesNothing) {
+  const std::string out = (folder_ / "c").string();
+  const WaitingBuild build(out);
   for (int i = 0; i < 1000 && !fs::exists(out + ".tmp/validation.bin"); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));  // until it has begun
   }
   ASSERT_TRUE(fs::exists(out + ".tmp/validation.bin"));
-  ASSERT_EQ(::kill(child, SIGINT), 0);
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ::close(feed[1]);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 130) << status;
+  const std::optional<int> status = build.interrupt();
+  ASSERT_TRUE(status);
+  EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 130) << *status;
   EXPECT_FALSE(fs::exists(out));
   EXPECT_FALSE(fs::exists(out + ".tmp"));
+}
+
+TEST_F(CorpusCommand, NoMomentIsBlindToCtrlC) {
+  for (int i = 0; i < 60; ++i) {  // before it catches signals, while it opens its files, in the wait for input
+    const std::string out = (folder_ / fmt::format("c{}", i)).string();
+    const WaitingBuild build(out);
+    std::this_thread::sleep_for(std::chrono::microseconds(400 * i));
+    const std::optional<int> status = build.interrupt();
+    ASSERT_TRUE(status) << "one Ctrl-C after " << 400 * i << " us was overlooked";
+    EXPECT_TRUE(WIFSIGNALED(*status) || WEXITSTATUS(*status) == 130) << *status;
+    EXPECT_FALSE(fs::exists(out));
+    EXPECT_FALSE(fs::exists(out + ".tmp"));
+  }
 }
 
 }  // namespace
