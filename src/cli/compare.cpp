@@ -10,6 +10,7 @@
 #include "cli/law_source.hpp"
 #include "cli/read_options.hpp"
 #include "cli/study_common.hpp"
+#include "core/format.hpp"
 #include "fit/select.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
@@ -82,11 +83,15 @@ std::vector<Observation> load_points(const std::string& source, const CompareArg
   const Selection selection = select_observations(records, options);
   if (selection.observations.empty()) {
     fail_data("{}: none of its {} records can be used{}", source, records.size(),
-              selection.excluded.empty() ? "" : ": " + selection.excluded.front().reason);
+              selection.excluded.empty() ? "" : ": " + describe_reasons(selection.excluded));
   }
-  if (!selection.excluded.empty() || !study.bad.empty()) {
-    notes.push_back(fmt::format("{}: {} runs left out by the selection, {} unreadable records", label(source),
-                                selection.excluded.size(), study.bad.size()));
+  if (!selection.excluded.empty()) {
+    notes.push_back(fmt::format("{}: {} left out by the selection: {}", label(source),
+                                counted(std::ssize(selection.excluded), "run"), describe_reasons(selection.excluded)));
+  }
+  if (!study.bad.empty()) {
+    notes.push_back(fmt::format("{}: {}, the first: {}", label(source),
+                                counted(std::ssize(study.bad), "unreadable record"), study.bad.front().reason));
   }
   return selection.observations;
 }
