@@ -9,6 +9,7 @@
 
 #include "cli/fit_budgets.hpp"
 #include "core/format.hpp"
+#include "fit/select.hpp"
 #include "inference/compare.hpp"
 #include "report/analysis.hpp"
 
@@ -47,14 +48,19 @@ double least_log_vocab(const std::vector<RunRecord>& records) {
 
 void add_record_notes(CompareSource& out, const FitSources& part, const FitInput& input) {
   for (const std::string& note : part.notes) out.notes.push_back(fmt::format("{}: {}", out.name, note));
-  const std::size_t unreadable = part.excluded.size(), selected = input.excluded.size() - unreadable;
+  const auto unreadable = std::ssize(part.excluded);
+  const std::vector<Exclusion> selected(input.excluded.begin() + unreadable, input.excluded.end());
   if (input.points.empty()) {
     fail_data("{}: none of its {} records can be used{}", out.name, part.records.size(),
-              selected == 0 ? "" : ": " + input.excluded[unreadable].reason);
+              selected.empty() ? "" : ": " + describe_reasons(selected));
   }
-  if (!input.excluded.empty()) {
-    out.notes.push_back(
-        fmt::format("{}: {} runs left out by the selection, {} unreadable records", out.name, selected, unreadable));
+  if (!selected.empty()) {
+    out.notes.push_back(fmt::format("{}: {} left out by the selection: {}", out.name,
+                                    counted(std::ssize(selected), "run"), describe_reasons(selected)));
+  }
+  if (unreadable > 0) {
+    out.notes.push_back(fmt::format("{}: {}, the first: {}", out.name, counted(unreadable, "unreadable record"),
+                                    part.excluded.front().reason));
   }
   if (std::ranges::any_of(part.records, [](const RunRecord& r) { return r.source == "simulated"; })) {
     out.simulated.push_back(

@@ -6,12 +6,13 @@
 #include <limits>
 #include <ranges>
 
+#include "cli/fit_tables.hpp"
 #include "core/columns.hpp"
 #include "core/format.hpp"
 #include "core/input_text.hpp"
-#include "core/table_rows.hpp"
 #include "fit/tune.hpp"
 #include "law/record_file.hpp"
+#include "study/corpus_names.hpp"
 #include "study/members.hpp"
 
 namespace scalelaw::cli {
@@ -105,7 +106,11 @@ void add_study(FitSources& sources, const fs::path& folder, const PopulationChoi
 void settle_population(const std::vector<std::string>& inputs, const PopulationChoice& choice, FitSources& sources) {
   if (sources.records.empty()) return;
   const std::size_t all = sources.records.size();
-  sources.records = records_where(std::move(sources.records), choice.where);
+  std::vector<fs::path> folders;
+  for (const std::string& input : inputs) {
+    if (input != "-" && fs::is_directory(input)) folders.emplace_back(input);
+  }
+  sources.records = records_where(std::move(sources.records), choice.where, corpus_names(folders, choice.where));
   if (sources.records.size() < all) {
     sources.notes.push_back(
         fmt::format("{} of {} runs, those with {}", sources.records.size(), all, fmt::join(choice.where, ", ")));
@@ -113,67 +118,6 @@ void settle_population(const std::vector<std::string>& inputs, const PopulationC
   const std::string pooled =
       require_one_population(sources.records, fmt::format("{}", fmt::join(inputs, " and ")), choice);
   if (!pooled.empty()) sources.notes.push_back(pooled);
-}
-
-/// A row with everything by which runs differ: the same in two inputs is one run given twice.
-std::string row_key(const Observation& o) {
-  const auto text = [](const std::optional<double>& x) { return x ? exact_number(*x) : ""; };
-  return fmt::format("row {} {} {} {} {} {} {} {} {} {} {} {}", o.params, o.tokens, o.flops, o.loss_nats, text(o.lr),
-                     text(o.seed), text(o.unique_tokens), o.shape, o.counted, o.run, o.group, text(o.steps));
-}
-
-void add_points(FitSources& sources, ReadObservations read, const std::string& series,
-                std::map<std::string, std::string>& owner) {
-  for (std::size_t i = 0; i < read.points.size(); ++i) {
-    Observation& o = read.points[i];
-    if (!series.empty()) o.counted = o.counted.empty() ? series : o.counted + ", " + series;
-    const std::string here = fmt::format("{}: row {}", read.report.file, read.lines[i]);
-    const auto [first, fresh] = owner.emplace(row_key(o), here);
-    if (!fresh && !first->second.starts_with(read.report.file + ": row ")) {
-      fail_data("{} is the same run as {}: give each run once", here, first->second);
-    }
-    sources.points.push_back(std::move(o));
-  }
-  sources.reports.push_back(std::move(read.report));
-}
-
-/// Keeps the rows that `choice` asks for. @return a line that says what was pooled, or empty. Errors (data): what is
-/// left is several populations by its own columns, and `choice` does not pool them.
-std::string settle_rows(Table& table, const PopulationChoice& choice) {
-  keep_rows_where(table, choice.where);
-  const std::vector<std::string> mixed = mixed_columns(table);
-  if (mixed.empty()) return "";
-  if (!choice.pool) {
-    fail_data(
-        "{}: its rows do not belong together, so they are not fitted as one: they differ in {}. Choose some with "
-        "--where COLUMN=VALUE, or insist with --pool",
-        table.name, fmt::join(mixed, "; "));
-  }
-  return fmt::format("{}: rows that do not belong together were pooled (--pool); they differ in {}", table.name,
-                     fmt::join(mixed, "; "));
-}
-
-/// A table, once for each loss that is asked for.
-void add_table(FitSources& sources, const InputText& in, const ReadOptions& options, const PopulationChoice& choice,
-               std::map<std::string, std::string>& owner) {
-  Table table = table_of_text(in.text, in.name, options.delimiter, [&](const std::vector<std::string>& header) {
-    return known_names(header, options.columns);
-  });
-  table.dialect.insert(table.dialect.begin(), in.notes.begin(), in.notes.end());
-  if (std::string note = settle_rows(table, choice); !note.empty()) sources.notes.push_back(std::move(note));
-  const auto loss = options.columns.find("loss");
-  const bool several = loss != options.columns.end() && loss->second.find('|') != std::string::npos &&
-                       std::ranges::find(table.header, loss->second) == table.header.end();
-  if (!several) {
-    add_points(sources, observations_of(table, options), "", owner);
-    return;
-  }
-  for (const auto part : std::views::split(loss->second, '|')) {
-    ReadOptions one = options;
-    const std::string name(part.begin(), part.end());
-    one.columns["loss"] = name;
-    add_points(sources, observations_of(table, one), "loss " + name, owner);
-  }
 }
 
 /// Rows of too few optimizer steps; with training curves, whole runs of them.
@@ -216,6 +160,7 @@ FitSources read_fit_sources(const std::vector<std::string>& inputs, const ReadOp
   FitSources sources;
   refuse_repeated(inputs);
   std::map<std::string, std::string> owner;  // of each record and row: the input that holds it
+  std::vector<Table> tables;
   for (const std::string& input : inputs) {
     const fs::path path(input);
     if (input != "-" && !fs::exists(path)) {
@@ -238,8 +183,9 @@ FitSources read_fit_sources(const std::vector<std::string>& inputs, const ReadOp
         continue;
       }
     }
-    add_table(sources, in, options, choice, owner);
+    tables.push_back(table_of_input(in, options));
   }
+  add_tables(sources, std::move(tables), options, choice, owner);
   settle_population(inputs, choice, sources);
   if (!sources.records.empty() && !sources.points.empty() && !choice.pool) {
     fail_data(

@@ -190,8 +190,12 @@ MarkEvidence mark_evidence(std::string_view cell, bool small) {
   return single_mark(*p, commas == 1 ? ',' : '.', small);
 }
 
-std::optional<double> parse_number(std::string_view cell, const NumberForm& form) {
+namespace {
+
+/// A number as written; `beyond` where it is one that no double holds.
+std::optional<double> parse_written(std::string_view cell, const NumberForm& form, bool& beyond) {
   double value = 0;
+  beyond = false;
   const std::string_view plain = trimmed(cell);
   if (!form.decimal_comma && form.exponent == 0) {  // as files of our own write it
     const std::string_view digits = plain.starts_with('+') ? plain.substr(1) : plain;
@@ -218,8 +222,23 @@ std::optional<double> parse_number(std::string_view cell, const NumberForm& form
   std::ranges::replace(text, decimal, '.');
   if (exponent != 0) text += fmt::format("e{}", exponent);
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  const bool whole_text = parsed.ptr == text.data() + text.size();
+  beyond = whole_text && parsed.ec == std::errc::result_out_of_range;
+  if (parsed.ec != std::errc{} || !whole_text) return std::nullopt;
   return value;
+}
+
+}  // namespace
+
+std::optional<double> parse_number(std::string_view cell, const NumberForm& form) {
+  bool beyond = false;
+  return parse_written(cell, form, beyond);
+}
+
+bool beyond_range(std::string_view cell, const NumberForm& form) {
+  bool beyond = false;
+  (void)parse_written(cell, form, beyond);
+  return beyond;
 }
 
 bool looks_numeric(std::string_view cell) {

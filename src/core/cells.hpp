@@ -27,6 +27,9 @@ struct NumberForm {
 /// The nearest double to the number written; none where it is no such number.
 [[nodiscard]] std::optional<double> parse_number(std::string_view cell, const NumberForm& form);
 
+/// Whether a number is written that is too large or too small for a double, as 1e999 is.
+[[nodiscard]] bool beyond_range(std::string_view cell, const NumberForm& form);
+
 /// A number under some form, with or without a suffix.
 [[nodiscard]] bool looks_numeric(std::string_view cell);
 

@@ -74,7 +74,8 @@ std::string join_key(const std::string& parent, std::string_view key) {
 
 void check_rule(double value, const Rule& rule, const std::string& key, const Source& source) {
   const bool below = value < rule.low || (rule.low_open && value == rule.low);
-  const bool above = value > rule.high || (rule.high_open && value == rule.high);
+  const bool bounded = !(rule.high_for_new && source.earlier);
+  const bool above = bounded && (value > rule.high || (rule.high_open && value == rule.high));
   if (below || above || std::isnan(value)) {
     const std::string allowed = describe(rule);
     source.fail(key, fmt::format("is {}; allowed: {}", value, allowed.empty() ? "a finite number" : allowed));

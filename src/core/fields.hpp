@@ -7,6 +7,7 @@
 //     }
 // Field types: bool, std::int64_t, double, std::string, std::optional<double>, std::vector of these,
 // std::map<std::string, double>, and structs that have such a function themselves (also in vectors).
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
@@ -33,7 +34,8 @@ struct Rule {
   bool low_open = false;                       ///< low itself is not allowed
   bool high_open = false;                      ///< high itself is not allowed
   std::vector<std::string_view> choices = {};  ///< if not empty: the strings allowed
-  bool distinct = false;                       ///< of a list: no two items are the same
+  bool distinct = false;                       ///< of a list: no two items are the same; see Source::earlier
+  bool high_for_new = false;                   ///< high is no bound of files that an earlier version wrote
 };
 inline Rule any() { return {}; }
 inline Rule at_least(double low) { return {.low = low}; }
@@ -55,6 +57,9 @@ struct Source {
   std::string name;                           ///< file, or "--set"
   std::map<std::string, std::string> origin;  ///< dotted key -> "file:line" or "--set key=value"; may be empty
   ExitCode code = ExitCode::usage;            ///< usage for configs, data for records
+  /// An earlier version may have written it, which knew fewer rules: items of a list given twice are taken once, and
+  /// bounds that are for new files do not hold.
+  bool earlier = false;
 
   /// "file:line" of a dotted key, or of its nearest parent that is known.
   [[nodiscard]] std::string where(std::string key) const;
@@ -81,6 +86,20 @@ template <class T>
 void read_value(const Json& value, T& out, const Rule& rule, const std::string& key, const Source& source);
 template <class T>
 [[nodiscard]] Json value_to_json(const T& value);
+
+/// Of a list: the first of items that are the same.
+template <class T>
+void drop_repeats(std::vector<T>& items) {
+  std::vector<Json> seen;
+  std::vector<T> kept;
+  for (T& item : items) {
+    Json value = value_to_json(item);
+    if (std::find(seen.begin(), seen.end(), value) != seen.end()) continue;
+    seen.push_back(std::move(value));
+    kept.push_back(std::move(item));
+  }
+  items = std::move(kept);
+}
 
 /// Visitor that sets a struct's fields from a JSON object, remembering which keys it knows.
 struct Reader {
@@ -140,6 +159,7 @@ void read_value(const Json& value, T& out, const Rule& rule, const std::string& 
       read_value(value[i], item, rule, fmt::format("{}[{}]", key, i), source);
       out.push_back(std::move(item));
     }
+    if (rule.distinct && source.earlier) drop_repeats(out);
     if (rule.distinct) check_distinct(value_to_json(out), key, source);
   } else {
     if (!value.is_object()) fail_type(value, "a table", key, source);

@@ -3,173 +3,22 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <numbers>
 #include <set>
 
 #include "core/cells.hpp"
 #include "core/columns.hpp"
 #include "core/error.hpp"
+#include "core/row_reader.hpp"
+#include "core/run_names.hpp"
 
 namespace scalelaw {
 namespace {
 
-constexpr double kPetaflopDay = 8.64e19;  // 1e15 FLOP/s for 86400 s
-
-/// Everything that reading the rows of one table needs.
-struct Reader {
-  const Table& table;
-  const ReadOptions& options;
-  std::map<std::string, Column> columns;
-  bool decimal_comma = false;
-  std::string loss_unit = "nats";
-  bool steps_times_batch = false, batch_of_sequences = false;
-  ReadObservations out = {};
-
-  [[nodiscard]] bool has(const std::string& ours) const { return columns.contains(ours); }
-  [[nodiscard]] const std::string& cell(const std::string& ours, std::size_t r) const {
-    return table.rows[r][columns.at(ours).index];
-  }
-  [[nodiscard]] std::string where(std::size_t r) const { return fmt::format("{}: row {}", table.name, table.lines[r]); }
-};
-
-bool is_count(const std::string& ours) {
-  static const std::set<std::string> counts = {"params", "tokens",       "flops",      "unique_tokens", "budget",
-                                               "steps",  "batch_tokens", "batch_size", "context"};
-  return counts.contains(ours);
-}
-
-/// The unit of a column, as an exponent of ten, and a factor beside it.
-std::pair<int, double> unit_of(const Reader& in, const std::string& ours) {
-  const auto given = ours == "params"   ? in.options.params_unit
-                     : ours == "tokens" ? in.options.tokens_unit
-                     : ours == "flops"  ? in.options.flops_unit
-                                        : std::nullopt;
-  if (given) return {*given, 1.0};
-  const std::string& unit = in.columns.at(ours).unit;
-  if (!is_count(ours) || unit.empty()) return {0, 1.0};
-  if (lower(unit).starts_with("p")) return {0, kPetaflopDay};
-  return {unit_exponent(unit).value_or(0), 1.0};
-}
-
-double number(const Reader& in, const std::string& ours, std::size_t r) {
-  const auto [exponent, factor] = unit_of(in, ours);
-  const std::string& text = in.cell(ours, r);
-  const auto value =
-      parse_number(text, {.decimal_comma = in.decimal_comma, .suffix = is_count(ours), .exponent = exponent});
-  if (value) return factor == 1 ? *value : *value * factor;
-  fail_data("{}: column '{}' is \"{}\", which is not a number{}", in.where(r), in.columns.at(ours).header, text,
-            in.decimal_comma ? " with a decimal comma (--decimal says which mark it is)" : "");
-}
-
-double positive(const Reader& in, const std::string& ours, std::size_t r) {
-  const double value = number(in, ours, r);
-  if (std::isfinite(value) && value > 0) return value;
-  fail_data("{}: column '{}' is {}; it must be positive and finite (remove the row, or mend it)", in.where(r),
-            in.columns.at(ours).header, value);
-}
-
-std::optional<double> optional_number(const Reader& in, const std::string& ours, std::size_t r) {
-  if (!in.has(ours) || is_missing(in.cell(ours, r))) return std::nullopt;
-  return number(in, ours, r);
-}
-std::optional<double> optional_positive(const Reader& in, const std::string& ours, std::size_t r) {
-  if (!in.has(ours) || is_missing(in.cell(ours, r))) return std::nullopt;
-  return positive(in, ours, r);
-}
-std::string text_in(const Reader& in, const std::string& ours, std::size_t r) {
-  if (!in.has(ours)) return "";
-  return in.cell(ours, r);
-}
-
-bool there(const Reader& in, const std::string& ours, std::size_t r) {
-  return in.has(ours) && !is_missing(in.cell(ours, r));
-}
-
-/// Why a row is no finished run; empty if it is one.
-std::string unusable(const Reader& in, std::size_t r) {
-  static const std::set<std::string> bad = {
-      "crashed", "crash", "failed",  "fail",     "failure",   "diverged", "killed", "running",     "preempted", "error",
-      "oom",     "nan",   "aborted", "canceled", "cancelled", "pending",  "queued", "interrupted", "timeout"};
-  std::vector<std::string> reasons;
-  int scales = in.steps_times_batch ? 1 : 0;
-  for (const char* ours : {"params", "tokens", "flops"}) scales += there(in, ours, r);
-  const bool enough = scales >= 2 || (!in.options.needs.empty() && there(in, in.options.needs, r));
-  for (const char* ours : {"params", "tokens", "flops", "loss"}) {
-    if (!in.has(ours) || there(in, ours, r) || (enough && ours != std::string("loss"))) continue;
-    const std::string text(trimmed(in.cell(ours, r)));
-    reasons.push_back(fmt::format("column '{}' is {}", in.columns.at(ours).header, text.empty() ? "empty" : text));
-  }
-  if (in.has("status") && bad.contains(lower(trimmed(in.cell("status", r))))) {
-    reasons.push_back(fmt::format("{} is {}", in.columns.at("status").header, trimmed(in.cell("status", r))));
-  }
-  if (in.steps_times_batch) {
-    for (const char* ours : {"steps", "batch_tokens", "batch_size", "context"}) {
-      const bool used = std::string(ours) == "steps" || (std::string(ours) == "batch_tokens") != in.batch_of_sequences;
-      if (in.has(ours) && used && is_missing(in.cell(ours, r))) reasons.push_back(fmt::format("no {}", ours));
-    }
-  }
-  return fmt::format("{}", fmt::join(reasons, ", "));
-}
-
-/// A loss of the table in nats, and the standard error with it.
-void set_loss(const Reader& in, std::size_t r, Observation& point) {
-  if (!in.has("loss")) {
-    point.loss_nats = 1;
-    return;
-  }
-  double loss = in.options.any_sign ? number(in, "loss", r) : positive(in, "loss", r);
-  std::optional<double> error = optional_number(in, "loss_stderr", r);
-  if (in.loss_unit == "perplexity") {
-    if (!(loss > 1)) {
-      fail_data("{}: column '{}' is {}; a perplexity is above 1 (is it a loss? say --loss-unit nats)", in.where(r),
-                in.columns.at("loss").header, loss);
-    }
-    if (error) error = *error / loss;
-    loss = std::log(loss);
-  } else if (in.loss_unit != "nats") {
-    loss *= std::numbers::ln2;
-    if (error) error = *error * std::numbers::ln2;
-  }
-  point.loss_nats = loss;
-  point.loss_stderr = error;
-}
-
-double tokens_of_steps(const Reader& in, std::size_t r) {
-  const double steps = positive(in, "steps", r);
-  if (!in.batch_of_sequences) return steps * positive(in, "batch_tokens", r);
-  return steps * positive(in, "batch_size", r) * positive(in, "context", r);
-}
-
-Observation point_of(const Reader& in, std::size_t r) {
-  Observation point;
-  point.params = optional_positive(in, "params", r).value_or(0);
-  point.tokens = optional_positive(in, "tokens", r).value_or(0);
-  point.flops = optional_positive(in, "flops", r).value_or(0);
-  if (in.steps_times_batch) point.tokens = tokens_of_steps(in, r);
-  if (point.params == 0 && point.flops > 0 && point.tokens > 0) point.params = point.flops / (6 * point.tokens);
-  if (point.tokens == 0 && point.flops > 0 && point.params > 0) point.tokens = point.flops / (6 * point.params);
-  if (point.flops == 0) point.flops = 6 * point.params * point.tokens;
-  set_loss(in, r, point);
-  point.weight = optional_number(in, "weight", r).value_or(1.0);
-  if (!(point.weight >= 0) || !std::isfinite(point.weight)) {
-    fail_data("{}: column 'weight' is {}; it must be 0 or more", in.where(r), point.weight);
-  }
-  point.unique_tokens = optional_number(in, "unique_tokens", r);
-  point.lr = optional_number(in, "lr", r);
-  point.seed = optional_number(in, "seed", r);
-  point.budget = optional_number(in, "budget", r).value_or(0.0);
-  point.group = text_in(in, "group", r);
-  point.shape = text_in(in, "shape", r);
-  point.run = text_in(in, "run", r);
-  point.steps = optional_positive(in, "steps", r);
-  point.batch_tokens = optional_positive(in, "batch_tokens", r);
-  if (in.steps_times_batch && in.batch_of_sequences) point.batch_tokens = point.tokens / *point.steps;
-  point.counted = text_in(in, "convention", r);
-  return point;
-}
+// Relative differences of one run's params: of how they are printed; of a C of two digits, from which they follow.
+constexpr double kSameParams = 1e-6, kSameDerivedParams = 0.05;
 
 /// The columns with the counts that a convention asks for, in the place of params and flops.
-void take_convention(Reader& in) {
+void take_convention(TableReader& in) {
   const auto take = [&](const std::string& wanted, const std::string& usual, const std::string& option) {
     if (wanted == usual || in.options.columns.contains(usual)) return;
     if (!in.has(wanted)) {
@@ -191,7 +40,7 @@ void take_convention(Reader& in) {
 }
 
 /// Which of the columns give tokens where there is none of that name.
-void derive_tokens(Reader& in) {
+void derive_tokens(TableReader& in) {
   const bool enough = in.has("params") + in.has("flops") == 2 && in.options.needs != "tokens";
   if (in.has("tokens") || enough || !in.has("steps")) return;
   if (in.has("batch_tokens")) {
@@ -207,7 +56,7 @@ void derive_tokens(Reader& in) {
   }
 }
 
-void require_columns(const Reader& in) {
+void require_columns(const TableReader& in) {
   const auto has = [&](const char* ours) {
     return in.has(ours) || (ours == std::string("tokens") && in.steps_times_batch);
   };
@@ -222,7 +71,7 @@ void require_columns(const Reader& in) {
 }
 
 /// The decimal mark of the whole table. Errors (data): cells that show both; cells that may be either.
-void find_decimal(Reader& in) {
+void find_decimal(TableReader& in) {
   if (!in.options.decimal.empty()) {
     in.decimal_comma = in.options.decimal == "comma";
     return;
@@ -256,7 +105,7 @@ void find_decimal(Reader& in) {
   in.decimal_comma = !comma.empty();
 }
 
-void find_loss_unit(Reader& in) {
+void find_loss_unit(TableReader& in) {
   if (!in.has("loss")) return;
   const Column& column = in.columns.at("loss");
   const std::string unit = lower(column.unit);
@@ -271,7 +120,7 @@ void find_loss_unit(Reader& in) {
   }
 }
 
-std::string unit_text(const Reader& in, const std::string& ours) {
+std::string unit_text(const TableReader& in, const std::string& ours) {
   const auto [exponent, factor] = unit_of(in, ours);
   if (factor != 1) return " (petaflop/s-days)";
   if (exponent != 0) return fmt::format(" ({})", unit_name(exponent));
@@ -281,7 +130,7 @@ std::string unit_text(const Reader& in, const std::string& ours) {
 }
 
 /// A count that is not written as plain digits, "70M" or "117,933,375", for a first look at how they were read.
-std::string unusual_count(const Reader& in) {
+std::string unusual_count(const TableReader& in) {
   for (const char* ours : {"params", "tokens", "flops"}) {
     if (!in.has(ours)) continue;
     const std::size_t column = in.columns.at(ours).index;
@@ -293,7 +142,7 @@ std::string unusual_count(const Reader& in) {
   return "";
 }
 
-void describe_columns(Reader& in) {
+void describe_columns(TableReader& in) {
   auto& lines = in.out.report.understood;
   lines = in.table.dialect;
   if (in.decimal_comma) lines.emplace_back("decimal comma");
@@ -316,17 +165,26 @@ void describe_columns(Reader& in) {
 }
 
 /// Rows of one run belong together where the table has no groups.
-void group_runs(Reader& in) {
+void group_runs(TableReader& in) {
   auto& points = in.out.points;
   auto& report = in.out.report;
+  std::set<std::string> names;
+  for (const Observation& o : points) {
+    if (!o.run.empty()) names.insert(o.run);
+  }
+  const double tolerance = in.has("params") ? kSameParams : kSameDerivedParams;
+  if (const std::vector<std::string> split = split_run_names(points, tolerance, false); !split.empty()) {
+    report.understood.push_back(
+        fmt::format("rows of '{}' {} differ in params, so each of its params is a run of its own",
+                    in.columns.at("run").header, some_names(split)));
+  }
   report.grouped = std::ranges::any_of(points, [](const Observation& o) { return !o.group.empty(); });
-  if (report.grouped) return;
+  if (report.grouped || names.size() < 2) return;  // one value names no run
   std::map<std::string, std::size_t> rows;
   for (const Observation& o : points) {
     if (!o.run.empty()) ++rows[o.run];
   }
-  const auto repeated = std::ranges::count_if(rows, [](const auto& item) { return item.second > 1; });
-  if (repeated == 0 || rows.size() < 2) return;  // one value names no run
+  if (std::ranges::none_of(rows, [](const auto& item) { return item.second > 1; })) return;
   for (Observation& o : points) {
     if (!o.run.empty()) o.group = o.run;
   }
@@ -335,7 +193,7 @@ void group_runs(Reader& in) {
       fmt::format("rows of one '{}' are one group, {} of them", in.columns.at("run").header, rows.size()));
 }
 
-void note_repeated_rows(Reader& in) {
+void note_repeated_rows(TableReader& in) {
   std::set<std::vector<std::string>> seen;
   std::size_t repeated = 0, first = 0;
   for (std::size_t r = 0; r < in.table.rows.size(); ++r) {
@@ -344,15 +202,40 @@ void note_repeated_rows(Reader& in) {
   }
   if (repeated == 0) return;
   in.out.report.warnings.push_back(
-      fmt::format("{}: {} rows repeat an earlier row cell for cell, first row {}: if the same runs are there twice, "
+      fmt::format("{}: {} an earlier row cell for cell, first row {}: if the same runs are there twice, "
                   "remove one copy",
-                  in.table.name, repeated, first));
+                  in.table.name, repeated == 1 ? "1 row repeats" : fmt::format("{} rows repeat", repeated), first));
+}
+
+/// Rows whose numbers cannot be used are left out while they are few; of many the column is to blame, or its unit.
+bool few(std::size_t bad, std::size_t rows) { return bad <= std::max<std::size_t>(1, rows / 10) && 2 * bad < rows; }
+
+/// Every row as a point, or as one left out. Errors (data): text for a number; too many numbers that cannot be used.
+void read_rows(TableReader& in) {
+  ReadReport& report = in.out.report;
+  std::vector<std::string> bad;  // what is wrong with each such row
+  for (std::size_t r = 0; r < in.table.rows.size(); ++r) {
+    std::string reason = not_finished(in, r);
+    if (reason.empty() && !(reason = bad_number(in, r)).empty()) {
+      bad.push_back(fmt::format("{}: {} (remove the row, or mend it)", in.where(r), reason));
+    }
+    if (!reason.empty()) {
+      report.skipped.push_back({in.table.lines[r], in.text("run", r), reason});
+      continue;
+    }
+    in.out.points.push_back(point_of(in, r));
+    in.out.lines.push_back(in.table.lines[r]);
+  }
+  const std::size_t rows = bad.size() + in.out.points.size();
+  if (bad.empty() || few(bad.size(), rows)) return;
+  const std::string like = bad.size() == 1 ? "" : fmt::format("; {} of {} rows have such a number", bad.size(), rows);
+  fail_data("{}{}", bad.front(), like);
 }
 
 }  // namespace
 
 ReadObservations observations_of(const Table& table, const ReadOptions& options) {
-  Reader in{.table = table, .options = options, .columns = find_columns(table, options.columns)};
+  TableReader in{.table = table, .options = options, .columns = find_columns(table, options.columns)};
   take_convention(in);
   derive_tokens(in);
   require_columns(in);
@@ -362,14 +245,7 @@ ReadObservations observations_of(const Table& table, const ReadOptions& options)
   ReadReport& report = in.out.report;
   report.file = table.name;
   report.rows = table.rows.size();
-  for (std::size_t r = 0; r < table.rows.size(); ++r) {
-    if (const std::string reason = unusable(in, r); !reason.empty()) {
-      report.skipped.push_back({table.lines[r], text_in(in, "run", r), reason});
-      continue;
-    }
-    in.out.points.push_back(point_of(in, r));
-    in.out.lines.push_back(table.lines[r]);
-  }
+  read_rows(in);
   if (in.out.points.empty() && !report.skipped.empty()) {
     fail_data("{}: row {}: {}; none of its {} rows can be used", table.name, report.skipped.front().line,
               report.skipped.front().reason, report.rows);

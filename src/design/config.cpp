@@ -113,15 +113,24 @@ struct Lister {
   }
 };
 
-}  // namespace
-
-StudyConfig read_study_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
-  const ConfigText text = read_config(path, overrides);
+StudyConfig config_of(const std::filesystem::path& path, const ConfigText& text) {
   StudyConfig config;
   config.name = path.stem().string();
   read_fields(text.values, config, text.source);
   check_config(config, text.source);
   return config;
+}
+
+}  // namespace
+
+StudyConfig read_study_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  return config_of(path, read_config(path, overrides));
+}
+
+StudyConfig read_kept_config(const std::filesystem::path& path) {
+  ConfigText text = read_config(path);
+  text.source.earlier = true;
+  return config_of(path, text);
 }
 
 ModelSpec model_spec(const ModelConfig& model, const ShapeConfig& shape) {

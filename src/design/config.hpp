@@ -55,7 +55,7 @@ void fields(Visit&& visit, T& s) {
 }
 
 /// Of AdamW, in units of the weights a step: real ones lie below 0.1, and 10 leaves nothing standing.
-inline Rule learning_rate() { return {.low = 0, .high = 10, .low_open = true}; }
+inline Rule learning_rate() { return {.low = 0, .high = 10, .low_open = true, .high_for_new = true}; }
 
 /// Which runs. The expected optimum N = coefficient * C^exponent places the sizes of an isoFLOP ladder; its defaults
 /// are the least-squares line through ln N* of the six isoFLOP minima of configs/quick.toml, trained (docs/RESULTS.md):
@@ -294,6 +294,10 @@ void fields(Visit&& visit, T& s) {
 /// aspect_max; backend command without a command.
 [[nodiscard]] StudyConfig read_study_config(const std::filesystem::path& path,
                                             const std::vector<std::string>& overrides = {});
+
+/// study.toml of a folder that is there already: lists with an item twice, which count it once, and rates above the
+/// bound are read as well, as earlier versions took them. Errors (config): otherwise as read_study_config.
+[[nodiscard]] StudyConfig read_kept_config(const std::filesystem::path& path);
 
 /// The shape with what [model] says of all shapes.
 [[nodiscard]] ModelSpec model_spec(const ModelConfig& model, const ShapeConfig& shape);

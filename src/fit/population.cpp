@@ -100,6 +100,33 @@ std::string field_named(const std::string& given, const std::vector<RunRecord>& 
               near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(names, ", "));
 }
 
+/// "webster1913 (f6c5e6466b97)", or the digits alone
+std::string named_corpus(const std::string& hash, const CorpusNames& names) {
+  const auto it = names.find(hash);
+  const std::string digits = short_value("corpus", hash);
+  return it == names.end() || it->second.empty() ? digits : fmt::format("{} ({})", it->second.front(), digits);
+}
+
+/// Of these corpora those that a value means: by the first digits of the hash, or by a name.
+/// Errors (config): the value means several.
+std::set<std::string> corpora_meant(std::string value, const std::set<std::string>& hashes, const CorpusNames& names) {
+  constexpr std::size_t kFewestDigits = 4;
+  while (value.size() > 1 && value.ends_with('/')) value.pop_back();
+  std::set<std::string> by_digits, meant;
+  for (const std::string& hash : hashes) {
+    const auto it = names.find(hash);
+    const bool digits = !hash.empty() && value.size() >= kFewestDigits && hash.starts_with(value);
+    if (digits || (hash.empty() && value == "none")) by_digits.insert(hash);
+    if (it != names.end() && std::ranges::find(it->second, value) != it->second.end()) meant.insert(hash);
+  }
+  const bool several = meant.size() > 1 || (!meant.empty() && !by_digits.empty() && meant != by_digits);
+  meant.insert(by_digits.begin(), by_digits.end());
+  if (!several) return meant;
+  std::vector<std::string> shown;
+  for (const std::string& hash : meant) shown.push_back(named_corpus(hash, names));
+  fail_config("--where corpus={}: may be any of {}; give the first digits of its hash", value, fmt::join(shown, ", "));
+}
+
 }  // namespace
 
 std::map<std::string, std::string> population_of(const RunRecord& record) {
@@ -155,7 +182,8 @@ std::string describe(const PopulationDifference& difference) {
   return fmt::format("{}: {}", difference.field, fmt::join(values, ", "));
 }
 
-std::vector<RunRecord> records_where(std::vector<RunRecord> records, const std::vector<std::string>& where) {
+std::vector<RunRecord> records_where(std::vector<RunRecord> records, const std::vector<std::string>& where,
+                                     const CorpusNames& names) {
   for (const std::string& item : where) {
     const std::size_t equals = item.find('=');
     if (equals == std::string::npos || equals == 0) {
@@ -163,17 +191,26 @@ std::vector<RunRecord> records_where(std::vector<RunRecord> records, const std::
     }
     const std::string field = field_named(item.substr(0, equals), records);
     const std::string value = item.substr(equals + 1);
-    std::vector<RunRecord> kept;
-    std::set<std::string> values;
-    for (RunRecord& record : records) {
+    std::vector<std::string> own;
+    for (const RunRecord& record : records) {
       const auto fields = all_fields(record);
       const auto it = fields.find(field);
-      const std::string own = it == fields.end() ? "" : it->second;
-      values.insert(short_value(field, own));
-      const bool prefix = field == "corpus" && value.size() >= 4 && own.starts_with(value);
-      if (own == value || prefix || (own.empty() && value == "none")) kept.push_back(std::move(record));
+      own.push_back(it == fields.end() ? "" : it->second);
     }
-    if (kept.empty()) fail_config("--where {}: no run has this value; there are {}", item, fmt::join(values, ", "));
+    const std::set<std::string> values(own.begin(), own.end());
+    std::set<std::string> meant = {value == "none" && !values.contains(value) ? "" : value};
+    if (field == "corpus") meant = corpora_meant(value, values, names);
+    std::vector<RunRecord> kept;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      if (meant.contains(own[i])) kept.push_back(std::move(records[i]));
+    }
+    if (kept.empty()) {
+      std::vector<std::string> shown;
+      for (const std::string& v : values) {
+        shown.push_back(field == "corpus" ? named_corpus(v, names) : short_value(field, v));
+      }
+      fail_config("--where {}: no run has this value; there are {}", item, fmt::join(shown, ", "));
+    }
     records = std::move(kept);
   }
   return records;

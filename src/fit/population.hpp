@@ -41,11 +41,15 @@ struct PopulationChoice {
   bool pool = false;
 };
 
-/// The records that meet every restriction. A field may be given without the part before its dot, a value by its first
-/// characters (a hash). Errors (config): an item that is no pair, a field that no record has (with the near miss), a
-/// value that no record has (with those there are).
+/// What people call corpora, by SHA-256: the first name is the one that text shows.
+using CorpusNames = std::map<std::string, std::vector<std::string>>;
+
+/// The records that meet every restriction. A field may be given without the part before its dot, a corpus by the first
+/// characters of its hash or by a name. Errors (config): an item that is no pair, a field that no record has (with the
+/// near miss), a value that no record has (with those there are), a name of several corpora.
 [[nodiscard]] std::vector<RunRecord> records_where(std::vector<RunRecord> records,
-                                                   const std::vector<std::string>& where);
+                                                   const std::vector<std::string>& where,
+                                                   const CorpusNames& names = {});
 
 /// Errors (data): the records are several populations and `choice` does not pool them: `what` they are, the fields in
 /// which they differ, and the choices. @return a line that says what was pooled, else empty

@@ -1,5 +1,7 @@
 #include "fit/select.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -36,6 +38,23 @@ Json to_json(const LrSweep& s) {
           {"points", points}};
 }
 
+std::string describe_reasons(const std::vector<Exclusion>& excluded) {
+  std::vector<std::pair<std::string, std::size_t>> kinds;
+  for (const Exclusion& e : excluded) {
+    const std::string& kind = e.kind.empty() ? e.reason : e.kind;
+    const auto it = std::ranges::find(kinds, kind, &std::pair<std::string, std::size_t>::first);
+    if (it == kinds.end()) {
+      kinds.emplace_back(kind, 1);
+    } else {
+      ++it->second;
+    }
+  }
+  std::ranges::stable_sort(kinds, [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::vector<std::string> parts;
+  for (const auto& [kind, count] : kinds) parts.push_back(fmt::format("{} ({})", kind, count));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 Selection select_observations(const std::vector<RunRecord>& records, const SelectionOptions& options) {
   Selection out;
   out.branching = find_branching_check(records);
@@ -52,10 +71,12 @@ Selection select_observations(const std::vector<RunRecord>& records, const Selec
       out.excluded.push_back({r.id, "trained from scratch to check branching, no part of a sweep"});
     } else if (r.outcome.status != "completed" || !r.loss.nats) {
       const std::string why = r.outcome.message.empty() ? "" : ": " + r.outcome.message;
-      out.excluded.push_back({r.id, fmt::format("{} at step {}{}", r.outcome.status, r.outcome.step, why)});
-    } else if (run_steps(r.spec) < options.min_steps) {
       out.excluded.push_back(
-          {r.id, fmt::format("{} optimizer steps, fewer than {}", run_steps(r.spec), options.min_steps)});
+          {r.id, fmt::format("{} at step {}{}", r.outcome.status, r.outcome.step, why), r.outcome.status});
+    } else if (run_steps(r.spec) < options.min_steps) {
+      out.excluded.push_back({r.id,
+                              fmt::format("{} optimizer steps, fewer than {}", run_steps(r.spec), options.min_steps),
+                              fmt::format("fewer than {} optimizer steps", options.min_steps)});
     } else {
       groups[key_of(r, r.tokens)].push_back(*observe(r, options.convention));
     }
@@ -70,7 +91,8 @@ Selection select_observations(const std::vector<RunRecord>& records, const Selec
       out.excluded.push_back(
           {describe_point(sweep),
            fmt::format("the best learning rate, {}, is the {} of the sweep; extend it", exact_number(sweep.best_lr),
-                       sweep.status == "edge_low" ? "lowest" : "highest")});
+                       sweep.status == "edge_low" ? "lowest" : "highest"),
+           "the best learning rate is on the edge of the sweep"});
     } else {
       out.observations.push_back(std::move(observation));
     }

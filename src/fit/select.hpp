@@ -33,9 +33,13 @@ struct LrSweep {
 };
 
 struct Exclusion {
-  std::string run;     ///< id or "shape at D"
-  std::string reason;  ///< for people
+  std::string run;        ///< id or "shape at D"
+  std::string reason;     ///< for people
+  std::string kind = {};  ///< the reason without what is this run's alone; empty: the reason is one
 };
+
+/// Reasons with their counts, the most common first: "diverged (6), fewer than 150 optimizer steps (4)".
+[[nodiscard]] std::string describe_reasons(const std::vector<Exclusion>& excluded);
 
 struct Selection {
   std::vector<Observation> observations;  ///< one per (shape, D): tuned over lr, averaged over seeds

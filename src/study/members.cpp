@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/json.hpp"
+#include "study/corpus_names.hpp"
 #include "study/rounds.hpp"
 #include "study/run.hpp"
 
@@ -40,17 +41,24 @@ std::set<std::string> corpora_of(const StudyConfig& config, const RecordSet& set
   return corpora;
 }
 
-/// Members under every way in which the config can be read: a config of an earlier version says neither which corpus
+/// The plan under every way in which the config can be read: a config of an earlier version says neither which corpus
 /// nor, where its backend is auto, whether it was simulated.
-std::set<std::string> members_of(const StudyConfig& config, const RecordSet& set) {
-  std::set<std::string> ids;
-  const auto add = [&](const Plan& plan) { ids.merge(member_ids(config, plan, set)); };
-  if (config.backend.kind == "simulate" || config.backend.kind == "auto") add(study_plan(config, true, nullptr));
-  if (config.backend.kind == "simulate") return ids;
+std::vector<Plan> plans_of(const StudyConfig& config, const RecordSet& set) {
+  std::vector<Plan> plans;
+  if (config.backend.kind == "simulate" || config.backend.kind == "auto") {
+    plans.push_back(study_plan(config, true, nullptr));
+  }
+  if (config.backend.kind == "simulate") return plans;
   for (const std::string& corpus : corpora_of(config, set)) {
     const CorpusFacts facts = facts_of(corpus);
-    add(study_plan(config, false, &facts));
+    plans.push_back(study_plan(config, false, &facts));
   }
+  return plans;
+}
+
+std::set<std::string> members_of(const StudyConfig& config, const RecordSet& set) {
+  std::set<std::string> ids;
+  for (const Plan& plan : plans_of(config, set)) ids.merge(member_ids(config, plan, set));
   return ids;
 }
 
@@ -75,6 +83,34 @@ std::set<std::string> member_ids(const StudyConfig& config, const Plan& plan, co
     if (records.finished(id)) ids.insert(id);
   }
   return ids;
+}
+
+RunRecord planned_record(const RunSpec& spec) {
+  RunRecord record;
+  record.source = spec.backend.kind == "simulate" ? "simulated" : "trained";
+  record.spec = spec;
+  return record;
+}
+
+FolderRecords records_of_plan(const StudyConfig& config, const RecordSet& records) {
+  std::set<std::string> ids;
+  std::vector<RunRecord> planned;  // one of each plan
+  for (const Plan& plan : plans_of(config, records)) {
+    ids.merge(member_ids(config, plan, records));
+    if (!plan.runs.empty()) planned.push_back(planned_record(plan.runs.front().spec));
+  }
+  FolderRecords out;
+  std::vector<RunRecord> finished_others;
+  for (const auto& [id, record] : records.records) {
+    const bool like =
+        std::ranges::any_of(planned, [&](const RunRecord& run) { return population_of(record) == population_of(run); });
+    const bool finished = records.finished(id);
+    const bool own = finished ? ids.contains(id) : like;
+    (own ? out.of_plan : out.others).push_back(record);
+    if (finished && !own) finished_others.push_back(record);
+  }
+  out.described = describe_others(planned, finished_others);
+  return out;
 }
 
 std::vector<std::string> describe_others(const std::vector<RunRecord>& members, const std::vector<RunRecord>& others) {
@@ -130,7 +166,7 @@ StudyRecords load_study_records(const fs::path& folder, const PopulationChoice& 
   }
   if (!choice.where.empty()) {
     const std::size_t all = out.records.size();
-    out.records = records_where(std::move(out.records), choice.where);
+    out.records = records_where(std::move(out.records), choice.where, corpus_names({folder}, choice.where));
     out.notes.push_back(
         fmt::format("{} of {} runs, those with {}", out.records.size(), all, fmt::join(choice.where, ", ")));
   }

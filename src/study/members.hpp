@@ -22,6 +22,18 @@ namespace scalelaw {
 [[nodiscard]] std::vector<std::string> describe_others(const std::vector<RunRecord>& members,
                                                        const std::vector<RunRecord>& others);
 
+/// The records of a folder apart, failed runs among them: those of the plan of its study.toml, however it may be read,
+/// with what their results called for; and those that only lie there. A failed run is of the plan if it is of its
+/// population. Errors (config): the plan cannot be made.
+struct FolderRecords {
+  std::vector<RunRecord> of_plan, others;
+  std::vector<std::string> described;  ///< the finished ones among the others, a line each kind
+};
+[[nodiscard]] FolderRecords records_of_plan(const StudyConfig& config, const RecordSet& records);
+
+/// A run to come as a record, to say in what others differ from it.
+[[nodiscard]] RunRecord planned_record(const RunSpec& spec);
+
 /// The records of a folder to analyse together.
 struct StudyRecords {
   std::vector<RunRecord> records;  ///< by id; failed runs are among them

@@ -15,7 +15,7 @@ std::string begun_with(const std::filesystem::path& study) {
   std::error_code error;
   if (study.empty() || !std::filesystem::exists(config_path(study), error)) return {};
   try {
-    return read_study_config(config_path(study)).training.precision;
+    return read_kept_config(config_path(study)).training.precision;
   } catch (const Error&) {
     return {};  // it is written anew
   }

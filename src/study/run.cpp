@@ -89,14 +89,6 @@ bool make_missing(const StudyConfig& config, const StudyOptions& options, const 
   return !result.interrupted;
 }
 
-/// A run to come as a record, to say in what others differ from it.
-RunRecord planned_record(const RunSpec& spec) {
-  RunRecord record;
-  record.source = spec.backend.kind == "simulate" ? "simulated" : "trained";
-  record.spec = spec;
-  return record;
-}
-
 /// Errors (device): our CUDA trainer cannot use the device; else each job would say so three times.
 void require_device(const StudyOptions& options) {
   const BackendChoice& backend = options.backend;
@@ -140,13 +132,53 @@ std::vector<std::string> other_runs(const StudyConfig& config, const Plan& plan,
   return describe_others(members, others);
 }
 
-/// Errors (config): there are others.
-void refuse_others(const fs::path& folder, const std::vector<std::string>& others) {
-  if (others.empty()) return;
-  fail_config(
-      "{}: the config differs from study.toml, and the folder holds finished runs that are not of the new plan ({}); "
-      "give the new study a folder of its own with --out, or --keep-runs to keep them here, left out of its analysis",
-      folder.string(), fmt::join(others, "; "));
+/// Ids of what a config plans and its finished runs call for.
+std::set<std::string> all_ids(const StudyConfig& config, const Plan& plan, const RecordSet& records) {
+  std::set<std::string> ids;
+  for (const PlannedRun& run : extend_plan(config, plan, records).runs) ids.insert(run_id(run.spec));
+  return ids;
+}
+
+/// Whether study.toml plans these runs: only analysis, backend and the like changed since it was accepted.
+bool plans_the_same(const StudyConfig& config, const StudyOptions& options, const Plan& plan,
+                    const RecordSet& records) {
+  try {
+    const StudyConfig before = load_study_config(options.folder);
+    const bool simulated = before.backend.kind == "auto" ? options.backend.simulate : before.backend.kind == "simulate";
+    if (simulated != options.backend.simulate) return false;
+    const CorpusFacts* corpus = options.corpus ? &*options.corpus : nullptr;
+    const std::string& hash = before.corpus.sha256;
+    if (!simulated && !hash.empty() && hash != corpus->sha256) return false;
+    const Plan planned = study_plan(before, simulated, corpus);
+    return all_ids(before, planned, records) == all_ids(config, plan, records);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// Says what there is beside the plan, and writes study.toml. Errors (config): finished runs of the folder are of
+/// another plan than that of the config, and nobody has accepted that.
+void accept_config(const StudyConfig& config, const StudyOptions& options, const Plan& plan, const RecordSet& records,
+                   StudySummary& summary) {
+  const StudyConfig decided = decided_config(config, options);
+  summary.config_changed = differs_from_study_config(options.folder, decided);
+  summary.others = other_runs(config, plan, records);
+  const bool ask = summary.config_changed && !options.keep_runs && !summary.others.empty();
+  if (ask && !plans_the_same(config, options, plan, records)) {
+    fail_config(
+        "{}: the config differs from study.toml, and the folder holds finished runs that are not of the new plan ({}); "
+        "give the new study a folder of its own with --out, or --keep-runs to keep them here, left out of its analysis",
+        options.folder.string(), fmt::join(summary.others, "; "));
+  }
+  write_study_config(options.folder, decided);
+}
+
+/// Every shape must fit, those of later rounds too, before anything is written.
+void require_memory(const StudyConfig& config, const StudyOptions& options, const Plan& plan) {
+  if (options.backend.simulate) return;
+  const JobLimit limit = limit_of(config, options);
+  for (const PlannedRun& run : plan.runs) (void)split_to_fit({run.spec}, limit);
+  for (const PlannedRun& run : plan.transfer) (void)split_to_fit({run.spec}, limit);
 }
 
 /// What `now` holds and `before` does not.
@@ -157,6 +189,42 @@ std::vector<Addition> news(const std::vector<Addition>& before, const std::vecto
   std::ranges::copy_if(now, std::back_inserter(fresh),
                        [&](const Addition& addition) { return !known.contains(addition.kind + describe(addition)); });
   return fresh;
+}
+
+/// Makes what is missing, round by round, until the results call for no more. @return the runs of the last round
+StudyRuns make_rounds(const StudyConfig& config, const StudyOptions& options, const Plan& plan, StudyRuns now,
+                      RecordSet& records, StudySummary& summary) {
+  Progress progress(options.progress, summary.planned, summary.before);
+  {
+    Signals signals;
+    for (bool more = true; more;) {
+      summary.interrupted = !make_missing(config, options, specs_of(now), records, signals, progress, summary.failed);
+      records = read_records(options.folder);
+      StudyRuns next = extend_plan(config, plan, records);
+      const std::vector<Addition> fresh = news(now.added, next.added);
+      now = std::move(next);
+      more = !summary.interrupted && !fresh.empty();
+      if (more) announce(options.folder, fresh, std::ssize(now.runs), progress);
+    }
+  }
+  progress.finish();
+  return now;
+}
+
+/// What was made of which runs.
+void sum_up(const Plan& plan, StudyRuns done, const RecordSet& records, StudySummary& summary) {
+  const std::vector<RunSpec> runs = specs_of(done);
+  summary.planned = std::ssize(runs);
+  summary.left_out = plan.left_out;
+  summary.left_out.insert(summary.left_out.end(), done.left_out.begin(), done.left_out.end());
+  summary.notes = plan.notes;
+  summary.later_notes = std::move(done.notes);
+  summary.added = std::move(done.added);
+  summary.made = count_finished(runs, records) - summary.before;
+  summary.diverged = std::ranges::count_if(runs, [&](const RunSpec& run) {
+    const auto it = records.records.find(run_id(run));
+    return it != records.records.end() && it->second.outcome.status == "diverged";
+  });
 }
 
 }  // namespace
@@ -180,22 +248,13 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const Plan plan = study_plan(config, options.backend.simulate, options.corpus ? &*options.corpus : nullptr);
 
-  if (!options.backend.simulate) {  // every shape must fit, those of later rounds too, before anything is written
-    const JobLimit limit = limit_of(config, options);
-    for (const PlannedRun& run : plan.runs) (void)split_to_fit({run.spec}, limit);
-    for (const PlannedRun& run : plan.transfer) (void)split_to_fit({run.spec}, limit);
-  }
-
+  require_memory(config, options, plan);
   const StudyLock lock(options.folder);
   make_folder(options.folder / "runs");
   remove_abandoned_files(options.folder);
   StudySummary summary;
   RecordSet records = read_records(options.folder);
-  const StudyConfig decided = decided_config(config, options);
-  summary.config_changed = differs_from_study_config(options.folder, decided);
-  summary.others = other_runs(config, plan, records);
-  if (summary.config_changed && !options.keep_runs) refuse_others(options.folder, summary.others);
-  write_study_config(options.folder, decided);
+  accept_config(config, options, plan, records, summary);
   StudyRuns now = extend_plan(config, plan, records);
   summary.bad = records.bad;
   summary.planned = std::ssize(now.runs);
@@ -204,37 +263,13 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   log_event(options.folder, "study_started",
             {{"planned", summary.planned},
              {"finished", summary.before},
+             {"others", summary.others},
              {"backend", options.backend.simulate ? "simulate" : "train"},
              {"device", options.backend.simulate ? "simulator" : options.backend.device}});
 
-  Progress progress(options.progress, summary.planned, summary.before);
-  {
-    Signals signals;
-    for (bool more = true; more;) {
-      summary.interrupted = !make_missing(config, options, specs_of(now), records, signals, progress, summary.failed);
-      records = read_records(options.folder);
-      StudyRuns next = extend_plan(config, plan, records);
-      const std::vector<Addition> fresh = news(now.added, next.added);
-      now = std::move(next);
-      more = !summary.interrupted && !fresh.empty();
-      if (more) announce(options.folder, fresh, std::ssize(now.runs), progress);
-    }
-  }
-  progress.finish();
+  now = make_rounds(config, options, plan, std::move(now), records, summary);
   remove_abandoned_files(options.folder);  // a worker that was killed just before this study began may have left one
-
-  const std::vector<RunSpec> runs = specs_of(now);
-  summary.planned = std::ssize(runs);
-  summary.left_out = plan.left_out;
-  summary.left_out.insert(summary.left_out.end(), now.left_out.begin(), now.left_out.end());
-  summary.notes = plan.notes;
-  summary.later_notes = std::move(now.notes);
-  summary.added = std::move(now.added);
-  summary.made = count_finished(runs, records) - summary.before;
-  summary.diverged = std::ranges::count_if(runs, [&](const RunSpec& run) {
-    const auto it = records.records.find(run_id(run));
-    return it != records.records.end() && it->second.outcome.status == "diverged";
-  });
+  sum_up(plan, std::move(now), records, summary);
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   log_event(options.folder, summary.interrupted ? "study_interrupted" : "study_finished",
             {{"made", summary.made}, {"failed_jobs", summary.failed.size()}, {"seconds", summary.seconds}});

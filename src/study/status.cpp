@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <map>
 
+#include "core/format.hpp"
+#include "study/members.hpp"
+
 namespace scalelaw {
 namespace {
 
@@ -14,20 +17,49 @@ std::string text_of(const Json& event, const char* key) {
   return it->is_string() ? it->get<std::string>() : it->dump();
 }
 
+void count_record(const RunRecord& record, StudyStatus& status) {
+  if (record.outcome.status == "completed") ++status.completed;
+  if (record.outcome.status == "diverged") ++status.diverged;
+  if (record.outcome.status == "failed") ++status.failed;
+}
+
+/// Whether the last start found runs of other plans, which then were kept.
+bool kept_others(const std::vector<Json>& events) {
+  bool kept = false;
+  for (const Json& event : events) {
+    if (text_of(event, "event") == "study_started") kept = !event.value("others", Json::array()).empty();
+  }
+  return kept;
+}
+
+/// Records of the plan, and how many others there are. Where none is of the plan and nobody kept others, as after an
+/// earlier version's study, all count, as they are analysed.
+void count_records(const StudyConfig& config, const RecordSet& set, bool kept, StudyStatus& status) {
+  try {
+    FolderRecords folder = records_of_plan(config, set);
+    if (folder.of_plan.empty() && !kept) {
+      folder.of_plan.swap(folder.others);
+      folder.described.clear();
+    }
+    for (const RunRecord& record : folder.of_plan) count_record(record, status);
+    status.others_kept = std::ssize(folder.others);
+    status.others = std::move(folder.described);
+  } catch (const Error&) {  // study.toml plans nothing here
+    for (const auto& [id, record] : set.records) count_record(record, status);
+  }
+}
+
 }  // namespace
 
 StudyStatus study_status(const std::filesystem::path& study) {
   StudyStatus status;
-  status.name = load_study_config(study).name;
+  const StudyConfig config = load_study_config(study);
+  status.name = config.name;
   status.process = running_study(study);
   RecordSet set = read_records(study);
   status.bad = std::move(set.bad);
-  for (const auto& [id, record] : set.records) {
-    if (record.outcome.status == "completed") ++status.completed;
-    if (record.outcome.status == "diverged") ++status.diverged;
-    if (record.outcome.status == "failed") ++status.failed;
-  }
   const std::vector<Json> events = read_events(study);
+  count_records(config, set, kept_others(events), status);
   std::map<std::string, std::string> running;
   for (const Json& event : events) {
     const std::string kind = text_of(event, "event");
@@ -60,8 +92,10 @@ StudyStatus study_status(const std::filesystem::path& study) {
 }
 
 std::string describe(const StudyStatus& s) {
-  std::string out = fmt::format("{}: {} completed, {} diverged, {} failed; the last start planned {}\n", s.name,
-                                s.completed, s.diverged, s.failed, s.planned);
+  std::string out = fmt::format("{}: of the plan {} completed, {} diverged, {} failed; the last start planned {}\n",
+                                s.name, s.completed, s.diverged, s.failed, s.planned);
+  if (s.others_kept > 0) out += fmt::format("others kept: {}\n", counted(s.others_kept, "record"));
+  for (const std::string& line : s.others) out += fmt::format("  {}\n", line);
   out += s.process != 0 ? fmt::format("running now (process {})\n", s.process) : std::string("not running\n");
   for (const auto& line : s.added) out += fmt::format("added: {}\n", line);
   for (const auto& job : s.running) out += fmt::format("  job {}\n", job);
@@ -85,10 +119,19 @@ Json to_json(const StudyStatus& s) {
   for (const auto& job : s.failed_jobs) failed.push_back({{"job", job.id}, {"what", job.what}, {"reason", job.reason}});
   Json bad = Json::array();
   for (const auto& record : s.bad) bad.push_back({{"file", record.file}, {"reason", record.reason}});
-  return {{"name", s.name},           {"planned", s.planned},        {"added", s.added},
-          {"completed", s.completed}, {"diverged", s.diverged},      {"failed", s.failed},
-          {"process", s.process},     {"running", s.running},        {"failed_jobs", failed},
-          {"bad_records", bad},       {"last_events", s.last_events}};
+  return {{"name", s.name},
+          {"planned", s.planned},
+          {"added", s.added},
+          {"others", s.others},
+          {"others_kept", s.others_kept},
+          {"completed", s.completed},
+          {"diverged", s.diverged},
+          {"failed", s.failed},
+          {"process", s.process},
+          {"running", s.running},
+          {"failed_jobs", failed},
+          {"bad_records", bad},
+          {"last_events", s.last_events}};
 }
 
 }  // namespace scalelaw

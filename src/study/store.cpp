@@ -171,7 +171,7 @@ bool differs_from_study_config(const fs::path& study, const StudyConfig& config)
   std::error_code error;
   if (!fs::exists(config_path(study), error)) return false;
   try {
-    StudyConfig before = read_study_config(config_path(study));
+    StudyConfig before = read_kept_config(config_path(study));
     if (before.corpus.sha256.empty()) before.corpus.sha256 = config.corpus.sha256;
     if (before.backend.kind == "auto") before.backend.kind = config.backend.kind;
     return to_json_fields(before) != to_json_fields(config);
@@ -193,7 +193,7 @@ StudyConfig load_study_config(const fs::path& study) {
     fail_data("{}: is no study folder (it has no study.toml); 'scalelaw study CONFIG --out DIR' makes one",
               study.string());
   }
-  return read_study_config(config_path(study));
+  return read_kept_config(config_path(study));
 }
 
 StudyLock::StudyLock(const fs::path& study) {

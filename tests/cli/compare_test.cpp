@@ -53,6 +53,19 @@ noise = 0.002
   TempFolder folder_;
 };
 
+TEST_F(CompareCommand, SaysWhyRunsOfAStudyWereLeftOut) {
+  ASSERT_EQ(run_scalelaw(folder_, "simulate small.toml --out s").code, 0);
+  int changed = 0;
+  for (auto [id, record] : read_records(folder_ / "s").records) {
+    if (++changed > 2) break;
+    record.outcome = {.status = "diverged", .step = changed, .message = ""};
+    record.loss.nats.reset();
+    write_record(folder_ / "s", record);
+  }
+  EXPECT_THAT(run_scalelaw(folder_, "compare s besiroglu2024 --studies 60").out,
+              HasSubstr("2 runs left out by the selection: diverged (2)"));
+}
+
 TEST_F(CompareCommand, ACsvAgainstALawInEitherOrder) {
   const std::string options = " --studies 60 --json -";
   const Json one = run_scalelaw(folder_, "compare points.csv besiroglu2024" + options).json();

@@ -38,6 +38,58 @@ TEST(Mixed, ATableOfTwoCorporaIsRefusedByFitAndCompareAndChosenFromByWhere) {
   run_scalelaw(folder, "fit one.csv --where corpus=books").expect_error(2, "no column 'corpus'");
 }
 
+TEST(Mixed, TwoTablesOfTwoCorporaAreRefusedLikeOne) {
+  const TempFolder folder;
+  write_file_atomic(folder / "a.csv", table("corpus", [](int) { return "books"; }));
+  write_file_atomic(folder / "b.csv", table(
+                                          "dataset", [](int) { return "code"; }, 1.1));
+  write_file_atomic(folder / "c.csv", table(
+                                          "note", [](int) { return "x"; }, 1.2));
+  const auto refused = run_scalelaw(folder, "fit a.csv b.csv");
+  refused.expect_error(3, "they differ in corpus: books (16 rows of a.csv), code (16 rows of b.csv)");
+  for (const char* part : {"--where", "--pool", "a.csv and b.csv"}) EXPECT_THAT(refused.err, HasSubstr(part));
+  run_scalelaw(folder, "fit a.csv c.csv")
+      .expect_error(3, "corpus: books (16 rows of a.csv), not given (16 rows of c.csv)");
+  EXPECT_EQ(run_scalelaw(folder, "fit a.csv b.csv --where corpus=code --json -").json().at("n"), 16);
+  EXPECT_THAT(run_scalelaw(folder, "fit a.csv b.csv --where corpus=code").out,
+              HasSubstr("16 of 32 rows, those with corpus=code"));
+  EXPECT_EQ(run_scalelaw(folder, "fit a.csv c.csv --where corpus=none --json -").json().at("n"), 16);
+  EXPECT_EQ(run_scalelaw(folder, "fit a.csv b.csv --pool --json -").json().at("n"), 32);
+  run_scalelaw(folder, "fit a.csv b.csv --where corpus=poems").expect_error(2, "there are books, code");
+  write_file_atomic(folder / "d.csv", table(
+                                          "corpus", [](int) { return "Books"; }, 1.3));
+  EXPECT_EQ(run_scalelaw(folder, "fit a.csv d.csv --json -").json().at("n"), 32);
+}
+
+TEST(Mixed, OneNameInTwoTablesIsNoOneRunWhereParamsDiffer) {
+  const TempFolder folder;
+  const std::string head = "run,params,tokens,loss\n";
+  std::string small = head, large = head;
+  for (const double d : {1e9, 2e9, 4e9, 8e9, 1.6e10}) {
+    for (const double n : {1e7, 4e7, 1.6e8}) {
+      const auto loss = [&](double params) { return 1.8 + 480 / std::pow(params, 0.35) + 2000 / std::pow(d, 0.37); };
+      small += fmt::format("r{},{},{},{}\n", n, n, d, loss(n));
+      large += fmt::format("r{},{},{},{}\n", n, 2 * n, d, loss(2 * n));
+    }
+  }
+  write_file_atomic(folder / "small.csv", small);
+  write_file_atomic(folder / "large.csv", large);
+  const auto both = run_scalelaw(folder, "fit small.csv large.csv");
+  EXPECT_THAT(both.out, HasSubstr("'r10000000' and 2 other names differ in params, so each is a run of its own"));
+}
+
+TEST(Mixed, OneBadCellCostsItsRow) {
+  const TempFolder folder;
+  std::string text = table("note", [](int) { return "x"; });
+  write_file_atomic(folder / "bad.csv", text + "0,1e9,3,x\n");
+  const auto fit = run_scalelaw(folder, "fit bad.csv");
+  EXPECT_THAT(fit.out,
+              HasSubstr("left out: 1 of 17 rows: row 18: column 'params' is 0; it must be positive and finite"));
+  EXPECT_EQ(run_scalelaw(folder, "fit bad.csv --json -").json().at("n"), 16);
+  write_file_atomic(folder / "all.csv", "params,tokens,loss\n0,1e9,3\n0,2e9,3\n0,3e9,3\n");
+  run_scalelaw(folder, "fit all.csv").expect_error(3, "3 of 3 rows");
+}
+
 TEST(Mixed, OneGroupIsNoReasonForAnIntervalOfNoWidth) {
   const TempFolder folder;
   write_file_atomic(folder / "g.csv", table("group", [](int) { return "all"; }));

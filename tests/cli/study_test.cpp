@@ -212,6 +212,16 @@ TEST_F(StudyCommand, ASecondCorpusIsNeverPooledWithTheFirst) {
   EXPECT_EQ(kept.code, 0) << kept.err;
   EXPECT_THAT(kept.out, HasSubstr("in the folder, not of this plan: 8 runs: another corpus"));
   EXPECT_THAT(scalelaw("report s").out, HasSubstr("not analysed, since they are not of the study's plan: 8 runs"));
+  // both by their names: the one of study.toml, and the one that only the jobs remember
+  for (const char* name : {"other", "corpus"}) {
+    const Result named = scalelaw(fmt::format("report s --where corpus={}", name));
+    EXPECT_THAT(named.out, HasSubstr(fmt::format("8 of 16 runs, those with corpus={}", name))) << named.err;
+  }
+  EXPECT_THAT(scalelaw("report s --where corpus=poems").err, HasSubstr("other ("));
+  // asked once, not again for what changes no run
+  EXPECT_EQ(scalelaw(second + " --out s --set analysis.bootstrap=7").code, 0);
+  EXPECT_THAT(scalelaw("status s").out, HasSubstr("of the plan 8 completed, 0 diverged, 0 failed"));
+  EXPECT_THAT(scalelaw("status s").out, HasSubstr("others kept: 8 records"));
 }
 
 TEST_F(StudyCommand, SimulateWritesRecordsUnderStudiesNameAndStatusCountsThem) {

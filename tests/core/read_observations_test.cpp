@@ -238,7 +238,58 @@ TEST(ReadTables, SwappedColumnsAndRepeatedRowsAreWarnedOf) {
   EXPECT_THAT(read_text(swapped).report.text(), HasSubstr("3 of 4 rows have more params than tokens"));
   EXPECT_EQ(read_text(swapped + "1e7,5e7,3.5\n").report.text(), "") << "three of five may be";
   EXPECT_THAT(read_text("params,tokens,loss\n1e6,1e8,3\n1e6,2e8,3\n1e6,1e8,3\n").report.text(),
-              HasSubstr("1 rows repeat an earlier row cell for cell, first row 4"));
+              HasSubstr("1 row repeats an earlier row cell for cell, first row 4"));
+}
+
+/// Rows of a table, the first `bad` of which hold the cell in place of N.
+std::string with_bad_cells(const std::string& cell, int bad, int rows) {
+  std::string text = "run,N,tokens,loss\n";
+  for (int i = 0; i < rows; ++i) text += fmt::format("r{},{},{}e8,3.{}\n", i, i < bad ? cell : "1e6", i + 1, i);
+  return text;
+}
+
+TEST(ReadTables, AFewNumbersThatCannotBeUsedCostTheirRows) {
+  for (const char* cell : {"0", "-5", "1e999", "-1e999", "1e-999"}) {
+    const auto got = read_text(with_bad_cells(cell, 1, 12));
+    EXPECT_EQ(got.points.size(), 11U) << cell;
+    EXPECT_EQ(got.report.left_out(), fmt::format("left out: 1 of 12 rows: row 2 (r0): column 'N' is {}; it must be "
+                                                 "positive and finite",
+                                                 cell));
+    EXPECT_EQ(read_text(with_bad_cells(cell, 2, 20)).report.skipped.size(), 2U) << cell;
+    EXPECT_EQ(read_text(with_bad_cells(cell, 1, 5)).report.skipped.size(), 1U) << "one of few is not many";
+  }
+  std::string text = "params,tokens,loss,weight\n1e6,2e8,0,1\n1e6,3e8,3,-1\n";
+  for (int i = 4; i < 35; ++i) text += fmt::format("1e6,{}e8,2.9,1\n", i);
+  const auto losses = read_text(text);
+  EXPECT_EQ(losses.report.skipped.size(), 2U);
+  EXPECT_THAT(losses.report.left_out(), AllOf(HasSubstr("column 'loss' is 0; it must be positive"),
+                                              HasSubstr("column 'weight' is -1; it must be 0 or more")));
+}
+
+TEST(ReadTables, ManyNumbersThatCannotBeUsedAreRefusedWithTheFirst) {
+  EXPECT_THAT(refused(with_bad_cells("0", 3, 12)),
+              AllOf(HasSubstr("t.csv: row 2: column 'N' is 0; it must be positive"), HasSubstr("3 of 12 rows")));
+  EXPECT_THAT(refused(with_bad_cells("-1", 12, 12)), HasSubstr("12 of 12 rows"));
+  EXPECT_THAT(refused(with_bad_cells("1e999", 1, 2)), HasSubstr("row 2: column 'N' is 1e999"));
+  EXPECT_THAT(refused(with_bad_cells("many", 1, 12)),
+              HasSubstr("row 2: column 'N' is \"many\", which is not a number"));
+}
+
+TEST(ReadTables, OneNameForRowsOfSeveralParamsIsOneForEach) {
+  const auto got = read_text(
+      "run,params,tokens,loss\nbase,1e6,1e8,3\nbase,1e6,2e8,2.9\nbase,2e6,1e8,2.8\nbase,2e6,2e8,2.7\nwide,4e6,1e8,2."
+      "6\n");
+  EXPECT_EQ(got.points[0].group, got.points[1].group);
+  EXPECT_NE(got.points[0].group, got.points[2].group);
+  EXPECT_EQ(got.points[0].run, "base (N 1M)");
+  EXPECT_EQ(got.points[4].run, "wide");
+  EXPECT_THAT(got.report.read_as(), AllOf(HasSubstr("rows of 'run' 'base' differ in params, so each of its params is a "
+                                                    "run of its own"),
+                                          HasSubstr("rows of one 'run' are one group, 3 of them")));
+  const auto chosen = read_text("run,group,params,tokens,loss\na,a,1e6,1e8,3\na,a,2e6,1e8,2.9\n");
+  EXPECT_EQ(chosen.points[1].group, "a") << "a column group has the last word";
+  const auto derived = read_text("run,flops,tokens,loss\na,1.2e15,1e8,3\na,2.41e15,2e8,2.9\nb,1e15,1e8,3\n");
+  EXPECT_EQ(derived.points[0].group, derived.points[1].group) << "params that follow from a rounded C";
 }
 
 TEST(ReadInput, GzipAndUtf16AndWhatIsNoText) {

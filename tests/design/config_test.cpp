@@ -55,6 +55,22 @@ TEST_F(Config, ResolvedTomlReadsBackToTheSameConfig) {
   EXPECT_EQ(to_json_fields(again), to_json_fields(config));
 }
 
+// Rules that came later hold for what is started, not for the study.toml of a folder that is there.
+TEST_F(Config, AKeptFileMayBreakTheRulesThatCameAfterIt) {
+  const std::string text =
+      "[design]\nbudgets = [1e10, 2e10, 1e10]\nseeds = [0, 0, 3]\nlearning_rates = [0.01, 12.5, 0.01]\n"
+      "shapes = [{ d_model = 16, n_layer = 2 }, { n_layer = 2, d_model = 16 }]\n";
+  EXPECT_THROW((void)read(text), Error);
+  const StudyConfig kept = read_kept_config(folder_ / "mine.toml");
+  EXPECT_EQ(kept.design.budgets, (std::vector<double>{1e10, 2e10}));
+  EXPECT_EQ(kept.design.seeds, (std::vector<std::int64_t>{0, 3}));
+  EXPECT_EQ(kept.design.learning_rates, (std::vector<double>{0.01, 12.5}));
+  EXPECT_EQ(kept.design.shapes.size(), 1U);
+  EXPECT_THROW((void)read("[design]\nbudgets = [1e10]\nlearning_rates = [12.5]\n"), Error);
+  write_file_atomic(folder_ / "mine.toml", "[design]\nbudgets = [1e10]\nlearning_rates = [-1]\n");
+  EXPECT_THROW((void)read_kept_config(folder_ / "mine.toml"), Error) << "no version took it";
+}
+
 TEST_F(Config, OverridesWin) {
   EXPECT_EQ(read("[design]\nbudgets = [1e10]\n", {"design.seeds=[1, 2]"}).design.seeds,
             (std::vector<std::int64_t>{1, 2}));

@@ -9,6 +9,7 @@
 #include "core/rng.hpp"
 #include "fit/noise.hpp"
 #include "law/shape.hpp"
+#include "temp_folder.hpp"
 
 namespace scalelaw {
 namespace {
@@ -130,6 +131,46 @@ TEST(Population, WhereTakesAFieldByItsShortNameAndAHashByItsBeginning) {
   for (const char* bad : {"contxt=64", "context", "context=65", "=3"}) {
     EXPECT_THROW((void)records_where(records, {bad}), Error) << bad;
   }
+}
+
+TEST(Population, WhereTakesACorpusByAnyOfItsNames) {
+  std::vector<RunRecord> records = design();
+  for (std::size_t i = 0; i < 5; ++i) records[i].spec.data.corpus_sha256 = std::string(64, 'b');
+  const std::string a(64, 'a'), b(64, 'b');
+  const CorpusNames names = {{a, {"books", "data/books", "all.txt"}}, {b, {"code", "data/code", "all.txt"}}};
+  for (const char* code : {"corpus=code", "corpus=data/code", "corpus=data/code/", "corpus=bbbb"}) {
+    EXPECT_EQ(records_where(records, {code}, names).size(), 5U) << code;
+  }
+  const auto error = [&](const char* item) {
+    return error_of(ExitCode::usage, [&] { (void)records_where(records, {item}, names); });
+  };
+  EXPECT_THAT(error("corpus=poems"), HasSubstr("there are books (aaaaaaaaaaaa), code (bbbbbbbbbbbb)"));
+  EXPECT_THAT(error("corpus=all.txt"), HasSubstr("may be any of books (aaaaaaaaaaaa), code (bbbbbbbbbbbb)"));
+  const CorpusNames misleading = {{a, {"bbbb"}}};
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)records_where(records, {"corpus=bbbb"}, misleading); }),
+              HasSubstr("first digits"));
+}
+
+// Every key of a spec is either of the population, of a point, or what a design varies: none is forgotten.
+TEST(Population, EveryFieldOfASpecTellsPopulationsApartOrIsVaried) {
+  const RunRecord record = run_of(16, 2, 51200, 0.004, 0);
+  std::set<std::string> keys;
+  const Json spec = to_json(record.spec);
+  for (const auto& [key, value] : spec.items()) {
+    if (!value.is_object()) keys.insert(key);
+    for (const auto& [inner, item] : value.items()) {
+      if (value.is_object()) keys.insert(key + "." + inner);
+    }
+  }
+  const auto population = population_of(record);
+  std::set<std::string> outside;
+  for (const std::string& key : keys) {
+    if (!population.contains(key)) outside.insert(key);
+  }
+  EXPECT_EQ(outside, (std::set<std::string>{"backend.kind", "data.batch_tokens", "data.corpus_sha256", "data.tokens",
+                                            "data.unique_tokens", "model.d_ff", "model.d_model", "model.n_head",
+                                            "model.n_layer", "optimizer.beta2_half_life_tokens", "optimizer.lr",
+                                            "optimizer.warmup_fraction", "seed"}));
 }
 
 TEST(Replicates, DifferInNothingButTheSeed) {

@@ -44,6 +44,18 @@ TEST(Select, InterpolatesTheBestLearningRate) {
   EXPECT_EQ(o.params, 40960);
 }
 
+TEST(Select, ReasonsAreGroupedWithTheirCounts) {
+  std::vector<RunRecord> records = {record(0.004, 2), record(0.008, 2), record(0.016, 2), record(0.03, 2, 0, 2560)};
+  for (std::size_t i = 0; i < 2; ++i) {
+    records[i].outcome = {.status = "diverged", .step = static_cast<std::int64_t>(i), .message = "loss is nan"};
+    records[i].loss.nats.reset();
+  }
+  const Selection s = select_observations(records, {});
+  EXPECT_EQ(describe_reasons(s.excluded), "diverged (2), fewer than 150 optimizer steps (1)");
+  EXPECT_EQ(describe_reasons({{"a", "lost"}, {"b", "lost"}}), "lost (2)");
+  EXPECT_EQ(describe_reasons({}), "");
+}
+
 TEST(Select, EdgesAreFlaggedAndMayBeLeftOut) {
   std::vector<RunRecord> records;
   for (const double lr : {0.004, 0.008, 0.016}) {

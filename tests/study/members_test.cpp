@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "study/status.hpp"
 #include "study_fixture.hpp"
 
 namespace scalelaw::testing {
@@ -64,6 +65,66 @@ TEST_F(Members, KeptRunsOfAnotherCorpusAreCountedNamedAndLeftOut) {
   // the others on request, or all
   EXPECT_EQ(load_study_records(folder_, {.where = {"corpus=aaaa"}, .pool = false}).records.size(), 36U);
   EXPECT_EQ(load_study_records(folder_, {.where = {}, .pool = true}).records.size(), 72U);
+}
+
+// What was accepted once is asked about again only where the plan itself changes.
+TEST_F(Members, AFolderWithKeptRunsAsksAgainOnlyWhenThePlanChanges) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  ASSERT_EQ(run_study(small_config(), trained('b', true)).exit_code(), ExitCode::ok);
+  StudyConfig config = small_config();
+  config.analysis.bootstrap = 17;
+  config.backend.workers = 3;
+  config.compare.studies = 20;
+  const StudySummary again = run_study(config, trained('b'));
+  EXPECT_TRUE(again.config_changed);
+  EXPECT_EQ(again.made, 0);
+  EXPECT_THAT(again.others, ElementsAre(HasSubstr("36 runs: another corpus")));
+  EXPECT_EQ(load_study_config(folder_).analysis.bootstrap, 17);
+  EXPECT_THROW((void)run_study(config, trained('c')), Error);
+  EXPECT_THROW((void)run_study(config, trained('a')), Error);
+  StudyConfig fewer = config;
+  fewer.design.seeds = {1};
+  EXPECT_THROW((void)run_study(fewer, trained('b')), Error);
+  StudyConfig model = config;
+  model.model.context = 32;
+  EXPECT_THROW((void)run_study(model, trained('b')), Error);
+}
+
+TEST_F(Members, StatusCountsRunsOfThePlanAndThoseKeptApart) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  StudyConfig fewer = small_config();
+  fewer.design.seeds = {1};
+  ASSERT_EQ(run_study(fewer, trained('b', true)).exit_code(), ExitCode::ok);
+  StudyStatus status = study_status(folder_);
+  EXPECT_EQ(status.completed, 18);
+  EXPECT_EQ(status.others_kept, 36);
+  EXPECT_THAT(status.others, ElementsAre(HasSubstr("36 runs: another corpus, aaaaaaaaaaaa")));
+  EXPECT_THAT(describe(status), HasSubstr("of the plan 18 completed, 0 diverged, 0 failed; the last start planned 18"));
+  EXPECT_THAT(describe(status), HasSubstr("others kept: 36 records\n  36 runs: another corpus"));
+  EXPECT_EQ(to_json(status).at("others_kept"), 36);
+  for (const auto& [id, record] : read_records(folder_).records) {  // as a study that has just begun
+    if (record.spec.data.corpus_sha256 == std::string(64, 'b')) std::filesystem::remove(record_path(folder_, id));
+  }
+  status = study_status(folder_);
+  EXPECT_EQ(status.completed, 0);
+  EXPECT_EQ(status.others_kept, 36);
+}
+
+// study.toml of a version that took a seed twice and any rate: finished, so it is read as it stands.
+TEST_F(Members, AnOlderStudyTomlMayHoldWhatIsRefusedToday) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  std::string text = read_text_file(config_path(folder_));
+  const std::string seeds = "seeds = [0, 1]";
+  ASSERT_NE(text.find(seeds), std::string::npos);
+  text.replace(text.find(seeds), seeds.size(), "seeds = [0, 1, 0]");
+  const std::string rates = "learning_rates = [0.004, 0.008]";
+  ASSERT_NE(text.find(rates), std::string::npos);
+  text.replace(text.find(rates), rates.size(), "learning_rates = [0.004, 0.008, 20.0]");
+  write_file_atomic(config_path(folder_), text);
+  EXPECT_THROW((void)read_study_config(config_path(folder_)), Error);
+  EXPECT_EQ(count(), 36U);
+  EXPECT_EQ(study_status(folder_).completed, 36);
+  EXPECT_TRUE(run_study(small_config(), trained('a')).config_changed);
 }
 
 TEST_F(Members, SimulatedRunsNeverJoinTrainedOnes) {
