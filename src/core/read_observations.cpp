@@ -207,8 +207,9 @@ void note_repeated_rows(TableReader& in) {
                   in.table.name, repeated == 1 ? "1 row repeats" : fmt::format("{} rows repeat", repeated), first));
 }
 
-/// Rows whose numbers cannot be used are left out while they are few; of many the column is to blame, or its unit.
-bool few(std::size_t bad, std::size_t rows) { return bad <= std::max<std::size_t>(1, rows / 10) && 2 * bad < rows; }
+/// Rows whose numbers cannot be used are left out while they are few; of many the column is to blame, or its unit. One
+/// of three rows is no exception but a third of the table.
+bool few(std::size_t bad, std::size_t rows) { return bad <= std::max<std::size_t>(1, rows / 10) && 3 * bad < rows; }
 
 /// Every row as a point, or as one left out. Errors (data): text for a number; too many numbers that cannot be used.
 void read_rows(TableReader& in) {

@@ -63,7 +63,7 @@ struct ReadObservations {
 /// steps, batch_tokens, convention, under our names or common others (core/columns.cpp); other columns are ignored.
 /// Tokens may be steps x batch. Rows without a number where one is needed, or whose status says that the run failed,
 /// are left out by name; so are those with a number that cannot be used (N = 0, tokens < 0, 1e999) where they are one
-/// or at most a tenth of the rows. Rows of one `run` and params share a group where the table names none.
+/// of four or more rows, or at most a tenth. Rows of one `run` and params share a group where the table names none.
 /// @param path a file, or "-" for standard input
 /// Errors (data): a missing column (with the columns present and the --columns to give), a cell that is no number, too
 /// many params/tokens/flops/loss that are not positive and finite: each names file, row and column; no usable row; what

@@ -50,8 +50,8 @@ struct StudySummary {
 /// (rounds.hpp), until there are no more or some have failed. study.toml gets the config with its backend decided and
 /// the corpus's hash. Runs of an earlier config stay in the folder, where keep_runs allows a config that has others.
 /// Errors (environment): the folder is in use by another study or cannot be written; runs are missing and the CUDA
-/// trainer cannot use the device. (config): the plan is empty; the config differs from study.toml and finished runs of
-/// the folder are not of its plan.
+/// trainer cannot use the device. (config): the plan is empty; finished runs of the folder are not of the config's
+/// plan, and study.toml plans others than it.
 [[nodiscard]] StudySummary run_study(const StudyConfig& config, const StudyOptions& options);
 
 /// For a terminal: counts, failures with their reasons, what to do.

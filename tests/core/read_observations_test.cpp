@@ -270,6 +270,7 @@ TEST(ReadTables, ManyNumbersThatCannotBeUsedAreRefusedWithTheFirst) {
   EXPECT_THAT(refused(with_bad_cells("0", 3, 12)),
               AllOf(HasSubstr("t.csv: row 2: column 'N' is 0; it must be positive"), HasSubstr("3 of 12 rows")));
   EXPECT_THAT(refused(with_bad_cells("-1", 12, 12)), HasSubstr("12 of 12 rows"));
+  EXPECT_THAT(refused(with_bad_cells("0", 1, 3)), HasSubstr("row 2: column 'N' is 0"));
   EXPECT_THAT(refused(with_bad_cells("1e999", 1, 2)), HasSubstr("row 2: column 'N' is 1e999"));
   EXPECT_THAT(refused(with_bad_cells("many", 1, 12)),
               HasSubstr("row 2: column 'N' is \"many\", which is not a number"));
