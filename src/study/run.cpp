@@ -148,7 +148,7 @@ bool plans_the_same(const StudyConfig& config, const StudyOptions& options, cons
     if (simulated != options.backend.simulate) return false;
     const CorpusFacts* corpus = options.corpus ? &*options.corpus : nullptr;
     const std::string& hash = before.corpus.sha256;
-    if (!simulated && !hash.empty() && hash != corpus->sha256) return false;
+    if (!simulated && !hash.empty() && (corpus == nullptr || hash != corpus->sha256)) return false;
     const Plan planned = study_plan(before, simulated, corpus);
     return all_ids(before, planned, records) == all_ids(config, plan, records);
   } catch (const Error&) {
