@@ -19,8 +19,10 @@ LawPoint checked(const Law& law, LawPoint point) {
   const auto check = [&](double value, const char* name, bool needed) {
     if (value == 0 && !needed) return;
     if (!(std::isfinite(value) && value > 0)) {
-      fail_config("predict: --{} is {}; it must be positive and finite{}", name, value,
-                  value == 0 ? fmt::format(" (the law '{}' is {})", law.name, law_info(law.kind).formula) : "");
+      if (value == 0) {
+        fail_config("predict: --{} is missing: the law '{}' is {}", name, law.name, law_info(law.kind).formula);
+      }
+      fail_config("predict: --{} is {}; it must be positive and finite", name, value);
     }
   };
   const LawNeeds needs = law_needs(law.kind);

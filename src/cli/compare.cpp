@@ -1,6 +1,7 @@
 // scalelaw compare: do the exponents of two sources differ?
 #include "inference/compare.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -82,6 +83,13 @@ Comparison compared(const CompareArguments& arguments, const std::optional<Law>&
   if (first.name == second.name) {
     first.name = arguments.first;
     second.name = arguments.second;
+  }
+  const auto same = [](const Observation& a, const Observation& b) {
+    return a.params == b.params && a.tokens == b.tokens && a.loss_nats == b.loss_nats;
+  };
+  if (!law && std::ranges::equal(first.points, second.points, same)) {
+    first.notes.push_back(
+        fmt::format("{} and {} hold the same runs: there is nothing to tell apart", first.name, second.name));
   }
   options.largest_loss = first.largest_loss;
   if (second.largest_loss > 0 && (second.largest_loss < first.largest_loss || first.largest_loss == 0)) {

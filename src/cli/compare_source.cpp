@@ -55,8 +55,7 @@ void add_record_notes(CompareSource& out, const FitSources& part, const FitInput
               selected.empty() ? "" : ": " + describe_reasons(selected));
   }
   if (!selected.empty()) {
-    out.notes.push_back(fmt::format("{}: {} left out by the selection: {}", out.name,
-                                    counted(std::ssize(selected), "run"), describe_reasons(selected)));
+    out.notes.push_back(fmt::format("{}: left out by the selection: {}", out.name, describe_reasons(selected)));
   }
   if (unreadable > 0) {
     out.notes.push_back(fmt::format("{}: {}, the first: {}", out.name, counted(unreadable, "unreadable record"),
@@ -69,7 +68,7 @@ void add_record_notes(CompareSource& out, const FitSources& part, const FitInput
 }
 
 void add_table_notes(CompareSource& out, const FitSources& part, FitInput input) {
-  out.notes.insert(out.notes.end(), part.notes.begin(), part.notes.end());
+  out.notes.insert(out.notes.end(), input.notes.begin(), input.notes.end());
   for (const ReadReport& report : part.reports) {
     for (const std::string& line : {report.read_as(), report.left_out()}) {
       if (!line.empty()) out.notes.push_back(fmt::format("{}: {}", report.file, line));

@@ -2,6 +2,7 @@
 #include "fit/fit.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cli/cli.hpp"
 #include "cli/fit_budgets.hpp"
@@ -43,7 +44,7 @@ std::map<std::string, double> parse_fixed(const std::vector<std::string>& items)
 bool done(const FitResult& result) { return result.converged() || result.convergence.status == "at_bound"; }
 
 std::string exponent_text(const FitResult& r, const std::string& name) {
-  if (!r.derived.contains(name)) return "-";
+  if (!r.derived.contains(name) || !std::isfinite(r.derived.at(name))) return "-";
   std::string text = fmt::format("{:.4f}", r.derived.at(name));
   const auto it = r.bootstrap.derived_ci95.find(name);
   if (it != r.bootstrap.derived_ci95.end()) text += fmt::format(" [{:.3f}, {:.3f}]", it->second.low, it->second.high);
@@ -51,6 +52,7 @@ std::string exponent_text(const FitResult& r, const std::string& name) {
 }
 
 std::string status_text(const FitResult& r) {
+  if (r.convergence.status == "at_bound") return "AT A BOUND";
   return r.converged() ? "converged" : "NOT CONVERGED: " + r.convergence.status;
 }
 

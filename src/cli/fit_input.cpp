@@ -7,7 +7,6 @@
 #include <ranges>
 
 #include "cli/fit_tables.hpp"
-#include "core/columns.hpp"
 #include "core/format.hpp"
 #include "core/input_text.hpp"
 #include "fit/tune.hpp"
@@ -144,8 +143,29 @@ void drop_short(std::vector<Observation>& points, std::int64_t min_steps, bool c
   });
   if (dropped == 0) return;
   excluded.push_back({fmt::format("{} row{} of a table", dropped, dropped > 1 ? "s" : ""),
-                      fmt::format("fewer than {} optimizer steps (--min-steps): {}{}", min_steps,
+                      fmt::format("fewer than {} optimizer steps (fit --min-steps): {}{}", min_steps,
                                   fmt::join(names, ", "), dropped > names.size() ? ", ..." : "")});
+}
+
+/// Rows of runs at which the learning rate had not decayed as far as it does at their end.
+std::string undecayed_note(const std::vector<Observation>& points) {
+  std::map<std::string, const Observation*> last;
+  for (const Observation& o : points) {
+    if (o.run.empty() || !o.lr) continue;
+    const Observation*& end = last[o.counted + '\n' + o.run];
+    if (end == nullptr || o.tokens > end->tokens) end = &o;
+  }
+  const auto count = std::ranges::count_if(points, [&](const Observation& o) {
+    if (o.run.empty() || !o.lr) return false;
+    const Observation& end = *last.at(o.counted + '\n' + o.run);
+    return o.tokens<end.tokens&& * o.lr> 1.01 * *end.lr;
+  });
+  if (count == 0) return "";
+  return fmt::format(
+      "{} of {} rows lie where the learning rate of their run had not decayed yet, and their losses are higher than "
+      "those "
+      "of runs that end there: give the last row of each run, or --method envelope --curves",
+      count, points.size());
 }
 
 bool grouped(const FitSources& part) {
@@ -238,6 +258,7 @@ FitInput observe_sources(const FitSources& sources, const Convention& convention
     input.excluded.insert(input.excluded.end(), rows.excluded.begin(), rows.excluded.end());
   }
   if (!curves) {
+    if (std::string note = undecayed_note(table); !note.empty()) input.notes.push_back(std::move(note));
     TunedTable tuned = tune_points(table);
     if (!tuned.sweeps.empty() && !input.noise) input.noise = estimate_noise(table);
     if (tuned.without_rate > 0) {

@@ -74,21 +74,21 @@ Table table_of_input(const InputText& in, const ReadOptions& options) {
 
 std::vector<std::string> settle_tables(std::vector<Table>& tables, const PopulationChoice& choice) {
   if (tables.empty()) return {};
-  std::vector<std::string> notes, names;
+  std::vector<std::string> notes;
   const std::size_t all = row_count(tables);
   keep_rows_where(tables, choice.where);
   if (const std::size_t kept = row_count(tables); kept < all) {
     notes.push_back(fmt::format("{} of {} rows, those with {}", kept, all, fmt::join(choice.where, ", ")));
     std::erase_if(tables, [](const Table& table) { return table.rows.empty(); });
   }
+  for (std::string& line : partly_given(tables)) notes.push_back(std::move(line));
   const std::vector<std::string> mixed = mixed_columns(tables);
   if (mixed.empty()) return notes;
-  for (const Table& table : tables) names.push_back(table.name);
   if (!choice.pool) {
     fail_data(
         "{}: {} rows do not belong together, so they are not fitted as one: they differ in {}. Choose some with "
         "--where COLUMN=VALUE, or insist with --pool",
-        fmt::join(names, " and "), tables.size() > 1 ? "their" : "its", fmt::join(mixed, "; "));
+        table_names(tables), tables.size() > 1 ? "their" : "its", fmt::join(mixed, "; "));
   }
   notes.push_back(
       fmt::format("rows that do not belong together were pooled (--pool); they differ in {}", fmt::join(mixed, "; ")));
@@ -97,17 +97,17 @@ std::vector<std::string> settle_tables(std::vector<Table>& tables, const Populat
 
 void add_tables(FitSources& sources, std::vector<Table> tables, const ReadOptions& options,
                 const PopulationChoice& choice, std::map<std::string, std::string>& owner) {
-  std::vector<std::string> names;
-  for (const Table& table : tables) names.push_back(table.name);
+  const std::string names = table_names(tables);
   for (const std::string& note : settle_tables(tables, choice)) {
-    sources.notes.push_back(fmt::format("{}: {}", fmt::join(names, " and "), note));
+    sources.notes.push_back(fmt::format("{}: {}", names, note));
   }
   for (const Table& table : tables) add_table(sources, table, options, owner);
   if (tables.size() < 2) return;
   const std::vector<std::string> split = split_run_names(sources.points, kSameParamsOfTables, true);
   if (!split.empty()) {
-    sources.notes.push_back(fmt::format("{}: runs of the name {} differ in params, so each is a run of its own",
-                                        fmt::join(names, " and "), some_names(split)));
+    sources.notes.push_back(
+        fmt::format("{}: runs of one name ({}) have several params, and each of these is a run of its own", names,
+                    some_names(split)));
   }
 }
 

@@ -298,6 +298,12 @@ HeaderName header_name(const std::string& cell) {
   return out;
 }
 
+std::vector<std::string> common_names(std::string_view ours) {
+  const auto it = std::ranges::find_if(known(), [&](const Known& k) { return k.ours == ours; });
+  if (it == known().end()) return {};
+  return {it->names.begin(), it->names.end()};
+}
+
 std::size_t known_names(const std::vector<std::string>& header, const Renames& renames) {
   return static_cast<std::size_t>(std::ranges::count_if(header, [&](const std::string& cell) {
     const HeaderName name = header_name(cell);

@@ -22,6 +22,9 @@ struct HeaderName {
 };
 [[nodiscard]] HeaderName header_name(const std::string& cell);
 
+/// The names under which tables have a column of ours, ours first; empty where it is none.
+[[nodiscard]] std::vector<std::string> common_names(std::string_view ours);
+
 /// One column found.
 struct Column {
   std::size_t index = 0;

@@ -51,6 +51,11 @@ struct Observation {
   [[nodiscard]] Scale scale() const { return {params, tokens}; }
 };
 
+/// Whether a run has read some of its data more than once; a per cent is rounding.
+[[nodiscard]] inline bool repeats_data(const Observation& o) {
+  return o.unique_tokens && *o.unique_tokens > 0 && o.tokens > 1.01 * *o.unique_tokens;
+}
+
 /// N and C of a record under a convention.
 [[nodiscard]] double params_of(const RunRecord& record, const Convention& convention);
 [[nodiscard]] double flops_of(const RunRecord& record, const Convention& convention);

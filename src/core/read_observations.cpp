@@ -175,7 +175,7 @@ void group_runs(TableReader& in) {
   const double tolerance = in.has("params") ? kSameParams : kSameDerivedParams;
   if (const std::vector<std::string> split = split_run_names(points, tolerance, false); !split.empty()) {
     report.understood.push_back(
-        fmt::format("rows of '{}' {} differ in params, so each of its params is a run of its own",
+        fmt::format("rows of one '{}' ({}) have several params, and each of these is a run of its own",
                     in.columns.at("run").header, some_names(split)));
   }
   report.grouped = std::ranges::any_of(points, [](const Observation& o) { return !o.group.empty(); });

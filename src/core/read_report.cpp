@@ -11,7 +11,8 @@
 namespace scalelaw {
 namespace {
 
-constexpr std::size_t kNamed = 5;  // rows left out that a line names
+constexpr double kOwnFlops = 0.25;  // in ln C: exact counts of small models differ by less
+constexpr std::size_t kNamed = 5;   // rows left out that a line names
 
 /// "M" for 6
 char unit_letter(int exponent) {
@@ -64,6 +65,18 @@ std::string scaled_flops(const std::vector<Observation>& points) {
   return text + "; one of the three columns is in another unit (--params-unit, --tokens-unit, --flops-unit)";
 }
 
+/// C that is not 6 N D, though not by a unit: what takes which.
+std::string own_flops(const std::vector<Observation>& points) {
+  std::vector<double> ratio;
+  for (const Observation& o : points) ratio.push_back(o.flops / (6 * o.params * o.tokens));
+  const double middle = quantile(ratio, 0.5);
+  if (std::abs(std::log(middle)) < kOwnFlops) return "";
+  return fmt::format(
+      "the column of FLOPs is {:.2f} times 6 N D at the median: approaches 1 and 2 fit N* and D* against it as it "
+      "stands, while laws of N and D, predict and allocate take C as 6 N D",
+      middle);
+}
+
 }  // namespace
 
 std::string ReadReport::read_as() const {
@@ -108,6 +121,7 @@ std::vector<std::string> implausible_units(const std::vector<Observation>& point
       lines.push_back(line);
       return lines;
     }
+    if (const std::string line = own_flops(points); !line.empty()) lines.push_back(line);
   }
   std::vector<double> flops;
   for (const Observation& o : points) flops.push_back(o.flops);

@@ -8,6 +8,9 @@
 
 namespace scalelaw {
 
+/// "a.csv and b.csv"
+[[nodiscard]] std::string table_names(std::span<const Table> tables);
+
 /// What tells populations of runs apart (corpus, tokenizer, context, precision, optimizer, architecture, ...) and has
 /// more than one value in the tables that are read together: "corpus: books (30 rows), code (12 rows)". The last part
 /// of "config/data/corpus" counts, and other names of the same ("seq_len", "arch", "dtype"); case does not matter, nor
@@ -15,6 +18,9 @@ namespace scalelaw {
 /// books (30 rows of a.csv), not given (12 rows of b.csv)".
 [[nodiscard]] std::vector<std::string> mixed_columns(std::span<const Table> tables);
 [[nodiscard]] std::vector<std::string> mixed_columns(const Table& table);
+
+/// Columns of a population with one value that some rows leave empty, a line each: nothing says what those rows are.
+[[nodiscard]] std::vector<std::string> partly_given(std::span<const Table> tables);
 
 /// Removes the rows of which a column, any of the tables', has another value than asked for; case does not matter, and
 /// a column of a population is found under its other names too. Rows of a table that lacks a column of another, like

@@ -94,7 +94,9 @@ struct TextReader::State {
   bool inside = false;  // in the middle of a gzip member or zstd frame
 
   explicit State(const std::string& path) : name(input_name(path)) {
-    fd = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    // A pipe without a writer is waited for where Ctrl-C gets in (wait_for_input), not here.
+    fd = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd > STDIN_FILENO) ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     if (fd < 0) fail_data("{}: cannot be read: {}", name, std::strerror(errno));
     raw.resize(kChunkBytes);
     fill();

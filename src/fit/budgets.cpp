@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <numeric>
+
+#include "core/stats.hpp"
 
 namespace scalelaw {
 namespace {
 
+constexpr double kSameBudget = 1.05;
 constexpr double kBudgetTolerance = 0.1;     // relative: rounding D to whole batches moves C by less
 constexpr std::size_t kMinBudgetPoints = 3;  // a parabola has three constants
 
@@ -55,6 +59,30 @@ std::vector<Observation> points_in_budgets(const std::vector<Observation>& point
   std::vector<Observation> inside;
   std::ranges::copy_if(points, std::back_inserter(inside), [](const Observation& o) { return o.budget > 0; });
   return inside.empty() ? points : inside;
+}
+
+Budgets group_budgets(const std::vector<Observation>& points) {
+  std::vector<std::size_t> order(points.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto compute = [&](std::size_t i) { return points[i].budget > 0 ? points[i].budget : points[i].flops; };
+  std::ranges::stable_sort(order, {}, compute);
+  Budgets out;
+  out.of_point.resize(points.size());
+  std::vector<double> first;
+  std::vector<std::vector<double>> members;
+  for (const std::size_t i : order) {
+    const bool planned = points[i].budget > 0;
+    const double same = planned ? 1 + 1e-9 : kSameBudget;
+    if (first.empty() || compute(i) > first.back() * same) {
+      first.push_back(compute(i));
+      members.emplace_back();
+    }
+    members.back().push_back(std::log(points[i].flops));
+    out.of_point[i] = first.size() - 1;
+  }
+  // What was spent, not what was planned: the geometric mean of the runs' own FLOPs.
+  for (const auto& m : members) out.flops.push_back(std::exp(mean(m)));
+  return out;
 }
 
 }  // namespace scalelaw

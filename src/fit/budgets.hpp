@@ -19,4 +19,12 @@ void copy_budgets(const std::vector<Observation>& from, std::vector<Observation>
 /// that the fit says so itself.
 [[nodiscard]] std::vector<Observation> points_in_budgets(const std::vector<Observation>& points);
 
+/// Budgets of the points: Observation.budget where it is given, else clusters of flops (each within 5 % of its smallest
+/// member). Index of each point's budget, numbered by rising compute, and the budgets' FLOPs.
+struct Budgets {
+  std::vector<std::size_t> of_point;
+  std::vector<double> flops;
+};
+[[nodiscard]] Budgets group_budgets(const std::vector<Observation>& points);
+
 }  // namespace scalelaw

@@ -214,9 +214,10 @@ std::optional<DesignProblem> two_variables(const std::vector<Observation>& point
                     offset = terms.offset && !fixed.contains("E") ? 1 : 0,
                     shared = law == LawKind::overtraining && !fixed.contains("eta") ? 1 : 0;
   if (on_a_line_without_a_way(p, s, law, terms, fixed)) {
-    return DesignProblem{fmt::format("{}, so that the effects of N and of {} are one curve and cannot be told apart",
-                                     where_they_lie(s, terms.second, p), terms.second),
-                         fmt::format("{}; or hold the parameters of one of them with --fix", wanted_runs(p, s, terms))};
+    return DesignProblem{
+        fmt::format("{}, so that the effects of N and of {} are one curve and cannot be told apart",
+                    where_they_lie(s, terms.second, p), terms.second),
+        fmt::format("{}; or hold the parameters of one of them with fit --fix", wanted_runs(p, s, terms))};
   }
   const bool few_params = of_params + (of_params > 0 ? offset : 0) > s.params_levels,
              few_tokens = of_tokens + (of_tokens > 0 ? offset : 0) > s.tokens_levels,
@@ -236,15 +237,14 @@ std::optional<DesignProblem> two_variables(const std::vector<Observation>& point
       fmt::format("{}, {} for the {} parameters that the law {} has to find", where_they_lie(s, terms.second, p),
                   one ? fmt::format("so that nothing shows the effect of {}", lacking) : "too few",
                   of_params + of_tokens + offset + shared, law_info(law).name),
-      fmt::format("{}; or hold parameters with --fix", runs)};
+      fmt::format("{}; or hold parameters with fit --fix", runs)};
 }
 
 std::optional<DesignProblem> repetition(const std::vector<Observation>& points,
                                         const std::map<std::string, double>& fixed) {
   if (fixed.contains("R_D") && fixed.contains("R_N")) return std::nullopt;
-  const bool repeats = std::ranges::any_of(points, [](const Observation& o) {
-    return o.weight > 0 && o.unique_tokens && *o.unique_tokens > 0 && o.tokens > 1.01 * *o.unique_tokens;
-  });
+  const bool repeats =
+      std::ranges::any_of(points, [](const Observation& o) { return o.weight > 0 && repeats_data(o); });
   if (repeats) return std::nullopt;
   return DesignProblem{"no run repeats its data (tokens > unique_tokens), so that nothing shows R_D and R_N",
                        "add runs that read their data 2, 4 and 16 times, or use the law chinchilla"};
@@ -271,8 +271,8 @@ std::optional<DesignProblem> one_variable(const std::vector<Observation>& points
   return DesignProblem{
       fmt::format("the runs have {} of {}, too few for the {} parameters that the law {} has to find",
                   found == 1 ? "one value" : fmt::format("{} values", found), name, needed, law_info(law).name),
-      fmt::format("add runs at {}={} and {}={}, or hold parameters with --fix", column, short_count(middle / 4), column,
-                  short_count(middle * 4))};
+      fmt::format("add runs at {}={} and {}={}, or hold parameters with fit --fix", column, short_count(middle / 4),
+                  column, short_count(middle * 4))};
 }
 
 }  // namespace
@@ -281,6 +281,14 @@ DesignShape design_shape(const std::vector<Observation>& points) { return shape_
 
 std::optional<DesignProblem> design_problem(const std::vector<Observation>& points, LawKind law,
                                             const std::map<std::string, double>& fixed) {
+  if (law != LawKind::optimal && points.size() > 1) {
+    const auto [least, most] = std::ranges::minmax(points, {}, &Observation::loss_nats);
+    if (least.loss_nats == most.loss_nats) {
+      return DesignProblem{
+          fmt::format("every loss is {:.6g}, so that nothing shows what it depends on", least.loss_nats),
+          "check which column holds the loss (--columns loss=NAME)"};
+    }
+  }
   if (terms_of(law).params.empty()) return one_variable(points, law, fixed);
   if (law == LawKind::data_constrained) {
     if (auto none = repetition(points, fixed)) return none;
@@ -288,14 +296,18 @@ std::optional<DesignProblem> design_problem(const std::vector<Observation>& poin
   return two_variables(points, law, fixed);
 }
 
-std::string one_valley(const std::vector<Observation>& points, LawKind law) {
-  if (terms_of(law).params.empty() || law == LawKind::kaplan_steps) return "";
+std::string one_valley(const std::vector<Observation>& points, LawKind law,
+                       const std::map<std::string, double>& fixed) {
+  const Terms terms = terms_of(law);
+  if (terms.params.empty() || law == LawKind::kaplan_steps) return "";
+  const auto held = [&](const std::vector<std::string>& term) { return fixed.contains(term.back()); };
+  if (held(terms.params) && held(terms.tokens)) return "";  // the exponents: compute is theirs
   const Logs p = logs_of(points);
   const DesignShape s = shape_of(p);
   if (s.kind != DesignShape::Kind::one_budget && !(s.slope < 0)) return "";
   return fmt::format(
-      "{}: nothing shows how the loss falls with compute, so every parameter rests on the shape of one valley; {}",
-      where_they_lie(s, "D", p), wanted_runs(p, s, terms_of(law)));
+      "{}: nothing shows how the loss falls with compute, so every free parameter rests on the shape of one valley; {}",
+      where_they_lie(s, "D", p), wanted_runs(p, s, terms));
 }
 
 std::string ignored_variable(const std::vector<Observation>& points, LawKind law) {

@@ -34,7 +34,7 @@ struct DesignShape {
 /// What is wrong and which runs would mend it.
 struct DesignProblem {
   std::string cause;   ///< "every run has D = 20 N, so that N and D cannot be told apart"
-  std::string advice;  ///< "add runs at ..., or hold parameters with --fix"
+  std::string advice;  ///< "add runs at ..., or hold parameters with fit --fix"
   [[nodiscard]] std::string text() const { return cause + "; " + advice; }
 };
 
@@ -48,7 +48,9 @@ struct DesignProblem {
 
 /// Runs of one budget, or on another line on which D falls as N rises: a line that says so and which runs would mend
 /// it, else empty. The law can be fitted there, but its parameters rest on the shape of a single valley.
-[[nodiscard]] std::string one_valley(const std::vector<Observation>& points, LawKind law);
+/// Silent where both exponents are held.
+[[nodiscard]] std::string one_valley(const std::vector<Observation>& points, LawKind law,
+                                     const std::map<std::string, double>& fixed);
 
 /// A law of one variable at runs whose other variable moves on its own by more than a factor of 4: a line that says so,
 /// else empty.

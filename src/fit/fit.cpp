@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include <fmt/ranges.h>
 
@@ -51,13 +52,15 @@ const char* status_name(NewtonStatus status) {
 
 std::string message_of(const Problem& p, const Solution& s, double condition) {
   if (s.status == NewtonStatus::at_bound) {
-    return fmt::format("{} ended at the bound of its range: the data do not need it, or cannot tell it from the others",
-                       fmt::join(s.at_bound, ", "));
+    const bool one = s.at_bound.size() == 1;
+    return fmt::format("{} ended at the bound of {}: the data do not need {}, or cannot tell {} from the others",
+                       fmt::join(s.at_bound, ", "), one ? "its range" : "their ranges", one ? "it" : "them",
+                       one ? "it" : "them");
   }
   if (condition > kSingular) {
     return fmt::format(
         "the points do not tell the {} parameters apart (condition number {:.1e}); vary N and D separately, "
-        "or hold parameters with --fix",
+        "or hold parameters with fit --fix",
         p.free.size(), condition);
   }
   if (s.status == NewtonStatus::stalled) {
@@ -116,7 +119,7 @@ FitResult fit_parametric(const std::vector<Observation>& points, const FitOption
       static_cast<std::size_t>(std::ranges::count_if(points, [](const Observation& o) { return o.weight > 0; }));
   if (used < needed) {
     result.message = fmt::format(
-        "{} {} too few for {}: a fit of the law {} needs at least {}; add runs, or hold parameters with --fix",
+        "{} {} too few for {}: a fit of the law {} needs at least {}; add runs, or hold parameters with fit --fix",
         counted(static_cast<std::int64_t>(used), "point"), used == 1 ? "is" : "are",
         counted(std::ssize(problem.free), "parameter"), law_info(options.law).name, needed);
     return result;
@@ -233,25 +236,36 @@ std::string group_caution(const std::vector<Observation>& points, const FitOptio
 }
 
 // Runs that never learned pull a law as they pull a parabola; a fit that holds them says so.
-std::string plateau_caution(const std::vector<Observation>& points, const FitOptions& options, std::int64_t outliers) {
-  const std::vector<std::string> names = plateau_runs(points, options.noise);
-  if (std::ssize(names) <= outliers) return "";  // named as such
+std::string plateau_caution(const std::vector<Observation>& points, const FitOptions& options, const Goodness& g) {
+  const std::vector<PlateauRun> runs = plateau_runs(points, options.noise);
+  if (runs.empty()) return "";
   constexpr std::size_t kNamed = 6;
-  const bool one = names.size() == 1;
-  std::string text = fmt::format(
-      "{} of {} runs {} far above every valley through the others of the same compute, as {}: ", names.size(),
-      points.size(), one ? "lies" : "lie", one ? "a run that never learned does" : "runs that never learned do");
-  text += fmt::format("{}", fmt::join(names.begin(), names.begin() + std::min(names.size(), kNamed), ", "));
-  if (names.size() > kNamed) text += fmt::format(" and {} more", names.size() - kNamed);
-  return text + fmt::format("; the law bends to {}, so leave {} out of the file, or use --method isoflop, which does",
-                            one ? "it" : "them", one ? "it" : "them");
+  const bool one = runs.size() == 1;
+  std::set<std::size_t> outliers;  // the caution of goodness names them, with the fit without them
+  if (g.few_outliers()) {
+    for (std::int64_t i = 0; i < g.outliers; ++i) outliers.insert(g.residuals[static_cast<std::size_t>(i)].row - 1);
+  }
+  if (std::ranges::all_of(runs, [&](const PlateauRun& run) { return outliers.contains(run.point); })) return "";
+  std::vector<std::string> names;
+  for (const PlateauRun& run : runs) names.push_back(run.name);
+  if (names.size() > kNamed) {
+    names.resize(kNamed);
+    names.push_back(fmt::format("{} more", runs.size() - kNamed));
+  }
+  return fmt::format(
+      "{} of {} runs {} far above every valley through the others of the same compute, as {}: {}; the law bends to {}, "
+      "so "
+      "leave {} out, or use --method isoflop, which does",
+      runs.size(), points.size(), one ? "lies" : "lie",
+      one ? "a run that never learned does" : "runs that never learned do", fmt::join(names, ", "), one ? "it" : "them",
+      one ? "it" : "them");
 }
 
 // Goodness of a parametric fit, with the fit without its outliers.
 void judge(const std::vector<Observation>& points, const FitOptions& options, FitResult& result) {
   result.goodness = goodness_of(result, points, options);
   Goodness& g = result.goodness;
-  if (g.outliers > 0 && 5 * g.outliers <= g.n) {
+  if (g.few_outliers()) {
     std::vector<Observation> rest = points;
     for (std::int64_t i = 0; i < g.outliers; ++i) rest[g.residuals[static_cast<std::size_t>(i)].row - 1].weight = 0;
     std::erase_if(rest, [](const Observation& o) { return !(o.weight > 0); });
@@ -272,12 +286,13 @@ void judge(const std::vector<Observation>& points, const FitOptions& options, Fi
   const bool two_variables =
       options.law != LawKind::power_n && options.law != LawKind::power_d && options.law != LawKind::power_c;
   if (options.goodness && !result.fitted.values.empty() && options.law != LawKind::optimal && two_variables) {
-    for (const std::string& line : {one_valley(points, options.law), plateau_caution(points, options, g.outliers)}) {
+    for (const std::string& line :
+         {one_valley(points, options.law, options.fixed), plateau_caution(points, options, g)}) {
       if (!line.empty()) result.cautions.push_back(line);
     }
   }
   if (const std::string line = group_caution(points, options); !line.empty()) result.cautions.push_back(line);
-  const std::vector<std::string> lines = goodness_cautions(result);
+  const std::vector<std::string> lines = goodness_cautions(result, !options.fixed.empty());
   result.cautions.insert(result.cautions.end(), lines.begin(), lines.end());
 }
 

@@ -65,7 +65,7 @@ struct Interval {
 };
 
 struct Convergence {
-  std::string status = "too_few_points";  ///< converged | stalled | at_bound | diverged | too_few_points | design
+  std::string status = "too_few_points";  ///< docs/RECORDS.md, "Convergence of a fit", lists them
   double gradient_norm = 0;               ///< scaled: in units of the objective per relative change of a parameter
   std::int64_t starts = 0;
   std::int64_t starts_at_best = 0;  ///< starts that ended within 1e-6 relative of the best objective

@@ -1,5 +1,5 @@
 // Reads a fit back from its JSON, of this version or an earlier one.
-#include <cmath>
+#include <limits>
 
 #include "core/format.hpp"
 #include "fit/fit.hpp"

@@ -9,13 +9,19 @@
 namespace scalelaw {
 namespace {
 
-std::string number_text(double x) { return fmt::format("{:.6g}", x); }
-std::string interval_text(const Interval& i) { return fmt::format("[{:.5g}, {:.5g}]", i.low, i.high); }
+std::string number_text(double x) { return std::isfinite(x) ? fmt::format("{:.6g}", x) : "-"; }
+std::string interval_text(const Interval& i) {
+  const auto end = [](double x) { return std::isfinite(x) ? fmt::format("{:.5g}", x == 0 ? 0.0 : x) : "-"; };
+  return fmt::format("[{}, {}]", end(i.low), end(i.high));
+}
 
 // Draws that run off to where a parameter has no effect leave no standard deviation worth a number.
 std::string error_text(double value, double se) {
-  constexpr double kUnbounded = 1e3;
-  return std::isfinite(se) && se <= kUnbounded * std::abs(value) ? fmt::format("{:.3g}", se) : "unbounded";
+  constexpr double kUnbounded = 1e3, kHeld = 1e-12;
+  if (!std::isfinite(value)) return "";
+  if (se <= kHeld * std::abs(value)) return "held";  // by --fix, or by the form of the law
+  return std::isfinite(se) && se <= kUnbounded * std::max(1.0, std::abs(value)) ? fmt::format("{:.3g}", se)
+                                                                                : "unbounded";
 }
 
 // "(X/N)^alpha" where the law was fitted without its offset.
@@ -172,14 +178,15 @@ std::string bootstrap_text(const FitResult& r) {
 
 std::string describe(const FitResult& r) {
   std::string text =
-      fmt::format("{} fit of {}: {}\n{} observations", r.method, law_info(r.law).name, formula_text(r), r.n);
+      fmt::format("{} fit of {}: {}\n{}", r.method, law_info(r.law).name, formula_text(r), counted(r.n, "observation"));
   if (r.dropped > 0) text += fmt::format(" ({} dropped)", counted(r.dropped, "highest loss", "highest losses"));
   text += fmt::format(", N {}, C {}\n", r.convention.params, r.convention.flops);
   if (r.converged()) {
     text += "status: converged";
     if (!r.message.empty()) text += "\ncaution: " + r.message;
   } else {
-    text += fmt::format("status: NOT CONVERGED ({}): {}", r.convergence.status, r.message);
+    const bool bound = r.convergence.status == "at_bound";
+    text += fmt::format("status: {} ({}): {}", bound ? "AT A BOUND" : "NOT CONVERGED", r.convergence.status, r.message);
   }
   if (r.method == "parametric" && r.convergence.starts > 0) {
     text += fmt::format("\n{} objective {:.12g}, {}, scaled gradient {:.1e}, condition {:.1e}",

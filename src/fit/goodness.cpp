@@ -45,6 +45,17 @@ std::string run_prefix(const std::string& run) {
   return at == std::string::npos ? std::string() : run.substr(0, at);
 }
 
+// Whether a series owes more than half of its mean's size to a single row, which is an outlier and no series.
+bool of_one_row(const std::vector<double>& values) {
+  double sum = 0, largest = 0;
+  for (const double x : values) {
+    sum += x;
+    if (std::abs(x) > std::abs(largest)) largest = x;
+  }
+  const auto m = static_cast<double>(values.size());
+  return std::abs(sum - largest) / std::sqrt(m - 1) < 0.5 * std::abs(sum) / std::sqrt(m);
+}
+
 struct Worst {
   std::optional<SeriesResidual> series;
   std::size_t compared = 0;
@@ -69,6 +80,7 @@ Worst worst_series_of(const std::vector<Observation>& points, const std::vector<
       ++worst.compared;
       SeriesResidual s{.by = by, .name = name, .points = std::ssize(values), .mean = mean(values), .standardised = 0};
       s.standardised = s.mean * std::sqrt(static_cast<double>(values.size())) / scale;
+      if (of_one_row(values)) continue;
       if (!worst.series || std::abs(s.standardised) > std::abs(worst.series->standardised)) worst.series = s;
     }
   }

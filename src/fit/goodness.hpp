@@ -53,6 +53,9 @@ struct Goodness {
   std::optional<LackOfFit> lack_of_fit;
   std::map<std::string, double>
       without_outliers;  ///< parameters, a and b of a fit without them; empty: none or not done
+
+  /// Up to a fifth of the points are single ones; more say that the losses are of two kinds.
+  [[nodiscard]] bool few_outliers() const { return outliers > 0 && 5 * outliers <= n; }
 };
 
 /// |standardised| from which a point is listed as one of the worst.
@@ -68,7 +71,8 @@ constexpr double kGoodnessLevel = 0.01;
 /// "exp17-d128", or "row 4 (N 20M, D 1B)" for a point without a name.
 [[nodiscard]] std::string residual_name(const Residual& r);
 /// What the goodness says against the fit, a line each: an outlier, a series, a form that its residuals reject.
-[[nodiscard]] std::vector<std::string> goodness_cautions(const FitResult& fit);
+/// @param held whether parameters were held at given values
+[[nodiscard]] std::vector<std::string> goodness_cautions(const FitResult& fit, bool held);
 /// "fit: rms of ln loss 0.0056, ..." with at most `rows` of the worst rows below it; 0 or more lines.
 [[nodiscard]] std::string goodness_text(const FitResult& fit, std::size_t rows);
 /// Table of all residuals, largest first.

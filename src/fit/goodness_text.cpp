@@ -69,24 +69,27 @@ std::string residual_name(const Residual& r) {
   return fmt::format("row {} (N {}, D {})", r.row, short_count(r.params), short_count(r.tokens));
 }
 
-std::vector<std::string> goodness_cautions(const FitResult& fit) {
+std::vector<std::string> goodness_cautions(const FitResult& fit, bool held) {
   const Goodness& g = fit.goodness;
   std::vector<std::string> out;
   if (g.n == 0) return out;
   // A law worth extrapolating explains nearly all that its runs differ by.
   constexpr double kExplained = 0.9;
   if (g.r_squared < kExplained && g.n >= 8 && g.outliers == 0) {  // else those are the cause
-    out.push_back(
-        fmt::format("the law leaves {:.0f} % of the variation of {} unexplained (rms residual {:.3g}): some of these "
-                    "runs do not follow it, or they differ by little more than noise; look at --residuals",
-                    100 * (1 - g.r_squared), quantity(fit), g.rms));
+    out.push_back(fmt::format(
+        "the law leaves {:.0f} % of the variation of {} unexplained (rms residual {:.3g}): {}; fit --residuals lists "
+        "every "
+        "run",
+        100 * std::min(1.0, 1 - g.r_squared), quantity(fit), g.rms,
+        held ? "the parameters that are held do not suit these runs, or some of the runs do not follow the law"
+             : "some of these runs do not follow it, or they differ by little more than noise"));
   }
-  if (g.outliers > 0 && 5 * g.outliers <= g.n) {
+  if (g.few_outliers()) {
     out.push_back(outlier_caution(fit));
   } else if (g.outliers > 0) {
     out.push_back(
         fmt::format("{} of {} rows lie more than {:.1f} times the scatter of the others off the law: the losses are of "
-                    "two kinds; look at --residuals",
+                    "two kinds; fit --residuals lists every run",
                     g.outliers, g.n, g.limit));
   }
   if (g.series_stands_out) {

@@ -19,8 +19,6 @@
 namespace scalelaw {
 namespace {
 
-constexpr double kSameBudget = 1.05;
-
 // The runs of one budget that count, by size.
 struct BudgetPoints {
   std::vector<double> log_params, loss, weight, log_tokens;
@@ -258,34 +256,6 @@ std::vector<double> centers_of(const std::vector<Observation>& points,
   return out;
 }
 
-}  // namespace
-
-Budgets group_budgets(const std::vector<Observation>& points) {
-  std::vector<std::size_t> order(points.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto compute = [&](std::size_t i) { return points[i].budget > 0 ? points[i].budget : points[i].flops; };
-  std::ranges::stable_sort(order, {}, compute);
-  Budgets out;
-  out.of_point.resize(points.size());
-  std::vector<double> first;
-  std::vector<std::vector<double>> members;
-  for (const std::size_t i : order) {
-    const bool planned = points[i].budget > 0;
-    const double same = planned ? 1 + 1e-9 : kSameBudget;
-    if (first.empty() || compute(i) > first.back() * same) {
-      first.push_back(compute(i));
-      members.emplace_back();
-    }
-    members.back().push_back(std::log(points[i].flops));
-    out.of_point[i] = first.size() - 1;
-  }
-  // What was spent, not what was planned: the geometric mean of the runs' own FLOPs.
-  for (const auto& m : members) out.flops.push_back(std::exp(mean(m)));
-  return out;
-}
-
-namespace {
-
 void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions& options, const Budgets& budgets,
                        const std::vector<double>& weights, FitResult& result) {
   const bool makima = options.curve == "makima";
@@ -343,16 +313,19 @@ void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions&
 
 }  // namespace
 
-std::vector<std::string> plateau_runs(std::vector<Observation> points, const std::optional<NoiseModel>& noise) {
-  std::vector<std::string> names;
-  std::erase_if(points, [](const Observation& o) { return o.unique_tokens && o.tokens > 1.01 * *o.unique_tokens; });
-  const std::vector<double> weights = weights_of(points);
+std::vector<PlateauRun> plateau_runs(const std::vector<Observation>& points, const std::optional<NoiseModel>& noise) {
+  std::vector<PlateauRun> out;
+  std::vector<double> weights;
+  for (const Observation& o : points) weights.push_back(repeats_data(o) ? 0 : o.weight);
   for (const auto& members : members_of(group_budgets(points))) {
     const auto rejected = rejected_parabola(points, members, weights, noise);
     if (!rejected || !rejected->check.valley) continue;
-    for (const std::size_t i : rejected->check.above) names.push_back(run_text(points[rejected->order[i]]));
+    for (const std::size_t i : rejected->check.above) {
+      const std::size_t point = rejected->order[i];
+      out.push_back({point, run_text(points[point])});
+    }
   }
-  return names;
+  return out;
 }
 
 FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& options) {

@@ -1,23 +1,20 @@
 #pragma once
 // Approach 2 (isoFLOP parabolas) of Hoffmann et al. 2022: N* and D* against compute.
 #include "fit/bootstrap.hpp"
+#include "fit/budgets.hpp"
 
 namespace scalelaw {
 
-/// Budgets of the points: Observation.budget where it is given, else clusters of flops (each within 5 % of its smallest
-/// member). Index of each point's budget, numbered by rising compute, and the budgets' FLOPs.
-struct Budgets {
-  std::vector<std::size_t> of_point;
-  std::vector<double> flops;
+/// A run that lies far above every valley through the others of its budget, as one that never learned does.
+struct PlateauRun {
+  std::size_t point = 0;  ///< index
+  std::string name;       ///< with its loss
 };
-[[nodiscard]] Budgets group_budgets(const std::vector<Observation>& points);
-
-/// Names of the runs that lie far above every valley through the others of their budget, as runs that never learned do
-/// (check_valley); of budgets of at least four runs at three sizes. Runs that repeat their data are passed over: what
-/// they lack in the end is new data.
+/// Those of budgets of at least four runs at three sizes (check_valley). Runs that repeat their data are passed over:
+/// what they lack in the end is new data.
 /// @param noise of ln loss between seeds, where it is known
-[[nodiscard]] std::vector<std::string> plateau_runs(std::vector<Observation> points,
-                                                    const std::optional<NoiseModel>& noise);
+[[nodiscard]] std::vector<PlateauRun> plateau_runs(const std::vector<Observation>& points,
+                                                   const std::optional<NoiseModel>& noise);
 
 /// Approach 2. Per budget a parabola of loss in ln N; N* at its vertex, D* from the budget's own line of ln D against
 /// ln N; then power laws in C through the budgets with an interior minimum. A budget is rejected where its vertex or

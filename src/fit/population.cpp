@@ -107,24 +107,24 @@ std::string named_corpus(const std::string& hash, const CorpusNames& names) {
   return it == names.end() || it->second.empty() ? digits : fmt::format("{} ({})", it->second.front(), digits);
 }
 
-/// Of these corpora those that a value means: by the first digits of the hash, or by a name.
+/// The corpus that a value means: its hash, the first digits of that, or a name. Empty where none is meant.
 /// Errors (config): the value means several.
 std::set<std::string> corpora_meant(std::string value, const std::set<std::string>& hashes, const CorpusNames& names) {
   constexpr std::size_t kFewestDigits = 4;
+  if (hashes.contains(value)) return {value};
+  if (value == "none" && hashes.contains("")) return {""};
   while (value.size() > 1 && value.ends_with('/')) value.pop_back();
-  std::set<std::string> by_digits, meant;
+  std::set<std::string> meant;
   for (const std::string& hash : hashes) {
     const auto it = names.find(hash);
-    const bool digits = !hash.empty() && value.size() >= kFewestDigits && hash.starts_with(value);
-    if (digits || (hash.empty() && value == "none")) by_digits.insert(hash);
-    if (it != names.end() && std::ranges::find(it->second, value) != it->second.end()) meant.insert(hash);
+    const bool named = it != names.end() && std::ranges::find(it->second, value) != it->second.end();
+    if (named || (value.size() >= kFewestDigits && hash.starts_with(value))) meant.insert(hash);
   }
-  const bool several = meant.size() > 1 || (!meant.empty() && !by_digits.empty() && meant != by_digits);
-  meant.insert(by_digits.begin(), by_digits.end());
-  if (!several) return meant;
+  if (meant.size() < 2) return meant;
   std::vector<std::string> shown;
   for (const std::string& hash : meant) shown.push_back(named_corpus(hash, names));
-  fail_config("--where corpus={}: may be any of {}; give the first digits of its hash", value, fmt::join(shown, ", "));
+  fail_config("--where corpus={}: may be any of {}; give enough first digits of its hash", value,
+              fmt::join(shown, ", "));
 }
 
 }  // namespace
@@ -169,6 +169,11 @@ std::string short_value(const std::string& field, const std::string& value) {
   return field == "corpus" ? value.substr(0, kShownHash) : value;
 }
 
+std::string config_key(const std::string& field) {
+  constexpr std::string_view kBackend = "backend.";  // a config has [simulation] beside [backend]
+  return field.starts_with("backend.simulation.") ? field.substr(kBackend.size()) : field;
+}
+
 std::string describe(const PopulationDifference& difference) {
   constexpr std::size_t kShown = 4;
   std::vector<std::string> values;
@@ -179,7 +184,7 @@ std::string describe(const PopulationDifference& difference) {
     }
     values.push_back(fmt::format("{} ({} run{})", short_value(difference.field, value), runs, runs == 1 ? "" : "s"));
   }
-  return fmt::format("{}: {}", difference.field, fmt::join(values, ", "));
+  return fmt::format("{}: {}", config_key(difference.field), fmt::join(values, ", "));
 }
 
 std::vector<RunRecord> records_where(std::vector<RunRecord> records, const std::vector<std::string>& where,

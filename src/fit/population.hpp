@@ -29,6 +29,9 @@ struct PopulationDifference {
 /// branching (fit/branching.hpp) may differ from the branches in their warmup.
 [[nodiscard]] std::vector<PopulationDifference> population_differences(const std::vector<RunRecord>& records);
 
+/// The key under which a config has a field of a spec: "simulation.noise" for "backend.simulation.noise".
+[[nodiscard]] std::string config_key(const std::string& field);
+
 /// "corpus: 3f2a91c0d1e2 (115 runs), 9b1d03aa7c55 (55 runs)"
 [[nodiscard]] std::string describe(const PopulationDifference& difference);
 

@@ -13,10 +13,12 @@ constexpr double kOffCentre = 1.0 / 3;  // of the half width in ln N
 constexpr double kDrift = 1.25;
 
 // N* by the power law through the other budgets, as advice for one that has none of its own.
-std::string expected_at(const FitResult& fit, double flops) {
+std::string expected_at(const FitResult& fit, double flops, const Interval& tried) {
   if (fit.fitted.values.empty()) return "";
   LawPoint point;
   point.flops = flops;
+  const double expected = predict_loss(fit.fitted, point);
+  if (expected >= tried.low && expected <= tried.high) return "";  // which these losses contradict
   return fmt::format(", around {} by the other budgets", short_count(predict_loss(fit.fitted, point)));
 }
 
@@ -30,7 +32,8 @@ std::vector<std::string> recentring_advice(const FitResult& fit) {
       const bool low = b.status == "edge_low";
       lines.push_back(fmt::format("budget {}: the minimum lies {} the sizes tried ({} to {}); add {} ones{}",
                                   power_text(b.flops), low ? "at or below" : "at or above", short_count(b.sizes.low),
-                                  short_count(b.sizes.high), low ? "smaller" : "larger", expected_at(fit, b.flops)));
+                                  short_count(b.sizes.high), low ? "smaller" : "larger",
+                                  expected_at(fit, b.flops, b.sizes)));
     }
     if (!has_minimum(b)) continue;
     const double offset = std::log(b.params / b.center), half_width = 0.5 * std::log(b.sizes.high / b.sizes.low);

@@ -144,6 +144,10 @@ void check_options(const CompareOptions& options) {
   if (options.studies < static_cast<std::int64_t>(kFewestStudies)) {
     fail_config("compare: --studies is {}; the 2.5 % quantile needs at least {}", options.studies, kFewestStudies);
   }
+  const std::int64_t replicates = options.fit.bootstrap.replicates;
+  if (replicates > 0 && replicates < static_cast<std::int64_t>(kFewestStudies)) {
+    fail_config("compare: --bootstrap is {}; the 2.5 % quantile needs at least {}", replicates, kFewestStudies);
+  }
 }
 
 void check_law(const Law& law, double noise) {
@@ -286,9 +290,11 @@ Comparison compare_observations(const std::string& first, const std::vector<Obse
   if (no_first || no_second) return c;
   judge_pairs(c, with_steps(first, first_points, c.first_fit.fitted, options.fit), first_options,
               with_steps(second, second_points, c.second_fit.fitted, options.fit), second_options);
-  c.multipliers = compute_multipliers(
-      c.first_fit, c.second_fit, options.flops.empty() ? multiplier_budgets(c.first_fit, c.second_fit) : options.flops);
-  if (c.exponents.empty()) {
+  if (!c.exponents.empty()) {
+    c.multipliers =
+        compute_multipliers(c.first_fit, c.second_fit,
+                            options.flops.empty() ? multiplier_budgets(c.first_fit, c.second_fit) : options.flops);
+  } else {
     c.notes.emplace_back("too few bootstrap refits converged on one of the two sources: no comparison");
     give_up(c, "too few bootstrap refits converged on one of the two sources; give more --bootstrap replicates");
   }

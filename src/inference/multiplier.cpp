@@ -97,8 +97,9 @@ std::string describe(const std::vector<ComputeMultiplier>& multipliers, const st
                      const std::string& second) {
   if (multipliers.empty()) return "";
   const auto number = [](double x) { return std::isfinite(x) ? fmt::format("{:.3f}", x) : std::string("no bound"); };
+  const auto shown = [](const ComputeMultiplier& m) { return m.draws >= static_cast<std::int64_t>(kFewestDraws); };
   const auto interval = [&](const ComputeMultiplier& m) {
-    return m.draws > 0 ? fmt::format(" [{}, {}]", number(m.ci95.low), number(m.ci95.high)) : std::string();
+    return shown(m) ? fmt::format(" [{}, {}]", number(m.ci95.low), number(m.ci95.high)) : std::string();
   };
   std::string text =
       fmt::format("compute multiplier: how many times the compute of {} gives the loss of {}\n", first, second);
@@ -113,11 +114,18 @@ std::string describe(const std::vector<ComputeMultiplier>& multipliers, const st
   }
   const bool second_better = m.value >= 1;
   const double ratio = second_better ? m.value : 1 / m.value;
-  if (ratio < 1.005) return text + fmt::format("{} and {} need the same compute for the same loss\n", first, second);
-  text += fmt::format("{} reaches the loss of {} with 1/{:.2f} of the compute ({} %)", second_better ? second : first,
-                      second_better ? first : second, ratio,
-                      ratio < 10 ? fmt::format("{:.0f}", 100 / ratio) : fmt::format("{:.2g}", 100 / ratio));
-  if (m.draws > 0 && m.ci95.low <= 1 && m.ci95.high >= 1) {
+  if (ratio < 1.005) {  // to two digits there is nothing to save
+    const bool narrow = shown(m) && m.ci95.low > 0.995 && m.ci95.high < 1.005;
+    return text + fmt::format("at {} FLOPs {} and {} come out alike{}\n", power_text(m.flops), first, second,
+                              narrow        ? ", within half a percent of their compute"
+                              : m.draws > 0 ? fmt::format("; the interval{} leaves open which is better", interval(m))
+                                            : "");
+  }
+  text += fmt::format("at {} FLOPs {} reaches the loss of {} with 1/{:.2f} of the compute ({} %){}",
+                      power_text(m.flops), second_better ? second : first, second_better ? first : second, ratio,
+                      ratio < 10 ? fmt::format("{:.0f}", 100 / ratio) : fmt::format("{:.2g}", 100 / ratio),
+                      m.extrapolated ? ", which lies outside the runs" : "");
+  if (shown(m) && m.ci95.low <= 1 && m.ci95.high >= 1) {
     text += "; the interval holds 1, so neither is shown to be better";
   }
   return text + "\n";

@@ -31,7 +31,7 @@ double optimal_params(const Law& law, double flops) {
     case LawKind::optimal:
       return v[0] * std::pow(flops, v[1]);
     default:
-      fail_config("the law '{}' ({}) has no compute-optimal N and D; take a law of both, for example chinchilla",
+      fail_config("the law '{}' ({}) has no compute-optimal N and D; take a law of both, for example hoffmann2022",
                   law.name, law_info(law.kind).name);
   }
 }

@@ -24,6 +24,17 @@ Json json_or_null(const fs::path& file) {
   }
 }
 
+/// What lies in a folder; nothing of one that is not there, or no longer.
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> out;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error); !error && it != fs::directory_iterator(); it.increment(error)) {
+    out.push_back(it->path());
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
 std::string text_at(const Json& object, const char* key) {
   const auto it = object.is_object() ? object.find(key) : object.end();
   return it != object.end() && it->is_string() ? it->get<std::string>() : "";
@@ -61,9 +72,8 @@ void add_folder(CorpusNames& names, const fs::path& folder) {
 
 /// What the jobs of a study say: the folder of the corpus, and its hash in their runs.
 void add_jobs(CorpusNames& names, const fs::path& study) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(study / "jobs", error)) {
-    const Json job = json_or_null(entry.path() / "job.json");
+  for (const fs::path& folder : entries_of(study / "jobs")) {
+    const Json job = json_or_null(folder / "job.json");
     const auto runs = job.is_object() ? job.find("runs") : job.end();
     if (runs == job.end() || !runs->is_array() || runs->empty()) continue;
     const Json& run = runs->front();
@@ -80,9 +90,7 @@ void add_study_names(CorpusNames& names, const fs::path& study) {
       add_path(names, corpus.sha256, corpus.path);
       add_folder(names, corpus.path);
       const fs::path beside = fs::path(corpus.path).parent_path();
-      for (const auto& entry : fs::directory_iterator(beside.empty() ? "." : beside, error)) {
-        if (entry.is_directory(error)) add_folder(names, entry.path());
-      }
+      for (const fs::path& folder : entries_of(beside.empty() ? "." : beside)) add_folder(names, folder);
     } catch (const Error&) {  // the jobs may say it
     }
   }

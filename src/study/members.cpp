@@ -95,21 +95,24 @@ RunRecord planned_record(const RunSpec& spec) {
 FolderRecords records_of_plan(const StudyConfig& config, const RecordSet& records) {
   std::set<std::string> ids;
   std::vector<RunRecord> planned;  // one of each plan
+  std::vector<std::map<std::string, std::string>> populations;
   for (const Plan& plan : plans_of(config, records)) {
     ids.merge(member_ids(config, plan, records));
-    if (!plan.runs.empty()) planned.push_back(planned_record(plan.runs.front().spec));
+    if (plan.runs.empty()) continue;
+    planned.push_back(planned_record(plan.runs.front().spec));
+    populations.push_back(population_of(planned.back()));
   }
   FolderRecords out;
   std::vector<RunRecord> finished_others;
   for (const auto& [id, record] : records.records) {
-    const bool like =
-        std::ranges::any_of(planned, [&](const RunRecord& run) { return population_of(record) == population_of(run); });
     const bool finished = records.finished(id);
-    const bool own = finished ? ids.contains(id) : like;
+    const bool own =
+        finished ? ids.contains(id) : std::ranges::find(populations, population_of(record)) != populations.end();
     (own ? out.of_plan : out.others).push_back(record);
     if (finished && !own) finished_others.push_back(record);
   }
-  out.described = describe_others(planned, finished_others);
+  // Of an old config that may be read in several ways the runs themselves say which it was.
+  out.described = describe_others(out.of_plan.empty() ? planned : out.of_plan, finished_others);
   return out;
 }
 
@@ -124,7 +127,7 @@ std::vector<std::string> describe_others(const std::vector<RunRecord>& members, 
       });
       if (foreign) {
         const std::string& field = differences.front().field;
-        kind = fmt::format(": another {}, {}", field, short_value(field, population_of(other).at(field)));
+        kind = fmt::format(": another {}, {}", config_key(field), short_value(field, population_of(other).at(field)));
       }
     }
     ++kinds[kind];

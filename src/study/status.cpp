@@ -32,13 +32,16 @@ bool kept_others(const std::vector<Json>& events) {
   return kept;
 }
 
-/// Records of the plan, and how many others there are. Where none is of the plan and nobody kept others, as after an
-/// earlier version's study, all count, as they are analysed.
+/// Records of the plan, and how many others there are. Where no finished one is of the plan and nobody kept others, as
+/// after an earlier version's study, all count, as they are analysed.
 void count_records(const StudyConfig& config, const RecordSet& set, bool kept, StudyStatus& status) {
   try {
     FolderRecords folder = records_of_plan(config, set);
-    if (folder.of_plan.empty() && !kept) {
-      folder.of_plan.swap(folder.others);
+    const bool any =
+        std::ranges::any_of(folder.of_plan, [](const RunRecord& r) { return r.outcome.status != "failed"; });
+    if (!any && !kept) {
+      folder.of_plan.insert(folder.of_plan.end(), folder.others.begin(), folder.others.end());
+      folder.others.clear();
       folder.described.clear();
     }
     for (const RunRecord& record : folder.of_plan) count_record(record, status);

@@ -89,7 +89,7 @@ TEST(Predict, ALawAsksOnlyForWhatItNeeds) {
   const auto refused = [](const char* law, const LawPoint& point) {
     return error_of([&] { (void)predict(published_law(law), point); }, ExitCode::usage);
   };
-  EXPECT_THAT(refused("kaplan2020-n", {.tokens = 1e9}), HasSubstr("--params is 0"));
+  EXPECT_THAT(refused("kaplan2020-n", {.tokens = 1e9}), HasSubstr("--params is missing"));
   EXPECT_THAT(refused("kaplan2020-d", {.params = 1e9}), HasSubstr("--tokens is 0"));
   EXPECT_THAT(refused("kaplan2020-c", {.params = 1e9}), HasSubstr("--flops is 0"));
   EXPECT_THAT(refused("besiroglu2024", {.params = 1e9}), HasSubstr("--tokens is 0"));
@@ -123,7 +123,7 @@ TEST(Predict, DrawsWithoutALossAreCounted) {
 TEST(Predict, WrongInputIsNamed) {
   const Law& law = published_law("besiroglu2024");
   EXPECT_THAT(error_of([&] { (void)predict(law, {.params = 0, .tokens = 1}); }, ExitCode::usage),
-              HasSubstr("--params is 0"));
+              HasSubstr("--params is missing"));
   EXPECT_THAT(error_of([&] { (void)predict(law, {.params = 1, .tokens = -1}); }, ExitCode::usage),
               HasSubstr("--tokens is -1"));
   EXPECT_THAT(error_of([&] { (void)predict(published_law("kaplan2020-optimal"), {.params = 1, .tokens = 1}); },

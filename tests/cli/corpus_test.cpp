@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -204,6 +205,17 @@ TEST_F(CorpusCommand, CtrlCEndsWithExitCode130AndLeavesNothing) {
   EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 130) << *status;
   EXPECT_FALSE(fs::exists(out));
   EXPECT_FALSE(fs::exists(out + ".tmp"));
+}
+
+TEST_F(CorpusCommand, APipeWithoutAWriterIsLeftWithCtrlC) {
+  const std::string pipe = (folder_ / "pipe").string(), out = (folder_ / "c").string();
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(shell("timeout --preserve-status -k 5 -s INT 0.5 $scalelaw corpus build --input pipe --out c").code, 130);
+  EXPECT_FALSE(fs::exists(out));
+  const Ended fed =
+      shell("cat text.txt > pipe & $scalelaw corpus build --input pipe --out c; code=$?; wait; exit $code");
+  EXPECT_EQ(fed.code, 0) << fed.err;
+  EXPECT_TRUE(fs::exists(out));
 }
 
 TEST_F(CorpusCommand, NoMomentIsBlindToCtrlC) {

@@ -75,7 +75,7 @@ TEST(Mixed, OneNameInTwoTablesIsNoOneRunWhereParamsDiffer) {
   write_file_atomic(folder / "small.csv", small);
   write_file_atomic(folder / "large.csv", large);
   const auto both = run_scalelaw(folder, "fit small.csv large.csv");
-  EXPECT_THAT(both.out, HasSubstr("'r10000000' and 2 other names differ in params, so each is a run of its own"));
+  EXPECT_THAT(both.out, HasSubstr("runs of one name ('r10000000' and 2 other names) have several params"));
 }
 
 TEST(Mixed, OneBadCellCostsItsRow) {

@@ -103,6 +103,34 @@ TEST_F(Reading, CosinesThatEndAtATenthAreTaken) {
   EXPECT_FALSE(r.contains("excluded")) << r.at("excluded").dump();
 }
 
+TEST_F(Reading, WhatMakesAnAnswerWrongIsSaidBesideIt) {
+  EXPECT_THAT(run("fit " + file("cosine_to_a_tenth.csv") + " --bootstrap 0").out,
+              HasSubstr("rows lie where the learning rate of their run had not decayed yet"));
+  const auto fitted = [&](const std::string& name, const std::string& text) {
+    write_file_atomic(folder_ / name, text);
+    return run("fit " + name + " --bootstrap 0");
+  };
+  std::string doubled = "params,tokens,flops,corpus,loss\n", constant = "params,tokens,loss\n";
+  for (int n = 1; n <= 4; ++n) {
+    for (int d = 1; d <= 4; ++d) {
+      const double params = 1e6 * std::pow(3, n), tokens = 1e8 * std::pow(3, d);
+      const double loss = 1.8 + 480 / std::pow(params, 0.35) + 2000 / std::pow(tokens, 0.37);
+      doubled += fmt::format("{},{},{},{},{}\n", params, tokens, 2 * params * tokens, n < 3 ? "pile" : "", loss);
+      constant += fmt::format("{},{},3\n", params, tokens);
+    }
+  }
+  EXPECT_THAT(fitted("doubled.csv", doubled).out,
+              AllOf(HasSubstr("the column of FLOPs is 0.33 times 6 N D at the median"),
+                    HasSubstr("corpus is given in 8 of 16 rows (pile), and the others are taken to have the same")));
+  const Outcome same = fitted("constant.csv", constant);
+  EXPECT_EQ(same.code, 3);
+  EXPECT_THAT(same.out, HasSubstr("every loss is 3, so that nothing shows what it depends on"));
+  EXPECT_THAT(run("compare doubled.csv doubled.csv").out, HasSubstr("hold the same runs"));
+  run("compare doubled.csv constant.csv --bootstrap 30").expect_error(2, "the 2.5 % quantile needs at least 40");
+  const Outcome held = run("fit doubled.csv --fix alpha=0.35");
+  EXPECT_THAT(held.out, HasSubstr("held"));
+}
+
 TEST_F(Reading, ARunGivenTwiceIsNamed) {
   const std::string base = file("formats/00-base.csv");
   run("fit " + base + " " + base).expect_error(2, "is given twice");

@@ -284,9 +284,9 @@ TEST(ReadTables, OneNameForRowsOfSeveralParamsIsOneForEach) {
   EXPECT_NE(got.points[0].group, got.points[2].group);
   EXPECT_EQ(got.points[0].run, "base (N 1M)");
   EXPECT_EQ(got.points[4].run, "wide");
-  EXPECT_THAT(got.report.read_as(), AllOf(HasSubstr("rows of 'run' 'base' differ in params, so each of its params is a "
-                                                    "run of its own"),
-                                          HasSubstr("rows of one 'run' are one group, 3 of them")));
+  EXPECT_THAT(got.report.read_as(),
+              AllOf(HasSubstr("rows of one 'run' ('base') have several params, and each of these is a run of its own"),
+                    HasSubstr("rows of one 'run' are one group, 3 of them")));
   const auto chosen = read_text("run,group,params,tokens,loss\na,a,1e6,1e8,3\na,a,2e6,1e8,2.9\n");
   EXPECT_EQ(chosen.points[1].group, "a") << "a column group has the last word";
   const auto derived = read_text("run,flops,tokens,loss\na,1.2e15,1e8,3\na,2.41e15,2e8,2.9\nb,1e15,1e8,3\n");

@@ -63,6 +63,24 @@ TEST(MixedColumns, KnowsOtherNamesOfTheSameAndHowValuesAreWritten) {
   EXPECT_THAT(mixed_columns(of("t", "note", {"a", "b"})), IsEmpty());
 }
 
+TEST(MixedColumns, ReadsHeadersAndEmptyCellsAsTheReaderOfNumbersDoes) {
+  EXPECT_THAT(mixed_columns(of("t", "precision", {"bf16", "None", "N/A", ""})), IsEmpty());
+  EXPECT_THAT(mixed_columns(of("t", "config/corpus/value", {"books", "code"})),
+              ElementsAre("config/corpus/value: books (1 row), code (1 row)"));
+  EXPECT_THAT(mixed_columns(of("t", "dataset", {"1.1", "1.10"})), ElementsAre("dataset: 1.1 (1 row), 1.10 (1 row)"))
+      << "versions are names";
+}
+
+TEST(MixedColumns, ColumnsOfOneTraitMeetByTheirNames) {
+  Table a = of("a.csv", "corpus", {"pile"}), b = of("b.csv", "dataset", {"v1"});
+  a.header.emplace_back("dataset"), a.rows[0].emplace_back("v1");
+  b.header.emplace_back("corpus"), b.rows[0].emplace_back("pile");
+  EXPECT_THAT(mixed_columns(std::vector<Table>{a, b}), IsEmpty());
+  b.rows[0].back() = "books";
+  EXPECT_THAT(mixed_columns(std::vector<Table>{a, b}),
+              ElementsAre("corpus: books (1 row of b.csv), pile (1 row of a.csv)"));
+}
+
 TEST(MixedColumns, TablesReadTogetherAreComparedByWhatTheyHoldAndLack) {
   const std::vector<Table> two = {of("a.csv", "corpus", {"books", "books"}), of("b.csv", "Dataset", {"code"})};
   EXPECT_THAT(mixed_columns(two), ElementsAre("corpus: books (2 rows of a.csv), code (1 row of b.csv)"));

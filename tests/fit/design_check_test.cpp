@@ -102,12 +102,15 @@ TEST(DesignCheck, OneBudgetIsFittedAndSaysWhatItRestsOn) {
     EXPECT_FALSE(design_problem(points, LawKind::chinchilla, {})) << "a falling and a rising term are two curves";
     const FitResult r = fit(points, {.law = LawKind::chinchilla, .profile = false});
     EXPECT_THAT(r.cautions, testing::Contains(HasSubstr("every run has the same compute, 6 N D = ")));
-    EXPECT_THAT(one_valley(points, LawKind::kaplan), HasSubstr("rests on the shape of one valley; add runs at other"));
-    EXPECT_TRUE(one_valley(points, LawKind::power_n).empty());
+    EXPECT_THAT(one_valley(points, LawKind::kaplan, {}),
+                HasSubstr("rests on the shape of one valley; add runs at other"));
+    EXPECT_TRUE(one_valley(points, LawKind::power_n, {}).empty());
     Rng rng = make_rng(seed, "mend");
     points.push_back(run_at(points[6].params, 8 * points[6].tokens, rng));
-    EXPECT_TRUE(one_valley(points, LawKind::chinchilla).empty());
-    EXPECT_TRUE(one_valley(runs_of(Kind::ray, seed), LawKind::chinchilla).empty());
+    EXPECT_TRUE(one_valley(points, LawKind::chinchilla, {}).empty());
+    EXPECT_TRUE(one_valley(runs_of(Kind::ray, seed), LawKind::chinchilla, {}).empty());
+    EXPECT_TRUE(
+        one_valley(runs_of(Kind::one_budget, seed), LawKind::chinchilla, {{"alpha", 0.3}, {"beta", 0.3}}).empty());
   }
 }
 

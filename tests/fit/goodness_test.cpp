@@ -143,5 +143,13 @@ TEST(Goodness, NamesARunFifteenTimesTheNoiseOff) {
   EXPECT_GE(said_of(0.003, 6, ObjectiveKind::log_huber, 50, true).outlier, 49);
 }
 
+TEST(Goodness, OneOutlierIsNoSeries) {
+  auto points = test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 7, 4, 0.002, 3);
+  points[10].loss_nats *= 1.4;
+  const FitResult r = fit(points, {.profile = false});
+  EXPECT_EQ(r.goodness.outliers, 1);
+  EXPECT_FALSE(r.goodness.series_stands_out) << r.goodness.worst_series->name;
+}
+
 }  // namespace
 }  // namespace scalelaw

@@ -151,6 +151,19 @@ TEST(Population, WhereTakesACorpusByAnyOfItsNames) {
               HasSubstr("first digits"));
 }
 
+TEST(Population, WhereTakesAnyHashWholeAndNoAmbiguousBeginning) {
+  std::vector<RunRecord> records = design();
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    records[i].spec.data.corpus_sha256 = i < 4 ? "c4" : i < 9 ? "abcd1" : i < 12 ? "abcd2" : "abcd";
+  }
+  EXPECT_EQ(records_where(records, {"corpus=c4"}).size(), 4U) << "an import may name a corpus as it likes";
+  EXPECT_EQ(records_where(records, {"corpus=abcd"}).size(), records.size() - 12) << "exactly that one";
+  for (std::size_t i = 12; i < records.size(); ++i) records[i].spec.data.corpus_sha256 = "";
+  EXPECT_EQ(records_where(records, {"corpus=none"}).size(), records.size() - 12);
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)records_where(records, {"corpus=abcd"}); }),
+              HasSubstr("may be any of abcd1, abcd2"));
+}
+
 // Every key of a spec is either of the population, of a point, or what a design varies: none is forgotten.
 TEST(Population, EveryFieldOfASpecTellsPopulationsApartOrIsVaried) {
   const RunRecord record = run_of(16, 2, 51200, 0.004, 0);

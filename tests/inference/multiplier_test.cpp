@@ -72,6 +72,17 @@ TEST(ComputeMultiplier, IsTheInverseOfItsOpposite) {
   EXPECT_NEAR(there[0].value * back[0].value, 1, 1e-9);
 }
 
+TEST(ComputeMultiplier, AlikeIsNoMoreThanTheIntervalAllows) {
+  ComputeMultiplier m{.flops = 1e16, .value = 1.003, .ci95 = {.low = 0.734, .high = 1.6}, .draws = 500};
+  EXPECT_THAT(
+      describe({m}, "a", "b"),
+      HasSubstr("at 10¹⁶ FLOPs a and b come out alike; the interval [0.734, 1.600] leaves open which is better"));
+  m.ci95 = {.low = 0.998, .high = 1.004};
+  EXPECT_THAT(describe({m}, "a", "b"), HasSubstr("come out alike, within half a percent of their compute"));
+  m.value = 1.25;
+  EXPECT_THAT(describe({m}, "a", "b"), HasSubstr("b reaches the loss of a with 1/1.25 of the compute"));
+}
+
 TEST(ComputeMultiplier, ALossOutOfReachIsInfiniteAndSaid) {
   Law better = tiny_law(), worse = tiny_law();
   worse.values[0] = 2.5;  // its floor lies above what the other reaches at 1e16

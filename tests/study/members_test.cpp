@@ -110,6 +110,24 @@ TEST_F(Members, StatusCountsRunsOfThePlanAndThoseKeptApart) {
   EXPECT_EQ(status.others_kept, 36);
 }
 
+// A study.toml that nobody accepted plans none of the finished runs: they are analysed, hence counted.
+TEST_F(Members, AFailedRunDoesNotTurnTheOthersIntoKeptOnes) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  std::string text = read_text_file(config_path(folder_));
+  const std::string seeds = "seeds = [0, 1]";
+  ASSERT_NE(text.find(seeds), std::string::npos);
+  text.replace(text.find(seeds), seeds.size(), "seeds = [7]");
+  write_file_atomic(config_path(folder_), text);
+  RunRecord record = read_records(folder_).records.begin()->second;
+  record.outcome.status = "failed";
+  record.loss.nats.reset();
+  write_record(folder_, record);
+  const StudyStatus status = study_status(folder_);
+  EXPECT_EQ(status.failed, 1);
+  EXPECT_EQ(status.completed, 35);
+  EXPECT_EQ(status.others_kept, 0);
+}
+
 // study.toml of a version that took a seed twice and any rate: finished, so it is read as it stands.
 TEST_F(Members, AnOlderStudyTomlMayHoldWhatIsRefusedToday) {
   ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
