@@ -90,9 +90,9 @@ TEST(Predict, ALawAsksOnlyForWhatItNeeds) {
     return error_of([&] { (void)predict(published_law(law), point); }, ExitCode::usage);
   };
   EXPECT_THAT(refused("kaplan2020-n", {.tokens = 1e9}), HasSubstr("--params is missing"));
-  EXPECT_THAT(refused("kaplan2020-d", {.params = 1e9}), HasSubstr("--tokens is 0"));
-  EXPECT_THAT(refused("kaplan2020-c", {.params = 1e9}), HasSubstr("--flops is 0"));
-  EXPECT_THAT(refused("besiroglu2024", {.params = 1e9}), HasSubstr("--tokens is 0"));
+  EXPECT_THAT(refused("kaplan2020-d", {.params = 1e9}), HasSubstr("--tokens is missing"));
+  EXPECT_THAT(refused("kaplan2020-c", {.params = 1e9}), HasSubstr("--flops is missing"));
+  EXPECT_THAT(refused("besiroglu2024", {.params = 1e9}), HasSubstr("--tokens is missing"));
   EXPECT_THAT(refused("besiroglu2024", {.params = 1e9, .tokens = 1e9, .flops = 1e18}), HasSubstr("is not 6 N D"));
 }
 
@@ -131,7 +131,7 @@ TEST(Predict, WrongInputIsNamed) {
               HasSubstr("not a loss"));
   EXPECT_THAT(error_of([&] { (void)predict(published_law("kaplan2020-steps"), {.params = 1e6, .tokens = 1e9}); },
                        ExitCode::usage),
-              HasSubstr("--steps is 0"));
+              HasSubstr("--steps is missing"));
   FitResult fit = fit_with_draws(0.01);
   fit.convergence.status = "at_bound";
   EXPECT_THAT(error_of([&] { (void)predict(fit, {.params = 1e6, .tokens = 1e9}); }, ExitCode::data),

@@ -137,7 +137,7 @@ TEST_F(Cases, AFitFileIsALawWhereverALawIsNamed) {
 TEST_F(Cases, PredictAsksOnlyForWhatTheLawNeeds) {
   EXPECT_THAT(run_scalelaw(folder_, "predict --law kaplan2020-n --params 1e9").out, HasSubstr("loss 2.3756"));
   EXPECT_THAT(run_scalelaw(folder_, "predict --law kaplan2020-c --flops 8.64e19").out, HasSubstr("nats per token"));
-  run_scalelaw(folder_, "predict --law besiroglu2024 --params 1e9").expect_error(2, "--tokens is 0");
+  run_scalelaw(folder_, "predict --law besiroglu2024 --params 1e9").expect_error(2, "--tokens is missing");
 }
 
 TEST_F(Cases, ExtrapolationIsSaidInEveryQuantity) {

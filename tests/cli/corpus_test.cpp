@@ -212,8 +212,9 @@ TEST_F(CorpusCommand, APipeWithoutAWriterIsLeftWithCtrlC) {
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   EXPECT_EQ(shell("timeout --preserve-status -k 5 -s INT 0.5 $scalelaw corpus build --input pipe --out c").code, 130);
   EXPECT_FALSE(fs::exists(out));
-  const Ended fed =
-      shell("cat text.txt > pipe & $scalelaw corpus build --input pipe --out c; code=$?; wait; exit $code");
+  const Ended fed = shell(
+      "cat text.txt > pipe & $scalelaw corpus build --input pipe --out c --validation-fraction 0.1; code=$?; wait; "
+      "exit $code");
   EXPECT_EQ(fed.code, 0) << fed.err;
   EXPECT_TRUE(fs::exists(out));
 }
