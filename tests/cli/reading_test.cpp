@@ -127,6 +127,8 @@ TEST_F(Reading, WhatMakesAnAnswerWrongIsSaidBesideIt) {
   EXPECT_THAT(same.out, HasSubstr("every loss is 3, so that nothing shows what it depends on"));
   EXPECT_THAT(run("compare doubled.csv doubled.csv").out, HasSubstr("hold the same runs"));
   run("compare doubled.csv constant.csv --bootstrap 30").expect_error(2, "the 2.5 % quantile needs at least 40");
+  EXPECT_THAT(run("compare " + file("outlier.csv") + " hoffmann2022 --studies 40").out,
+              HasSubstr("residuals that hold 1 outlier of outlier.csv, which widens every interval"));
   const Outcome held = run("fit doubled.csv --fix alpha=0.35");
   EXPECT_THAT(held.out, HasSubstr("held"));
 }
