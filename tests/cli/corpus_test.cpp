@@ -165,6 +165,7 @@ struct WaitingBuild {
     if (::pipe2(ends, O_CLOEXEC) != 0) return;
     child = ::fork();
     if (child == 0) {
+      ::signal(SIGINT, SIG_DFL);  // which a shell's background jobs ignore
       ::dup2(ends[0], STDIN_FILENO);
       ::execl(kProgram.c_str(), "scalelaw", "--quiet", "corpus", "build", "--input", "-", "--out", out.c_str(),
               nullptr);
