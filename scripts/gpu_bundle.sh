@@ -130,9 +130,10 @@ at_most() {  # name, version that is there, most
 glibc=$(newest GLIBC); at_most GLIBC "$glibc" 2.36
 glibcxx=$(newest GLIBCXX); at_most GLIBCXX "$glibcxx" 3.4.30
 for file in "$out"/bin/*; do
-  missing=$(LD_LIBRARY_PATH=$out/cuda ldd "$file" | awk '/not found/ {print $1}' | grep -Ev "$libtorch_own" || true)
+  needed=$(LD_LIBRARY_PATH=$out/cuda ldd "$file")
+  missing=$(awk '/not found/ {print $1}' <<<"$needed" | grep -Ev "$libtorch_own" || true)
   [ -z "$missing" ] || fail 1 "$(basename "$file") needs $missing, which the bundle does not hold"
-  outside=$(LD_LIBRARY_PATH=$out/cuda ldd "$file" | awk '$3 ~ /^\// {print $1, $3}' | grep -v " $out/" | grep -Ev "$runtime" || true)
+  outside=$(awk '$3 ~ /^\// {print $1, $3}' <<<"$needed" | grep -v " $out/" | grep -Ev "$runtime" || true)
   [ -z "$outside" ] || fail 1 "$(basename "$file") takes $outside from this machine"
 done
 size_kib=$(du -sk --apparent-size "$out" | cut -f 1)

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <ranges>
 
 #include "cli/fit_budgets.hpp"
 #include "core/format.hpp"
@@ -67,7 +66,7 @@ void add_record_notes(CompareSource& out, const FitSources& part, const FitInput
   }
 }
 
-void add_table_notes(CompareSource& out, const FitSources& part, FitInput input) {
+void add_table_notes(CompareSource& out, const FitSources& part, const FitInput& input) {
   out.notes.insert(out.notes.end(), input.notes.begin(), input.notes.end());
   for (const ReadReport& report : part.reports) {
     for (const std::string& line : {report.read_as(), report.left_out()}) {
@@ -77,10 +76,7 @@ void add_table_notes(CompareSource& out, const FitSources& part, FitInput input)
     if (report.own_counts) out.counted = kOwnCounts;
   }
   if (!part.counted.empty()) out.counted = part.counted;
-  input.notes.clear();
-  for (const auto line : std::views::split(describe_selection(input), '\n')) {
-    if (!line.empty()) out.notes.push_back(fmt::format("{}: {}", out.name, std::string(line.begin(), line.end())));
-  }
+  for (const std::string& line : selection_lines(input)) out.notes.push_back(fmt::format("{}: {}", out.name, line));
 }
 
 }  // namespace

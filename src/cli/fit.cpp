@@ -191,8 +191,7 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
       }
     }
   }
-  const bool power =
-      options.law == LawKind::power_n || options.law == LawKind::power_d || options.law == LawKind::power_c;
+  const bool power = is_power_law(options.law);
   if (options.offset && !power) {
     fail_config("--offset: belongs to the laws power-n, power-d and power-c; {} has its own terms", arguments.law);
   }

@@ -158,13 +158,13 @@ std::string undecayed_note(const std::vector<Observation>& points) {
   const auto count = std::ranges::count_if(points, [&](const Observation& o) {
     if (o.run.empty() || !o.lr) return false;
     const Observation& end = *last.at(o.counted + '\n' + o.run);
-    return o.tokens<end.tokens&& * o.lr> 1.01 * *end.lr;
+    const double decayed = 1.01 * end.lr.value();
+    return o.tokens < end.tokens && o.lr.value() > decayed;
   });
   if (count == 0) return "";
   return fmt::format(
       "{} of {} rows lie where the learning rate of their run had not decayed yet, and their losses are higher than "
-      "those "
-      "of runs that end there: give the last row of each run, or --method envelope --curves",
+      "those of runs that end there: give the last row of each run, or --method envelope --curves",
       count, points.size());
 }
 
@@ -272,16 +272,22 @@ FitInput observe_sources(const FitSources& sources, const Convention& convention
   return input;
 }
 
+std::vector<std::string> selection_lines(const FitInput& input) {
+  std::vector<std::string> lines;
+  const auto edges = std::ranges::count_if(input.sweeps, [](const LrSweep& s) { return s.status.starts_with("edge"); });
+  if (!input.sweeps.empty()) {
+    lines.push_back(
+        fmt::format("{} (shape, tokens) pairs tuned over the learning rate{}", input.sweeps.size(),
+                    edges > 0 ? fmt::format(", {} with the best rate on the edge of the sweep", edges) : ""));
+  }
+  for (const Exclusion& e : input.excluded) lines.push_back(fmt::format("left out: {}: {}", e.run, e.reason));
+  return lines;
+}
+
 std::string describe_selection(const FitInput& input) {
   std::string text;
   for (const std::string& note : input.notes) text += fmt::format("note: {}\n", note);
-  const auto edges = std::ranges::count_if(input.sweeps, [](const LrSweep& s) { return s.status.starts_with("edge"); });
-  if (!input.sweeps.empty()) {
-    text += fmt::format("{} (shape, tokens) pairs tuned over the learning rate", input.sweeps.size());
-    if (edges > 0) text += fmt::format(", {} with the best rate on the edge of the sweep", edges);
-    text += "\n";
-  }
-  for (const Exclusion& e : input.excluded) text += fmt::format("left out: {}: {}\n", e.run, e.reason);
+  for (const std::string& line : selection_lines(input)) text += line + "\n";
   return text;
 }
 

@@ -46,6 +46,8 @@ struct FitInput {
 [[nodiscard]] FitInput observe_sources(const FitSources& sources, const Convention& convention, std::int64_t min_steps,
                                        bool curves);
 
+/// What tuning did, and what was left out, a line each.
+[[nodiscard]] std::vector<std::string> selection_lines(const FitInput& input);
 /// What was tuned and left out: text that ends with a newline, or empty; and as JSON.
 [[nodiscard]] std::string describe_selection(const FitInput& input);
 [[nodiscard]] Json excluded_json(const FitInput& input);

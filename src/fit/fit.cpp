@@ -30,8 +30,7 @@ constexpr double kSingular = 1e14;
 // What the law itself demands, joined with what the caller holds.
 std::map<std::string, double> fixed_parameters(const FitOptions& options) {
   std::map<std::string, double> fixed = options.fixed;
-  const bool power =
-      options.law == LawKind::power_n || options.law == LawKind::power_d || options.law == LawKind::power_c;
+  const bool power = is_power_law(options.law);
   if (power && !options.offset) fixed.try_emplace("E", 0.0);
   return fixed;
 }
@@ -87,11 +86,7 @@ void take_solution(const SearchResult& found, const Problem& problem, const FitO
       best.status == NewtonStatus::converged && !(c.condition < kSingular) ? "stalled" : status_name(best.status);
   result.message = message_of(problem, best, c.condition);
   result.objective_value = best.value * unit;
-  result.fitted = {.kind = options.law,
-                   .values = natural_values(problem, best.theta),
-                   .name = "fit",
-                   .source = "",
-                   .convention = options.convention};
+  result.fitted = fitted_law(problem, best.theta, options.convention);
   result.derived = derived_quantities(problem, problem.weights, result.fitted.values);
 }
 
@@ -283,8 +278,7 @@ void judge(const std::vector<Observation>& points, const FitOptions& options, Fi
       }
     }
   }
-  const bool two_variables =
-      options.law != LawKind::power_n && options.law != LawKind::power_d && options.law != LawKind::power_c;
+  const bool two_variables = !is_power_law(options.law);
   if (options.goodness && !result.fitted.values.empty() && options.law != LawKind::optimal && two_variables) {
     for (const std::string& line :
          {one_valley(points, options.law, options.fixed), plateau_caution(points, options, g)}) {

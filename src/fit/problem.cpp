@@ -15,7 +15,7 @@ bool fast(const Problem& p) { return p.law == LawKind::chinchilla; }
 // A power law with X and alpha free: its first coordinate is ln of its value at the mean of ln of the variable, which
 // makes ln of the power linear in both.
 bool centred_power(const Problem& p) {
-  const bool power = p.law == LawKind::power_n || p.law == LawKind::power_d || p.law == LawKind::power_c;
+  const bool power = is_power_law(p.law);
   return power && !p.tie && !p.fixed[0] && !p.fixed[1];
 }
 
@@ -295,6 +295,14 @@ std::vector<double> natural_values(const Problem& p, std::span<const double> the
     if (!p.fixed[2]) values[2] *= std::exp(values[4] * p.log_tokens_center);
   }
   return values;
+}
+
+Law fitted_law(const Problem& problem, std::span<const double> theta, const Convention& convention) {
+  return {.kind = problem.law,
+          .values = natural_values(problem, theta),
+          .name = "fit",
+          .source = "",
+          .convention = convention};
 }
 
 Linearised linearise(const Problem& p, std::span<const double> theta, bool with_jacobian) {

@@ -53,6 +53,8 @@ struct Problem {
 [[nodiscard]] Vector start_from(const Problem& problem, const std::vector<double>& values);
 /// Working coordinates -> all values in natural units.
 [[nodiscard]] std::vector<double> natural_values(const Problem& problem, std::span<const double> theta);
+/// The law "fit" with those values.
+[[nodiscard]] Law fitted_law(const Problem& problem, std::span<const double> theta, const Convention& convention);
 
 /// Objective with Huber's delta replaced, its gradient and Hessian (or the Gauss-Newton part of it) at theta.
 void evaluate(const Problem& problem, std::span<const double> weights, double delta, bool second_order,

@@ -13,8 +13,7 @@ std::size_t place_of_offset(LawKind law) {
 }  // namespace
 
 bool has_signed_losses(const std::vector<Observation>& points, const FitOptions& options) {
-  const bool power =
-      options.law == LawKind::power_n || options.law == LawKind::power_d || options.law == LawKind::power_c;
+  const bool power = is_power_law(options.law);
   if (options.objective.kind != ObjectiveKind::mse || options.method != "parametric" || options.fixed.contains("E") ||
       (power && !options.offset) || place_of_offset(options.law) == law_info(options.law).parameters.size() ||
       std::ranges::none_of(points, [](const Observation& o) { return o.loss_nats <= 0; })) {

@@ -25,11 +25,7 @@ FitResult refit_near(const std::vector<Observation>& points, const FitOptions& o
   result.n = static_cast<std::int64_t>(points.size());
   result.convention = options.convention;
   result.objective = options.objective;
-  result.fitted = {.kind = options.law,
-                   .values = natural_values(problem, solution.theta),
-                   .name = "fit",
-                   .source = "",
-                   .convention = options.convention};
+  result.fitted = fitted_law(problem, solution.theta, options.convention);
   result.derived = derived_quantities(problem, problem.weights, result.fitted.values);
   result.convergence.status = "converged";
   return result;

@@ -43,6 +43,10 @@ struct LawInfo {
   std::vector<std::string> parameters;  ///< {"E", "A", "B", "alpha", "beta"}
 };
 [[nodiscard]] const LawInfo& law_info(LawKind kind);
+/// power-n, power-d and power-c: E + (X/x)^alpha of one variable x.
+[[nodiscard]] inline bool is_power_law(LawKind kind) {
+  return kind == LawKind::power_n || kind == LawKind::power_d || kind == LawKind::power_c;
+}
 /// Errors (config): unknown name, with the near miss.
 [[nodiscard]] LawKind law_kind(std::string_view name);
 

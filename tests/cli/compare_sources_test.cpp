@@ -1,5 +1,6 @@
 // What scalelaw compare reads, by the rules of fit, and what it says of its sources.
 #include "cli/run_scalelaw.hpp"
+#include "cli/small_design.hpp"
 #include "inference/surface.hpp"
 
 namespace scalelaw {
@@ -57,23 +58,7 @@ TEST_F(CompareSources, NothingComparedIsThreeAndOneLine) {
 }
 
 TEST_F(CompareSources, IsoflopBudgetsAreThoseOfFit) {
-  write_file_atomic(folder_ / "valleys.toml", R"([model]
-context = 2048
-d_head = 64
-vocab = 32768
-[design]
-budgets = [1e19, 1e20, 1e21]
-sizes_per_budget = 5
-optimum_coefficient = 0.045
-optimum_exponent = 0.514
-aspect_min = 32
-aspect_max = 128
-min_width = 256
-learning_rates = [0.002]
-lr_scale_exponent = 0.36
-lr_reference_params = 1e9
-batch_tokens = 524288
-[simulation]
+  write_file_atomic(folder_ / "valleys.toml", test::kSmallDesign + R"([simulation]
 noise = 0.002
 )");
   ASSERT_EQ(run("simulate valleys.toml --out study --quiet").code, 0);

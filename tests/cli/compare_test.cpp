@@ -1,5 +1,6 @@
 // scalelaw compare and scalelaw coverage as programs.
 #include "cli/run_scalelaw.hpp"
+#include "cli/small_design.hpp"
 #include "inference/surface.hpp"
 #include "report/gnuplot.hpp"
 #include "study/store.hpp"
@@ -23,23 +24,7 @@ class CompareCommand : public testing::Test {
                       observations_csv(simulate_points(tiny_points(), tiny_law(), {.sd = 0.002}, 1, 0)));
     write_file_atomic(folder_ / "other.csv",
                       observations_csv(simulate_points(tiny_points(), tiny_law(0.35, 0.5), {.sd = 0.002}, 2, 0)));
-    write_file_atomic(folder_ / "small.toml", R"([model]
-context = 2048
-d_head = 64
-vocab = 32768
-[design]
-budgets = [1e19, 1e20, 1e21]
-sizes_per_budget = 5
-optimum_coefficient = 0.045
-optimum_exponent = 0.514
-aspect_min = 32
-aspect_max = 128
-min_width = 256
-learning_rates = [0.002]
-lr_scale_exponent = 0.36
-lr_reference_params = 1e9
-batch_tokens = 524288
-[simulation]
+    write_file_atomic(folder_ / "small.toml", test::kSmallDesign + R"([simulation]
 law = "besiroglu2024"
 noise = 0.002
 )");

@@ -36,6 +36,12 @@ class Members : public StudyTest {
   std::size_t count() const { return load_study_records(folder_, {}).records.size(); }
 };
 
+void replace_once(std::string& text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  ASSERT_NE(at, std::string::npos) << from;
+  text.replace(at, from.size(), to);
+}
+
 TEST_F(Members, AnotherCorpusInTheSameFolderIsRefusedBeforeAnythingIsMade) {
   ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
   const auto before = losses(folder_);
@@ -114,9 +120,7 @@ TEST_F(Members, StatusCountsRunsOfThePlanAndThoseKeptApart) {
 TEST_F(Members, AFailedRunDoesNotTurnTheOthersIntoKeptOnes) {
   ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
   std::string text = read_text_file(config_path(folder_));
-  const std::string seeds = "seeds = [0, 1]";
-  ASSERT_NE(text.find(seeds), std::string::npos);
-  text.replace(text.find(seeds), seeds.size(), "seeds = [7]");
+  replace_once(text, "seeds = [0, 1]", "seeds = [7]");
   write_file_atomic(config_path(folder_), text);
   RunRecord record = read_records(folder_).records.begin()->second;
   record.outcome.status = "failed";
@@ -132,12 +136,8 @@ TEST_F(Members, AFailedRunDoesNotTurnTheOthersIntoKeptOnes) {
 TEST_F(Members, AnOlderStudyTomlMayHoldWhatIsRefusedToday) {
   ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
   std::string text = read_text_file(config_path(folder_));
-  const std::string seeds = "seeds = [0, 1]";
-  ASSERT_NE(text.find(seeds), std::string::npos);
-  text.replace(text.find(seeds), seeds.size(), "seeds = [0, 1, 0]");
-  const std::string rates = "learning_rates = [0.004, 0.008]";
-  ASSERT_NE(text.find(rates), std::string::npos);
-  text.replace(text.find(rates), rates.size(), "learning_rates = [0.004, 0.008, 20.0]");
+  replace_once(text, "seeds = [0, 1]", "seeds = [0, 1, 0]");
+  replace_once(text, "learning_rates = [0.004, 0.008]", "learning_rates = [0.004, 0.008, 20.0]");
   write_file_atomic(config_path(folder_), text);
   EXPECT_THROW((void)read_study_config(config_path(folder_)), Error);
   EXPECT_EQ(count(), 36U);
