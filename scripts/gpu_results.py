@@ -98,7 +98,8 @@ def study_problems(results):
             yield (f"quick study: losses apart from the CPU's by {quick['rms']:.4f} nats (root mean square), at most {quick['worst']:.4f}; seeds differ by "
                    f"{quick['noise']:.4f}")
         if quick["only_there"] and results.all["on"] == "cuda":
-            yield f"quick study: {quick['only_there']} runs of the CPU's were not made, {quick['only_here']} others were"
+            yield (f"quick study: {quick['only_there']} runs of the CPU's were not made, {quick['only_here']} others were (losses decide which rates are "
+                   "added and which runs are checked, and near ties fall otherwise)")
     for name in ("quick", "ladder"):
         predicted, took = results.phase(name).get("predicted_s"), results.phase(name).get("seconds")
         if predicted and took and not 1 / TIME_WITHIN <= predicted / took <= TIME_WITHIN:

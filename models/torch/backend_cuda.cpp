@@ -59,7 +59,7 @@ std::string open() {
   return fmt::format("cuda:0 {} (compute capability {}.{})", properties.name, properties.major, properties.minor);
 }
 
-std::string torch_device() { return "cuda"; }
+std::string torch_device() { return "cuda:0"; }  // with its number: to LibTorch "cuda" is another device
 
 void* allocate(std::size_t bytes) {
   void* memory = nullptr;

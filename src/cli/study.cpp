@@ -40,6 +40,10 @@ void print_after(const Globals& globals, const StudySummary& summary) {
   for (const BadRecord& bad : summary.bad)
     text += fmt::format("not a record, so its run was not taken as done: {}\n", bad.reason);
   print(globals, text + describe(summary));
+  if (!globals.quiet && !globals.json_only()) return;
+  for (const FailedJob& job : summary.failed) {
+    fmt::print(stderr, "warning: job {} ({}) failed: {}\n", job.id, job.what, job.reason);
+  }
 }
 
 FinishedRuns make_runs(const RunOptions& options, const Globals& globals) {
@@ -77,6 +81,12 @@ ExitCode study_action(const RunOptions& options, const Globals& globals) {
   if (done.summary.interrupted) {
     emit_json(globals, to_json(done.summary));
     return ExitCode::interrupted;
+  }
+  if (done.summary.before + done.summary.made == 0 && !done.summary.failed.empty()) {
+    emit_json(globals, to_json(done.summary));
+    fmt::print(stderr, "error: {}: no run finished, so there is nothing to analyse; the first job failed with: {}\n",
+               done.folder.string(), done.summary.failed.front().reason);
+    return ExitCode::some_failed;
   }
   const Analysis analysis = analyze_study(done.folder, globals.threads);
   const std::string warning = write_analysis(done.folder, analysis);

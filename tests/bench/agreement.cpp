@@ -26,14 +26,6 @@ ModelSpec model_of(const Case& c) {
           .tie_embeddings = c.tied};
 }
 
-/// Largest distance (relative, Euclidean) of what a step gives from what the reference gives.
-struct Limits {
-  double loss, gradient;
-};
-/// fp32: sums in another order. bf16: factors rounded to 8 bits, which moves the losses of these shapes by 1.6e-4 and
-/// their worst gradients by 0.05 on a CPU.
-Limits limits_of(const std::string& precision) { return precision == "bf16" ? Limits{1e-3, 0.1} : Limits{1e-5, 1e-4}; }
-
 /// A step on the device against the CPU in fp32 with attention by products, which has no kernel in common with it.
 Json step_row(const Case& c, const std::string& device, const std::string& precision) {
   const ModelSpec model = model_of(c);
@@ -57,7 +49,7 @@ Json step_row(const Case& c, const std::string& device, const std::string& preci
       }
     }
   }
-  const Limits limits = limits_of(precision);
+  const cuda::Limits limits = cuda::limits_of(precision);
   return {{"what", "step"},
           {"shape",
            fmt::format("L{}C{}T{}D{}V{}{}", c.n_layer, c.d_model, c.context, c.d_head, c.vocab, c.tied ? " tied" : "")},

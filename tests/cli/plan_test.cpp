@@ -190,6 +190,9 @@ TEST_F(PlanCommand, TakesTheTimeFromATableOfADevice) {
   EXPECT_EQ(e["basis"], "table");
   EXPECT_EQ(e["table"]["device"], "Device B");
   EXPECT_EQ(e["table"]["rows"], 3);
+  const std::string h100 = fmt::format(
+      "--device cuda --set training.precision=bf16 --speeds '{}/data/speeds/h100_80gb_hbm3.json'", SCALELAW_SOURCE_DIR);
+  EXPECT_THAT(plan(h100, kNoDevice).out, HasSubstr("measured on NVIDIA H100 80GB HBM3, torch 2.11.0"));
   expect_error(
       plan(options + " --set training.precision=bf16", kNoDevice), 3,
       "error: table.json: 0 rows of bf16 with graph auto, and the study needs 3 at least; it has rows of: fp32 "

@@ -261,6 +261,17 @@ TEST_F(StudyCommand, AFailedJobGivesExitCodeOneAndItsReason) {
   EXPECT_THAT(result.out, HasSubstr("failed: job"));
   EXPECT_THAT(result.out, HasSubstr("the corpus is on fire"));
   EXPECT_THAT(result.out, HasSubstr("4 of 8 runs finished"));
+  const Result quiet = scalelaw("--quiet run small.toml --out s " + fake_backend(", \"--fail-shape\", \"d24 L2\""));
+  EXPECT_THAT(quiet.err, testing::AllOf(HasSubstr("warning: job "), HasSubstr("the corpus is on fire")));
+}
+
+TEST_F(StudyCommand, WhereEveryJobFailedItSaysWhyAndAnalysesNothing) {
+  make_corpus();
+  const Result result = scalelaw("--quiet study small.toml --out s " + fake_backend(", \"--fail-shape\", \"all\""));
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, testing::AllOf(HasSubstr("error: s: no run finished, so there is nothing to analyse"),
+                                         HasSubstr("the corpus is on fire")));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "s/report.html"));
 }
 
 TEST_F(StudyCommand, InterruptedItEndsWith130AndSaysHowToGoOn) {

@@ -1,6 +1,7 @@
 #pragma once
 // A stack of members with random parameters and tokens on one device.
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "core/error.hpp"
@@ -58,6 +59,17 @@ inline double distance(const std::vector<float>& a, const std::vector<float>& b)
     size += y * y;
   }
   return std::sqrt(difference / size);
+}
+
+/// Largest distance of what a step on a device gives from what the CPU gives, of losses and of the gradient of a
+/// matrix.
+struct Limits {
+  double loss, gradient;
+};
+/// fp32: sums in another order. bf16: factors rounded to 8 bits, which moves the losses of tiny shapes by 1.6e-4 and
+/// their worst gradients by 0.05 on a CPU, by 7e-5 and 0.06 on an H100.
+inline Limits limits_of(const std::string& precision) {
+  return precision == "bf16" ? Limits{.loss = 1e-3, .gradient = 0.1} : Limits{.loss = 1e-5, .gradient = 1e-4};
 }
 
 }  // namespace scalelaw::cuda

@@ -40,7 +40,7 @@ inline double valley_loss(const RunSpec& run, const std::string& job, double bes
 struct FakeTrainerArguments {
   std::string job, out;
   int step_ms = 2;              ///< time a run takes: 4 steps of this
-  std::string fail_shape;       ///< jobs of this shape end with exit code 3 and a message
+  std::string fail_shape;       ///< jobs of this shape ("all": every job) end with exit code 3 and a message
   std::string die_once;         ///< jobs of this shape kill themselves (SIGKILL) on their first attempt
   std::string diverge_shape;    ///< runs of this shape diverge
   bool forget_records = false;  ///< exit 0 without writing anything
@@ -101,7 +101,7 @@ inline int fake_trainer(const FakeTrainerArguments& a) {
   std::cout << R"({"event":"start","job":")" << job.id << "\"}\n"
             << "not a JSON line\n"
             << std::flush;
-  if (shape == a.fail_shape) {
+  if (shape == a.fail_shape || a.fail_shape == "all") {
     std::cerr << "some talk\nerror: the corpus is on fire\n";
     return 3;
   }
