@@ -4,12 +4,12 @@
 #include <array>
 #include <cmath>
 
-#include "core/cpu.hpp"
-#include "core/error.hpp"
 #include "models/cuda_backend.hpp"
 #include "models/device.hpp"
+#include "os/cpu.hpp"
+#include "os/error.hpp"
 
-// Built for several instruction sets; the best that may be used here is chosen when the program runs (core/cpu.hpp).
+// Built for several instruction sets; the best that may be used here is chosen when the program runs (os/cpu.hpp).
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
 #define SCALELAW_SETS
 #define SCALELAW_INLINE inline __attribute__((always_inline))

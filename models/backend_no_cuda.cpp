@@ -1,5 +1,5 @@
-#include "core/error.hpp"
 #include "models/cuda_backend.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw::cuda {
 namespace {

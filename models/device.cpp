@@ -5,8 +5,8 @@
 #include <fstream>
 #include <new>
 
-#include "core/error.hpp"
 #include "models/cuda_backend.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

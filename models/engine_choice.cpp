@@ -1,7 +1,7 @@
 #include "models/engine_choice.hpp"
 
-#include "core/error.hpp"
 #include "models/native/native.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 

@@ -12,7 +12,7 @@ struct EngineChoice {
   std::string reason;                    ///< for the record, "native avx2: the rule on a CPU"
 };
 
-/// @param asked one of engine_rule (core/job.hpp). The rule of `auto`: native on a CPU where it takes the shape,
+/// @param asked one of engine_rule (records/job.hpp). The rule of `auto`: native on a CPU where it takes the shape,
 /// with the best instruction set; else torch. Errors (config): native asked for on CUDA, or for a shape or precision it
 /// cannot take; auto for bf16 on a CPU without AMX; (device): an instruction set asked for that is not here.
 [[nodiscard]] EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, const Device& device,

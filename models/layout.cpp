@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/rng.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/records.hpp"
+#include "records/records.hpp"
 
 namespace scalelaw {
 

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "core/error.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

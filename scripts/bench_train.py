@@ -13,7 +13,7 @@ Protocol P1, for each shape: every contender is a process of one thread on core 
 see the same tokens, so their losses in the first --check-steps steps must agree (1e-3 nats in fp32, 5e-3 in bf16): one whose
 losses do not is marked, in its row and in the JSON, and the script ends with 1. Then --rounds rounds
 of one window each, in turn; windows in which other processes took more than 2 % of the machine are marked, and dropped where
-an undisturbed one is left. GFLOP/s counts the matrix products of the graph (law/shape.hpp) for every contender. Two workers:
+an undisturbed one is left. GFLOP/s counts the matrix products of the graph (records/shape.hpp) for every contender. Two workers:
 the fastest contender of this program on cores 0 and 1 at once against one alone, interleaved. A step is everything: windows,
 loss, gradients, clipping, AdamW. With --device cuda every contender trains on the device, in fp32 and in bf16, this
 program's by bench_train-cuda (cmake --preset cuda), and speeds are not related to the peak of a core.

@@ -25,7 +25,7 @@ done
 if [ "$mode" = auto ] && command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU '; then mode=cuda; fi
 
 packages=(ca-certificates git g++ cmake ninja-build ccache python3 python3-venv libfmt-dev libcli11-dev nlohmann-json3-dev
-  libspdlog-dev libtomlplusplus-dev libeigen3-dev libboost-dev libssl-dev zlib1g-dev libzstd-dev libcsv-dev
+  libtomlplusplus-dev libeigen3-dev libboost-dev libssl-dev zlib1g-dev libzstd-dev libcsv-dev
   gnuplot-nox fonts-dejavu-core)
 if [ "$tests" = yes ]; then
   packages+=(libgtest-dev libgmock-dev libbenchmark-dev chromium clang-format procps util-linux zstd

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "core/error.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 

@@ -1,7 +1,7 @@
 #include <vector>
 
-#include "core/cpu.hpp"
 #include "models/native/gemm_bf16.hpp"
+#include "os/cpu.hpp"
 
 namespace scalelaw::native {
 

@@ -8,9 +8,9 @@
 #include <xmmintrin.h>
 #endif
 
-#include "core/error.hpp"
 #include "models/native/native.hpp"
 #include "models/native/step.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

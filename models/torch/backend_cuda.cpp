@@ -6,9 +6,9 @@
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime.h>
 
-#include "core/error.hpp"
 #include "models/cuda/kernels.hpp"
 #include "models/cuda_backend.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw::cuda {
 namespace {

@@ -7,7 +7,7 @@
 #include <array>
 #include <vector>
 
-#include "core/records.hpp"
+#include "records/records.hpp"
 
 namespace scalelaw::torch_engine {
 

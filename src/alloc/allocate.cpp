@@ -7,7 +7,7 @@
 #include "alloc/measured.hpp"
 #include "alloc/optimum.hpp"
 #include "fit/draws.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

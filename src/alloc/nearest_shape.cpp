@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "alloc/allocate.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

@@ -5,7 +5,7 @@
 #include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
 
-#include "core/error.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/error.hpp"
 #include "core/json.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw::cli {
 

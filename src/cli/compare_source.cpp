@@ -6,11 +6,12 @@
 #include <cmath>
 #include <filesystem>
 
+#include "analysis/analysis.hpp"
+#include "analysis/sources.hpp"
 #include "cli/fit_budgets.hpp"
 #include "core/format.hpp"
-#include "fit/select.hpp"
 #include "inference/compare.hpp"
-#include "report/analysis.hpp"
+#include "select/select.hpp"
 
 namespace scalelaw::cli {
 namespace {

@@ -5,13 +5,13 @@
 
 #include "cli/cli.hpp"
 #include "core/build_info.hpp"
-#include "core/command.hpp"
-#include "core/cpu.hpp"
 #include "core/format.hpp"
 #include "corpus/corpus.hpp"
 #include "design/config.hpp"
-#include "study/backend.hpp"
-#include "study/device_check.hpp"
+#include "exec/backend.hpp"
+#include "exec/device_check.hpp"
+#include "os/command.hpp"
+#include "os/cpu.hpp"
 
 namespace scalelaw::cli {
 namespace {

@@ -9,8 +9,8 @@
 #include "cli/fit_tables.hpp"
 #include "core/format.hpp"
 #include "core/input_text.hpp"
-#include "fit/tune.hpp"
-#include "law/record_file.hpp"
+#include "records/record_file.hpp"
+#include "select/tune.hpp"
 #include "study/corpus_names.hpp"
 #include "study/members.hpp"
 

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "core/json.hpp"
-#include "core/read_observations.hpp"
-#include "fit/population.hpp"
 #include "fit/prepare.hpp"
+#include "records/read_observations.hpp"
+#include "select/population.hpp"
 
 namespace scalelaw::cli {
 
@@ -25,9 +25,9 @@ struct FitSources {
 };
 
 /// Study folders (the runs of their plans), record files (*.json, or records in JSON lines) and tables of runs
-/// (core/read_observations.hpp); "-" is standard input. With options.columns naming several losses, "a|b", the table is
-/// read once for each. Errors (data): an input that is not there or cannot be read; one given twice; a run that two
-/// inputs hold; records of several populations that `choice` does not pool (fit/population.hpp).
+/// (records/read_observations.hpp); "-" is standard input. With options.columns naming several losses, "a|b", the table
+/// is read once for each. Errors (data): an input that is not there or cannot be read; one given twice; a run that two
+/// inputs hold; records of several populations that `choice` does not pool (select/population.hpp).
 [[nodiscard]] FitSources read_fit_sources(const std::vector<std::string>& inputs, const ReadOptions& options,
                                           const PopulationChoice& choice);
 

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <ranges>
 
-#include "core/columns.hpp"
 #include "core/format.hpp"
-#include "core/run_names.hpp"
-#include "core/table_rows.hpp"
+#include "records/columns.hpp"
+#include "records/run_names.hpp"
+#include "records/table_rows.hpp"
 
 namespace scalelaw::cli {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
-#include "core/error.hpp"
 #include "core/json.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw::cli {
 

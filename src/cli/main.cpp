@@ -10,8 +10,8 @@
 #include "core/build_info.hpp"
 #include "core/cells.hpp"
 #include "core/fields.hpp"
-#include "core/files.hpp"
 #include "core/format.hpp"
+#include "os/files.hpp"
 
 namespace scalelaw::cli {
 

@@ -7,10 +7,11 @@
 #include "cli/study_common.hpp"
 #include "core/csv.hpp"
 #include "core/format.hpp"
-#include "law/shape.hpp"
-#include "study/estimate.hpp"
-#include "study/precision.hpp"
-#include "study/run.hpp"
+#include "exec/estimate.hpp"
+#include "exec/precision.hpp"
+#include "exec/run.hpp"
+#include "records/shape.hpp"
+#include "study/study_plan.hpp"
 
 namespace scalelaw::cli {
 namespace {

@@ -1,7 +1,7 @@
 #include "cli/read_options.hpp"
 
 #include "core/cells.hpp"
-#include "core/error.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "core/read_observations.hpp"
+#include "records/read_observations.hpp"
 
 namespace scalelaw::cli {
 

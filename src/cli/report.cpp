@@ -2,10 +2,13 @@
 #include <filesystem>
 #include <memory>
 
+#include "analysis/analysis.hpp"
+#include "analysis/study_analysis.hpp"
+#include "analysis/summary.hpp"
 #include "cli/study_common.hpp"
-#include "report/analysis.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
+#include "report/study_files.hpp"
 
 namespace scalelaw::cli {
 namespace {

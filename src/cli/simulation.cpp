@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "core/files.hpp"
 #include "design/plan.hpp"
-#include "fit/select.hpp"
-#include "law/shape.hpp"
+#include "os/files.hpp"
+#include "records/shape.hpp"
+#include "select/select.hpp"
 #include "sim/resolve.hpp"
 #include "sim/simulate.hpp"
 #include "study/store.hpp"

@@ -1,12 +1,16 @@
 // scalelaw study | run | simulate CONFIG.
 #include <memory>
 
+#include "analysis/analysis.hpp"
+#include "analysis/study_analysis.hpp"
+#include "analysis/summary.hpp"
 #include "cli/simulation.hpp"
 #include "cli/study_common.hpp"
 #include "core/format.hpp"
-#include "report/analysis.hpp"
-#include "study/precision.hpp"
-#include "study/run.hpp"
+#include "exec/precision.hpp"
+#include "exec/run.hpp"
+#include "report/study_files.hpp"
+#include "study/study_plan.hpp"
 
 namespace scalelaw::cli {
 namespace {

@@ -6,9 +6,10 @@
 
 #include "core/format.hpp"
 #include "corpus/corpus.hpp"
+#include "exec/estimate.hpp"
+#include "exec/run.hpp"
 #include "sim/resolve.hpp"
-#include "study/estimate.hpp"
-#include "study/run.hpp"
+#include "study/study_plan.hpp"
 
 namespace scalelaw::cli {
 namespace {

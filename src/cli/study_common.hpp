@@ -7,8 +7,8 @@
 
 #include "cli/cli.hpp"
 #include "design/plan.hpp"
-#include "fit/population.hpp"
-#include "study/backend.hpp"
+#include "exec/backend.hpp"
+#include "select/population.hpp"
 
 namespace scalelaw::cli {
 

@@ -1,16 +1,18 @@
 // scalelaw tutorial [NAME]: the classic experiments, page by page.
-#include "report/tutorial.hpp"
+#include "tutorial/tutorial.hpp"
 
 #include <filesystem>
 #include <map>
 #include <memory>
 
+#include "analysis/analysis.hpp"
+#include "analysis/sources.hpp"
 #include "cli/study_common.hpp"
-#include "core/files.hpp"
 #include "core/format.hpp"
-#include "report/analysis.hpp"
+#include "exec/run.hpp"
+#include "os/files.hpp"
 #include "report/gnuplot.hpp"
-#include "study/run.hpp"
+#include "study/study_plan.hpp"
 
 namespace scalelaw::cli {
 namespace {

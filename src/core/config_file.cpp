@@ -4,7 +4,7 @@
 #include <regex>
 #include <sstream>
 
-#include "core/files.hpp"
+#include "os/files.hpp"
 
 namespace scalelaw {
 namespace {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "core/error.hpp"
-#include "core/files.hpp"
+#include "os/error.hpp"
+#include "os/files.hpp"
 
 namespace scalelaw {
 namespace {

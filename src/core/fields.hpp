@@ -19,8 +19,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/error.hpp"
 #include "core/json.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 

@@ -9,8 +9,8 @@
 #include <iterator>
 #include <memory>
 
-#include "core/error.hpp"
-#include "core/files.hpp"
+#include "os/error.hpp"
+#include "os/files.hpp"
 
 namespace scalelaw {
 namespace {

@@ -7,8 +7,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/error.hpp"
-#include "core/files.hpp"
+#include "os/error.hpp"
+#include "os/files.hpp"
 
 namespace scalelaw {
 namespace {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/error.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 
@@ -70,12 +70,6 @@ Line fit_line(std::span<const double> x, std::span<const double> y, std::span<co
   Line line;
   line.slope = sxx > 0 ? sxy / sxx : kNan;
   line.intercept = my - line.slope * mx;
-  double residual = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const double r = y[i] - line.intercept - line.slope * x[i];
-    residual += weight(i) * r * r;
-  }
-  line.slope_se = x.size() > 2 ? std::sqrt(residual / static_cast<double>(x.size() - 2) / sxx) : kNan;
   return line;
 }
 

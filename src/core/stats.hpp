@@ -29,7 +29,6 @@ namespace scalelaw {
 struct Line {
   double intercept = 0;
   double slope = 0;
-  double slope_se = 0;  ///< from the residuals; NaN for two points
 };
 /// @param weights empty = all 1. Needs two different x values, else slope is NaN.
 [[nodiscard]] Line fit_line(std::span<const double> x, std::span<const double> y, std::span<const double> weights = {});

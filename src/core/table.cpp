@@ -5,8 +5,8 @@
 
 #include "core/cells.hpp"
 #include "core/csv.hpp"
-#include "core/error.hpp"
 #include "core/input_text.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <map>
 
-#include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/table.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

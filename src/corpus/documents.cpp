@@ -2,8 +2,8 @@
 
 #include <fmt/ranges.h>
 
-#include "core/error.hpp"
 #include "core/json.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

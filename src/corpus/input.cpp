@@ -13,7 +13,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "core/error.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/error.hpp"
 #include "core/rng.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 

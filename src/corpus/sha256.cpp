@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "core/error.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

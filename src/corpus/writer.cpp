@@ -12,8 +12,8 @@
 #include <set>
 
 #include "core/build_info.hpp"
-#include "core/files.hpp"
 #include "core/format.hpp"
+#include "os/files.hpp"
 
 namespace scalelaw {
 namespace {

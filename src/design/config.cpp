@@ -1,7 +1,7 @@
 #include "design/config.hpp"
 
 #include "core/format.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "core/config_file.hpp"
-#include "core/job.hpp"
-#include "core/observation.hpp"
-#include "core/records.hpp"
+#include "records/job.hpp"
+#include "records/observation.hpp"
+#include "records/records.hpp"
 
 namespace scalelaw {
 

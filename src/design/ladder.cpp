@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "design/plan.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {
@@ -87,20 +87,6 @@ std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config) 
     for (const Rung& rung : sizes) ladder.back().push_back(rung.shape);
   }
   return ladder;
-}
-
-double nearest_budget(const DesignConfig& design, double flops) {
-  double best = 0;
-  double best_distance = std::log(1.05);
-  if (design.kind != "isoflop" || !(flops > 0)) return 0;
-  for (const double budget : design.budgets) {
-    const double distance = std::abs(std::log(flops / budget));
-    if (distance <= best_distance) {
-      best_distance = distance;
-      best = budget;
-    }
-  }
-  return best;
 }
 
 }  // namespace scalelaw

@@ -7,7 +7,7 @@
 #include <tuple>
 
 #include "core/format.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

@@ -79,10 +79,6 @@ struct Plan {
 /// trunks.
 [[nodiscard]] std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config);
 
-/// The budget of the design that a run of these FLOPs (under design.convention) belongs to: the nearest in ratio, if it
-/// is within 5 %; 0 otherwise and in a grid.
-[[nodiscard]] double nearest_budget(const DesignConfig& design, double flops);
-
 /// Training FLOPs (6 N_total D) of a set of runs when branches of a trunk share it: what a trainer really does.
 [[nodiscard]] double training_flops(const std::vector<RunSpec>& runs);
 

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <set>
 
+#include "core/parallel.hpp"
 #include "core/rng.hpp"
 #include "core/stats.hpp"
-#include "fit/parallel.hpp"
 
 namespace scalelaw {
 namespace {

@@ -2,7 +2,7 @@
 // Which isoFLOP budget a tuned point of a study belongs to; one rule for the report, the tutorial and `fit`.
 #include <vector>
 
-#include "core/observation.hpp"
+#include "records/observation.hpp"
 
 namespace scalelaw {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/observation.hpp"
 #include "law/laws.hpp"
+#include "records/observation.hpp"
 
 namespace scalelaw {
 

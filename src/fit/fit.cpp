@@ -8,13 +8,13 @@
 #include <fmt/ranges.h>
 
 #include "core/format.hpp"
+#include "core/parallel.hpp"
 #include "core/stats.hpp"
 #include "fit/bootstrap.hpp"
 #include "fit/design_check.hpp"
 #include "fit/envelope.hpp"
 #include "fit/isoflop.hpp"
 #include "fit/jackknife.hpp"
-#include "fit/parallel.hpp"
 #include "fit/prepare.hpp"
 #include "fit/problem.hpp"
 #include "fit/profile.hpp"

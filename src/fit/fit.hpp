@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "core/observation.hpp"
 #include "fit/goodness.hpp"
-#include "fit/noise.hpp"
 #include "law/laws.hpp"
+#include "records/observation.hpp"
+#include "select/noise.hpp"
 
 namespace scalelaw {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/observation.hpp"
+#include "records/observation.hpp"
 
 namespace scalelaw {
 

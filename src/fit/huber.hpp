@@ -2,7 +2,7 @@
 // Linear regression under Huber's function, solved exactly: the step of a solver that sees every kink on its way.
 #include <span>
 
-#include "fit/newton.hpp"
+#include "core/newton.hpp"
 
 namespace scalelaw {
 

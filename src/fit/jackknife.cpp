@@ -2,9 +2,9 @@
 
 #include <cmath>
 
+#include "core/parallel.hpp"
 #include "core/stats.hpp"
 #include "fit/isoflop.hpp"
-#include "fit/parallel.hpp"
 
 namespace scalelaw {
 namespace {

@@ -4,7 +4,7 @@
 #include <boost/math/interpolators/makima.hpp>
 #include <cmath>
 
-#include "core/error.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "fit/fit.hpp"
-#include "fit/select.hpp"
+#include "select/select.hpp"
 
 namespace scalelaw {
 

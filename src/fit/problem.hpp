@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/newton.hpp"
 #include "fit/fit.hpp"
-#include "fit/newton.hpp"
 #include "fit/surface.hpp"
 
 namespace scalelaw {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "fit/newton.hpp"
+#include "core/newton.hpp"
 
 namespace scalelaw {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/parallel.hpp"
 #include "core/rng.hpp"
-#include "fit/parallel.hpp"
 #include "fit/starts.hpp"
 
 namespace scalelaw {

@@ -2,9 +2,9 @@
 
 #include <cstring>
 
-#include "core/cpu.hpp"
-#include "core/error.hpp"
 #include "fit/vector_math.hpp"
+#include "os/cpu.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "core/format.hpp"
+#include "core/parallel.hpp"
 #include "fit/draws.hpp"
-#include "fit/parallel.hpp"
 #include "fit/prepare.hpp"
 #include "inference/difference.hpp"
 #include "inference/slopes.hpp"

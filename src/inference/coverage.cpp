@@ -5,13 +5,13 @@
 #include <set>
 
 #include "core/format.hpp"
+#include "core/parallel.hpp"
 #include "core/rng.hpp"
 #include "core/stats.hpp"
 #include "fit/draws.hpp"
-#include "fit/parallel.hpp"
-#include "fit/select.hpp"
 #include "inference/compare.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
+#include "select/select.hpp"
 
 namespace scalelaw {
 namespace {

@@ -45,7 +45,7 @@ struct Coverage {
 [[nodiscard]] std::vector<Observation> design_points(const std::vector<PlannedRun>& runs, const Convention& convention);
 
 /// The same with the groups that tuning makes: every run is simulated once, each point takes the best of its rates, and
-/// points share a group where the runs that won belong to one trunk (fit/select.hpp).
+/// points share a group where the runs that won belong to one trunk (select/select.hpp).
 /// @param simulation law, noise and price of a wrong rate
 /// @param lr_extend rates added on each side in steps of 2, as design.lr_extend adds them where the best lies on the
 /// edge

@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/observation.hpp"
+#include "records/observation.hpp"
 
 namespace scalelaw {
 

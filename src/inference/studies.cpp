@@ -3,7 +3,7 @@
 #include <cmath>
 #include <optional>
 
-#include "fit/parallel.hpp"
+#include "core/parallel.hpp"
 #include "inference/refit.hpp"
 #include "sim/reanchor.hpp"
 

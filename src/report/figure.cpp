@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "analysis/text.hpp"
 #include "core/format.hpp"
-#include "report/text.hpp"
 
 namespace scalelaw {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 // The figures of a study.
-#include "report/analysis.hpp"
+#include "analysis/analysis.hpp"
 #include "report/figure.hpp"
 
 namespace scalelaw {

@@ -3,11 +3,11 @@
 #include <cmath>
 #include <map>
 
+#include "analysis/text.hpp"
 #include "core/format.hpp"
 #include "fit/valley.hpp"
 #include "report/figures.hpp"
 #include "report/series.hpp"
-#include "report/text.hpp"
 
 namespace scalelaw {
 namespace {

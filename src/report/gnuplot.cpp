@@ -10,8 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "core/error.hpp"
-#include "core/files.hpp"
+#include "os/error.hpp"
+#include "os/files.hpp"
 
 namespace scalelaw {
 namespace {

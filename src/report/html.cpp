@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "analysis/sources.hpp"
+#include "analysis/text.hpp"
 #include "core/build_info.hpp"
 #include "core/format.hpp"
-#include "report/text.hpp"
+#include "report/escape.hpp"
 
 extern "C" {
 extern const char scalelaw_plotly_begin[];

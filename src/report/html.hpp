@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "report/analysis.hpp"
+#include "analysis/analysis.hpp"
 #include "report/figure.hpp"
 
 namespace scalelaw {

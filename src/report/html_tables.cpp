@@ -4,11 +4,14 @@
 #include <map>
 #include <set>
 
+#include "analysis/sources.hpp"
+#include "analysis/summary.hpp"
+#include "analysis/text.hpp"
 #include "core/format.hpp"
 #include "core/stats.hpp"
 #include "fit/valley.hpp"
+#include "report/escape.hpp"
 #include "report/html.hpp"
-#include "report/text.hpp"
 
 namespace scalelaw {
 namespace {
@@ -364,10 +367,10 @@ std::string provenance_section(const Analysis& analysis) {
                 {"first start, last end (UTC)", e(first.empty() ? "–" : first + ", " + last)},
                 {"objective",
                  fmt::format("{}, delta {}",
-                             analysis.options.objective.kind == ObjectiveKind::log_huber ? "Huber of ln loss"
-                             : analysis.options.objective.kind == ObjectiveKind::log_mse ? "squares of ln loss"
+                             analysis.parametric.objective.kind == ObjectiveKind::log_huber ? "Huber of ln loss"
+                             : analysis.parametric.objective.kind == ObjectiveKind::log_mse ? "squares of ln loss"
                                                                                          : "squares of loss",
-                             number_text(analysis.options.objective.delta))},
+                             number_text(analysis.parametric.objective.delta))},
                 {"seed of the bootstrap", std::to_string(analysis.options.seed)}}) +
          "<footer>Everything here is rebuilt from <code>runs/</code> by <code>scalelaw report STUDY</code>. The "
          "numbers are in "

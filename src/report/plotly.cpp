@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "analysis/text.hpp"
+#include "report/escape.hpp"
 #include "report/html.hpp"
-#include "report/text.hpp"
 
 namespace scalelaw {
 namespace {

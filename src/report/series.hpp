@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "analysis/text.hpp"
 #include "core/format.hpp"
 #include "report/figure.hpp"
-#include "report/text.hpp"
 
 namespace scalelaw {
 

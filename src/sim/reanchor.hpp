@@ -3,8 +3,8 @@
 #include <optional>
 #include <vector>
 
-#include "core/observation.hpp"
 #include "law/laws.hpp"
+#include "records/observation.hpp"
 
 namespace scalelaw {
 

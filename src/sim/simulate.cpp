@@ -10,7 +10,7 @@
 #include "core/build_info.hpp"
 #include "core/format.hpp"
 #include "core/rng.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

@@ -2,9 +2,9 @@
 // RunSpec -> RunRecord without training: loss from a law, with noise and a price for imperfect training.
 #include <vector>
 
-#include "core/observation.hpp"
-#include "core/records.hpp"
 #include "law/laws.hpp"
+#include "records/observation.hpp"
+#include "records/records.hpp"
 
 namespace scalelaw {
 

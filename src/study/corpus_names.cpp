@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/error.hpp"
 #include "core/json.hpp"
+#include "os/error.hpp"
 #include "study/store.hpp"
 
 namespace scalelaw {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "fit/population.hpp"
+#include "select/population.hpp"
 
 namespace scalelaw {
 

@@ -6,7 +6,7 @@
 
 #include "core/format.hpp"
 #include "design/plan.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 #include "study/memory.hpp"
 
 namespace scalelaw {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/fields.hpp"
-#include "core/records.hpp"
+#include "records/records.hpp"
 
 namespace scalelaw {
 

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <set>
 
-#include "core/job.hpp"
-#include "law/shape.hpp"
+#include "records/job.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

@@ -15,7 +15,7 @@ struct DeviceSpeedRow {
   std::int64_t members = 0;
   std::int64_t batch_tokens = 0;  ///< of one member
   std::string precision, graph;
-  double flops_per_step = 0;  ///< of all members: members * batch_tokens * flops_per_token (law/shape.hpp)
+  double flops_per_step = 0;  ///< of all members: members * batch_tokens * flops_per_token (records/shape.hpp)
   double step_s = 0;          ///< seconds of one step of all members together
 };
 template <class Visit, FieldsOf<DeviceSpeedRow> T>

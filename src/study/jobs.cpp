@@ -4,8 +4,8 @@
 #include <map>
 #include <set>
 
-#include "core/observation.hpp"
 #include "design/plan.hpp"
+#include "records/observation.hpp"
 
 namespace scalelaw {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/job.hpp"
+#include "records/job.hpp"
 #include "study/cost.hpp"
 #include "study/store.hpp"
 
@@ -38,5 +38,12 @@ struct JobPlan {
 
 /// "d32 L2, 16 runs"
 [[nodiscard]] std::string describe(const JobPlan& job);
+
+/// A job that gave up.
+struct FailedJob {
+  std::string id;
+  std::string what;    ///< "d32 L2, 16 runs"
+  std::string reason;  ///< one line: how the process ended and the last line of its log
+};
 
 }  // namespace scalelaw

@@ -9,7 +9,7 @@
 #include "core/json.hpp"
 #include "study/corpus_names.hpp"
 #include "study/rounds.hpp"
-#include "study/run.hpp"
+#include "study/study_plan.hpp"
 
 namespace scalelaw {
 namespace {

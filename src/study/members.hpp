@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "design/plan.hpp"
-#include "fit/population.hpp"
+#include "select/population.hpp"
 #include "study/store.hpp"
 
 namespace scalelaw {

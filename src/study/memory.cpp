@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/job.hpp"
-#include "law/shape.hpp"
+#include "records/job.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/records.hpp"
+#include "records/records.hpp"
 
 namespace scalelaw {
 

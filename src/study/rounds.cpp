@@ -7,7 +7,7 @@
 #include <tuple>
 
 #include "core/format.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {
@@ -127,7 +127,6 @@ struct Builder {
       optima.insert(optima.end(), own.begin(), own.end());
     }
     const LrLaw law = fit_lr_law(optima);
-    out.transfer_law = law;
     if (!law.fitted()) {
       out.notes.push_back("shapes above lr_transfer_above were not run; " + describe(law));
       for (const PlannedRun& run : plan.transfer) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "design/plan.hpp"
-#include "fit/lr_law.hpp"
+#include "select/lr_law.hpp"
 #include "study/store.hpp"
 
 namespace scalelaw {
@@ -22,12 +22,11 @@ struct Addition {
 };
 
 struct StudyRuns {
-  std::vector<PlannedRun> runs;       ///< of the plan, then those added so far
-  std::vector<Addition> added;        ///< in the order of the runs
-  std::vector<std::string> notes;     ///< edges that stay edges, and why; a law that could not be fitted
-  std::vector<LeftOut> left_out;      ///< points of large shapes for which no rate was found
-  std::optional<LrLaw> transfer_law;  ///< where large shapes take their rate from one and the others are done
-  bool settled = false;               ///< every run is finished and calls for no other
+  std::vector<PlannedRun> runs;    ///< of the plan, then those added so far
+  std::vector<Addition> added;     ///< in the order of the runs
+  std::vector<std::string> notes;  ///< edges that stay edges, and why; a law that could not be fitted
+  std::vector<LeftOut> left_out;   ///< points of large shapes for which no rate was found
+  bool settled = false;            ///< every run is finished and calls for no other
 };
 
 /// The plan with what its finished runs call for. Shapes are taken one by one, and a shape gets nothing before all

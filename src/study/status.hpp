@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "study/pool.hpp"
+#include "study/jobs.hpp"
 #include "study/store.hpp"
 
 namespace scalelaw {

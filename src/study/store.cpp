@@ -13,9 +13,9 @@
 #include <sstream>
 #include <string_view>
 
-#include "core/files.hpp"
 #include "core/format.hpp"
-#include "law/record_file.hpp"
+#include "os/files.hpp"
+#include "records/record_file.hpp"
 
 namespace scalelaw {
 namespace {

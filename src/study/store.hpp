@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/records.hpp"
 #include "design/config.hpp"
+#include "records/records.hpp"
 
 namespace scalelaw {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/files.hpp"
 #include "core/json.hpp"
+#include "os/files.hpp"
 
 namespace scalelaw {
 namespace {

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <ctime>
 
-#include "train/plan.hpp"
 #include "train/stack.hpp"
+#include "train/trunk_plan.hpp"
 
 namespace scalelaw {
 namespace {
@@ -79,7 +79,7 @@ Json measure_job(const Job& job) {
   const bool cuda = device.kind == DeviceKind::cuda;
   const std::int64_t eval_tokens = cuda ? kDeviceEvalTokens : 16384;  // of all members, at least a window each
   std::vector<RunSpec> specs;
-  const Plan plan = make_plan(job);
+  const TrunkPlan plan = plan_trunk(job);
   for (const std::vector<std::size_t>& runs : plan.members) {
     RunSpec spec = job.runs[runs.back()];
     spec.data.tokens = spec.data.batch_tokens << 30U;  // more steps than are taken

@@ -1,6 +1,6 @@
 #pragma once
 // How fast a job would train here, without training it.
-#include "core/job.hpp"
+#include "records/job.hpp"
 #include "train/stack.hpp"
 
 namespace scalelaw {

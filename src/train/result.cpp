@@ -6,7 +6,7 @@
 
 #include "core/format.hpp"
 #include "core/stats.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 #include "train/schedule.hpp"
 
 namespace scalelaw {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/records.hpp"
+#include "records/records.hpp"
 #include "train/stack.hpp"
 
 namespace scalelaw {

@@ -3,8 +3,8 @@
 #include <bit>
 #include <cstring>
 
-#include "core/error.hpp"
 #include "core/json.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

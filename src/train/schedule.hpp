@@ -1,6 +1,6 @@
 #pragma once
 // Learning rates as pure functions of the step.
-#include "core/records.hpp"
+#include "records/records.hpp"
 
 namespace scalelaw {
 

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cmath>
 
-#include "core/job.hpp"
 #include "corpus/sampler.hpp"
+#include "records/job.hpp"
 #include "train/schedule.hpp"
 
 namespace scalelaw {

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "core/records.hpp"
 #include "corpus/corpus.hpp"
 #include "models/engine_choice.hpp"
 #include "models/step_repeater.hpp"
+#include "records/records.hpp"
 
 namespace scalelaw {
 

@@ -7,11 +7,11 @@
 #include <chrono>
 
 #include "core/build_info.hpp"
-#include "core/files.hpp"
 #include "core/format.hpp"
+#include "os/files.hpp"
 #include "train/checkpoint.hpp"
-#include "train/plan.hpp"
 #include "train/result.hpp"
+#include "train/trunk_plan.hpp"
 
 namespace scalelaw {
 namespace {
@@ -33,7 +33,7 @@ std::string precision_reason(const RunSpec& spec, const Device& device) {
 class Trainer {
  public:
   Trainer(const Job& job, const std::filesystem::path& study, const TrainerHooks& hooks)
-      : job_(job), study_(study), folder_(study / "jobs" / job.id), hooks_(hooks), plan_(make_plan(job)) {
+      : job_(job), study_(study), folder_(study / "jobs" / job.id), hooks_(hooks), plan_(plan_trunk(job)) {
     for (const RunSpec& spec : job.runs) ids_.push_back(run_id(spec));
   }
 
@@ -287,7 +287,7 @@ class Trainer {
   const Job& job_;
   std::filesystem::path study_, folder_;
   const TrainerHooks& hooks_;
-  Plan plan_;
+  TrunkPlan plan_;
   std::vector<std::string> ids_;
   Corpus corpus_;
   StackSetup setup_;

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "core/job.hpp"
+#include "records/job.hpp"
 
 namespace scalelaw {
 

@@ -7,7 +7,7 @@
 
 #include "alloc/optimum.hpp"
 #include "core/rng.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

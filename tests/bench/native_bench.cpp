@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "core/rng.hpp"
-#include "law/shape.hpp"
 #include "models/native/kernels.hpp"
 #include "models/native/native.hpp"
+#include "records/shape.hpp"
 
 namespace {
 

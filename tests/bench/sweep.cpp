@@ -1,9 +1,9 @@
 #include <iostream>
 
 #include "bench/train_bench.hpp"
-#include "core/error.hpp"
-#include "law/shape.hpp"
 #include "models/cuda_backend.hpp"
+#include "os/error.hpp"
+#include "records/shape.hpp"
 #include "study/memory.hpp"
 #include "train/measure.hpp"
 

@@ -17,11 +17,11 @@
 #include <fstream>
 #include <iostream>
 
-#include "core/error.hpp"
 #include "corpus/sampler.hpp"
 #include "corpus/synth.hpp"
-#include "law/shape.hpp"
 #include "models/native/native.hpp"
+#include "os/error.hpp"
+#include "records/shape.hpp"
 #include "train/stack.hpp"
 
 namespace scalelaw::bench {

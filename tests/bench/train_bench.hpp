@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/json.hpp"
-#include "core/records.hpp"
+#include "records/records.hpp"
 
 namespace scalelaw::bench {
 

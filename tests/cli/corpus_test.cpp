@@ -11,10 +11,10 @@
 #include <optional>
 #include <thread>
 
-#include "core/files.hpp"
 #include "core/json.hpp"
 #include "core/rng.hpp"
 #include "corpus/corpus.hpp"
+#include "os/files.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "core/files.hpp"
+#include "os/files.hpp"
 #include "program.hpp"
 #include "temp_folder.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "cli/run_scalelaw.hpp"
 #include "fit/fixtures.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

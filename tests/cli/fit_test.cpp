@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <set>
 
-#include "core/files.hpp"
 #include "core/json.hpp"
 #include "fit/fixtures.hpp"
+#include "os/files.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {

@@ -4,7 +4,7 @@
 #include "cli/run_scalelaw.hpp"
 #include "core/rng.hpp"
 #include "fit/fixtures.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

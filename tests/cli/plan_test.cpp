@@ -7,8 +7,8 @@
 #include <string>
 
 #include "core/json.hpp"
-#include "law/shape.hpp"
 #include "program.hpp"
+#include "records/shape.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <string>
 
-#include "core/files.hpp"
+#include "os/files.hpp"
 
 namespace scalelaw {
 

@@ -6,12 +6,12 @@
 #include <map>
 #include <set>
 
-#include "core/files.hpp"
-#include "core/observation.hpp"
 #include "corpus/corpus.hpp"
 #include "design/plan.hpp"
 #include "fit/fit.hpp"
-#include "fit/select.hpp"
+#include "os/files.hpp"
+#include "records/observation.hpp"
+#include "select/select.hpp"
 #include "study/store.hpp"
 
 namespace scalelaw {

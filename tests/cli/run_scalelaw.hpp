@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <string>
 
-#include "core/files.hpp"
 #include "core/json.hpp"
+#include "os/files.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw::test {

@@ -14,8 +14,8 @@
 #include <thread>
 
 #include "core/csv.hpp"
-#include "core/files.hpp"
 #include "core/json.hpp"
+#include "os/files.hpp"
 #include "program.hpp"
 
 namespace scalelaw {

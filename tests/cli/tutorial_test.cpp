@@ -3,11 +3,11 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "core/files.hpp"
 #include "core/json.hpp"
+#include "os/files.hpp"
 #include "report/gnuplot.hpp"
-#include "report/tutorial.hpp"
 #include "temp_folder.hpp"
+#include "tutorial/tutorial.hpp"
 
 namespace scalelaw {
 namespace {

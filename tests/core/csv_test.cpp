@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "core/files.hpp"
+#include "os/files.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {

@@ -9,8 +9,8 @@
 #include <limits>
 #include <regex>
 
-#include "core/error.hpp"
 #include "core/rng.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <limits>
 
-#include "core/error.hpp"
-#include "core/files.hpp"
 #include "core/format.hpp"
 #include "core/rng.hpp"
+#include "os/error.hpp"
+#include "os/files.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {

@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "core/columns.hpp"
 #include "core/input_text.hpp"
-#include "core/read_observations.hpp"
+#include "records/columns.hpp"
+#include "records/read_observations.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw::test {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/files.hpp"
 #include "core/rng.hpp"
+#include "os/files.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {

@@ -5,7 +5,7 @@
 #include <set>
 #include <vector>
 
-#include "core/error.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

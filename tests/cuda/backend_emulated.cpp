@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "core/error.hpp"
 #include "models/cuda/kernels.hpp"
 #include "models/cuda_backend.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw::cuda {
 namespace emulated {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/job.hpp"
+#include "records/job.hpp"
 #include "temp_folder.hpp"
 #include "train/synthetic.hpp"
 #include "train/trainer.hpp"

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "core/error.hpp"
 #include "core/rng.hpp"
 #include "models/engine.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw::cuda {
 

@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "core/error.hpp"
 #include "cuda/stacked.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw::cuda {
 

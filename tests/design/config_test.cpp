@@ -5,8 +5,8 @@
 
 #include <filesystem>
 
-#include "core/files.hpp"
 #include "core/rng.hpp"
+#include "os/files.hpp"
 
 namespace scalelaw {
 namespace {

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "core/rng.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {
@@ -102,7 +102,6 @@ TEST(MakePlan, SpendsEachBudgetToHalfAStep) {
         record.flops = count_flops(spec.model, record.tokens);
         const double step = flops_of(record, config.design.convention) / static_cast<double>(run_steps(spec));
         EXPECT_NEAR(flops_of(record, config.design.convention), run.budget_flops, 0.5 * step * 1.0001);
-        EXPECT_EQ(nearest_budget(config.design, flops_of(record, config.design.convention)), run.budget_flops);
       }
     }
   }
@@ -360,13 +359,6 @@ TEST(TrainingFlops, CountsASharedTrunkOnce) {
   runs.clear();
   for (const PlannedRun& run : make_plan(config, nullptr).runs) runs.push_back(run.spec);
   EXPECT_NEAR(training_flops(runs), 3e11, 0.01e11);
-}
-
-TEST(NearestBudget, IsZeroFarFromEveryBudget) {
-  const StudyConfig config = isoflop({1e11, 1e12});
-  EXPECT_EQ(nearest_budget(config.design, 1.03e11), 1e11);
-  EXPECT_EQ(nearest_budget(config.design, 3e11), 0);
-  EXPECT_EQ(nearest_budget(config.design, 0), 0);
 }
 
 }  // namespace

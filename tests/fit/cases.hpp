@@ -1,6 +1,6 @@
 #pragma once
 // Inputs that once failed: tests/data/cases.
-#include "core/observation.hpp"
+#include "records/observation.hpp"
 
 namespace scalelaw::test {
 

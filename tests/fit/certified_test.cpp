@@ -3,8 +3,8 @@
 // are orthogonal to the Jacobian at chosen constants make these an exact stationary point, with a known sum of squares.
 #include <Eigen/Dense>
 
+#include "core/newton.hpp"
 #include "fit/fixtures.hpp"
-#include "fit/newton.hpp"
 
 namespace scalelaw {
 namespace {

@@ -2,8 +2,8 @@
 // tables of docs/METHODS.md.
 #include <gtest/gtest.h>
 
+#include "core/parallel.hpp"
 #include "fit/fixtures.hpp"
-#include "fit/parallel.hpp"
 #include "law/laws.hpp"
 
 namespace scalelaw {

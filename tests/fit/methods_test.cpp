@@ -3,9 +3,9 @@
 #include <functional>
 #include <regex>
 
-#include "core/files.hpp"
 #include "fit/fixtures.hpp"
-#include "law/shape.hpp"
+#include "os/files.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

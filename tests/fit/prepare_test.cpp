@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "core/files.hpp"
 #include "fit/fixtures.hpp"
+#include "os/files.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {

@@ -1,9 +1,9 @@
 // The same optimum as SciPy's on random studies. Skipped where Python has no SciPy.
 #include <sys/wait.h>
 
-#include "core/files.hpp"
 #include "core/json.hpp"
 #include "fit/fixtures.hpp"
+#include "os/files.hpp"
 #include "python.hpp"
 #include "temp_folder.hpp"
 

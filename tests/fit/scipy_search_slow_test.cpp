@@ -5,9 +5,9 @@
 
 #include <cstdlib>
 
-#include "core/files.hpp"
 #include "core/json.hpp"
 #include "fit/fixtures.hpp"
+#include "os/files.hpp"
 #include "python.hpp"
 #include "temp_folder.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "fit/parallel.hpp"
+#include "core/parallel.hpp"
 #include "inference/compare.hpp"
 #include "inference/surface.hpp"
 #include "sim/reanchor.hpp"

@@ -1,7 +1,7 @@
 // How often each verdict comes out where the truth is known.
 #include <gtest/gtest.h>
 
-#include "fit/parallel.hpp"
+#include "core/parallel.hpp"
 #include "inference/compare.hpp"
 #include "inference/surface.hpp"
 

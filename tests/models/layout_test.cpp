@@ -5,7 +5,7 @@
 #include <cmath>
 #include <map>
 
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

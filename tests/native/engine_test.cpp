@@ -5,11 +5,11 @@
 #include <limits>
 #include <numeric>
 
-#include "core/error.hpp"
 #include "core/rng.hpp"
 #include "models/native/native.hpp"
 #include "native/model_of.hpp"
 #include "native/reference_model.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

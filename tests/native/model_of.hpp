@@ -1,6 +1,6 @@
 #pragma once
 // Shapes for the tests of the native engine.
-#include "core/records.hpp"
+#include "records/records.hpp"
 
 namespace scalelaw {
 

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/error.hpp"
 #include "core/rng.hpp"
 #include "models/device.hpp"
 #include "models/native/native.hpp"
 #include "native/model_of.hpp"
+#include "os/error.hpp"
 
 namespace scalelaw {
 namespace {

@@ -3,10 +3,10 @@
 
 #include <cmath>
 
-#include "core/error.hpp"
-#include "core/files.hpp"
 #include "law/laws.hpp"
-#include "report/tutorial.hpp"
+#include "os/error.hpp"
+#include "os/files.hpp"
+#include "tutorial/tutorial.hpp"
 
 namespace scalelaw {
 namespace {

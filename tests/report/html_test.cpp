@@ -4,10 +4,13 @@
 
 #include <regex>
 
-#include "core/files.hpp"
+#include "analysis/summary.hpp"
+#include "analysis/text.hpp"
+#include "os/files.hpp"
+#include "report/escape.hpp"
 #include "report/figures.hpp"
+#include "report/study_files.hpp"
 #include "report/synthetic.hpp"
-#include "report/text.hpp"
 
 namespace scalelaw {
 namespace {

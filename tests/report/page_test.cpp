@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "core/files.hpp"
+#include "os/files.hpp"
 #include "python.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"

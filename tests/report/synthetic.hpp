@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "analysis/analysis.hpp"
 #include "core/rng.hpp"
-#include "law/shape.hpp"
-#include "report/analysis.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw::test {
 
@@ -76,7 +76,6 @@ inline Analysis toy_analysis() {
     LrSweep sweep{.shape = shape_name(r.spec.model),
                   .params = o.params,
                   .tokens = o.tokens,
-                  .budget = 0,
                   .points = {},
                   .best_lr = 0.009,
                   .best_loss_nats = o.loss_nats,

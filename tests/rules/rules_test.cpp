@@ -23,7 +23,7 @@ std::string text_of(const Violations& violations) {
 
 TEST(Rules, TheRepositoryIsRead) {
   EXPECT_GT(repository().size(), 40U);
-  EXPECT_TRUE(repository().contains("src/core/error.hpp"));
+  EXPECT_TRUE(repository().contains("src/os/error.hpp"));
   EXPECT_TRUE(repository().contains("CMakeLists.txt"));
 }
 

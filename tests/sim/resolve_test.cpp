@@ -4,9 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/files.hpp"
 #include "core/json.hpp"
-#include "core/observation.hpp"
+#include "os/files.hpp"
+#include "records/observation.hpp"
 #include "sim/simulate.hpp"
 #include "temp_folder.hpp"
 

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "core/stats.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {

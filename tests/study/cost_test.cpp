@@ -3,9 +3,9 @@
 
 #include <gmock/gmock.h>
 
-#include "core/job.hpp"
-#include "law/shape.hpp"
-#include "study/estimate.hpp"
+#include "exec/estimate.hpp"
+#include "records/job.hpp"
+#include "records/shape.hpp"
 #include "study/study_fixture.hpp"
 #include "temp_folder.hpp"
 

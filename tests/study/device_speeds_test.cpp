@@ -3,9 +3,9 @@
 
 #include <gmock/gmock.h>
 
-#include "core/files.hpp"
-#include "core/job.hpp"
-#include "law/shape.hpp"
+#include "os/files.hpp"
+#include "records/job.hpp"
+#include "records/shape.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {

@@ -16,9 +16,9 @@
 #include <thread>
 #include <vector>
 
-#include "core/files.hpp"
-#include "core/job.hpp"
-#include "law/shape.hpp"
+#include "os/files.hpp"
+#include "records/job.hpp"
+#include "records/shape.hpp"
 #include "study/store.hpp"
 
 namespace scalelaw::testing {

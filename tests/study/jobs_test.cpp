@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 
 #include "study/study_fixture.hpp"
 

@@ -6,10 +6,11 @@
 #include <cmath>
 
 #include "core/rng.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 #include "study/fake_trainer.hpp"
 #include "study/status.hpp"
 #include "study/study_fixture.hpp"
+#include "study/study_plan.hpp"
 
 namespace scalelaw::testing {
 namespace {

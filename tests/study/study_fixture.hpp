@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "core/files.hpp"
-#include "study/run.hpp"
+#include "exec/run.hpp"
+#include "os/files.hpp"
 
 namespace scalelaw::testing {
 

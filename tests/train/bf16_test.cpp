@@ -5,10 +5,10 @@
 #include <memory>
 #include <numeric>
 
-#include "core/error.hpp"
 #include "models/native/gemm_bf16.hpp"
 #include "models/native/native.hpp"
 #include "models/native/step.hpp"
+#include "os/error.hpp"
 #include "synthetic.hpp"
 #include "train/stack.hpp"
 

@@ -5,10 +5,10 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "exec/speeds.hpp"
 #include "models/native/native.hpp"
 #include "study/cost.hpp"
 #include "study/memory.hpp"
-#include "study/speeds.hpp"
 #include "study/store.hpp"
 #include "train/memory_job.hpp"
 #include "train/trainer.hpp"

@@ -1,7 +1,7 @@
 // scalelaw-trainer as a program: its options without a job.
 #include <gmock/gmock.h>
 
-#include "core/command.hpp"
+#include "os/command.hpp"
 
 namespace scalelaw {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "core/files.hpp"
 #include "core/json.hpp"
+#include "os/files.hpp"
 #include "train/trainer.hpp"
 
 namespace scalelaw::synthetic {

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <limits>
 
-#include "core/error.hpp"
-#include "core/files.hpp"
+#include "os/error.hpp"
+#include "os/files.hpp"
 #include "python.hpp"
 #include "synthetic.hpp"
 

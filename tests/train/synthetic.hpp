@@ -5,11 +5,11 @@
 #include <filesystem>
 #include <string>
 
-#include "core/files.hpp"
-#include "core/job.hpp"
 #include "core/rng.hpp"
 #include "corpus/corpus.hpp"
 #include "models/engine.hpp"
+#include "os/files.hpp"
+#include "records/job.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw::synthetic {

@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "core/csv.hpp"
-#include "law/shape.hpp"
+#include "records/shape.hpp"
 #include "run_whole.hpp"
 #include "synthetic.hpp"
 

@@ -1,0 +1,77 @@
+#pragma once
+// From the records of a study to its results: selection, fits, allocation, comparison. Everything here can be rebuilt
+// from runs/ at any time; nothing else holds state.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "alloc/allocate.hpp"
+#include "fit/budgets.hpp"
+#include "fit/fit.hpp"
+#include "inference/compare.hpp"
+#include "select/lr_law.hpp"
+#include "select/select.hpp"
+
+namespace scalelaw {
+
+/// What the analysis of a study may be told; the defaults are those of a study without [analysis] and [compare].
+struct AnalysisOptions {
+  LawKind law = LawKind::chinchilla;
+  Convention convention;
+  std::string resample = "auto";  ///< auto | runs | groups | parametric
+  std::int64_t bootstrap = 500;   ///< replicates of the main fits; 0 = no intervals
+  std::uint64_t seed = 2;
+  int threads = 1;
+  std::int64_t min_steps = 150;              ///< runs with fewer optimizer steps are left out
+  double lr_transfer_above = 0;              ///< the law of the best rate is fitted to shapes up to this; 0 = to all
+  std::vector<double> planned_budgets = {};  ///< isoFLOP budgets of the design, FLOPs; empty = found from the points
+  Convention planned_convention = {};        ///< of the FLOPs in planned_budgets
+  std::vector<double> allocation_flops =
+      {};  ///< empty = 1, 10 and 100 times the largest planned budget, or C of a point
+  std::string compare_law = "besiroglu2024";  ///< published law simulated at the same points; empty = no comparison
+  Margin margin;                              ///< equivalence margin of exponents
+  std::int64_t studies = 200;                 ///< simulated studies
+  std::uint64_t compare_seed = 1;             ///< of the simulated studies
+};
+
+/// The fits of the same runs under one way of counting N and C.
+struct ConventionFit {
+  Convention convention;
+  FitResult parametric;
+  FitResult isoflop;
+};
+
+/// Training loss of one run against tokens seen, from curves/<run_id>.csv.
+struct LossCurve {
+  std::string run;
+  std::string shape;
+  double params = 0;
+  double tokens = 0;  ///< D of the run
+  double lr = 0;
+  std::vector<double> at_tokens;
+  std::vector<double> loss_nats;
+};
+
+struct Analysis {
+  std::string study;  ///< name for titles
+  AnalysisOptions options;
+  std::vector<RunRecord> records;
+  std::optional<NoiseModel> noise;       ///< between seeds, before they are averaged
+  Selection selection;                   ///< its observations carry the isoFLOP budget they belong to
+  LrLaw lr_law;                          ///< of the best learning rate, in the study's own convention of N
+  std::vector<std::string> added_rates;  ///< rates run beyond those listed in the plan, one line each
+  FitResult parametric;
+  FitResult isoflop;
+  std::vector<ConventionFit> conventions;  ///< total, non-embedding and effective with 6ND; total with exact C
+  std::vector<Allocation> allocations;
+  std::optional<Comparison> comparison;  ///< none where none was asked for or there was nothing to compare
+  std::vector<LossCurve> curves;         ///< of the run nearest the best learning rate of each (shape, D)
+  std::vector<std::string> warnings;     ///< one line each, for people
+};
+
+/// The whole pipeline in memory. A fit that does not converge, or points too few, are results with their status and a
+/// warning. Errors: only unusable options (an unknown law).
+[[nodiscard]] Analysis analyze(const std::string& study, std::vector<RunRecord> records,
+                               const AnalysisOptions& options);
+
+}  // namespace scalelaw

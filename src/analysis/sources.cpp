@@ -1,0 +1,52 @@
+#include "analysis/sources.hpp"
+
+#include <fmt/ranges.h>
+
+#include <set>
+
+namespace scalelaw {
+
+std::string source_text(const std::vector<RunRecord>& records) {
+  const std::set<std::string> sources = [&] {
+    std::set<std::string> out;
+    for (const auto& r : records) out.insert(r.source);
+    return out;
+  }();
+  std::string text;
+  // Trained first: the order in which a reader asks.
+  for (const char* source : {"trained", "imported", "simulated"}) {
+    if (sources.contains(source)) text += (text.empty() ? "" : " and ") + std::string(source);
+  }
+  return text.empty() ? "no records" : text;
+}
+
+std::string source_title(const std::vector<RunRecord>& records) {
+  const std::string source = source_text(records);
+  if (source == "simulated") return "SIMULATED, no model was trained";
+  const std::size_t at = source.find("simulated");
+  return at == std::string::npos ? source : source.substr(0, at) + "SIMULATED, pooled";
+}
+
+std::string simulation_text(const std::vector<RunRecord>& records) {
+  std::set<std::string> texts;
+  for (const RunRecord& record : records) {
+    if (record.source != "simulated") continue;
+    const SimulationSpec& s = record.spec.backend.simulation;
+    std::vector<std::string> amplitudes, all;
+    for (const auto& [name, value] : s.params) {
+      all.push_back(name);
+      if (!name.starts_with("alpha") && name != "beta") amplitudes.push_back(name);
+    }
+    if (!s.anchored.empty()) {
+      texts.insert(fmt::format("simulated with {}, its exponents kept and {} refitted to {}", s.law,
+                               fmt::join(amplitudes, ", "), s.anchored));
+    } else {
+      texts.insert(fmt::format(
+          "simulated with {}, {}", s.law,
+          all.empty() ? "its constants as published" : fmt::format("{} as given in the config", fmt::join(all, ", "))));
+    }
+  }
+  return fmt::format("{}", fmt::join(texts, "; "));
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,70 @@
+#include "exec/precision.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "os/error.hpp"
+#include "study/store.hpp"
+#include "study/study_plan.hpp"
+
+namespace scalelaw {
+namespace {
+
+/// Of a study folder, empty where there is none.
+std::string begun_with(const std::filesystem::path& study) {
+  std::error_code error;
+  if (study.empty() || !std::filesystem::exists(config_path(study), error)) return {};
+  try {
+    return read_kept_config(config_path(study)).training.precision;
+  } catch (const Error&) {
+    return {};  // it is written anew
+  }
+}
+
+std::int64_t narrowest(const StudyConfig& config) {
+  const Plan plan = study_plan(config, /*simulate=*/false, nullptr);
+  std::int64_t width = std::numeric_limits<std::int64_t>::max();
+  for (const PlannedRun& run : plan.runs) width = std::min(width, run.spec.model.d_model);
+  for (const PlannedRun& run : plan.transfer) width = std::min(width, run.spec.model.d_model);
+  return width;
+}
+
+PrecisionChoice by_rule(const StudyConfig& config, const BackendChoice& backend, const Environment& environment,
+                        const std::filesystem::path& study) {
+  if (config.training.precision != "auto") return {config.training.precision, ""};
+  if (const std::string before = begun_with(study); before == "fp32" || before == "bf16") {
+    return {before, fmt::format("precision auto: {}, as the study began", before)};
+  }
+  if (backend.simulate || config.backend.kind == "command") {
+    return {"fp32", "precision auto: fp32, since this program does not train"};
+  }
+  if (backend.device == "cuda") return {"bf16", "precision auto: bf16, the rule on CUDA"};
+  const std::string& engine = config.training.engine;
+  if (!environment.amx_bf16 || !(engine == "auto" || engine == "native" || engine == "native-amx")) {
+    return {"fp32", fmt::format("precision auto: fp32, the rule on a CPU {}",
+                                environment.amx_bf16 ? "with another engine than native-amx" : "without AMX")};
+  }
+  const std::int64_t width = narrowest(config);
+  if (width < kAmxWidth) {
+    return {"fp32",
+            fmt::format("precision auto: fp32, since a shape has d_model {} and bf16 pays from {}", width, kAmxWidth)};
+  }
+  return {"bf16", "precision auto: bf16, the rule on a CPU with AMX"};
+}
+
+}  // namespace
+
+PrecisionChoice choose_precision(const StudyConfig& config, const BackendChoice& backend,
+                                 const Environment& environment, const std::filesystem::path& study) {
+  PrecisionChoice choice = by_rule(config, backend, environment, study);
+  const bool cpu = !backend.simulate && config.backend.kind != "command" && backend.device == "cpu";
+  if (choice.precision == "bf16" && cpu && !environment.amx_bf16 && config.training.engine != "torch") {
+    fail_device(
+        "training.precision: bf16 on a CPU needs AMX, which is not here{}; set precision = \"fp32\", or engine = "
+        "\"torch\" to train in bf16 all the same, slower than in fp32",
+        choice.reason.empty() ? "" : " (the study began in bf16)");
+  }
+  return choice;
+}
+
+}  // namespace scalelaw

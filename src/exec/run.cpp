@@ -1,0 +1,326 @@
+#include "exec/run.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <set>
+
+#include "core/format.hpp"
+#include "exec/device_check.hpp"
+#include "exec/estimate.hpp"
+#include "os/files.hpp"
+#include "sim/simulate.hpp"
+#include "study/members.hpp"
+
+namespace scalelaw {
+namespace {
+
+namespace fs = std::filesystem;
+
+JobLimit limit_of(const StudyConfig& config, const StudyOptions& options) {
+  return job_limit(config, options.environment, options.corpus ? &*options.corpus : nullptr);
+}
+
+/// Renames what stands where a record of the plan belongs but is none (unreadable, or of a failed run) to NAME.bad: a
+/// trainer takes a file that is there as a run done.
+void set_aside(const fs::path& folder, const std::vector<RunSpec>& runs, const RecordSet& records) {
+  for (const RunSpec& run : runs) {
+    const std::string id = run_id(run);
+    const fs::path file = record_path(folder, id);
+    std::error_code error;
+    if (!records.finished(id) && fs::exists(file, error)) fs::rename(file, file.string() + ".bad", error);
+  }
+}
+
+/// Simulates in this process. Returns whether it was interrupted.
+bool simulate_missing(const fs::path& folder, const std::vector<RunSpec>& runs, const RecordSet& records,
+                      Signals& signals, Progress& progress) {
+  for (const RunSpec& spec : runs) {
+    if (records.finished(run_id(spec))) continue;
+    if (signals.take_stops() > 0) return true;
+    RunRecord record = simulate(spec);
+    record.context.started = record.context.finished = utc_now();
+    write_record(folder, record);
+    progress.set_done_runs(progress.done_runs() + 1);
+    progress.tick();
+  }
+  return false;
+}
+
+PoolResult train_missing(const StudyConfig& config, const StudyOptions& options, const std::vector<RunSpec>& runs,
+                         const RecordSet& records, Signals& signals, Progress& progress) {
+  std::vector<JobPlan> todo;
+  const JobLimit limit = limit_of(config, options);
+  for (JobPlan& job : group_jobs(runs, options.folder, records, limit)) {
+    if (!missing_runs(job, records).empty()) todo.push_back(std::move(job));
+  }
+  PoolOptions pool;
+  pool.command = options.backend.command;
+  pool.device = options.backend.device;
+  pool.workers = options.backend.workers;
+  pool.devices = std::max<std::int64_t>(1, options.environment.cuda_devices);
+  pool.threads = config.training.threads_per_worker;
+  pool.engine = config.training.engine;
+  pool.graph = config.training.graph;
+  pool.checkpoint_every_s = config.training.checkpoint_every_s;
+  pool.corpus = fs::absolute(config.corpus.path).string();
+  return run_jobs(options.folder, todo, pool, signals, progress);
+}
+
+std::int64_t count_finished(const std::vector<RunSpec>& runs, const RecordSet& records) {
+  return std::ranges::count_if(runs, [&](const RunSpec& run) { return records.finished(run_id(run)); });
+}
+
+std::vector<RunSpec> specs_of(const StudyRuns& runs) {
+  std::vector<RunSpec> specs;
+  for (const PlannedRun& run : runs.runs) specs.push_back(run.spec);
+  return specs;
+}
+
+/// Makes the runs without a finished record; failed jobs are added to `failed`. @return false if it was interrupted
+bool make_missing(const StudyConfig& config, const StudyOptions& options, const std::vector<RunSpec>& runs,
+                  const RecordSet& records, Signals& signals, Progress& progress, std::vector<FailedJob>& failed) {
+  set_aside(options.folder, runs, records);
+  if (options.backend.simulate) return !simulate_missing(options.folder, runs, records, signals, progress);
+  PoolResult result = train_missing(config, options, runs, records, signals, progress);
+  failed = std::move(result.failed);
+  return !result.interrupted;
+}
+
+/// Errors (device): our CUDA trainer cannot use the device; else each job would say so three times.
+void require_device(const StudyOptions& options) {
+  const BackendChoice& backend = options.backend;
+  const fs::path& trainer = options.environment.cuda_trainer;
+  if (backend.simulate || backend.device != "cuda" || backend.command.front() != trainer.string()) return;
+  if (const DeviceCheck device = check_cuda_device(trainer); !device.usable) {
+    fail_device("the CUDA trainer cannot train here: {}", device.detail);
+  }
+}
+
+/// Says what the newest results call for, in the event log and to the user.
+void announce(const fs::path& folder, const std::vector<Addition>& added, std::int64_t total, Progress& progress) {
+  Json what = Json::array();
+  std::int64_t runs = 0;
+  std::string text;
+  for (const Addition& addition : added) {
+    what.push_back(describe(addition));
+    runs += addition.runs;
+    text += "\n  " + describe(addition);
+  }
+  log_event(folder, "runs_added", {{"runs", runs}, {"what", what}});
+  progress.set_total_runs(total);
+  progress.say(fmt::format("{} run{} added:{}", runs, runs == 1 ? "" : "s", text));
+}
+
+/// The config with what was decided here: where its runs come from, and from which corpus.
+StudyConfig decided_config(StudyConfig config, const StudyOptions& options) {
+  if (config.backend.kind == "auto") config.backend.kind = options.backend.simulate ? "simulate" : "train";
+  config.corpus.sha256 = options.backend.simulate || !options.corpus ? "" : options.corpus->sha256;
+  return config;
+}
+
+/// The finished runs of the folder that are not of the plan, a line each kind.
+std::vector<std::string> other_runs(const StudyConfig& config, const Plan& plan, const RecordSet& set) {
+  const std::set<std::string> ids = member_ids(config, plan, set);
+  std::vector<RunRecord> members, others;
+  for (const auto& [id, record] : set.records) {
+    if (set.finished(id)) (ids.contains(id) ? members : others).push_back(record);
+  }
+  if (members.empty() && !plan.runs.empty()) members.push_back(planned_record(plan.runs.front().spec));
+  return describe_others(members, others);
+}
+
+/// Ids of what a config plans and its finished runs call for.
+std::set<std::string> all_ids(const StudyConfig& config, const Plan& plan, const RecordSet& records) {
+  std::set<std::string> ids;
+  for (const PlannedRun& run : extend_plan(config, plan, records).runs) ids.insert(run_id(run.spec));
+  return ids;
+}
+
+/// Whether study.toml plans these runs: only analysis, backend and the like changed since it was accepted.
+bool plans_the_same(const StudyConfig& config, const StudyOptions& options, const Plan& plan,
+                    const RecordSet& records) {
+  try {
+    const StudyConfig before = load_study_config(options.folder);
+    const bool simulated = before.backend.kind == "auto" ? options.backend.simulate : before.backend.kind == "simulate";
+    if (simulated != options.backend.simulate) return false;
+    const CorpusFacts* corpus = options.corpus ? &*options.corpus : nullptr;
+    const std::string& hash = before.corpus.sha256;
+    if (!simulated && !hash.empty() && (corpus == nullptr || hash != corpus->sha256)) return false;
+    const Plan planned = study_plan(before, simulated, corpus);
+    return all_ids(before, planned, records) == all_ids(config, plan, records);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// Says what there is beside the plan, and writes study.toml. Errors (config): finished runs of the folder are of
+/// another plan than that of the config, and nobody has accepted that.
+void accept_config(const StudyConfig& config, const StudyOptions& options, const Plan& plan, const RecordSet& records,
+                   StudySummary& summary) {
+  const StudyConfig decided = decided_config(config, options);
+  summary.config_changed = differs_from_study_config(options.folder, decided);
+  summary.others = other_runs(config, plan, records);
+  const bool ask = summary.config_changed && !options.keep_runs && !summary.others.empty();
+  if (ask && !plans_the_same(config, options, plan, records)) {
+    fail_config(
+        "{}: the config differs from study.toml, and the folder holds finished runs that are not of the new plan ({}); "
+        "give the new study a folder of its own with --out, or --keep-runs to keep them here, left out of its analysis",
+        options.folder.string(), fmt::join(summary.others, "; "));
+  }
+  write_study_config(options.folder, decided);
+}
+
+/// Every shape must fit, those of later rounds too, before anything is written.
+void require_memory(const StudyConfig& config, const StudyOptions& options, const Plan& plan) {
+  if (options.backend.simulate) return;
+  const JobLimit limit = limit_of(config, options);
+  for (const PlannedRun& run : plan.runs) (void)split_to_fit({run.spec}, limit);
+  for (const PlannedRun& run : plan.transfer) (void)split_to_fit({run.spec}, limit);
+}
+
+/// What `now` holds and `before` does not.
+std::vector<Addition> news(const std::vector<Addition>& before, const std::vector<Addition>& now) {
+  std::set<std::string> known;
+  for (const Addition& addition : before) known.insert(addition.kind + describe(addition));
+  std::vector<Addition> fresh;
+  std::ranges::copy_if(now, std::back_inserter(fresh),
+                       [&](const Addition& addition) { return !known.contains(addition.kind + describe(addition)); });
+  return fresh;
+}
+
+/// Makes what is missing, round by round, until the results call for no more. @return the runs of the last round
+StudyRuns make_rounds(const StudyConfig& config, const StudyOptions& options, const Plan& plan, StudyRuns now,
+                      RecordSet& records, StudySummary& summary) {
+  Progress progress(options.progress, summary.planned, summary.before);
+  {
+    Signals signals;
+    for (bool more = true; more;) {
+      summary.interrupted = !make_missing(config, options, specs_of(now), records, signals, progress, summary.failed);
+      records = read_records(options.folder);
+      StudyRuns next = extend_plan(config, plan, records);
+      const std::vector<Addition> fresh = news(now.added, next.added);
+      now = std::move(next);
+      more = !summary.interrupted && !fresh.empty();
+      if (more) announce(options.folder, fresh, std::ssize(now.runs), progress);
+    }
+  }
+  progress.finish();
+  return now;
+}
+
+/// What was made of which runs.
+void sum_up(const Plan& plan, StudyRuns done, const RecordSet& records, StudySummary& summary) {
+  const std::vector<RunSpec> runs = specs_of(done);
+  summary.planned = std::ssize(runs);
+  summary.left_out = plan.left_out;
+  summary.left_out.insert(summary.left_out.end(), done.left_out.begin(), done.left_out.end());
+  summary.notes = plan.notes;
+  summary.later_notes = std::move(done.notes);
+  summary.added = std::move(done.added);
+  summary.made = count_finished(runs, records) - summary.before;
+  summary.diverged = std::ranges::count_if(runs, [&](const RunSpec& run) {
+    const auto it = records.records.find(run_id(run));
+    return it != records.records.end() && it->second.outcome.status == "diverged";
+  });
+}
+
+}  // namespace
+
+ExitCode StudySummary::exit_code() const {
+  if (interrupted) return ExitCode::interrupted;
+  return failed.empty() ? ExitCode::ok : ExitCode::some_failed;
+}
+
+StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
+  SCALELAW_CHECK(options.backend.simulate || options.corpus, "training needs a corpus");
+  const auto start = std::chrono::steady_clock::now();
+  const Plan plan = study_plan(config, options.backend.simulate, options.corpus ? &*options.corpus : nullptr);
+
+  require_memory(config, options, plan);
+  const StudyLock lock(options.folder);
+  make_folder(options.folder / "runs");
+  remove_abandoned_files(options.folder);
+  StudySummary summary;
+  RecordSet records = read_records(options.folder);
+  accept_config(config, options, plan, records, summary);
+  StudyRuns now = extend_plan(config, plan, records);
+  summary.bad = records.bad;
+  summary.planned = std::ssize(now.runs);
+  summary.before = count_finished(specs_of(now), records);
+  if (summary.before < summary.planned) require_device(options);
+  log_event(options.folder, "study_started",
+            {{"planned", summary.planned},
+             {"finished", summary.before},
+             {"others", summary.others},
+             {"backend", options.backend.simulate ? "simulate" : "train"},
+             {"device", options.backend.simulate ? "simulator" : options.backend.device}});
+
+  now = make_rounds(config, options, plan, std::move(now), records, summary);
+  remove_abandoned_files(options.folder);  // a worker that was killed just before this study began may have left one
+  sum_up(plan, std::move(now), records, summary);
+  summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  log_event(options.folder, summary.interrupted ? "study_interrupted" : "study_finished",
+            {{"made", summary.made}, {"failed_jobs", summary.failed.size()}, {"seconds", summary.seconds}});
+  return summary;
+}
+
+std::string describe(const StudySummary& s) {
+  const std::int64_t missing = s.planned - s.before - s.made;
+  std::string out = fmt::format("{} of {} runs finished ({} before, {} now in {}){}\n", s.before + s.made, s.planned,
+                                s.before, s.made, short_duration(s.seconds),
+                                s.diverged > 0 ? fmt::format(", {} of them diverged", s.diverged) : "");
+  if (!s.added.empty()) {
+    std::int64_t runs = 0;
+    for (const Addition& addition : s.added) runs += addition.runs;
+    out += fmt::format("{} of the runs were added for what others gave:\n", runs);
+    for (const Addition& addition : s.added) out += fmt::format("  {}\n", describe(addition));
+  }
+  for (const std::string& other : s.others) out += fmt::format("in the folder, not of this plan: {}\n", other);
+  for (const std::string& note : s.later_notes) out += fmt::format("note: {}\n", note);
+  for (const FailedJob& job : s.failed) out += fmt::format("failed: job {} ({}): {}\n", job.id, job.what, job.reason);
+  if (s.interrupted) {
+    out += "interrupted; run the same command again to go on\n";
+  } else if (missing > 0) {
+    out += fmt::format("{} run{} missing; the same command tries again\n", missing, missing == 1 ? " is" : "s are");
+  }
+  return out;
+}
+
+Json to_json(const StudySummary& s) {
+  Json failed = Json::array();
+  for (const FailedJob& job : s.failed) failed.push_back({{"job", job.id}, {"what", job.what}, {"reason", job.reason}});
+  Json bad = Json::array();
+  for (const BadRecord& record : s.bad) bad.push_back({{"file", record.file}, {"reason", record.reason}});
+  Json left_out = Json::array();
+  for (const LeftOut& point : s.left_out) {
+    left_out.push_back(
+        {{"shape", point.shape}, {"budget", point.budget_flops}, {"tokens", point.tokens}, {"reason", point.reason}});
+  }
+  Json added = Json::array();
+  for (const Addition& a : s.added) {
+    added.push_back({{"shape", a.shape},
+                     {"tokens", a.tokens},
+                     {"lr", a.lr},
+                     {"kind", a.kind},
+                     {"reason", a.reason},
+                     {"runs", a.runs}});
+  }
+  return {{"planned", s.planned},
+          {"added", added},
+          {"finished_before", s.before},
+          {"made", s.made},
+          {"diverged", s.diverged},
+          {"failed", failed},
+          {"bad_records", bad},
+          {"left_out", left_out},
+          {"notes", s.notes},
+          {"later_notes", s.later_notes},
+          {"others", s.others},
+          {"interrupted", s.interrupted},
+          {"seconds", s.seconds}};
+}
+
+}  // namespace scalelaw

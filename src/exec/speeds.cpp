@@ -1,0 +1,238 @@
+#include "exec/speeds.hpp"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "core/build_info.hpp"
+#include "exec/backend.hpp"
+#include "exec/worker.hpp"
+#include "os/files.hpp"
+
+namespace scalelaw {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What /proc/cpuinfo says of the first processor's kind.
+std::string processor() {
+  std::ifstream info("/proc/cpuinfo");
+  std::string text;
+  for (std::string line; std::getline(info, line) && !line.empty();) {
+    for (const char* key : {"model name", "flags", "CPU implementer", "CPU part", "Features"}) {
+      if (line.starts_with(key)) text += line + "\n";
+    }
+  }
+  return text;
+}
+
+using Clock = std::chrono::steady_clock;
+
+struct Measuring {
+  pid_t pid = -1;
+  int output = -1;
+  std::string text;  ///< of standard output and error
+  Clock::time_point started;
+  int status = 0;          ///< of waitpid
+  double processor_s = 0;  ///< that it took
+  double wall_s = 0;       ///< from its start until its end was seen
+};
+
+/// The variables of this process with "NAME=value" added or changed, or as they are where that is empty. They hold as
+/// long as it does.
+std::vector<char*> variables_with(std::string& changed) {
+  const std::string name = changed.substr(0, changed.find('=') + 1);
+  std::vector<char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (name.empty() || !std::string_view(*variable).starts_with(name)) variables.push_back(*variable);
+  }
+  if (!changed.empty()) variables.push_back(changed.data());
+  variables.push_back(nullptr);
+  return variables;
+}
+
+/// @param variable see variables_with
+Measuring start(const fs::path& trainer, const fs::path& job, std::string variable) {
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail_device("cannot make a pipe: {}", std::strerror(errno));
+  std::array<std::string, 4> words{trainer.string(), "--measure", "--job", job.string()};
+  std::array<char*, 5> argv{words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+  const std::vector<char*> variables = variables_with(variable);
+  Measuring process;
+  process.output = ends[0];
+  process.started = Clock::now();
+  const int problem = ::posix_spawn(&process.pid, trainer.c_str(), &actions, nullptr, argv.data(), variables.data());
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::close(ends[1]);
+  if (problem != 0) {
+    ::close(ends[0]);
+    fail_device("cannot start {}: {}", trainer.string(), std::strerror(problem));
+  }
+  return process;
+}
+
+/// Reads to the end and collects the process.
+void finish(Measuring& process) {
+  std::array<char, 4096> bytes{};
+  for (ssize_t n = 0; (n = ::read(process.output, bytes.data(), bytes.size())) != 0;) {
+    if (n > 0) process.text.append(bytes.data(), static_cast<std::size_t>(n));
+    if (n < 0 && errno != EINTR) break;
+  }
+  ::close(process.output);
+  rusage used{};
+  while (::wait4(process.pid, &process.status, 0, &used) < 0 && errno == EINTR) {
+  }
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  process.processor_s = seconds(used.ru_utime) + seconds(used.ru_stime);
+  process.wall_s = std::chrono::duration<double>(Clock::now() - process.started).count();
+}
+
+/// The last line that is a JSON object, and the last that says anything at all.
+struct LastLines {
+  Json measurement;
+  std::string text;
+};
+LastLines last_lines(const std::string& output) {
+  std::istringstream lines(output);
+  LastLines last;
+  for (std::string line; std::getline(lines, line);) {
+    if (Json value = Json::parse(line, nullptr, false); value.is_object()) last.measurement = std::move(value);
+    if (!line.empty()) last.text = line;
+  }
+  return last;
+}
+
+/// The measurement of one process: {"busy_s", "member_step_s", "eval_token_s", "engine"}, see train/measure.hpp.
+Speed speed_of(const Measuring& process, const fs::path& trainer, bool cuda) {
+  const LastLines last = last_lines(process.text);
+  const Json& value = last.measurement;
+  if (process.status != 0 || !value.is_object()) {
+    fail_device("{} --measure failed, {}: {}", trainer.string(), describe_status(process.status),
+                last.text.empty() ? "it printed nothing; start it by hand to see why" : last.text);
+  }
+  Speed speed;
+  speed.member_step_s = number_or_nan(value, "member_step_s");
+  speed.eval_token_s = number_or_nan(value, "eval_token_s");
+  speed.start_s = std::max(0.0, (cuda ? process.wall_s : process.processor_s) - number_or_nan(value, "busy_s"));
+  speed.engine = value.value("engine", "");
+  if (!(speed.member_step_s > 0) || !std::isfinite(speed.start_s + speed.member_step_s + speed.eval_token_s)) {
+    fail_device("{} --measure gave no times: {}", trainer.string(), last.text);
+  }
+  return speed;
+}
+
+/// A file name of its own, removed with this.
+class TemporaryFile {
+ public:
+  TemporaryFile() : path_(fs::temp_directory_path() / fmt::format("scalelaw_measure_{}.json", ::getpid())) {}
+  ~TemporaryFile() {
+    std::error_code ignored;
+    fs::remove(path_, ignored);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  [[nodiscard]] const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+}  // namespace
+
+std::string speed_key(const std::vector<RunSpec>& runs, const WorkerSetup& setup) {
+  static const std::string here = processor();
+  const BuildInfo build = build_info();
+  const RunSpec& spec = runs.front();
+  Json key = {{"version", build.version},
+              {"git", build.git},
+              {"model", to_json_fields(spec.model)},
+              {"batch_tokens", spec.data.batch_tokens},
+              {"precision", spec.precision},
+              {"members", members_of(runs).size()},
+              {"workers", setup.workers},
+              {"threads", setup.threads},
+              {"engine", setup.engine}};
+  if (setup.device == "cuda") {
+    key["cuda_device"] = setup.cuda_name;
+    key["devices"] = setup.devices;
+    key["graph"] = setup.graph;
+  } else {
+    key["processor"] = here;
+  }
+  return short_id(key);
+}
+
+fs::path speed_table_file() {
+  const auto folder = [](const char* name) {
+    const char* value = std::getenv(name);
+    return fs::path(value == nullptr ? "" : value);
+  };
+  if (const fs::path cache = folder("XDG_CACHE_HOME"); !cache.empty()) return cache / "scalelaw" / "speeds.json";
+  if (const fs::path home = folder("HOME"); !home.empty()) return home / ".cache" / "scalelaw" / "speeds.json";
+  return {};
+}
+
+SpeedTable read_speeds(const fs::path& file) {
+  SpeedTable table;
+  std::error_code error;
+  if (file.empty() || !fs::exists(file, error)) return table;
+  try {
+    const Json value = read_json_file(file);
+    for (const auto& [key, item] : value.at("speeds").items()) {
+      Speed speed;
+      read_fields(item, speed, Source{.name = file.string(), .origin = {}});
+      table.emplace(key, speed);
+    }
+  } catch (const std::exception&) {
+    table.clear();
+  }
+  return table;
+}
+
+void write_speeds(const fs::path& file, const SpeedTable& table) {
+  Json speeds = Json::object();
+  for (const auto& [key, speed] : table) speeds[key] = to_json_fields(speed);
+  write_json_file(file, {{"schema", "scalelaw.speeds/1"}, {"speeds", speeds}});
+}
+
+Speed measure_speed(const fs::path& trainer, const Job& job, const WorkerSetup& setup) {
+  const TemporaryFile file;
+  write_json_file(file.path(), to_json(job));
+  const bool cuda = setup.device == "cuda";
+  std::vector<Measuring> processes;
+  for (std::int64_t i = 0; i < std::max<std::int64_t>(1, setup.workers); ++i) {
+    const bool choose = cuda && setup.devices > 1;
+    processes.push_back(start(trainer, file.path(),
+                              choose ? "CUDA_VISIBLE_DEVICES=" + visible_device(i % setup.devices) : std::string()));
+  }
+  for (Measuring& process : processes) finish(process);
+  Speed mean;
+  const double share = 1 / static_cast<double>(processes.size());
+  for (const Measuring& process : processes) {
+    const Speed speed = speed_of(process, trainer, cuda);
+    mean.start_s += share * speed.start_s;
+    mean.member_step_s += share * speed.member_step_s;
+    mean.eval_token_s += share * speed.eval_token_s;
+    mean.engine = speed.engine;
+  }
+  return mean;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,76 @@
+#include "os/cpu.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "os/error.hpp"
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace scalelaw {
+namespace {
+
+bool has_avx2() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+#else
+  return false;
+#endif
+}
+
+/// All of x86-64-v4, so that a compiler may use any of it.
+bool has_avx512() {
+#if defined(__x86_64__)
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#else
+  return false;
+#endif
+}
+
+bool has_amx_bf16() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA of Linux
+  return has_avx512() && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("amx-tile") &&
+         __builtin_cpu_supports("amx-bf16") && ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+InstructionSet instruction_set_limit(const char* value) {
+  const std::string_view name = value == nullptr ? "" : value;
+  if (name.empty()) return InstructionSet::amx;
+  const auto* const found = std::ranges::find(kInstructionSets, name);
+  if (found == kInstructionSets.end()) {
+    fail_config("SCALELAW_MAX_ISA is '{}'; allowed: baseline, avx2, avx512, amx, or unset it", name);
+  }
+  return static_cast<InstructionSet>(found - kInstructionSets.begin());
+}
+
+bool may_use(InstructionSet set) {
+  static const InstructionSet limit = instruction_set_limit(std::getenv("SCALELAW_MAX_ISA"));
+  if (set > limit) return false;
+  switch (set) {
+    case InstructionSet::baseline:
+      return true;
+    case InstructionSet::avx2:
+      return has_avx2();
+    case InstructionSet::avx512:
+      return has_avx512();
+    case InstructionSet::amx: {
+      static const bool granted = has_amx_bf16();
+      return granted;
+    }
+  }
+  return false;
+}
+
+bool cpu_has_amx_bf16() { return may_use(InstructionSet::amx); }
+
+}  // namespace scalelaw

@@ -1,0 +1,77 @@
+#pragma once
+// What a fit sees of a run: one point (N, D, C, loss) under a stated convention.
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "records/records.hpp"
+
+namespace scalelaw {
+
+/// A point of a loss surface. Never two bare doubles.
+struct Scale {
+  double params = 0;
+  double tokens = 0;
+};
+
+/// N convention and C convention (docs/METHODS.md, "What counts as N and C").
+struct Convention {
+  std::string params = "total";  ///< total | non_embedding | effective
+  std::string flops = "6nd";     ///< 6nd (with the same N) | exact
+};
+template <class Visit, FieldsOf<Convention> T>
+void fields(Visit&& visit, T& c) {
+  visit("params", c.params, one_of({"total", "non_embedding", "effective"}), "what counts as N");
+  visit("flops", c.flops, one_of({"6nd", "exact"}), "what counts as C");
+}
+
+struct Observation {
+  double params = 0;     ///< N
+  double tokens = 0;     ///< D
+  double flops = 0;      ///< C
+  double loss_nats = 0;  ///< > 0, but for objective mse, which takes any
+  std::optional<double> loss_stderr;
+  double weight = 1;  ///< >= 0, multiplies the point's share of the objective
+  std::string group;  ///< runs that are not independent share it (a trunk); empty = on its own
+  std::optional<double> unique_tokens;
+  std::optional<double> lr;
+  std::optional<double> seed;
+  double seeds = 1;                    ///< runs that differ in their seed alone, whose mean this is
+  std::string run;                     ///< id or name
+  std::string shape;                   ///< "d32 L2": runs of one model shape share it; empty if unknown
+  double budget = 0;                   ///< isoFLOP budget the run was planned for; 0 if unknown
+  std::optional<double> steps;         ///< optimizer steps S
+  std::optional<double> batch_tokens;  ///< tokens in one step
+  std::string counted;                 ///< how a foreign file counted N and C; points that differ are never pooled
+
+  [[nodiscard]] Scale scale() const { return {params, tokens}; }
+};
+
+/// Whether a run has read some of its data more than once; a per cent is rounding.
+[[nodiscard]] inline bool repeats_data(const Observation& o) {
+  return o.unique_tokens && *o.unique_tokens > 0 && o.tokens > 1.01 * *o.unique_tokens;
+}
+
+/// N and C of a record under a convention.
+[[nodiscard]] double params_of(const RunRecord& record, const Convention& convention);
+[[nodiscard]] double flops_of(const RunRecord& record, const Convention& convention);
+/// A completed record as an observation; none where it has no loss.
+[[nodiscard]] std::optional<Observation> observe(const RunRecord& record, const Convention& convention);
+/// "d32 L2"
+[[nodiscard]] std::string shape_name(const ModelSpec& model);
+
+/// Observations of a table that people have, without what was understood on the way: records/read_observations.hpp has
+/// the rules, the errors and the options.
+/// @param columns renames: our name -> the file's ("params" -> "N").
+/// @param need_loss false: a file without a column loss is read too, its losses 1 (the law `optimal` looks at none)
+[[nodiscard]] std::vector<Observation> read_observations(const std::filesystem::path& path,
+                                                         const std::map<std::string, std::string>& columns = {},
+                                                         bool need_loss = true);
+/// CSV text that read_observations reads back to the same values.
+[[nodiscard]] std::string observations_csv(const std::vector<Observation>& points);
+
+}  // namespace scalelaw

@@ -1,0 +1,47 @@
+#include "records/shape.hpp"
+
+namespace scalelaw {
+
+ParamCounts count_params(const ModelSpec& m) {
+  const std::int64_t width = m.n_head * m.d_head;
+  ParamCounts p;
+  p.embedding = m.vocab * m.d_model;
+  p.attention = m.n_layer * 4 * m.d_model * width;
+  p.mlp = m.n_layer * 2 * m.d_model * m.d_ff;
+  p.head = m.tie_embeddings ? 0 : m.d_model * m.vocab;
+  p.total = p.embedding + p.position + p.attention + p.mlp + p.norm + p.head;
+  p.non_embedding = p.attention + p.mlp + p.norm;
+  p.effective = p.non_embedding + m.d_model * m.vocab;
+  return p;
+}
+
+double flops_per_token(const ModelSpec& m) {
+  const auto width = static_cast<double>(m.n_head * m.d_head);
+  const auto d = static_cast<double>(m.d_model);
+  const auto layers = static_cast<double>(m.n_layer);
+  const double projections = 2 * layers * (4 * d * width + 2 * d * static_cast<double>(m.d_ff));
+  const double attention = 4 * layers * width * (static_cast<double>(m.context) + 1) / 2;
+  const double head = 2 * d * static_cast<double>(m.vocab);
+  return 3 * (projections + attention + head);
+}
+
+FlopCounts count_flops(const ModelSpec& model, std::int64_t tokens) {
+  const ParamCounts p = count_params(model);
+  const auto d = static_cast<double>(tokens);
+  return {.exact = flops_per_token(model) * d,
+          .six_nd_total = 6 * static_cast<double>(p.total) * d,
+          .six_nd_non_embedding = 6 * static_cast<double>(p.non_embedding) * d,
+          .six_nd_effective = 6 * static_cast<double>(p.effective) * d};
+}
+
+void check_shape(const ModelSpec& m, const std::string& where) {
+  if (m.d_head % 2 != 0) {
+    fail_config("{}: d_head is {}; rotary positions turn pairs, so it must be even", where, m.d_head);
+  }
+  if (m.n_head * m.d_head != m.d_model) {
+    fail_config("{}: n_head * d_head is {} but d_model is {}; make d_model a multiple of d_head", where,
+                m.n_head * m.d_head, m.d_model);
+  }
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,27 @@
+#pragma once
+// Parameter and FLOP counts of a transformer's shape (docs/METHODS.md, "What counts as N and C").
+#include "records/records.hpp"
+
+namespace scalelaw {
+
+/// Parameters per group of the decoder of DESIGN: token matrix vocab x d_model; per block query, key, value (d_model x
+/// n_head d_head each) and output projection, and an MLP d_model -> d_ff -> d_model; an output head d_model x vocab; no
+/// biases, norms without gain (0), rotary positions (0). A tied matrix counts once, as embedding and not as head.
+/// non_embedding: Kaplan et al. 2020 (arXiv 2001.08361) sec. 2.1. effective: non_embedding + d_model * vocab.
+[[nodiscard]] ParamCounts count_params(const ModelSpec& model);
+
+/// Training FLOPs per token, a multiply-add counted as 2, forward + backward = 3 x forward, matrix products only:
+///   forward = 2 n_layer (4 d_model n_head d_head + 2 d_model d_ff) + 4 n_layer n_head d_head (T + 1) / 2 + 2 d_model
+///   vocab
+/// with T the context: under a causal mask a token attends to (T + 1) / 2 positions on average. Lookups are free.
+/// Kaplan et al. 2020 sec. 2.1 differs: no head, T / 2 positions. Hoffmann et al. 2022 (arXiv 2203.15556) App. F
+/// differs: no mask, and the lookup counted as a product.
+[[nodiscard]] double flops_per_token(const ModelSpec& model);
+
+/// Training FLOPs of `tokens` tokens under every convention.
+[[nodiscard]] FlopCounts count_flops(const ModelSpec& model, std::int64_t tokens);
+
+/// Errors (config): odd d_head; n_head * d_head != d_model. `where` names the place for the message.
+void check_shape(const ModelSpec& model, const std::string& where);
+
+}  // namespace scalelaw

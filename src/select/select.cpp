@@ -1,0 +1,96 @@
+#include "select/select.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "core/format.hpp"
+#include "select/tune.hpp"
+
+namespace scalelaw {
+namespace {
+
+// Runs that differ in learning rate and seed alone share it; ordered by size, then tokens.
+using SweepKey = std::tuple<double, std::string, std::int64_t, std::int64_t>;
+
+}  // namespace
+
+std::string describe_point(const LrSweep& sweep) {
+  return fmt::format("{} at {} tokens", sweep.shape, short_count(sweep.tokens));
+}
+
+Json to_json(const LrSweep& s) {
+  Json points = Json::array();
+  for (const LrSweep::Point& p : s.points) points.push_back({{"lr", p.lr}, {"loss", p.loss_nats}, {"seeds", p.seeds}});
+  const auto or_null = [](const std::optional<double>& x) { return x ? finite_or_null(*x) : Json(); };
+  return {{"shape", s.shape},
+          {"params", s.params},
+          {"tokens", s.tokens},
+          {"status", s.status},
+          {"best_lr", s.best_lr},
+          {"best_loss", s.best_loss_nats},
+          {"ln_lr_stderr", or_null(s.ln_lr_stderr)},
+          {"loss_stderr", or_null(s.loss_stderr)},
+          {"diverged_lr", s.diverged_lr > 0 ? Json(s.diverged_lr) : Json()},
+          {"points", points}};
+}
+
+std::string describe_reasons(const std::vector<Exclusion>& excluded) {
+  std::vector<std::pair<std::string, std::size_t>> kinds;
+  for (const Exclusion& e : excluded) {
+    const std::string& kind = e.kind.empty() ? e.reason : e.kind;
+    const auto it = std::ranges::find(kinds, kind, &std::pair<std::string, std::size_t>::first);
+    if (it == kinds.end()) {
+      kinds.emplace_back(kind, 1);
+    } else {
+      ++it->second;
+    }
+  }
+  std::ranges::stable_sort(kinds, [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::vector<std::string> parts;
+  for (const auto& [kind, count] : kinds) parts.push_back(fmt::format("{} ({})", kind, count));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+Selection select_observations(const std::vector<RunRecord>& records, const SelectionOptions& options) {
+  Selection out;
+  out.branching = find_branching_check(records);
+  std::map<SweepKey, std::vector<Observation>> groups;
+  std::map<SweepKey, std::set<double>> diverged;
+  const auto key_of = [&](const RunRecord& r, std::int64_t tokens) -> SweepKey {
+    return {params_of(r, options.convention), canonical_json(to_json_fields(r.spec.model)), tokens,
+            r.spec.data.unique_tokens};
+  };
+  for (const RunRecord& r : records) {
+    if (r.outcome.status == "diverged")
+      diverged[key_of(r, run_steps(r.spec) * r.spec.data.batch_tokens)].insert(r.spec.optimizer.lr);
+    if (out.branching.scratch_ids.contains(r.id)) {
+      out.excluded.push_back({r.id, "trained from scratch to check branching, no part of a sweep"});
+    } else if (r.outcome.status != "completed" || !r.loss.nats) {
+      const std::string why = r.outcome.message.empty() ? "" : ": " + r.outcome.message;
+      out.excluded.push_back(
+          {r.id, fmt::format("{} at step {}{}", r.outcome.status, r.outcome.step, why), r.outcome.status});
+    } else if (run_steps(r.spec) < options.min_steps) {
+      out.excluded.push_back({r.id,
+                              fmt::format("{} optimizer steps, fewer than {}", run_steps(r.spec), options.min_steps),
+                              fmt::format("fewer than {} optimizer steps", options.min_steps)});
+    } else {
+      groups[key_of(r, r.tokens)].push_back(*observe(r, options.convention));
+    }
+  }
+  for (const auto& [key, members] : groups) {
+    auto [sweep, observation] = tune_rates(members);
+    for (const double lr : diverged[key]) {  // rising
+      const bool completed = std::ranges::count(sweep.points, lr, &LrSweep::Point::lr) > 0;
+      if (lr > sweep.best_lr && !completed && sweep.diverged_lr == 0) sweep.diverged_lr = lr;
+    }
+    out.observations.push_back(std::move(observation));
+    out.sweeps.push_back(std::move(sweep));
+  }
+  return out;
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,63 @@
+#pragma once
+// From records to the observations a fit may use: the tuned loss per (shape, D).
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "records/observation.hpp"
+#include "select/branching.hpp"
+
+namespace scalelaw {
+
+/// The learning-rate sweep of one shape at one token budget.
+struct LrSweep {
+  std::string shape;
+  double params = 0;
+  double tokens = 0;
+  struct Point {
+    double lr = 0;
+    double loss_nats = 0;  ///< mean over seeds
+    std::int64_t seeds = 0;
+  };
+  std::vector<Point> points;  ///< by rising lr
+  double best_lr = 0;         ///< vertex of a parabola in ln lr through the best point and its neighbours
+  double best_loss_nats = 0;  ///< loss at that vertex
+  std::string status;         ///< "interior" | "edge_low" | "edge_high" | "single" | "not_convex"
+  /// Standard errors over seeds of ln best_lr and of best_loss_nats: jackknife over the seeds that were run at every
+  /// rate; none with fewer than two of them.
+  std::optional<double> ln_lr_stderr = {}, loss_stderr = {};
+  double diverged_lr = 0;  ///< lowest rate above best_lr at which every seed diverged; 0 = none
+
+  [[nodiscard]] bool on_edge() const { return status == "edge_low" || status == "edge_high"; }
+};
+
+struct Exclusion {
+  std::string run;        ///< id or "shape at D"
+  std::string reason;     ///< for people
+  std::string kind = {};  ///< the reason without what is this run's alone; empty: the reason is one
+};
+
+/// Reasons with their counts, the most common first: "diverged (6), fewer than 150 optimizer steps (4)".
+[[nodiscard]] std::string describe_reasons(const std::vector<Exclusion>& excluded);
+
+struct Selection {
+  std::vector<Observation> observations;  ///< one per (shape, D): tuned over lr, averaged over seeds
+  std::vector<LrSweep> sweeps;
+  std::vector<Exclusion> excluded;
+  BranchingCheck branching;  ///< from-scratch runs, which are no part of the sweeps
+};
+
+struct SelectionOptions {
+  Convention convention = {};
+  std::int64_t min_steps = 150;  ///< runs with fewer optimizer steps are left out
+};
+
+/// "d32 L2 at 512k tokens"
+[[nodiscard]] std::string describe_point(const LrSweep& sweep);
+[[nodiscard]] Json to_json(const LrSweep& sweep);
+
+/// Groups completed records by (shape, tokens), interpolates the best learning rate, and names everything left out.
+/// From-scratch runs that check branching (find_branching_check) take no part.
+[[nodiscard]] Selection select_observations(const std::vector<RunRecord>& records, const SelectionOptions& options);
+
+}  // namespace scalelaw

@@ -1,0 +1,43 @@
+#include "os/cpu.hpp"
+
+#include <gmock/gmock.h>
+
+#include "temp_folder.hpp"
+
+namespace scalelaw {
+namespace {
+
+using testing::HasSubstr;
+
+/// The limit is passed in: what this processor has does not matter.
+TEST(InstructionSetLimit, IsNamedByTheEnvironmentVariable) {
+  EXPECT_EQ(instruction_set_limit(nullptr), InstructionSet::amx);
+  EXPECT_EQ(instruction_set_limit(""), InstructionSet::amx);
+  EXPECT_EQ(instruction_set_limit("baseline"), InstructionSet::baseline);
+  EXPECT_EQ(instruction_set_limit("avx2"), InstructionSet::avx2);
+  EXPECT_EQ(instruction_set_limit("avx512"), InstructionSet::avx512);
+  EXPECT_EQ(instruction_set_limit("amx"), InstructionSet::amx);
+  for (const char* wrong : {"AVX2", "sse", "avx-512", " avx2"}) {
+    EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)instruction_set_limit(wrong); }),
+                testing::AllOf(HasSubstr("SCALELAW_MAX_ISA"), HasSubstr("baseline, avx2, avx512, amx")));
+  }
+}
+
+TEST(InstructionSetLimit, EverySetHoldsThoseBeforeIt) {
+  EXPECT_TRUE(may_use(InstructionSet::baseline));
+  EXPECT_LE(may_use(InstructionSet::amx), may_use(InstructionSet::avx512));
+  EXPECT_LE(may_use(InstructionSet::avx512), may_use(InstructionSet::avx2));
+  EXPECT_EQ(cpu_has_amx_bf16(), may_use(InstructionSet::amx));
+}
+
+/// Run with SCALELAW_MAX_ISA set (scripts/test.sh does), it keeps every kernel above that out.
+TEST(InstructionSetLimit, IsKept) {
+  const InstructionSet limit = instruction_set_limit(std::getenv("SCALELAW_MAX_ISA"));
+  for (const InstructionSet set :
+       {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512, InstructionSet::amx}) {
+    EXPECT_FALSE(set > limit && may_use(set)) << kInstructionSets.at(static_cast<std::size_t>(set));
+  }
+}
+
+}  // namespace
+}  // namespace scalelaw

@@ -1,0 +1,63 @@
+#include "records/shape.hpp"
+
+#include <gtest/gtest.h>
+
+namespace scalelaw {
+namespace {
+
+TEST(Shape, ParametersOfAHandCountedModel) {
+  // d 32, 2 layers, 4 heads of 8, MLP 128, 256 bytes: token matrix 256 x 32 = 8192, attention 2 x 4 x 32 x 32 = 8192,
+  // MLP 2 x 2 x 32 x 128 = 16384, head 32 x 256 = 8192.
+  const ParamCounts p = count_params(ModelSpec{});
+  EXPECT_EQ(p.embedding, 8192);
+  EXPECT_EQ(p.attention, 8192);
+  EXPECT_EQ(p.mlp, 16384);
+  EXPECT_EQ(p.head, 8192);
+  EXPECT_EQ(p.norm, 0);
+  EXPECT_EQ(p.position, 0);
+  EXPECT_EQ(p.total, 40960);
+  EXPECT_EQ(p.non_embedding, 24576);
+  EXPECT_EQ(p.effective, 32768);
+}
+
+TEST(Shape, ATiedHeadCountsOnceAndStaysInTheEffectiveCount) {
+  const ParamCounts p = count_params(ModelSpec{.tie_embeddings = true});
+  EXPECT_EQ(p.head, 0);
+  EXPECT_EQ(p.total, 32768);
+  EXPECT_EQ(p.effective, 32768);
+}
+
+TEST(Shape, NonEmbeddingIsTwelveLayersWidthSquared) {
+  const ModelSpec m{
+      .d_model = 512, .n_layer = 7, .d_head = 64, .n_head = 8, .d_ff = 2048, .context = 256, .vocab = 50257};
+  EXPECT_EQ(count_params(m).non_embedding, 12 * 7 * 512 * 512);
+}
+
+TEST(Shape, FlopsOfAHandCountedModel) {
+  // Forward per token: 2 per weight of attention and MLP = 2 x 24576; scores and values under a causal mask over T =
+  // 64: 2 layers x 4 x 32 x 32.5 = 8320; head 2 x 32 x 256 = 16384. Sum 73856, training three times that.
+  EXPECT_DOUBLE_EQ(flops_per_token(ModelSpec{}), 3 * 73856.0);
+  const FlopCounts f = count_flops(ModelSpec{}, 1000);
+  EXPECT_DOUBLE_EQ(f.exact, 3 * 73856.0 * 1000);
+  EXPECT_DOUBLE_EQ(f.six_nd_total, 6.0 * 40960 * 1000);
+  EXPECT_DOUBLE_EQ(f.six_nd_non_embedding, 6.0 * 24576 * 1000);
+  EXPECT_DOUBLE_EQ(f.six_nd_effective, 6.0 * 32768 * 1000);
+}
+
+TEST(Shape, AttentionAndHeadSharesAtTinyScale) {
+  // Shares of 6 x non-embedding: d 32, L 2, T 128: attention 33 %, head with 256 tokens 33 %.
+  const ModelSpec with_head{.context = 128};
+  const double six_n = 6 * 24576.0;
+  const double head = 6.0 * 32 * 256;
+  EXPECT_NEAR(head / six_n, 0.33, 0.005);
+  EXPECT_NEAR((flops_per_token(with_head) - six_n - head) / six_n, 0.336, 0.005);
+}
+
+TEST(Shape, ImpossibleShapesAreRefused) {
+  EXPECT_THROW(check_shape(ModelSpec{.d_model = 33}, "test"), Error);
+  EXPECT_THROW(check_shape(ModelSpec{.d_model = 28, .d_head = 7, .n_head = 4}, "test"), Error);
+  EXPECT_NO_THROW(check_shape(ModelSpec{}, "test"));
+}
+
+}  // namespace
+}  // namespace scalelaw

@@ -1,0 +1,92 @@
+#include "select/lr_law.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/random/normal_distribution.hpp>
+#include <cmath>
+
+#include "core/rng.hpp"
+
+namespace scalelaw {
+namespace {
+
+using testing::HasSubstr;
+
+double true_rate(double n, double d) { return 1.79 * std::pow(n, -0.713) * std::pow(d, 0.307); }
+
+/// Sweeps over sizes and tokens whose optimum is the true rate times exp(noise).
+std::vector<LrSweep> sweeps(double noise, std::uint64_t seed) {
+  Rng rng = make_rng(seed, "lr law");
+  boost::random::normal_distribution<double> normal;
+  std::vector<LrSweep> out;
+  for (const double n : {1e4, 3e4, 1e5}) {
+    for (const double d : {1e5, 4e5, 2e6}) {
+      LrSweep sweep;
+      sweep.shape = fmt::format("n{}", n);
+      sweep.params = n;
+      sweep.tokens = d;
+      sweep.best_lr = true_rate(n, d) * std::exp(noise * normal(rng));
+      sweep.status = "interior";
+      out.push_back(sweep);
+    }
+  }
+  return out;
+}
+
+TEST(LrLawFit, FindsAnExactLawAndExtrapolatesIt) {
+  const LrLaw law = fit_lr_law(sweeps(0, 1));
+  ASSERT_TRUE(law.fitted());
+  EXPECT_NEAR(law.coefficient, 1.79, 1e-9);
+  EXPECT_NEAR(law.params_exponent, -0.713, 1e-12);
+  EXPECT_NEAR(law.tokens_exponent, 0.307, 1e-12);
+  EXPECT_LT(law.residual_sd, 1e-12);
+  EXPECT_NEAR(predict_lr(law, 1e7, 1e9), true_rate(1e7, 1e9), 1e-9);
+}
+
+TEST(LrLawFit, ItsIntervalCoversTheTruth) {
+  int covered = 0;
+  constexpr int kTrials = 400;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    const Json value = to_json(fit_lr_law(sweeps(0.2, static_cast<std::uint64_t>(trial))));
+    const Json& ci = value.at("ci95").at("params_exponent");
+    covered += ci[0].get<double>() <= -0.713 && -0.713 <= ci[1].get<double>() ? 1 : 0;
+  }
+  EXPECT_NEAR(covered, 380, 18);  // 95 % of 400 with a standard deviation of 4.4
+}
+
+TEST(LrLawFit, LargerShapesAreHeldOutAndEdgesTakeNoPart) {
+  std::vector<LrSweep> all = sweeps(0, 1);
+  for (LrSweep& s : all) {
+    if (s.params > 5e4) s.best_lr *= 2;  // off the law of the others
+  }
+  all[0].status = "edge_low";
+  all[0].best_lr *= 10;
+  const LrLaw law = fit_lr_law(all, 5e4);
+  ASSERT_TRUE(law.fitted());
+  EXPECT_EQ(law.n, 5);
+  EXPECT_NEAR(law.params_exponent, -0.713, 1e-10);
+  ASSERT_EQ(law.points.size(), 8U);
+  for (const LrLaw::Point& p : law.points) EXPECT_NEAR(p.ln_residual, p.fitted ? 0 : std::log(2), 1e-9);
+  EXPECT_THAT(describe(law), HasSubstr("3 larger points held out, 100 % off"));
+}
+
+TEST(LrLawFit, SaysWhyThereIsNone) {
+  std::vector<LrSweep> few = sweeps(0, 1);
+  few.resize(4);
+  EXPECT_EQ(fit_lr_law(few).status, "too_few_points");
+  std::vector<LrSweep> one_budget = sweeps(0, 1);  // D = C / 6N: nothing tells N from D
+  for (std::size_t i = 0; i < one_budget.size(); ++i) {
+    one_budget[i].params = 1e4 * static_cast<double>(i + 1);
+    one_budget[i].tokens = 1e11 / one_budget[i].params;
+  }
+  EXPECT_EQ(fit_lr_law(one_budget).status, "not_identified");
+  std::vector<LrSweep> one_size = sweeps(0, 1);
+  for (LrSweep& s : one_size) s.params = 1e4;
+  EXPECT_EQ(fit_lr_law(one_size).status, "not_identified");
+  EXPECT_THAT(describe(fit_lr_law(one_size)), HasSubstr("no law"));
+  EXPECT_FALSE(to_json(fit_lr_law(one_size)).contains("params"));
+}
+
+}  // namespace
+}  // namespace scalelaw
