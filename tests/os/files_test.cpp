@@ -146,7 +146,7 @@ TEST(MakeFolder, MakesParentsAndAcceptsWhatIsThere) {
 
 TEST(ProgramFolder, HoldsThisTest) {
   bool found = false;
-  for (const auto& name : names_in(program_folder())) found = found || name.starts_with("test_core");
+  for (const auto& name : names_in(program_folder())) found = found || name.starts_with("test_os");
   EXPECT_TRUE(found) << program_folder();
 }
 
