@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "corpus/sha256.hpp"
+#include "os/unique_fd.hpp"
 
 namespace scalelaw {
 namespace {
@@ -85,19 +86,18 @@ Manifest load_manifest(const std::filesystem::path& folder) {
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail_data("{}: cannot be read: {}", path.string(), std::strerror(errno));
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) fail_data("{}: cannot be read: {}", path.string(), std::strerror(errno));
   struct stat status {};
-  const bool known = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  const bool known = ::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode);
   if (known && status.st_size > 0) {
-    void* mapped = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_SHARED, fd, 0);
+    void* mapped = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_SHARED, fd.get(), 0);
     if (mapped != MAP_FAILED) {
       data_ = static_cast<const std::uint8_t*>(mapped);
       size_ = static_cast<std::size_t>(status.st_size);
     }
   }
   const int error = errno;
-  ::close(fd);
   if (!known) fail_data("{}: is not a plain file", path.string());
   if (status.st_size > 0 && data_ == nullptr)
     fail_data("{}: cannot be mapped: {}", path.string(), std::strerror(error));

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "os/error.hpp"
+#include "os/unique_fd.hpp"
 
 namespace scalelaw {
 namespace {
@@ -27,7 +28,6 @@ void write_all(int fd, std::string_view bytes, const std::filesystem::path& path
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       const int error = errno;
-      ::close(fd);
       if (!temporary.empty()) ::unlink(temporary.c_str());
       fail_write(path, error);
     }
@@ -52,29 +52,25 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view bytes
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   make_folder(folder);
   const std::filesystem::path temporary = fmt::format("{}.tmp.{}", path.string(), ::getpid());
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) fail_write(path, errno);
-  write_all(fd, bytes, path, temporary);
-  const bool synced = ::fsync(fd) == 0;
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd) fail_write(path, errno);
+  write_all(fd.get(), bytes, path, temporary);
+  const bool synced = ::fsync(fd.get()) == 0;
   const int sync_error = errno;
-  const bool closed = ::close(fd) == 0;
+  const bool closed = ::close(fd.release()) == 0;
   if (!synced || !closed || ::rename(temporary.c_str(), path.c_str()) != 0) {
     const int error = synced ? errno : sync_error;
     ::unlink(temporary.c_str());
     fail_write(path, error);
   }
-  const int folder_fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_fd >= 0) {
-    ::fsync(folder_fd);  // best effort: some file systems do not allow it on a folder
-    ::close(folder_fd);
-  }
+  const UniqueFd folder_fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder_fd) ::fsync(folder_fd.get());  // best effort: some file systems do not allow it on a folder
 }
 
 void append_line(const std::filesystem::path& path, std::string_view line) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) fail_write(path, errno);
-  write_all(fd, std::string(line) + "\n", path, {});
-  ::close(fd);
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!fd) fail_write(path, errno);
+  write_all(fd.get(), std::string(line) + "\n", path, {});
 }
 
 void make_folder(const std::filesystem::path& path) {

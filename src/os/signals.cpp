@@ -15,8 +15,8 @@ Signals::Signals() {
   sigemptyset(&set);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&set, signal);
   ::sigprocmask(SIG_BLOCK, &set, &before_);
-  fd_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-  if (fd_ < 0) {
+  fd_ = UniqueFd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!fd_) {
     const int problem = errno;
     ::sigprocmask(SIG_SETMASK, &before_, nullptr);
     fail_device("cannot watch for signals: {}; close some programs and try again", std::strerror(problem));
@@ -24,14 +24,14 @@ Signals::Signals() {
 }
 
 Signals::~Signals() {
-  ::close(fd_);
+  fd_.reset();
   ::sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
 int Signals::take_stops() {
   int stops = 0;
   signalfd_siginfo info{};
-  while (::read(fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+  while (::read(fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     if (info.ssi_signo != static_cast<unsigned>(SIGCHLD)) ++stops;
   }
   return stops;

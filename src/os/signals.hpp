@@ -2,6 +2,8 @@
 // SIGINT, SIGTERM, SIGHUP and SIGCHLD as a file descriptor to poll, for as long as the object lives.
 #include <csignal>
 
+#include "os/unique_fd.hpp"
+
 namespace scalelaw {
 
 class Signals {
@@ -13,14 +15,14 @@ class Signals {
   Signals(Signals&&) = delete;
   Signals& operator=(Signals&&) = delete;
 
-  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
   /// Takes what has arrived and returns how many of it asked to stop; never waits.
   int take_stops();
   /// The signal mask from before, for a child process.
   [[nodiscard]] const sigset_t& before() const { return before_; }
 
  private:
-  int fd_ = -1;
+  UniqueFd fd_;
   sigset_t before_{};
 };
 
