@@ -1,24 +1,18 @@
 #include "exec/speeds.hpp"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "core/build_info.hpp"
 #include "exec/backend.hpp"
-#include "exec/worker.hpp"
 #include "os/files.hpp"
+#include "os/process.hpp"
 
 namespace scalelaw {
 namespace {
@@ -40,68 +34,27 @@ std::string processor() {
 using Clock = std::chrono::steady_clock;
 
 struct Measuring {
-  pid_t pid = -1;
-  int output = -1;
-  std::string text;  ///< of standard output and error
   Clock::time_point started;
-  int status = 0;          ///< of waitpid
-  double processor_s = 0;  ///< that it took
-  double wall_s = 0;       ///< from its start until its end was seen
+  Process process;        ///< its standard output and error are read
+  std::string text = {};  ///< of both
+  ProcessEnd end = {};
+  double wall_s = 0;  ///< from its start until its end was seen
 };
 
-/// The variables of this process with "NAME=value" added or changed, or as they are where that is empty. They hold as
-/// long as it does.
-std::vector<char*> variables_with(std::string& changed) {
-  const std::string name = changed.substr(0, changed.find('=') + 1);
-  std::vector<char*> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    if (name.empty() || !std::string_view(*variable).starts_with(name)) variables.push_back(*variable);
-  }
-  if (!changed.empty()) variables.push_back(changed.data());
-  variables.push_back(nullptr);
-  return variables;
-}
-
-/// @param variable see variables_with
-Measuring start(const fs::path& trainer, const fs::path& job, std::string variable) {
-  std::array<int, 2> ends{-1, -1};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail_device("cannot make a pipe: {}", std::strerror(errno));
-  std::array<std::string, 4> words{trainer.string(), "--measure", "--job", job.string()};
-  std::array<char*, 5> argv{words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-  const std::vector<char*> variables = variables_with(variable);
-  Measuring process;
-  process.output = ends[0];
-  process.started = Clock::now();
-  const int problem = ::posix_spawn(&process.pid, trainer.c_str(), &actions, nullptr, argv.data(), variables.data());
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::close(ends[1]);
-  if (problem != 0) {
-    ::close(ends[0]);
-    fail_device("cannot start {}: {}", trainer.string(), std::strerror(problem));
-  }
-  return process;
+Measuring start(const fs::path& trainer, const fs::path& job, std::map<std::string, std::string> variables) {
+  const Clock::time_point now = Clock::now();
+  return {.started = now,
+          .process = Process({.argv = {trainer.string(), "--measure", "--job", job.string()},
+                              .environment = std::move(variables),
+                              .output = Stream::pipe,
+                              .error = Stream::pipe})};
 }
 
 /// Reads to the end and collects the process.
-void finish(Measuring& process) {
-  std::array<char, 4096> bytes{};
-  for (ssize_t n = 0; (n = ::read(process.output, bytes.data(), bytes.size())) != 0;) {
-    if (n > 0) process.text.append(bytes.data(), static_cast<std::size_t>(n));
-    if (n < 0 && errno != EINTR) break;
-  }
-  ::close(process.output);
-  rusage used{};
-  while (::wait4(process.pid, &process.status, 0, &used) < 0 && errno == EINTR) {
-  }
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
-  };
-  process.processor_s = seconds(used.ru_utime) + seconds(used.ru_stime);
-  process.wall_s = std::chrono::duration<double>(Clock::now() - process.started).count();
+void finish(Measuring& measuring) {
+  measuring.text = measuring.process.read_all();
+  measuring.end = measuring.process.wait();
+  measuring.wall_s = std::chrono::duration<double>(Clock::now() - measuring.started).count();
 }
 
 /// The last line that is a JSON object, and the last that says anything at all.
@@ -120,17 +73,17 @@ LastLines last_lines(const std::string& output) {
 }
 
 /// The measurement of one process: {"busy_s", "member_step_s", "eval_token_s", "engine"}, see train/measure.hpp.
-Speed speed_of(const Measuring& process, const fs::path& trainer, bool cuda) {
-  const LastLines last = last_lines(process.text);
+Speed speed_of(const Measuring& measured, const fs::path& trainer, bool cuda) {
+  const LastLines last = last_lines(measured.text);
   const Json& value = last.measurement;
-  if (process.status != 0 || !value.is_object()) {
-    fail_device("{} --measure failed, {}: {}", trainer.string(), describe_status(process.status),
+  if (measured.end.status != 0 || !value.is_object()) {
+    fail_device("{} --measure failed, {}: {}", trainer.string(), describe(measured.end),
                 last.text.empty() ? "it printed nothing; start it by hand to see why" : last.text);
   }
   Speed speed;
   speed.member_step_s = number_or_nan(value, "member_step_s");
   speed.eval_token_s = number_or_nan(value, "eval_token_s");
-  speed.start_s = std::max(0.0, (cuda ? process.wall_s : process.processor_s) - number_or_nan(value, "busy_s"));
+  speed.start_s = std::max(0.0, (cuda ? measured.wall_s : measured.end.processor_s) - number_or_nan(value, "busy_s"));
   speed.engine = value.value("engine", "");
   if (!(speed.member_step_s > 0) || !std::isfinite(speed.start_s + speed.member_step_s + speed.eval_token_s)) {
     fail_device("{} --measure gave no times: {}", trainer.string(), last.text);
@@ -219,8 +172,9 @@ Speed measure_speed(const fs::path& trainer, const Job& job, const WorkerSetup& 
   std::vector<Measuring> processes;
   for (std::int64_t i = 0; i < std::max<std::int64_t>(1, setup.workers); ++i) {
     const bool choose = cuda && setup.devices > 1;
-    processes.push_back(start(trainer, file.path(),
-                              choose ? "CUDA_VISIBLE_DEVICES=" + visible_device(i % setup.devices) : std::string()));
+    std::map<std::string, std::string> variables;
+    if (choose) variables["CUDA_VISIBLE_DEVICES"] = visible_device(i % setup.devices);
+    processes.push_back(start(trainer, file.path(), std::move(variables)));
   }
   for (Measuring& process : processes) finish(process);
   Speed mean;

@@ -1,28 +1,35 @@
 #include "os/command.hpp"
 
-#include <fmt/core.h>
-#include <sys/wait.h>
-
-#include <array>
-#include <cstdio>
+#include "os/error.hpp"
+#include "os/process.hpp"
 
 namespace scalelaw {
+namespace {
+
+/// Ends of lines, and blanks before them, are left out; what follows the last end is kept as it is.
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = text.find('\n', start);
+    std::string line = text.substr(start, end - start);
+    if (end != std::string::npos) line.erase(line.find_last_not_of("\r ") + 1);
+    lines.push_back(std::move(line));
+    start = end == std::string::npos ? text.size() : end + 1;
+  }
+  return lines;
+}
+
+}  // namespace
 
 CommandOutput run_command(const std::string& command) {
   CommandOutput output;
-  FILE* pipe = ::popen(fmt::format("{} 2>&1", command).c_str(), "r");
-  if (pipe == nullptr) return output;
-  std::array<char, 512> part{};
-  bool begins = true;  // a line longer than the array comes in parts
-  while (std::fgets(part.data(), static_cast<int>(part.size()), pipe) != nullptr) {
-    if (begins) output.lines.emplace_back();
-    std::string& line = output.lines.back();
-    line += part.data();
-    begins = line.ends_with('\n');
-    if (begins) line.erase(line.find_last_not_of("\r\n ") + 1);
+  try {
+    Process shell({.argv = {"sh", "-c", command}, .file = "/bin/sh", .output = Stream::pipe, .error = Stream::pipe});
+    output.lines = lines_of(shell.read_all());
+    output.status = shell.wait().exit_code();
+  } catch (const Error&) {
+    return output;
   }
-  const int status = ::pclose(pipe);
-  output.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return output;
 }
 
