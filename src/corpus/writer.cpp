@@ -1,7 +1,6 @@
 #include "corpus/writer.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -122,20 +121,19 @@ CorpusWriter::CorpusWriter(const fs::path& out, bool replace) : CorpusWriter() {
     TokenFile& file = files_[static_cast<std::size_t>(split)];
     file.path = temporary_ / (split == Split::train ? "train.bin" : "validation.bin");
     file.buffer.reserve(kBufferBytes);
-    file.fd = ::open(file.path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (file.fd < 0) fail(file.path, errno);
+    file.fd = UniqueFd(::open(file.path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (!file.fd) fail(file.path, errno);
   }
 }
 
 void CorpusWriter::lock_folder() {
   make_folder(temporary_);
-  folder_ = ::open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_ < 0) fail(temporary_, errno);
+  lock_ = FileLock::of_folder(temporary_);
   struct stat held {
   }, named{};
-  const bool locked = ::flock(folder_, LOCK_EX | LOCK_NB) == 0;  // freed by the system when a build dies
+  const bool locked = lock_->try_lock();  // freed by the system when a build dies
   const bool same =
-      ::fstat(folder_, &held) == 0 && ::stat(temporary_.c_str(), &named) == 0 && held.st_ino == named.st_ino;
+      ::fstat(lock_->fd(), &held) == 0 && ::stat(temporary_.c_str(), &named) == 0 && held.st_ino == named.st_ino;
   if (!locked || !same) {
     fail_config("{}: another build of this corpus is running; wait for it, or give another folder with --out",
                 out_.string());
@@ -145,15 +143,9 @@ void CorpusWriter::lock_folder() {
 }
 
 CorpusWriter::~CorpusWriter() {
-  for (TokenFile& file : files_) close_file(file);
+  for (TokenFile& file : files_) file.fd.reset();
   std::error_code ignored;
   if (own_) fs::remove_all(temporary_, ignored);
-  if (folder_ >= 0) ::close(folder_);
-}
-
-void CorpusWriter::close_file(TokenFile& file) {
-  if (file.fd >= 0) ::close(file.fd);
-  file.fd = -1;
 }
 
 void CorpusWriter::fail(const fs::path& path, int error) const {
@@ -179,7 +171,7 @@ void CorpusWriter::flush(Split split) {
   if (split == Split::train) counts_.add(file.buffer);
   std::string_view rest = file.buffer;
   while (!rest.empty()) {
-    const ssize_t n = ::write(file.fd, rest.data(), rest.size());
+    const ssize_t n = ::write(file.fd.get(), rest.data(), rest.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail(file.path, errno);
     rest.remove_prefix(static_cast<std::size_t>(n));
@@ -191,12 +183,12 @@ Manifest CorpusWriter::publish(Manifest manifest) {
   for (const Split split : {Split::train, Split::validation}) {
     flush(split);
     TokenFile& file = files_[static_cast<std::size_t>(split)];
-    if (::fsync(file.fd) != 0) fail(file.path, errno);
+    if (::fsync(file.fd.get()) != 0) fail(file.path, errno);
     CorpusSplit& out = split == Split::train ? manifest.splits.train : manifest.splits.validation;
     out.tokens = file.tokens;
     out.documents = file.documents;
     out.sha256 = file.hash.hex();
-    close_file(file);
+    file.fd.reset();
   }
   Sha256 both = std::move(files_[0].hash);
   const MappedFile validation(files_[1].path);

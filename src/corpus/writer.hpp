@@ -10,6 +10,8 @@
 
 #include "corpus/corpus.hpp"
 #include "corpus/sha256.hpp"
+#include "os/file_lock.hpp"
+#include "os/unique_fd.hpp"
 
 namespace scalelaw {
 
@@ -59,19 +61,18 @@ class CorpusWriter {
   CorpusWriter() = default;
   struct TokenFile {
     std::filesystem::path path;
-    int fd = -1;
+    UniqueFd fd;
     std::string buffer;
     std::int64_t tokens = 0, documents = 0;
     Sha256 hash;
   };
   void lock_folder();
   void flush(Split split);
-  void close_file(TokenFile& file);
   [[noreturn]] void fail(const std::filesystem::path& path, int error) const;
 
   std::filesystem::path out_, temporary_;
   bool replace_ = false;
-  int folder_ = -1;  // descriptor of the temporary folder; holds its lock
+  std::optional<FileLock> lock_;  // on the temporary folder
   bool own_ = false;
   std::array<TokenFile, 2> files_;
   TokenCounts counts_;

@@ -1,11 +1,10 @@
 #include "study/store.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <fstream>
@@ -36,20 +35,18 @@ RunRecord read_record(const fs::path& file) {
 
 bool is_finished(const RunRecord& record) { return record.outcome.status != "failed"; }
 
-/// Open-file-description locks: they end with the last descriptor, can be asked about without being taken, and work
-/// over NFS, which flock(2) does not everywhere.
-struct flock whole_file(short type) {
-  struct flock lock {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  return lock;
+/// The file of a study's lock, in its folder, which is made where it is missing.
+FileLock open_lock(const fs::path& study) {
+  make_folder(study);
+  return FileLock(lock_path(study));
 }
 
-/// The process id that the holder of the lock wrote into it.
-long lock_owner(int fd) {
-  std::array<char, 32> text{};
-  const ssize_t n = ::pread(fd, text.data(), text.size() - 1, 0);
-  return n > 0 ? std::strtol(text.data(), nullptr, 10) : 0;
+/// The process id that the holder of the lock wrote into it; 0 where there is none.
+long lock_owner(const fs::path& study) {
+  std::ifstream file(lock_path(study));
+  long owner = 0;
+  file >> owner;
+  return owner;
 }
 
 /// Whether the process is neither gone nor a zombie.
@@ -70,22 +67,6 @@ long writer_of(const std::string& name) {
   const bool digits =
       !pid.empty() && pid.size() < 10 && std::ranges::all_of(pid, [](char c) { return c >= '0' && c <= '9'; });
   return digits ? std::stol(pid) : 0;
-}
-
-/// Takes the lock, or returns the error number. A child that a killed study was just starting holds that study's lock
-/// until it has become another program, so where the owner is gone the lock is soon free.
-int take_lock(int fd) {
-  constexpr int kTries = 300;
-  constexpr useconds_t kPause_us = 10000;
-  for (int i = 0;; ++i) {
-    struct flock lock = whole_file(F_WRLCK);
-    if (::fcntl(fd, F_OFD_SETLK, &lock) == 0) return 0;
-    const int problem = errno;
-    const bool held = problem == EAGAIN || problem == EACCES;
-    const long owner = held ? lock_owner(fd) : 0;
-    if (owner <= 0 || is_running(owner) || i == kTries) return problem;
-    ::usleep(kPause_us);
-  }
 }
 
 }  // namespace
@@ -196,39 +177,24 @@ StudyConfig load_study_config(const fs::path& study) {
   return read_kept_config(config_path(study));
 }
 
-StudyLock::StudyLock(const fs::path& study) {
-  make_folder(study);
-  fd_ = ::open(lock_path(study).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd_ < 0)
-    fail_device("cannot open {}: {}; check the folder's permissions", lock_path(study).string(), std::strerror(errno));
-  if (const int problem = take_lock(fd_); problem != 0) {
-    const long owner = lock_owner(fd_);
-    ::close(fd_);
-    if (problem != EAGAIN && problem != EACCES)
-      fail_device("cannot lock {}: {}; does its file system know locks?", lock_path(study).string(),
-                  std::strerror(problem));
+StudyLock::StudyLock(const fs::path& study) : lock_(open_lock(study)) {
+  // A child that a killed study was just starting holds that study's lock until it has become another program, so
+  // where the owner is gone the lock is soon free.
+  const auto owner_is_gone = [&] {
+    const long owner = lock_owner(study);
+    return owner > 0 && !is_running(owner);
+  };
+  if (!lock_.wait_lock(std::chrono::seconds(3), owner_is_gone)) {
     fail_device("{}: another study is running in this folder (process {}); wait for it, stop it, or give another --out",
-                study.string(), owner);
+                study.string(), lock_owner(study));
   }
   const std::string pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, pid.data(), pid.size(), 0) < 0) {
-    const int problem = errno;
-    ::close(fd_);
+  if (::ftruncate(lock_.fd(), 0) != 0 || ::pwrite(lock_.fd(), pid.data(), pid.size(), 0) < 0) {
     fail_device("cannot write {}: {}; free some space or check the folder", lock_path(study).string(),
-                std::strerror(problem));
+                std::strerror(errno));
   }
 }
 
-StudyLock::~StudyLock() { ::close(fd_); }
-
-long running_study(const fs::path& study) {
-  const int fd = ::open(lock_path(study).c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  struct flock lock = whole_file(F_WRLCK);
-  const bool locked = ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-  const long owner = locked ? lock_owner(fd) : 0;
-  ::close(fd);
-  return owner;
-}
+long running_study(const fs::path& study) { return is_locked(lock_path(study)) ? lock_owner(study) : 0; }
 
 }  // namespace scalelaw

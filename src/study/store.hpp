@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "design/config.hpp"
+#include "os/file_lock.hpp"
 #include "records/records.hpp"
 
 namespace scalelaw {
@@ -63,14 +64,9 @@ class StudyLock {
  public:
   /// Errors (environment): another process runs a study there.
   explicit StudyLock(const std::filesystem::path& study);
-  ~StudyLock();
-  StudyLock(const StudyLock&) = delete;
-  StudyLock& operator=(const StudyLock&) = delete;
-  StudyLock(StudyLock&&) = delete;
-  StudyLock& operator=(StudyLock&&) = delete;
 
  private:
-  int fd_ = -1;
+  FileLock lock_;
 };
 /// Process id of the study running in the folder; 0 if none does.
 [[nodiscard]] long running_study(const std::filesystem::path& study);
