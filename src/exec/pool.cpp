@@ -1,8 +1,6 @@
 #include "exec/pool.hpp"
 
 #include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <deque>
@@ -13,6 +11,7 @@
 #include "exec/backend.hpp"
 #include "exec/worker.hpp"
 #include "os/files.hpp"
+#include "os/process.hpp"
 
 namespace scalelaw {
 namespace {
@@ -42,17 +41,6 @@ class Pool {
  public:
   Pool(const fs::path& study, const PoolOptions& options, Signals& signals, Progress& progress)
       : study_(fs::absolute(study)), options_(options), signals_(signals), progress_(progress) {}
-  ~Pool() {  // reached with workers alive only when an error ends the study
-    for (Running& r : running_) {
-      signal_worker(r.worker, SIGKILL);
-      ::waitpid(r.worker.pid, nullptr, 0);
-      if (r.worker.output >= 0) ::close(r.worker.output);
-    }
-  }
-  Pool(const Pool&) = delete;
-  Pool& operator=(const Pool&) = delete;
-  Pool(Pool&&) = delete;
-  Pool& operator=(Pool&&) = delete;
 
   PoolResult run(const std::vector<JobPlan>& jobs) {
     for (const JobPlan& job : jobs) {
@@ -130,7 +118,7 @@ class Pool {
   void wait_for_news() {
     std::vector<pollfd> fds{{signals_.fd(), POLLIN, 0}};
     for (const Running& r : running_) {
-      if (r.worker.output >= 0) fds.push_back({r.worker.output, POLLIN, 0});
+      if (r.worker.process.output() >= 0) fds.push_back({r.worker.process.output(), POLLIN, 0});
     }
     ::poll(fds.data(), fds.size(), kPollMs);
   }
@@ -141,7 +129,7 @@ class Pool {
     if (stops_ == 0) progress_.say("stopping: waiting for the workers' checkpoints (once more to stop at once)");
     const int signal = stops_ == 0 ? SIGTERM : SIGKILL;
     stops_ += stops;
-    for (const Running& r : running_) signal_worker(r.worker, signal);
+    for (const Running& r : running_) r.worker.process.signal(signal);
   }
 
   void read_output(Running& r) {
@@ -176,22 +164,19 @@ class Pool {
 
   void reap() {
     for (auto it = running_.begin(); it != running_.end();) {
-      int status = 0;
-      const pid_t ended = ::waitpid(it->worker.pid, &status, WNOHANG);
-      if (ended == 0) {
+      const std::optional<ProcessEnd> end = it->worker.process.try_wait();
+      if (!end) {
         ++it;
         continue;
       }
-      signal_worker(it->worker, SIGKILL);  // descendants that outlived it
+      it->worker.process.signal(SIGKILL);  // descendants that outlived it
       read_output(*it);
-      if (it->worker.output >= 0) ::close(it->worker.output);
-      it->worker.output = -1;
-      finish(*it, status);
+      finish(*it, *end);
       it = running_.erase(it);
     }
   }
 
-  void finish(Running& r, int status) {
+  void finish(Running& r, const ProcessEnd& end) {
     const JobPlan& job = *r.pending.job;
     std::size_t missing = 0, refusals = 0;
     std::string refused;  // the first that the trainer wrote and we cannot take
@@ -201,7 +186,7 @@ class Pool {
       refusals += check.refused.empty() ? 0 : 1;
       if (refused.empty()) refused = check.refused;
     }
-    const bool exited_well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    const bool exited_well = end.status == 0;
     progress_.stop(job.id, missing == 0);
     if (missing == 0) {
       log_event(study_, "job_finished", {{"job", job.id}});
@@ -211,13 +196,13 @@ class Pool {
       log_event(study_, "job_stopped", {{"job", job.id}});
       return;
     }
-    std::string reason = explain_end(r.worker, status);
+    std::string reason = explain_end(r.worker, end);
     if (exited_well) {
       reason = fmt::format("ended without an error but {} of its {} records {} missing or refused", missing,
                            job.runs.size(), missing == 1 ? "is" : "are");
     }
     if (refusals > 0) reason += fmt::format("; {} refused, {}{}", refusals, refusals == 1 ? "" : "the first ", refused);
-    const bool cannot_start = WIFEXITED(status) && WEXITSTATUS(status) == 127;
+    const bool cannot_start = end.exit_code() == 127;
     const bool would_repeat = exited_well && refusals > 0;  // it takes its records for good ones
     if (r.pending.attempt < options_.attempts && !cannot_start && !would_repeat) {
       progress_.say(fmt::format("job {} ({}): {}; starting it again ({} of {})", job.id, describe(job), reason,
@@ -236,7 +221,7 @@ class Pool {
   Signals& signals_;
   Progress& progress_;
   std::deque<Pending> pending_;
-  std::list<Running> running_;
+  std::list<Running> running_;  ///< where an error ends the study, they are killed with this
   std::set<std::string> counted_;
   int stops_ = 0;
   PoolResult result_;

@@ -1,7 +1,5 @@
 #pragma once
 // One training process: started, read from, and its end explained.
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -9,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "os/process.hpp"
 #include "os/signals.hpp"
 
 namespace scalelaw {
@@ -17,10 +16,9 @@ namespace scalelaw {
 inline constexpr const char* kFromOutput = "[stdout] ";
 
 struct Worker {
-  pid_t pid = -1;       ///< also its process group
-  int output = -1;      ///< its standard output, non-blocking; -1 once at its end
-  std::string partial;  ///< of a line not yet ended
-  std::filesystem::path log;
+  Process process;           ///< in a group of its own; killed where the worker goes before its end was seen
+  std::string partial = {};  ///< of a line not yet ended
+  std::filesystem::path log = {};
   std::uintmax_t log_start = 0;  ///< size of the log when this process began
 };
 
@@ -31,17 +29,10 @@ struct Worker {
                                                  const std::map<std::string, std::string>& environment,
                                                  const std::filesystem::path& folder, const Signals& signals);
 
-/// Whole lines that have arrived; sets output to -1 at the end of the stream.
+/// Whole lines that have arrived on its standard output.
 [[nodiscard]] std::vector<std::string> read_lines(Worker& worker);
 
-/// "exit code 4" or "killed by signal 9 (Killed)", from waitpid's status.
-[[nodiscard]] std::string describe_status(int status);
-
-/// How a process ended, from waitpid's status, and the last line of its standard error: "exit code 4: error: disk
-/// full".
-[[nodiscard]] std::string explain_end(const Worker& worker, int status);
-
-/// Sends a signal to the worker and its descendants.
-void signal_worker(const Worker& worker, int signal);
+/// How it ended and the last line of its standard error: "exit code 4: error: disk full".
+[[nodiscard]] std::string explain_end(const Worker& worker, const ProcessEnd& end);
 
 }  // namespace scalelaw
