@@ -1,24 +1,46 @@
 #!/usr/bin/env bash
-# Sets everything up, builds with warnings as errors, makes the quick study, and runs every test. CI runs exactly this.
-# Under address and undefined-behaviour sanitizers it runs the tests of the native engine and of what reads, plans and
-# stores; those of the other torch-free modules take minutes more, by hand: the asan preset (CONTRIBUTING.md).
-#   scripts/test.sh [--cpu | --cuda]
+# Sets everything up, builds with warnings as errors, makes the quick study, and tests what a newcomer stands on.
+#   scripts/test.sh [--all] [--cpu | --cuda]
+# --all   every test, slow ones too; the tests of kernels under each instruction set; sanitizers; the bundle for a machine
+#         with a GPU. CI runs exactly this.
+# Without --all the programs and the tests of the rooms below are built and run: what a fit, an allocation and a trained
+# loss rest on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/setup.sh --tests "$@"
-
+all=
+rest=()
+for argument in "$@"; do
+  case $argument in
+    --all) all=yes ;;
+    --cpu | --cuda) rest+=("$argument") ;;
+    *) echo "error: test.sh: unknown option '$argument'; known: --all --cpu --cuda" >&2; exit 2 ;;
+  esac
+done
+scripts/setup.sh --tests "${rest[@]}"
 git ls-files '*.cpp' '*.hpp' '*.cu' | xargs clang-format --dry-run -Werror
+
+if [ -z "$all" ]; then
+  rooms=(rules law records fit alloc native)
+  scripts/build.sh ci scalelaw scalelaw-trainer "${rooms[@]/#/test_}"
+  scripts/get_corpus.sh
+  build/release/scalelaw study configs/quick.toml
+  ctest --preset ci -j "$(nproc)" -L "^($(IFS='|'; echo "${rooms[*]}"))\$"
+  exit
+fi
 
 scripts/build.sh ci
 build/release/scalelaw --version
-scripts/quickstart.sh "$@"   # the README's first command; the tests below look at its study
+scripts/quickstart.sh "${rest[@]}"   # the README's first command; the tests below look at its study
 ctest --preset ci -j "$(nproc)"
 
 for isa in baseline avx2 avx512; do  # amx, the highest, is no limit; a set that is not here is passed over
-  SCALELAW_MAX_ISA=$isa ctest --preset ci -j "$(nproc)" -L '^(core|fit|native)$'
+  SCALELAW_MAX_ISA=$isa ctest --preset ci -j "$(nproc)" -L '^(os|core|fit|native|native_torch)$'
 done
 
-scripts/build.sh asan test_native test_core test_corpus test_design test_study
-ctest --preset asan -j "$(nproc)" -L '^(native|core|corpus|design|study)$'
+# Under address and undefined-behaviour sanitizers: the native engine and what reads, plans, stores and starts processes.
+# The other torch-free rooms take minutes more, by hand: the asan preset (CONTRIBUTING.md).
+sanitized=(native os core records corpus design study exec)
+scripts/build.sh asan "${sanitized[@]/#/test_}"
+ctest --preset asan -j "$(nproc)" -L "^($(IFS='|'; echo "${sanitized[*]}"))\$"
 
 tests/gpu_bundle/check.sh

@@ -64,10 +64,7 @@ void add_shape(Allocation& a) {
   a.shape = nearest_shape(a.params, asked.d_head > 0 ? asked.d_head : defaults.d_head,
                           asked.vocab > 0 ? asked.vocab : defaults.vocab,
                           asked.aspect > 0 ? asked.aspect : defaults.aspect, a.convention);
-  const ParamCounts counts = count_params(a.shape);
-  a.shape_params = a.convention == "non_embedding" ? counts.non_embedding
-                   : a.convention == "effective"   ? counts.effective
-                                                   : counts.total;
+  a.shape_params = count_params(a.shape).counted(a.convention);
 }
 
 /// Errors (config): see allocate.

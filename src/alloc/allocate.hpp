@@ -46,9 +46,9 @@ struct Allocation {
   std::vector<Outside> outside;                ///< what lies outside the runs behind the law or the fit
   bool fitted = false;                         ///< those of a fit, else of a published law
   std::optional<BestMeasured> measured_below;  ///< a run of at most this compute whose loss the optimum does not reach
-  std::string convention = "total";            ///< what counts as N
-  ModelSpec shape;                             ///< nearest buildable shape
-  std::int64_t shape_params = 0;               ///< its parameters under the same convention
+  ParamsCount convention = ParamsCount::total;
+  ModelSpec shape;                ///< nearest buildable shape
+  std::int64_t shape_params = 0;  ///< its parameters under the same convention
 };
 
 /// Where the law allocates best. Intervals are the central 95 % of the bootstrap draws, each allocated in the same way:
@@ -78,6 +78,6 @@ struct Allocation {
 /// whose parameters are nearest in ratio; the smallest one (one layer, one head) for still smaller `params`.
 /// @param convention what `params` counts: total | non_embedding | effective
 [[nodiscard]] ModelSpec nearest_shape(double params, std::int64_t d_head, std::int64_t vocab, double aspect,
-                                      const std::string& convention = "total");
+                                      ParamsCount convention = ParamsCount::total);
 
 }  // namespace scalelaw

@@ -23,11 +23,8 @@ ModelSpec shape_of(std::int64_t layers, std::int64_t heads, std::int64_t d_head,
   return model;
 }
 
-double counted(const ModelSpec& model, const std::string& convention) {
-  const ParamCounts counts = count_params(model);
-  if (convention == "non_embedding") return static_cast<double>(counts.non_embedding);
-  if (convention == "effective") return static_cast<double>(counts.effective);
-  return static_cast<double>(counts.total);
+double counted(const ModelSpec& model, ParamsCount count) {
+  return static_cast<double>(count_params(model).counted(count));
 }
 
 }  // namespace
@@ -37,8 +34,7 @@ ShapeFamily default_shape_family(double params) {
   return {.d_head = 64, .vocab = 32768, .aspect = 100};
 }
 
-ModelSpec nearest_shape(double params, std::int64_t d_head, std::int64_t vocab, double aspect,
-                        const std::string& convention) {
+ModelSpec nearest_shape(double params, std::int64_t d_head, std::int64_t vocab, double aspect, ParamsCount convention) {
   if (d_head < 2 || d_head % 2 != 0) fail_config("shape: d_head is {}; it must be even and at least 2", d_head);
   if (vocab < 2) fail_config("shape: vocab is {}; it must be at least 2", vocab);
   if (!(aspect > 0)) fail_config("shape: aspect is {}; it must be positive", aspect);

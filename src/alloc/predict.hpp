@@ -17,7 +17,7 @@ struct Prediction {
   double extrapolation_factor = 0;  ///< flops / largest flops of the data; 0 where the data are unknown
   std::vector<Outside> outside;     ///< what lies outside the runs behind the law or the fit
   bool fitted = false;              ///< those of a fit, else of a published law
-  std::string convention = "total";
+  ParamsCount convention = ParamsCount::total;
 };
 
 /// A law asks for what it needs (law_needs): power-n for N alone, power-c for C, or N and D.

@@ -9,8 +9,7 @@
 namespace scalelaw {
 namespace {
 
-FitOptions fit_options(const Analysis& analysis, const Convention& convention, const std::string& method,
-                       std::int64_t replicates) {
+FitOptions fit_options(const Analysis& analysis, const Convention& convention, Method method, std::int64_t replicates) {
   const AnalysisOptions& options = analysis.options;
   FitOptions out;
   out.law = options.law;
@@ -36,9 +35,10 @@ bool same(const Convention& a, const Convention& b) { return a.params == b.param
 
 std::vector<ConventionFit> fit_conventions(const Analysis& analysis) {
   std::vector<ConventionFit> out;
-  for (const Convention& convention :
-       {Convention{.params = "total", .flops = "6nd"}, Convention{.params = "non_embedding", .flops = "6nd"},
-        Convention{.params = "effective", .flops = "6nd"}, Convention{.params = "total", .flops = "exact"}}) {
+  for (const Convention& convention : {Convention{.params = ParamsCount::total, .flops = FlopsCount::six_nd},
+                                       Convention{.params = ParamsCount::non_embedding, .flops = FlopsCount::six_nd},
+                                       Convention{.params = ParamsCount::effective, .flops = FlopsCount::six_nd},
+                                       Convention{.params = ParamsCount::total, .flops = FlopsCount::exact}}) {
     if (same(convention, analysis.options.convention)) {
       out.push_back({convention, analysis.parametric, analysis.isoflop});
       continue;
@@ -46,8 +46,8 @@ std::vector<ConventionFit> fit_conventions(const Analysis& analysis) {
     std::vector<Observation> points = select_for(analysis.records, analysis.options, convention).observations;
     copy_budgets(analysis.selection.observations, points);
     const std::int64_t replicates = std::min(analysis.options.bootstrap, kDefaultReplicates);
-    out.push_back({convention, fit(points, fit_options(analysis, convention, "parametric", replicates)),
-                   fit_budgets(points, fit_options(analysis, convention, "isoflop", replicates))});
+    out.push_back({convention, fit(points, fit_options(analysis, convention, Method::parametric, replicates)),
+                   fit_budgets(points, fit_options(analysis, convention, Method::isoflop, replicates))});
   }
   return out;
 }
@@ -90,7 +90,7 @@ void add_comparison(Analysis& analysis) {
     return;
   }
   CompareOptions compare;
-  compare.fit = fit_options(analysis, options.convention, "parametric", options.bootstrap);
+  compare.fit = fit_options(analysis, options.convention, Method::parametric, options.bootstrap);
   compare.margin = options.margin;
   compare.studies = options.studies;
   compare.seed = options.compare_seed;
@@ -146,8 +146,8 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
     copy_budgets(planned.observations, points);
     analysis.lr_law = fit_lr_law(planned.sweeps, above);
   }
-  analysis.parametric = fit(points, fit_options(analysis, options.convention, "parametric", options.bootstrap));
-  analysis.isoflop = fit_budgets(points, fit_options(analysis, options.convention, "isoflop", options.bootstrap));
+  analysis.parametric = fit(points, fit_options(analysis, options.convention, Method::parametric, options.bootstrap));
+  analysis.isoflop = fit_budgets(points, fit_options(analysis, options.convention, Method::isoflop, options.bootstrap));
   add_warnings(analysis);
   add_allocations(analysis);
   add_comparison(analysis);

@@ -18,8 +18,8 @@ namespace scalelaw {
 struct AnalysisOptions {
   LawKind law = LawKind::chinchilla;
   Convention convention;
-  std::string resample = "auto";  ///< auto | runs | groups | parametric
-  std::int64_t bootstrap = 500;   ///< replicates of the main fits; 0 = no intervals
+  Resample resample = Resample::automatic;
+  std::int64_t bootstrap = 500;  ///< replicates of the main fits; 0 = no intervals
   std::uint64_t seed = 2;
   int threads = 1;
   std::int64_t min_steps = 150;              ///< runs with fewer optimizer steps are left out

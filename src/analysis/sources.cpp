@@ -7,22 +7,22 @@
 namespace scalelaw {
 
 std::string source_text(const std::vector<RunRecord>& records) {
-  const std::set<std::string> sources = [&] {
-    std::set<std::string> out;
+  const std::set<RunSource> sources = [&] {
+    std::set<RunSource> out;
     for (const auto& r : records) out.insert(r.source);
     return out;
   }();
   std::string text;
   // Trained first: the order in which a reader asks.
-  for (const char* source : {"trained", "imported", "simulated"}) {
-    if (sources.contains(source)) text += (text.empty() ? "" : " and ") + std::string(source);
+  for (const RunSource source : {RunSource::trained, RunSource::imported, RunSource::simulated}) {
+    if (sources.contains(source)) text += (text.empty() ? "" : " and ") + std::string(name_of(source));
   }
   return text.empty() ? "no records" : text;
 }
 
 std::string source_title(const std::vector<RunRecord>& records) {
   const std::string source = source_text(records);
-  if (source == "simulated") return "SIMULATED, no model was trained";
+  if (source == name_of(RunSource::simulated)) return "SIMULATED, no model was trained";
   const std::size_t at = source.find("simulated");
   return at == std::string::npos ? source : source.substr(0, at) + "SIMULATED, pooled";
 }
@@ -30,7 +30,7 @@ std::string source_title(const std::vector<RunRecord>& records) {
 std::string simulation_text(const std::vector<RunRecord>& records) {
   std::set<std::string> texts;
   for (const RunRecord& record : records) {
-    if (record.source != "simulated") continue;
+    if (record.source != RunSource::simulated) continue;
     const SimulationSpec& s = record.spec.backend.simulation;
     std::vector<std::string> amplitudes, all;
     for (const auto& [name, value] : s.params) {

@@ -90,7 +90,7 @@ AnalysisOptions analysis_options(const StudyConfig& config, int threads) {
   out.seed = static_cast<std::uint64_t>(config.analysis.seed);
   out.threads = threads;
   out.min_steps = config.analysis.min_steps;
-  if (config.design.kind == "isoflop") out.planned_budgets = config.design.budgets;
+  if (config.design.kind == DesignKind::isoflop) out.planned_budgets = config.design.budgets;
   out.planned_convention = config.design.convention;
   out.lr_transfer_above = config.design.lr_transfer_above;
   out.allocation_flops = config.analysis.budgets;

@@ -51,10 +51,10 @@ std::string learning_rates_text(const Analysis& analysis) {
   if (tuned == 0) return "";
   std::string open;
   for (const LrSweep& s : sweeps) {
-    if (s.points.size() > 1 && s.status != "interior")
+    if (s.points.size() > 1 && s.status != SweepStatus::interior)
       open += fmt::format("{}{} ({})", open.empty() ? "; not at " : ", ", describe_point(s), s.status);
   }
-  const auto inside = std::ranges::count(sweeps, "interior", &LrSweep::status);
+  const auto inside = std::ranges::count(sweeps, SweepStatus::interior, &LrSweep::status);
   std::string out = fmt::format("learning rates: best one bracketed at {} of {} points{}\n", inside, tuned, open);
   out += describe(analysis.lr_law) + "\n";
   if (const std::string line = describe(analysis.selection.branching); !line.empty()) out += line + "\n";

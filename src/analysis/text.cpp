@@ -31,19 +31,19 @@ const Interval* find_interval(const std::map<std::string, Interval>& intervals, 
 }
 
 std::string status_text(const FitResult& fit) {
-  return fit.converged() ? "converged" : "not converged: " + fit.convergence.status;
+  return fit.converged() ? "converged" : fmt::format("not converged: {}", fit.convergence.status);
 }
 
 std::string method_text(const FitResult& fit) {
-  if (fit.method == "isoflop") return "approach 2 (isoFLOP)";
-  if (fit.method == "envelope") return "approach 1 (envelope)";
+  if (fit.method == Method::isoflop) return "approach 2 (isoFLOP)";
+  if (fit.method == Method::envelope) return "approach 1 (envelope)";
   return "approach 3 (parametric)";
 }
 
 std::string convention_text(const Convention& convention) {
-  std::string params = convention.params;
+  std::string params(name_of(convention.params));
   for (char& c : params) c = c == '_' ? '-' : c;
-  return fmt::format("N {}, C {}", params, convention.flops == "6nd" ? "= 6ND" : "exact");
+  return fmt::format("N {}, C {}", params, convention.flops == FlopsCount::six_nd ? "= 6ND" : "exact");
 }
 
 }  // namespace scalelaw

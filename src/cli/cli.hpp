@@ -6,16 +6,20 @@
 #include <vector>
 
 #include "core/json.hpp"
+#include "core/names.hpp"
 #include "os/error.hpp"
 
 namespace scalelaw::cli {
+
+enum class Color { automatic, always, never };
+constexpr std::array<std::string_view, 3> names_of(Color) { return {"auto", "always", "never"}; }
 
 /// Global options (DESIGN 5).
 struct Globals {
   bool quiet = false;
   bool verbose = false;
-  std::string color = "auto";  ///< auto | always | never
-  std::string json;            ///< file, or "-" for standard output; empty = none
+  Color color = Color::automatic;
+  std::string json;  ///< file, or "-" for standard output; empty = none
   int threads = 1;
 
   /// Standard output belongs to the JSON text.

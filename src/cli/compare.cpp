@@ -8,8 +8,10 @@
 
 #include "cli/compare_source.hpp"
 #include "cli/law_source.hpp"
+#include "cli/named_option.hpp"
 #include "cli/read_options.hpp"
 #include "cli/study_common.hpp"
+#include "cli/terminal.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
 
@@ -19,8 +21,7 @@ namespace {
 struct CompareArguments {
   std::string first, second;
   std::string law = "chinchilla";
-  std::string objective = "log-huber";
-  std::string convention;
+  std::optional<ParamsCount> convention;
   ReadArguments read;
   double noise = 0;
   std::string margin;
@@ -28,11 +29,6 @@ struct CompareArguments {
   PopulationChoice population;
   CompareOptions compare;
 };
-
-ObjectiveKind objective_kind(const std::string& name) {
-  if (name == "log-mse") return ObjectiveKind::log_mse;
-  return name == "mse" ? ObjectiveKind::mse : ObjectiveKind::log_huber;
-}
 
 /// A published law, or that of a fit file; none for anything else.
 std::optional<Law> law_of(const std::string& name) {
@@ -66,10 +62,10 @@ CompareSourceOptions source_options(const CompareArguments& arguments) {
   CompareSourceOptions options{.read = read_options(arguments.read),
                                .population = arguments.population,
                                .convention = fit.convention,
-                               .isoflop = fit.method == "isoflop",
-                               .groups = fit.bootstrap.resample == "groups"};
+                               .isoflop = fit.method == Method::isoflop,
+                               .groups = fit.bootstrap.resample == Resample::groups};
   options.read.convention = fit.convention;
-  options.read.convention_optional = arguments.convention.empty();
+  options.read.convention_optional = !arguments.convention;
   options.read.any_sign = fit.objective.kind == ObjectiveKind::mse;
   return options;
 }
@@ -99,7 +95,7 @@ Comparison compared(const CompareArguments& arguments, const std::optional<Law>&
   options.second_noise = second.noise;
   options.first_counted = first.counted;
   options.second_counted = second.counted;
-  if (!first.counted.empty() && arguments.convention.empty()) options.fit.convention = {};  // as fit has it
+  if (!first.counted.empty() && !arguments.convention) options.fit.convention = {};  // as fit has it
   Comparison comparison = law ? compare_with_law(first.name, first.points, *law, arguments.noise, options)
                               : compare_observations(first.name, first.points, second.name, second.points, options);
   std::vector<std::string> simulated = first.simulated;
@@ -128,19 +124,17 @@ ExitCode compare(const Globals& globals, CompareArguments arguments) {
   }
   FitOptions& fit_options = arguments.compare.fit;
   fit_options.law = law_kind(arguments.law);
-  fit_options.objective.kind = objective_kind(arguments.objective);
   fit_options.threads = globals.threads;
   fit_options.bootstrap.seed = arguments.compare.seed;
-  fit_options.convention.params = !arguments.convention.empty() ? arguments.convention
-                                  : second_law                  ? second_law->convention.params
-                                                                : "total";
+  const ParamsCount usual = second_law ? second_law->convention.params : ParamsCount::total;
+  fit_options.convention.params = arguments.convention.value_or(usual);
   const Comparison comparison = compared(arguments, second_law);
   print(globals, describe(comparison) + cautions_text(comparison));
   const bool any = comparison.failure.empty();
   if (any && !arguments.plot.empty()) draw_comparison(comparison, arguments.plot, globals);
   emit_json(globals, to_json(comparison));
   if (any) return ExitCode::ok;
-  fmt::print(stderr, "error: nothing could be compared: {}\n", comparison.failure);
+  complain(globals, "error: nothing could be compared: " + comparison.failure);
   return ExitCode::data;
 }
 
@@ -154,18 +148,14 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
       ->required();
   command->add_option("B", arguments->second, "the same; a law is simulated at the points of the other")->required();
   command->add_option("--law", arguments->law, "law fitted to both");
-  command->add_option("--method", options.fit.method, "how it is fitted")
-      ->check(CLI::IsMember({"parametric", "isoflop", "envelope"}));
-  command->add_option("--objective", arguments->objective, "what is minimised")
-      ->check(CLI::IsMember({"log-huber", "log-mse", "mse"}));
+  add_named(*command, "--method", options.fit.method, "how it is fitted");
+  add_named(*command, "--objective", options.fit.objective.kind, "what is minimised");
   command->add_option("--delta", options.fit.objective.delta, "where the Huber objective becomes linear")
       ->check(CLI::PositiveNumber);
   command->add_option("--drop-highest", options.fit.drop_highest, "leave out the K highest losses")
       ->check(CLI::NonNegativeNumber);
-  command
-      ->add_option("--convention", arguments->convention,
-                   "what counts as N; default: as the law counts, in a table as it counts itself")
-      ->check(CLI::IsMember({"total", "non_embedding", "effective"}));
+  add_named(*command, "--convention", arguments->convention,
+            "what counts as N; default: as the law counts, in a table as it counts itself");
   add_read_options(*command, arguments->read);
   command->add_option(
       "--margin", arguments->margin,
@@ -177,8 +167,7 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
   command->add_flag("!--keep-amplitudes", options.reanchor, "simulate the published amplitudes as they are");
   command->add_option("--bootstrap", options.fit.bootstrap.replicates,
                       "replicates for the intervals of the first source");
-  command->add_option("--resample", options.fit.bootstrap.resample, "what the bootstrap draws")
-      ->check(CLI::IsMember({"auto", "runs", "groups", "parametric"}));
+  add_named(*command, "--resample", options.fit.bootstrap.resample, "what the bootstrap draws");
   add_population_options(*command, arguments->population);
   command->add_option("--plot", arguments->plot, "draw the comparison into this file: .svg, .png or .pdf");
   command->add_option("--seed", options.seed, "seed of simulations and resampling");

@@ -61,7 +61,7 @@ void add_record_notes(CompareSource& out, const FitSources& part, const FitInput
     out.notes.push_back(fmt::format("{}: {}, the first: {}", out.name, counted(unreadable, "unreadable record"),
                                     part.excluded.front().reason));
   }
-  if (std::ranges::any_of(part.records, [](const RunRecord& r) { return r.source == "simulated"; })) {
+  if (std::ranges::any_of(part.records, [](const RunRecord& r) { return r.source == RunSource::simulated; })) {
     out.simulated.push_back(
         fmt::format("{}: {}; {}", out.name, source_title(part.records), simulation_text(part.records)));
   }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/law_source.hpp"
+#include "cli/named_option.hpp"
 #include "cli/simulation.hpp"
 #include "cli/study_common.hpp"
 #include "sim/resolve.hpp"
@@ -16,8 +17,8 @@ namespace {
 struct CoverageArguments {
   ConfigOptions config;
   std::string law;
-  std::string method = "parametric";
-  std::string resample;
+  Method method = Method::parametric;
+  std::optional<Resample> resample;
   std::optional<double> noise;
   std::optional<std::int64_t> replicates;
   CoverageOptions coverage;
@@ -29,7 +30,7 @@ void set_law(SimulationSpec& simulation, const Law& law) {
   simulation.law = info.name;
   simulation.params.clear();
   for (std::size_t i = 0; i < info.parameters.size(); ++i) simulation.params[info.parameters[i]] = law.values[i];
-  simulation.convention = law.convention.params;
+  simulation.convention = name_of(law.convention.params);
   simulation.anchor.clear();
   simulation.anchored.clear();
 }
@@ -88,7 +89,7 @@ ExitCode coverage_action(const Globals& globals, const CoverageArguments& argume
   options.fit.convention = config.analysis.convention;
   options.fit.threads = globals.threads;
   options.fit.bootstrap.replicates = arguments.replicates.value_or(200);
-  options.fit.bootstrap.resample = arguments.resample.empty() ? config.analysis.resample : arguments.resample;
+  options.fit.bootstrap.resample = arguments.resample.value_or(config.analysis.resample);
   options.noise.sd = arguments.noise.value_or(config.simulation.noise);
   options.noise.exponent = config.simulation.noise_exponent;
   options.noise.at_nats = config.simulation.noise_at_nats;
@@ -127,11 +128,9 @@ void add_coverage(CLI::App& app, const Globals& globals, Action& action) {
                       "standard deviation of ln loss of a point, its learning rate tuned; default: simulation.noise");
   command->add_option("--group-share", options.noise.group_share,
                       "share of that variance which the runs of a trunk have in common, 0 to 1");
-  command->add_option("--method", arguments->method, "how each study is fitted")
-      ->check(CLI::IsMember({"parametric", "isoflop", "envelope"}));
+  add_named(*command, "--method", arguments->method, "how each study is fitted");
   command->add_option("--bootstrap", arguments->replicates, "refits behind each interval; default 200");
-  command->add_option("--resample", arguments->resample, "what they resample; default: analysis.resample")
-      ->check(CLI::IsMember({"auto", "runs", "groups", "parametric"}));
+  add_named(*command, "--resample", arguments->resample, "what they resample; default: analysis.resample");
   command->add_option("--seed", options.seed, "seed of simulations and resampling");
   command->callback([arguments, &globals, &action] {
     action = [arguments, &globals] { return coverage_action(globals, *arguments); };

@@ -1,14 +1,18 @@
 // scalelaw fit: observations or records in, a fitted law out.
 #include "fit/fit.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "cli/cli.hpp"
 #include "cli/fit_budgets.hpp"
 #include "cli/fit_input.hpp"
+#include "cli/named_option.hpp"
 #include "cli/read_options.hpp"
 #include "cli/study_common.hpp"
+#include "cli/terminal.hpp"
 #include "core/format.hpp"
 #include "core/json.hpp"
 #include "fit/optima.hpp"
@@ -18,7 +22,7 @@ namespace {
 
 struct FitArguments {
   std::vector<std::string> inputs;
-  std::string law = "chinchilla", objective = "log-huber";
+  std::string law = "chinchilla";
   ReadArguments read;
   std::vector<std::string> fix;
   double holdout_above = 0;
@@ -41,7 +45,7 @@ std::map<std::string, double> parse_fixed(const std::vector<std::string>& items)
   return out;
 }
 
-bool done(const FitResult& result) { return result.converged() || result.convergence.status == "at_bound"; }
+bool done(const FitResult& result) { return result.converged() || result.convergence.status == FitStatus::at_bound; }
 
 std::string exponent_text(const FitResult& r, const std::string& name) {
   if (!r.derived.contains(name) || !std::isfinite(r.derived.at(name))) return "-";
@@ -52,18 +56,18 @@ std::string exponent_text(const FitResult& r, const std::string& name) {
 }
 
 std::string status_text(const FitResult& r) {
-  if (r.convergence.status == "at_bound") return "AT A BOUND";
-  return r.converged() ? "converged" : "NOT CONVERGED: " + r.convergence.status;
+  if (r.convergence.status == FitStatus::at_bound) return "AT A BOUND";
+  return r.converged() ? "converged" : fmt::format("NOT CONVERGED: {}", r.convergence.status);
 }
 
 /// A fit of curves resamples whole curves: points of one are not independent.
 FitResult fit_input(const FitInput& input, FitOptions options, bool curves, const std::vector<Observation>& budgeted) {
   if (!options.noise) options.noise = input.noise;
-  if (curves && (options.bootstrap.resample == "runs" || options.bootstrap.resample == "auto"))
-    options.bootstrap.resample = "groups";
-  if (options.method == "isoflop") return fit(isoflop_points(input.points, budgeted), options);
+  if (curves && (options.bootstrap.resample == Resample::runs || options.bootstrap.resample == Resample::automatic))
+    options.bootstrap.resample = Resample::groups;
+  if (options.method == Method::isoflop) return fit(isoflop_points(input.points, budgeted), options);
   const std::vector<Observation>& points = curves ? input.curves : input.points;
-  if (options.method == "parametric" && options.law == LawKind::optimal) {
+  if (options.method == Method::parametric && options.law == LawKind::optimal) {
     const bool losses = std::ranges::any_of(points, [](const Observation& o) { return o.loss_nats != 1; });
     const std::string why = not_optima(points, losses);
     if (!why.empty()) {
@@ -96,6 +100,9 @@ ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const 
     const FitInput input = observe_sources(part, arguments.options.convention, arguments.min_steps, arguments.curves);
     const FitResult result = fit_input(input, arguments.options, arguments.curves,
                                        budgeted_points(arguments.inputs, part, arguments.min_steps));
+    explain(globals, fmt::format("fit of {} by method {}, law {}, objective {}; {} bootstrap replicates over {}",
+                                 counted(result.n, "point"), result.method, law_info(result.law).name,
+                                 result.objective.kind, result.bootstrap.replicates, result.bootstrap.resample));
     if (parts.size() > 1) text += fmt::format("== {} ==\n", part.counted.empty() ? "no convention" : part.counted);
     text += describe_selection(input) + describe(result) + units_text(part, arguments.options.bootstrap);
     if (arguments.residuals) text += residuals_text(result.goodness);
@@ -104,32 +111,34 @@ ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const 
     fits.push_back(result_json(result, input, part, arguments.curves));
     if (arguments.residuals) fits.back()["residuals"] = residuals_json(result.goodness, true);
     if (!done(result) && error.empty()) {
-      error = fmt::format("error: the fit{} is {}: {}\n", part.counted.empty() ? "" : " of " + part.counted,
+      error = fmt::format("error: the fit{} is {}: {}", part.counted.empty() ? "" : " of " + part.counted,
                           result.convergence.status, result.message);
     }
   }
   if (parts.size() > 1) text += text_table({"convention", "a: N* ~ C^a", "b: D* ~ C^b", "n", "status"}, rows);
   print(globals, text);
   emit_json(globals, parts.size() > 1 ? Json{{"schema", "scalelaw.fits/1"}, {"fits", fits}} : fits.front());
-  fmt::print(stderr, "{}", error);
+  if (!error.empty()) complain(globals, error);
   return error.empty() ? ExitCode::ok : ExitCode::data;
 }
 
 /// One line of the table of all approaches.
 struct Approach {
   const char* name;
-  const char* method;
-  const char* curve;
+  Method method;
+  BudgetCurve curve;
   bool curves;
 };
 
 /// All three approaches under every convention that the input allows, side by side.
 ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const std::vector<FitSources>& parts) {
-  std::vector<Approach> approaches = {{"1 envelope", "envelope", "parabola", false},
-                                      {"2 isoflop, parabola", "isoflop", "parabola", false},
-                                      {"2 isoflop, makima", "isoflop", "makima", false},
-                                      {"3 parametric", "parametric", "parabola", false}};
-  if (arguments.curves) approaches.insert(approaches.begin() + 1, {"1 envelope, curves", "envelope", "parabola", true});
+  std::vector<Approach> approaches = {{"1 envelope", Method::envelope, BudgetCurve::parabola, false},
+                                      {"2 isoflop, parabola", Method::isoflop, BudgetCurve::parabola, false},
+                                      {"2 isoflop, makima", Method::isoflop, BudgetCurve::makima, false},
+                                      {"3 parametric", Method::parametric, BudgetCurve::parabola, false}};
+  if (arguments.curves) {
+    approaches.insert(approaches.begin() + 1, {"1 envelope, curves", Method::envelope, BudgetCurve::parabola, true});
+  }
   Json fits = Json::array();
   std::vector<std::vector<std::string>> rows;
   bool any = false;
@@ -138,8 +147,8 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
     std::vector<Convention> conventions = {arguments.options.convention};  // a CSV holds one N and one C
     if (!part.records.empty()) {
       conventions.clear();
-      for (const char* params : {"total", "non_embedding", "effective"}) {
-        for (const char* flops : {"6nd", "exact"}) conventions.push_back({params, flops});
+      for (const ParamsCount params : all_of<ParamsCount>()) {
+        for (const FlopsCount flops : all_of<FlopsCount>()) conventions.push_back({params, flops});
       }
     }
     const std::vector<Observation> budgeted = budgeted_points(arguments.inputs, part, arguments.min_steps);
@@ -151,16 +160,18 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
         options.method = approach.method;
         options.curve = approach.curve;
         options.convention = convention;
-        const bool law = options.method == "parametric";
-        const bool envelope = options.method == "envelope";  // has no curve to draw losses around
-        if (envelope && options.bootstrap.resample == "parametric") options.bootstrap.resample = "auto";
+        const bool law = options.method == Method::parametric;
+        const bool envelope = options.method == Method::envelope;  // has no curve to draw losses around
+        if (envelope && options.bootstrap.resample == Resample::parametric)
+          options.bootstrap.resample = Resample::automatic;
         const FitResult result = fit_input(input, options, approach.curves, budgeted);
         any = any || result.converged();
-        rows.push_back({approach.name, part.counted.empty() ? convention.params : part.counted,
-                        law ? "6nd" : convention.flops, exponent_text(result, "a"), exponent_text(result, "b"),
-                        std::to_string(result.n), status_text(result)});
+        rows.push_back({approach.name, part.counted.empty() ? std::string(name_of(convention.params)) : part.counted,
+                        std::string(name_of(law ? FlopsCount::six_nd : convention.flops)), exponent_text(result, "a"),
+                        exponent_text(result, "b"), std::to_string(result.n), status_text(result)});
         fits.push_back(result_json(result, input, part, approach.curves));
-        if (&convention == &conventions.front() && options.method == "isoflop" && options.curve == "parabola") {
+        if (&convention == &conventions.front() && options.method == Method::isoflop &&
+            options.curve == BudgetCurve::parabola) {
           for (const std::string& line : result.advice) advice += fmt::format("advice: {}\n", line);
         }
         if (&convention == &conventions.front()) {
@@ -175,7 +186,7 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
                      cautions);
   emit_json(globals, {{"schema", "scalelaw.fits/1"}, {"fits", fits}});
   if (any) return ExitCode::ok;
-  fmt::print(stderr, "error: no approach converged on these data; the table names each one's reason\n");
+  complain(globals, "error: no approach converged on these data; the table names each one's reason");
   return ExitCode::data;
 }
 
@@ -183,7 +194,7 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
 void check_together(const FitArguments& arguments, const CLI::App& command) {
   const auto given = [&](const char* name) { return command.count(name) > 0; };
   const FitOptions& options = arguments.options;
-  if (!arguments.all && options.method != "parametric") {
+  if (!arguments.all && options.method != Method::parametric) {
     for (const char* name : {"--law", "--fix", "--offset", "--starts", "--objective", "--delta"}) {
       if (given(name)) {
         fail_config("{}: belongs to --method parametric, which fits a law of the loss; {} fits N* and D* against C",
@@ -195,11 +206,11 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
   if (options.offset && !power) {
     fail_config("--offset: belongs to the laws power-n, power-d and power-c; {} has its own terms", arguments.law);
   }
-  if (given("--curve") && options.method != "isoflop") fail_config("--curve: belongs to --method isoflop");
-  if (arguments.curves && !arguments.all && options.method != "envelope") {
+  if (given("--curve") && options.method != Method::isoflop) fail_config("--curve: belongs to --method isoflop");
+  if (arguments.curves && !arguments.all && options.method != Method::envelope) {
     fail_config("--curves: belongs to --method envelope (or --all); the other approaches fit final losses");
   }
-  if (arguments.residuals && (arguments.all || options.method != "parametric")) {
+  if (arguments.residuals && (arguments.all || options.method != Method::parametric)) {
     fail_config("--residuals: belongs to --method parametric, whose law says a loss for every run");
   }
   for (const char* name : {"--critical-batch", "--critical-batch-alpha"}) {
@@ -222,24 +233,22 @@ void take_min_steps(FitArguments& arguments, const std::vector<FitSources>& part
 }
 
 ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App& command) {
-  static const std::map<std::string, ObjectiveKind> objectives = {
-      {"log-huber", ObjectiveKind::log_huber}, {"log-mse", ObjectiveKind::log_mse}, {"mse", ObjectiveKind::mse}};
   FitOptions& options = arguments.options;
   options.law = law_kind(arguments.law);
-  options.objective.kind = objectives.at(arguments.objective);
   options.fixed = parse_fixed(arguments.fix);
   options.threads = globals.threads;
   if (command.count("--holdout-above") > 0) options.holdout_above = arguments.holdout_above;
   check_together(arguments, command);
-  const bool need_loss = options.law != LawKind::optimal || options.method != "parametric" || arguments.all;
+  const bool need_loss = options.law != LawKind::optimal || options.method != Method::parametric || arguments.all;
   ReadOptions read = read_options(arguments.read);
   read.need_loss = need_loss;
   read.convention = options.convention;
   read.any_sign = options.objective.kind == ObjectiveKind::mse;
-  if (options.method == "parametric" && !arguments.all) read.needs = needed_quantity(options.law);
+  if (options.method == Method::parametric && !arguments.all) read.needs = needed_quantity(options.law);
   const std::vector<FitSources> parts =
       split_by_counting(read_fit_sources(arguments.inputs, read, arguments.population));
-  if (command.count("--resample") > 0 && options.bootstrap.resample == "groups" && !arguments.curves)
+  explain(globals, fmt::format("read {}", fmt::join(arguments.inputs, ", ")));
+  if (command.count("--resample") > 0 && options.bootstrap.resample == Resample::groups && !arguments.curves)
     check_groups(parts);
   take_min_steps(arguments, parts, command);
   return arguments.all ? fit_all(arguments, globals, parts) : fit_parts(arguments, globals, parts);
@@ -247,31 +256,20 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App&
 
 void add_fit_options(CLI::App& command, FitArguments& arguments) {
   FitOptions& options = arguments.options;
-  command.add_option("--weights", options.weights, "stderr: weight points by the inverse variance of their losses")
-      ->check(CLI::IsMember({"none", "stderr"}))
-      ->capture_default_str();
-  command.add_option("--curve", options.curve, "isoflop: curve of loss against ln N")
-      ->check(CLI::IsMember({"parabola", "makima"}))
-      ->capture_default_str();
+  add_named(command, "--weights", options.weights, "stderr: weight points by the inverse variance of their losses");
+  add_named(command, "--curve", options.curve, "isoflop: curve of loss against ln N");
   command.add_flag(
       "--curves", arguments.curves,
       "envelope: whole training curves where their rate has decayed (curves/, or rows of one run with lr)");
   command.add_flag("--residuals", arguments.residuals, "parametric: a table of every residual, largest first");
   command.add_flag("--jackknife", options.jackknife, "refit without each isoFLOP budget in turn");
-  command.add_option("--convention", options.convention.params, "what counts as N in run records")
-      ->check(CLI::IsMember({"total", "non_embedding", "effective"}))
-      ->capture_default_str();
-  command.add_option("--compute", options.convention.flops, "what counts as C in run records")
-      ->check(CLI::IsMember({"6nd", "exact"}))
-      ->capture_default_str();
+  add_named(command, "--convention", options.convention.params, "what counts as N in run records");
+  add_named(command, "--compute", options.convention.flops, "what counts as C in run records");
   command.add_option("--bootstrap", options.bootstrap.replicates, "bootstrap replicates; 0 = none")
       ->check(CLI::Range(0, 10000000))
       ->capture_default_str();
-  command
-      .add_option("--resample", options.bootstrap.resample,
-                  "what is resampled; auto: groups where points share one, else parametric where runs are few")
-      ->check(CLI::IsMember({"auto", "runs", "groups", "parametric"}))
-      ->capture_default_str();
+  add_named(command, "--resample", options.bootstrap.resample,
+            "what is resampled; auto: groups where points share one, else parametric where runs are few");
   command.add_option("--seed", options.bootstrap.seed, "seed of the bootstrap")->capture_default_str();
   command.add_option("--fix", arguments.fix, "hold a parameter: alpha=0.35; may be repeated");
   command.add_flag("--offset", options.offset, "power laws: fit an irreducible loss E as well");
@@ -311,12 +309,8 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("input", arguments->inputs, "tables of runs (CSV, JSON, '-'), study folders, record files")
       ->required();
   command->add_option("--law", arguments->law, "law to fit")->capture_default_str();
-  command->add_option("--method", options.method, "approach 3, 2 or 1 of Hoffmann et al. 2022")
-      ->check(CLI::IsMember({"parametric", "isoflop", "envelope"}))
-      ->capture_default_str();
-  command->add_option("--objective", arguments->objective, "what is minimised")
-      ->check(CLI::IsMember({"log-huber", "log-mse", "mse"}))
-      ->capture_default_str();
+  add_named(*command, "--method", options.method, "approach 3, 2 or 1 of Hoffmann et al. 2022");
+  add_named(*command, "--objective", options.objective.kind, "what is minimised");
   command->add_option("--delta", options.objective.delta, "where log-huber turns from squares to absolute values")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -14,7 +14,7 @@ std::vector<Observation> budgeted_points(const std::vector<std::string>& inputs,
     if (!std::filesystem::exists(config_path(input))) continue;
     const StudyConfig config = load_study_config(input);
     convention = config.design.convention;
-    if (config.design.kind == "isoflop") {
+    if (config.design.kind == DesignKind::isoflop) {
       planned.insert(planned.end(), config.design.budgets.begin(), config.design.budgets.end());
     }
   }

@@ -76,7 +76,7 @@ void add_record(FitSources& sources, RunRecord record, const fs::path& curve, co
 void add_record_file(FitSources& sources, const Json& json, const fs::path& file, const std::string& input,
                      std::map<std::string, std::string>& owner) {
   RunRecord record = complete_record(json, file.string());
-  if (const std::string own = run_id(record.spec); record.source == "trained" && record.id != own) {
+  if (const std::string own = run_id(record.spec); record.source == RunSource::trained && record.id != own) {
     sources.excluded.push_back({record.id, fmt::format("its spec belongs to run {} (job.json: run_ids)", own)});
     return;
   }
@@ -274,7 +274,7 @@ FitInput observe_sources(const FitSources& sources, const Convention& convention
 
 std::vector<std::string> selection_lines(const FitInput& input) {
   std::vector<std::string> lines;
-  const auto edges = std::ranges::count_if(input.sweeps, [](const LrSweep& s) { return s.status.starts_with("edge"); });
+  const auto edges = std::ranges::count_if(input.sweeps, &LrSweep::on_edge);
   if (!input.sweeps.empty()) {
     lines.push_back(
         fmt::format("{} (shape, tokens) pairs tuned over the learning rate{}", input.sweeps.size(),
@@ -322,7 +322,7 @@ std::string read_text(const std::vector<FitSources>& parts) {
 }
 
 std::string units_text(const FitSources& part, const BootstrapOptions& bootstrap) {
-  if (bootstrap.replicates == 0 || bootstrap.resample == "parametric" || part.points.empty() || grouped(part))
+  if (bootstrap.replicates == 0 || bootstrap.resample == Resample::parametric || part.points.empty() || grouped(part))
     return "";
   return "groups: the table names none (column group, or run for several rows of one), so each row counts as "
          "independent\n";

@@ -1,23 +1,27 @@
 // scalelaw SUBCOMMAND: dispatch, global options, and the one place where errors become exit codes.
 #include <fmt/core.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <thread>
 
 #include "cli/cli.hpp"
+#include "cli/named_option.hpp"
+#include "cli/terminal.hpp"
 #include "core/build_info.hpp"
 #include "core/cells.hpp"
 #include "core/fields.hpp"
 #include "core/format.hpp"
-#include "os/files.hpp"
 
 namespace scalelaw::cli {
 
 void print(const Globals& globals, const std::string& text) {
   if (globals.quiet || globals.json_only()) return;
-  fmt::print("{}", text);
+  fmt::print("{}", is_colored(globals.color, STDOUT_FILENO) ? with_colors(text) : text);
   std::fflush(stdout);
 }
 
@@ -61,7 +65,7 @@ std::string describe(const CLI::ParseError& error, const CLI::App& app) {
                      meant.empty() ? "" : fmt::format(", did you mean '{}'?", meant));
 }
 
-ExitCode run(int argc, char** argv) {
+ExitCode run(int argc, char** argv, Globals& globals) {
   CLI::App app(
       "scalelaw: a scaling-law laboratory. Trains families of tiny transformers, or simulates them, fits scaling "
       "laws to the losses and says how to spend a compute budget.");
@@ -72,11 +76,10 @@ ExitCode run(int argc, char** argv) {
   });
   app.require_subcommand(1);
   app.fallthrough();
-  Globals globals;
   globals.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   app.add_flag("--quiet", globals.quiet, "print results of --json and errors only");
-  app.add_flag("--verbose", globals.verbose, "print more about what is done");
-  app.add_option("--color", globals.color, "colours on a terminal")->check(CLI::IsMember({"auto", "always", "never"}));
+  app.add_flag("--verbose", globals.verbose, "say on standard error what is read, chosen and done, and why");
+  add_named(app, "--color", globals.color, "colours; auto: on a terminal, unless NO_COLOR is set");
   app.add_option("--json", globals.json, "write the result as JSON to this file, or to standard output with -");
   app.add_option("--threads", globals.threads, "threads for fits and bootstraps")->check(CLI::Range(1, 1024));
 
@@ -100,26 +103,37 @@ ExitCode run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e), ExitCode::ok;  // --help, --version
-    fmt::print(stderr,
-               "error: {}; 'scalelaw --help' lists the subcommands, 'scalelaw SUBCOMMAND --help' their options\n",
-               describe(e, app));
+    complain(globals, fmt::format("error: {}; 'scalelaw --help' lists the subcommands, 'scalelaw SUBCOMMAND --help' "
+                                  "their options",
+                                  describe(e, app)));
     return ExitCode::usage;
   }
-  return action ? action() : ExitCode::usage;
+  if (!action) return ExitCode::usage;
+  const auto start = std::chrono::steady_clock::now();
+  const BuildInfo info = build_info();
+  explain(globals, fmt::format("scalelaw {} ({}), {} for fits", info.version, info.git.empty() ? "no git" : info.git,
+                               counted(globals.threads, "thread")));
+  const ExitCode code = action();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  explain(globals, fmt::format("done in {}, exit code {}", short_duration(seconds), static_cast<int>(code)));
+  return code;
 }
 
 }  // namespace
 }  // namespace scalelaw::cli
 
 int main(int argc, char** argv) {
+  using namespace scalelaw;
+  cli::Globals globals;
   try {
-    return static_cast<int>(scalelaw::cli::run(argc, argv));
-  } catch (const scalelaw::Error& e) {
-    fmt::print(stderr, "error: {}\n", e.what());
+    return static_cast<int>(cli::run(argc, argv, globals));
+  } catch (const Error& e) {
+    cli::complain(globals, fmt::format("error: {}", e.what()));
     return static_cast<int>(e.code());
   } catch (const std::exception& e) {
-    fmt::print(stderr, "error: internal: {}; this is a bug of scalelaw, please report the command that shows it\n",
-               e.what());
-    return static_cast<int>(scalelaw::ExitCode::device);
+    cli::complain(globals, fmt::format("error: internal: {}; this is a bug of scalelaw, please report the command that "
+                                       "shows it",
+                                       e.what()));
+    return static_cast<int>(ExitCode::device);
   }
 }

@@ -101,7 +101,9 @@ std::optional<StepLaw> step_law(const PlanOptions& options, const StudyConfig& c
   if (options.speeds.empty()) return std::nullopt;
   if (training_setup(config, environment).device != "cuda") {
     fail_config("--speeds: the table is of a CUDA device, and this study does not train on one; add --device cuda{}",
-                config.backend.kind == "simulate" || config.backend.kind == "command" ? " and --backend train" : "");
+                config.backend.kind == BackendKind::simulate || config.backend.kind == BackendKind::command
+                    ? " and --backend train"
+                    : "");
   }
   const DeviceSpeeds table = read_device_speeds(options.speeds);
   return fit_step_law(table, config.training.precision, config.training.graph, options.speeds);
@@ -156,9 +158,9 @@ Json plan_json(const StudyConfig& config, const Plan& plan, const StudyEstimate&
   return {{"schema", "scalelaw.plan/1"},
           {"name", config.name},
           {"backend",
-           {{"kind", backend.simulate                   ? "simulate"
-                     : config.backend.kind == "command" ? "command"
-                                                        : "train"},
+           {{"kind", backend.simulate                              ? "simulate"
+                     : config.backend.kind == BackendKind::command ? "command"
+                                                                   : "train"},
             {"device", backend.device},
             {"fallback", backend.fallback}}},
           {"runs", runs},
@@ -206,7 +208,7 @@ std::string table_page(const StudyConfig& config, const Plan& plan, const StudyE
   out += later_text(config, plan);
   out += fmt::format("{} in {}, {} FLOPs with shared trunks; ", counted(std::ssize(plan.runs), "run"),
                      counted(std::ssize(e.jobs), "job"), power_text(e.flops));
-  if (config.backend.kind == "simulate") {
+  if (config.backend.kind == BackendKind::simulate) {
     out += "simulated, nothing is trained\n";
   } else {
     out += fmt::format("{}{}\nmemory: {}\n", backend.simulate ? "simulated here; trained: " : "",
@@ -219,7 +221,8 @@ std::string table_page(const StudyConfig& config, const Plan& plan, const StudyE
 
 /// Errors (environment): the study trains on CUDA and no device is here. (config): nothing that could be measured.
 void check_measurable(const StudyConfig& config, const Environment& environment, bool has_corpus) {
-  if (config.backend.kind == "simulate") fail_config("--measure: this study is simulated, nothing is trained");
+  if (config.backend.kind == BackendKind::simulate)
+    fail_config("--measure: this study is simulated, nothing is trained");
   if (training_setup(config, environment).device == "cuda" && environment.cuda_devices == 0) {
     fail_device(
         "--measure: this study trains on CUDA and no CUDA device is here; run it on the machine with the device, or "
@@ -232,7 +235,7 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
   StudyConfig config = read_config_options(options.config);
   const Environment environment = probe_environment();
   const BackendChoice backend = planned_backend(config.backend, config.training.threads_per_worker, environment);
-  const bool simulate = config.backend.kind == "simulate";
+  const bool simulate = config.backend.kind == BackendKind::simulate;
   std::string anchored;
   if (backend.simulate) {
     try {

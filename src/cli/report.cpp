@@ -6,6 +6,7 @@
 #include "analysis/study_analysis.hpp"
 #include "analysis/summary.hpp"
 #include "cli/study_common.hpp"
+#include "cli/terminal.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"
 #include "report/study_files.hpp"
@@ -27,7 +28,7 @@ ExitCode report(const ReportArgs& args, const Globals& globals) {
   const Analysis analysis = analyze_study(folder, globals.threads, args.choice);
   const std::string warning = write_analysis(folder, analysis);
   print(globals, summary_text(analysis, folder));
-  if (!warning.empty()) fmt::print(stderr, "warning: {}\n", warning);
+  if (!warning.empty()) complain(globals, "warning: " + warning);
   emit_json(globals, {{"report", (folder / "report.html").string()},
                       {"runs", analysis.records.size()},
                       {"points", analysis.selection.observations.size()},

@@ -31,7 +31,8 @@ Measured measured_in(const fs::path& folder, const StudyConfig& config, const Co
   std::vector<RunRecord> records;
   for (auto& [id, record] : read_records(folder).records) {
     const ModelSpec& model = record.spec.model;
-    if (record.source == "trained" && model.vocab == config.model.vocab && model.context == config.model.context) {
+    if (record.source == RunSource::trained && model.vocab == config.model.vocab &&
+        model.context == config.model.context) {
       records.push_back(std::move(record));
     }
   }
@@ -55,7 +56,7 @@ Measured measured_records(const fs::path& config_folder, const Convention& conve
   if (!file) return measured;
   for (Observation point : read_observations(*file)) {
     if (point.unique_tokens.value_or(point.tokens) < point.tokens) continue;
-    if (convention.params != "total") {
+    if (convention.params != ParamsCount::total) {
       const std::optional<ModelSpec> model = shape_of(point);
       if (!model) continue;
       point.params = params_under(convention, *model);
@@ -77,12 +78,14 @@ std::vector<RunSpec> planned_specs(const StudyConfig& config) {
 
 }  // namespace
 
-std::optional<fs::path> find_data_file(const fs::path& file, const fs::path& config_folder) {
+std::optional<fs::path> find_data_file(const fs::path& file, const std::optional<fs::path>& config_folder) {
   const fs::path program = program_folder();
-  for (const fs::path& folder : {config_folder, config_folder / "..", fs::path("."), program / ".." / "..",
-                                 program / ".." / "share" / "scalelaw"}) {
+  std::vector<fs::path> folders = {".", program / ".." / "..", program / ".." / "share" / "scalelaw"};
+  if (config_folder) folders.insert(folders.begin(), {*config_folder, *config_folder / ".."});
+  for (const fs::path& folder : folders) {
     std::error_code error;
-    if (fs::is_regular_file(folder / file, error)) return folder / file;
+    const fs::path path = folder == "." ? file : folder / file;
+    if (fs::is_regular_file(path, error)) return path;
   }
   return std::nullopt;
 }

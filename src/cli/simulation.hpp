@@ -9,10 +9,11 @@
 
 namespace scalelaw::cli {
 
-/// A file of the repository (data/records/...): beside the config, in the folder above it, from where the program is
-/// started, in the checkout it was built in, or where it was installed (share/scalelaw).
-[[nodiscard]] std::optional<std::filesystem::path> find_data_file(const std::filesystem::path& file,
-                                                                  const std::filesystem::path& config_folder);
+/// A file of the repository (data/records/..., configs/...): beside the config and in the folder above it where there
+/// is one, from where the program is started, in the checkout it was built in, or where it was installed
+/// (share/scalelaw). The only rule for it.
+[[nodiscard]] std::optional<std::filesystem::path> find_data_file(
+    const std::filesystem::path& file, const std::optional<std::filesystem::path>& config_folder = std::nullopt);
 
 /// What the default anchor looks at.
 struct AnchorPlaces {

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <string_view>
 
+#include "cli/named_option.hpp"
 #include "core/format.hpp"
 #include "corpus/corpus.hpp"
 #include "exec/estimate.hpp"
@@ -27,7 +28,7 @@ std::string quoted(const std::string& word) {
 
 /// Of the study if it were trained on this machine's CPU; none where that cannot be planned.
 std::optional<double> cpu_seconds(StudyConfig config, const Environment& environment) {
-  config.backend.kind = "train";
+  config.backend.kind = BackendKind::train;
   config.backend.device = "cpu";
   if (config.training.precision == "auto") config.training.precision = "fp32";
   try {
@@ -53,8 +54,7 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
-  command.add_option("--backend", options.backend, "replaces backend.kind")
-      ->check(CLI::IsMember({"auto", "train", "simulate", "command"}));
+  command.add_option("--backend", options.backend, "replaces backend.kind")->check(one_of_names<BackendKind>());
   command.add_option("--device", options.device, "replaces backend.device")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
 }

@@ -7,9 +7,10 @@
 
 #include "analysis/analysis.hpp"
 #include "analysis/sources.hpp"
-#include "cli/study_common.hpp"
+#include "cli/make_runs.hpp"
+#include "cli/simulation.hpp"
+#include "cli/terminal.hpp"
 #include "core/format.hpp"
-#include "exec/run.hpp"
 #include "os/files.hpp"
 #include "report/gnuplot.hpp"
 #include "study/study_plan.hpp"
@@ -27,44 +28,35 @@ struct TutorialArguments {
   std::string format = "svg";
 };
 
-/// configs/tutorial/<study>.toml from where the program is started, else in the checkout that it was built in.
-fs::path config_of(const std::string& study) {
-  const fs::path relative = fs::path("configs") / "tutorial" / (study + ".toml");
-  const fs::path beside = program_folder() / ".." / ".." / relative;
-  for (const fs::path& path : {relative, beside}) {
-    std::error_code ignored;
-    if (fs::exists(path, ignored)) return path;
-  }
-  fail_data("{}: not found, nor below {}; start scalelaw in the folder of its sources", relative.string(),
-            (program_folder() / ".." / "..").lexically_normal().string());
-}
-
 struct StudyRuns {
   std::vector<RunRecord> records = {};  ///< of the runs that the config plans
   ExitCode code = ExitCode::ok;
 };
 
 /// Makes what is missing of a tutorial study; the folder may hold runs of other backends and earlier configs.
-StudyRuns make_runs(const TutorialTopic& topic, const TutorialArguments& arguments, const Globals& globals) {
-  const std::string& study = topic.study;
-  const fs::path path = config_of(study);
-  ConfigOptions given;
-  given.config = path.string();
-  given.backend = topic.trainable ? arguments.backend : "simulate";
-  const StudyConfig config = read_config_options(given);
-  StudyOptions options;
-  options.folder = fs::path(arguments.out) / study;
-  options.keep_runs = true;  // of other backends; the pages read those of this plan
-  options.environment = probe_environment();
-  options.backend = choose_backend(config.backend, config.training.threads_per_worker, options.environment);
-  if (!options.backend.simulate) options.corpus = corpus_facts(config);
-  options.progress = standard_progress(globals.quiet || options.backend.simulate);
-  const StudySummary summary = run_study(config, options);
-  StudyRuns out{.code = summary.exit_code()};
-  if (out.code != ExitCode::ok) fmt::print(stderr, "{}", describe(summary));
-  const RecordSet have = read_records(options.folder);
+StudyRuns make_study(const TutorialTopic& topic, const TutorialArguments& arguments, const Globals& globals) {
+  const fs::path relative = fs::path("configs") / "tutorial" / (topic.study + ".toml");
+  const std::optional<fs::path> config = find_data_file(relative);
+  if (!config) {
+    fail_data("{}: not found, nor below {}; start scalelaw in the folder of its sources", relative.string(),
+              (program_folder() / ".." / "..").lexically_normal().string());
+  }
+  RunRequest request;
+  request.out = (fs::path(arguments.out) / topic.study).string();
+  request.config.config = config->string();
+  request.config.backend = topic.trainable ? arguments.backend : "simulate";
+  request.keep_runs = true;  // of other backends; the pages read those of this plan
+  request.brief = true;      // the page is the answer
+  const FinishedRuns done = make_runs(request, globals);
+  StudyRuns out{.code = done.summary.exit_code()};
+  if (out.code != ExitCode::ok) {
+    std::string text = describe(done.summary);
+    complain(globals, "warning: " + text.substr(0, text.find_last_not_of('\n') + 1));
+  }
+  const RecordSet have = read_records(done.study.folder);
+  const bool simulate = done.study.backend.simulate;
   for (const PlannedRun& run :
-       study_plan(config, options.backend.simulate, options.corpus ? &*options.corpus : nullptr).runs) {
+       study_plan(done.config, simulate, done.study.corpus ? &*done.study.corpus : nullptr).runs) {
     const auto record = have.records.find(run_id(run.spec));
     if (record != have.records.end()) out.records.push_back(record->second);
   }
@@ -126,7 +118,7 @@ ExitCode tutorial(const TutorialArguments& arguments, const Globals& globals) {
     const TutorialTopic& topic = tutorial_topic(name);
     const std::string& study = topic.study;
     if (!study.empty() && !studies.contains(study)) {
-      studies[study] = make_runs(topic, arguments, globals);
+      studies[study] = make_study(topic, arguments, globals);
       if (studies[study].code == ExitCode::interrupted) return ExitCode::interrupted;
       if (studies[study].code != ExitCode::ok) code = studies[study].code;
     }
@@ -140,8 +132,7 @@ ExitCode tutorial(const TutorialArguments& arguments, const Globals& globals) {
   }
   if (all) show(takeaways_page(pages), true);
   if (!can_draw)
-    fmt::print(stderr,
-               "warning: no plot was drawn: gnuplot not found; apt-get install gnuplot-nox, then start again\n");
+    complain(globals, "warning: no plot was drawn: gnuplot not found; apt-get install gnuplot-nox, then start again");
   emit_json(globals, {{"schema", "scalelaw.tutorial/1"}, {"backend", arguments.backend}, {"pages", result}});
   return code;
 }

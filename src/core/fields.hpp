@@ -5,7 +5,8 @@
 //     template <class Visit, FieldsOf<S> T> void fields(Visit&& visit, T& s) {
 //       visit("d_model", s.d_model, at_least(1), "width of the residual stream");
 //     }
-// Field types: bool, std::int64_t, double, std::string, std::optional<double>, std::vector of these,
+// Field types: bool, std::int64_t, double, std::string, enums with a table of names (core/names.hpp, visited with
+// named<E>()), std::optional<double>, std::vector of these,
 // std::map<std::string, double>, and structs that have such a function themselves (also in vectors).
 #include <algorithm>
 #include <concepts>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "core/json.hpp"
+#include "core/names.hpp"
 #include "os/error.hpp"
 
 namespace scalelaw {
@@ -47,6 +49,13 @@ inline Rule distinct(Rule rule) {
   return rule;
 }
 inline Rule one_of(std::initializer_list<std::string_view> choices) { return {.choices = choices}; }
+
+/// The rule for an enum: one of its names.
+template <Named E>
+Rule named() {
+  const auto names = names_of(E{});
+  return {.choices = {names.begin(), names.end()}};
+}
 
 /// "> 0", "0 .. 1", "a | b", "> 0, each once": how an error message and docs/CONFIG.md show a rule; empty if anything
 /// goes.
@@ -139,6 +148,11 @@ void read_value(const Json& value, T& out, const Rule& rule, const std::string& 
     if (!value.is_string()) fail_type(value, "a string", key, source);
     out = value.get<std::string>();
     check_rule(out, rule, key, source);
+  } else if constexpr (Named<T>) {
+    if (!value.is_string()) fail_type(value, "a string", key, source);
+    const auto text = value.get<std::string>();
+    check_rule(text, named<T>(), key, source);
+    out = *find_named<T>(text);
   } else if constexpr (std::is_same_v<T, std::optional<double>>) {
     if (value.is_null()) {
       out.reset();
@@ -181,6 +195,8 @@ template <class T>
 Json value_to_json(const T& value) {
   if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, std::int64_t> || std::is_same_v<T, std::string>) {
     return value;
+  } else if constexpr (Named<T>) {
+    return std::string(name_of(value));
   } else if constexpr (std::is_same_v<T, double>) {
     return finite_or_null(value);
   } else if constexpr (std::is_same_v<T, std::optional<double>>) {

@@ -33,7 +33,7 @@ void check_config(const StudyConfig& c, const Source& source) {
                                     c.name));
   }
   if (c.model.d_head % 2 != 0) source.fail("model.d_head", "must be even: rotary positions turn pairs");
-  if (c.design.kind == "isoflop") {
+  if (c.design.kind == DesignKind::isoflop) {
     need(c.design.budgets, "design.budgets", "an isoflop design needs budgets = [FLOPs, ...]", source);
   } else {
     if (c.design.shapes.empty()) {
@@ -54,7 +54,7 @@ void check_config(const StudyConfig& c, const Source& source) {
     source.fail("design.batch_max_tokens",
                 fmt::format("is {}, below batch_tokens, {}", c.design.batch_max_tokens, c.design.batch_tokens));
   }
-  if (c.design.branch_checks > 0 && c.schedule.kind != "trunk_cooldown") {
+  if (c.design.branch_checks > 0 && c.schedule.kind != ScheduleKind::trunk_cooldown) {
     source.fail("design.branch_checks", fmt::format("is {}, but schedule \"{}\" has no branches to check",
                                                     c.design.branch_checks, c.schedule.kind));
   }
@@ -62,11 +62,11 @@ void check_config(const StudyConfig& c, const Source& source) {
     source.fail("design.aspect_min",
                 fmt::format("is {}, above aspect_max, {}", c.design.aspect_min, c.design.aspect_max));
   }
-  if (c.backend.kind == "command") {
+  if (c.backend.kind == BackendKind::command) {
     need(c.backend.command, "backend.command", "kind \"command\" needs command = [\"program\", \"{job}\", \"{out}\"]",
          source);
   }
-  if (c.schedule.kind == "trunk_cooldown" && c.optimizer.warmup + c.schedule.cooldown_fraction > 1) {
+  if (c.schedule.kind == ScheduleKind::trunk_cooldown && c.optimizer.warmup + c.schedule.cooldown_fraction > 1) {
     source.fail("optimizer.warmup", fmt::format("is {}; with schedule.cooldown_fraction {} it exceeds the whole run",
                                                 c.optimizer.warmup, c.schedule.cooldown_fraction));
   }
@@ -86,7 +86,7 @@ struct Lister {
       row(name, "whole number", value, rule, help);
     } else if constexpr (std::is_same_v<T, double>) {
       row(name, "number", value, rule, help);
-    } else if constexpr (std::is_same_v<T, std::string>) {
+    } else if constexpr (std::is_same_v<T, std::string> || Named<T>) {
       row(name, "string", value, rule, help);
     } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
       row(name, "table of numbers", value, rule, help);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/config_file.hpp"
+#include "core/resample.hpp"
 #include "records/job.hpp"
 #include "records/observation.hpp"
 #include "records/records.hpp"
@@ -60,8 +61,10 @@ inline Rule learning_rate() { return {.low = 0, .high = 10, .low_open = true, .h
 /// Which runs. The expected optimum N = coefficient * C^exponent places the sizes of an isoFLOP ladder; its defaults
 /// are the least-squares line through ln N* of the six isoFLOP minima of configs/quick.toml, trained (docs/RESULTS.md):
 /// 23.3 k parameters at 4e10 to 95.9 k at 1e12 FLOPs (bytes of Webster's dictionary), which it meets within 2 %.
+enum class DesignKind { grid, isoflop };
+constexpr std::array<std::string_view, 2> names_of(DesignKind) { return {"grid", "isoflop"}; }
 struct DesignConfig {
-  std::string kind = "isoflop";
+  DesignKind kind = DesignKind::isoflop;
   std::vector<double> budgets = {};
   std::vector<ShapeConfig> shapes = {};
   std::int64_t sizes_per_budget = 5;
@@ -92,7 +95,7 @@ struct DesignConfig {
 };
 template <class Visit, FieldsOf<DesignConfig> T>
 void fields(Visit&& visit, T& d) {
-  visit("kind", d.kind, one_of({"grid", "isoflop"}),
+  visit("kind", d.kind, named<DesignKind>(),
         "grid: shapes, or widths x depths, at each of tokens; isoflop: sizes at equal compute");
   visit("budgets", d.budgets, distinct(positive()), "isoflop: training FLOPs of each budget");
   visit("shapes", d.shapes, distinct(any()),
@@ -191,8 +194,12 @@ void fields(Visit&& visit, T& t) {
         "speed of one worker that the plan's estimate of time assumes where none was measured");
 }
 
+/// Who makes the runs; automatic: the CUDA trainer where there is a device, else the simulator.
+enum class BackendKind { automatic, train, simulate, command };
+constexpr std::array<std::string_view, 4> names_of(BackendKind) { return {"auto", "train", "simulate", "command"}; }
+
 struct BackendConfig {
-  std::string kind = "auto";
+  BackendKind kind = BackendKind::automatic;
   std::string device = "auto";
   std::vector<std::string> command = {};
   std::int64_t workers = 0;
@@ -203,7 +210,7 @@ struct BackendConfig {
 template <class Visit, FieldsOf<BackendConfig> T>
 void fields(Visit&& visit, T& b) {
   visit(
-      "kind", b.kind, one_of({"auto", "train", "simulate", "command"}),
+      "kind", b.kind, named<BackendKind>(),
       "auto: train on a CUDA device if there is one, else simulate; command: any program that speaks the job protocol");
   visit("device", b.device, one_of({"auto", "cpu", "cuda"}), "where to train; auto: CUDA if possible, else the CPU");
   visit("command", b.command, any(),
@@ -224,7 +231,7 @@ struct AnalysisConfig {
   std::string law = "chinchilla";
   Convention convention = {};
   std::int64_t bootstrap = 500;
-  std::string resample = "auto";
+  Resample resample = Resample::automatic;
   std::int64_t seed = 2;
   std::vector<double> budgets = {};
   std::int64_t min_steps = 0;
@@ -234,7 +241,7 @@ void fields(Visit&& visit, T& a) {
   visit("law", a.law, any(), "law fitted to the records");
   visit("convention", a.convention, any(), "what counts as N and C in the fit");
   visit("bootstrap", a.bootstrap, between(0, 1e6), "bootstrap replicates behind the intervals; 0 = no intervals");
-  visit("resample", a.resample, one_of({"auto", "runs", "groups", "parametric"}),
+  visit("resample", a.resample, named<Resample>(),
         "what the bootstrap resamples; auto: groups where points share one, else parametric where runs are few");
   visit("seed", a.seed, between(0, 9.0e15), "seed of the bootstrap");
   visit("budgets", a.budgets, distinct(positive()),

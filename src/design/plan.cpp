@@ -25,7 +25,7 @@ struct Point {
 };
 
 double flops_of_token(const Convention& convention, const ModelSpec& model) {
-  return convention.flops == "exact" ? flops_per_token(model) : 6 * params_under(convention, model);
+  return convention.flops == FlopsCount::exact ? flops_per_token(model) : 6 * params_under(convention, model);
 }
 
 Point make_point(const StudyConfig& config, const ShapeConfig& shape, double budget, double tokens) {
@@ -44,7 +44,7 @@ void set_steps(const StudyConfig& config, std::vector<Point>& points) {
   std::map<std::string, std::vector<double>> lengths;
   for (const Point& p : points) lengths[shape_key(p.model)].push_back(p.wanted);
   for (Point& p : points) {
-    const bool shared = config.schedule.kind == "trunk_cooldown";
+    const bool shared = config.schedule.kind == ScheduleKind::trunk_cooldown;
     p.batch = batch_tokens_for(config.design, config.model.context,
                                shared ? lengths.at(shape_key(p.model)) : std::vector<double>{p.wanted});
     p.steps = std::llround(p.wanted / static_cast<double>(p.batch));
@@ -54,7 +54,7 @@ void set_steps(const StudyConfig& config, std::vector<Point>& points) {
 std::vector<Point> all_points(const StudyConfig& config) {
   const DesignConfig& design = config.design;
   std::vector<Point> points;
-  if (design.kind == "grid") {
+  if (design.kind == DesignKind::grid) {
     std::vector<ShapeConfig> shapes = design.shapes;
     if (shapes.empty()) {
       for (const std::int64_t width : design.widths) {
@@ -132,7 +132,7 @@ std::vector<Point> usable_points(const StudyConfig& config, const CorpusFacts* c
 }
 
 void note_unbracketed(const StudyConfig& config, const std::vector<Point>& points, std::vector<std::string>& notes) {
-  if (config.design.kind != "isoflop") return;
+  if (config.design.kind != DesignKind::isoflop) return;
   for (const double budget : config.design.budgets) {
     const double optimum = expected_optimum(config.design, budget);
     bool below = false;
@@ -160,8 +160,8 @@ void note_unbracketed(const StudyConfig& config, const std::vector<Point>& point
   const DesignConfig& design = config.design;
   const auto epochs = std::ranges::count(left_out, Limit::epochs, &LeftOut::limit);
   const auto all = std::ssize(left_out);
-  const char* more = design.kind == "isoflop" ? "raise design.budgets" : "raise design.tokens";
-  const char* less = design.kind == "isoflop" ? "lower design.budgets" : "lower design.tokens";
+  const char* more = design.kind == DesignKind::isoflop ? "raise design.budgets" : "raise design.tokens";
+  const char* less = design.kind == DesignKind::isoflop ? "lower design.budgets" : "lower design.tokens";
   if (epochs == 0) {
     fail_config("design: no run is left: all {} points have fewer than min_steps = {} steps; {}, or lower batch_tokens",
                 all, design.min_steps, more);
@@ -265,7 +265,7 @@ Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus) {
   const double above = config.design.lr_transfer_above;
   for (const Point& point : points) {
     RunSpec spec = run_spec(config, point, corpus);
-    const bool has_trunk = spec.schedule.kind == "trunk_cooldown";
+    const bool has_trunk = spec.schedule.kind == ScheduleKind::trunk_cooldown;
     bind_to_shortest(config, point, has_trunk ? shortest.at(shape_key(point.model)) : point.steps, spec);
     const bool transfer = above > 0 && point.params > above;
     for (const double listed : transfer ? std::vector<double>{0} : config.design.learning_rates) {

@@ -166,15 +166,15 @@ std::string visible_device(std::int64_t index) {
 BackendChoice planned_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
                               const Environment& environment) {
   BackendChoice choice;
-  if (backend.kind == "simulate") {
+  if (backend.kind == BackendKind::simulate) {
     choice.simulate = true;
     choice.device = "";
     return choice;
   }
-  const bool cuda = backend.kind == "command"
+  const bool cuda = backend.kind == BackendKind::command
                         ? backend.device == "cuda" || (backend.device == "auto" && environment.cuda_devices > 0)
                         : trains_on_cuda(backend, environment);
-  if (backend.kind == "auto" && !cuda) {
+  if (backend.kind == BackendKind::automatic && !cuda) {
     choice.simulate = true;
     choice.device = "";
     choice.fallback = backend.device == "cpu"         ? "device is cpu, and auto trains on CUDA only"
@@ -184,8 +184,8 @@ BackendChoice planned_backend(const BackendConfig& backend, std::int64_t threads
   }
   choice.device = cuda ? "cuda" : "cpu";
   choice.workers = cuda ? cuda_workers(backend, environment) : cpu_workers(backend, threads_per_worker, environment);
-  if (backend.kind == "command") choice.command = backend.command;
-  if (backend.kind == "auto") {
+  if (backend.kind == BackendKind::command) choice.command = backend.command;
+  if (backend.kind == BackendKind::automatic) {
     choice.note = fmt::format("backend auto: training on {} CUDA device{}", environment.cuda_devices,
                               environment.cuda_devices == 1 ? "" : "s");
   }
@@ -194,18 +194,19 @@ BackendChoice planned_backend(const BackendConfig& backend, std::int64_t threads
 
 std::string describe(const BackendChoice& choice, const StudyConfig& config) {
   if (choice.simulate) return fmt::format("SIMULATED with {}, nothing is trained", config.simulation.law);
-  return fmt::format("{} on {}, {} worker{}", config.backend.kind == "command" ? "command" : "trained", choice.device,
-                     choice.workers, choice.workers == 1 ? "" : "s");
+  return fmt::format("{} on {}, {} worker{}", config.backend.kind == BackendKind::command ? "command" : "trained",
+                     choice.device, choice.workers, choice.workers == 1 ? "" : "s");
 }
 
 BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
                              const Environment& environment) {
-  if (backend.device == "cuda" && (backend.kind == "train" || backend.kind == "auto") &&
+  if (backend.device == "cuda" && (backend.kind == BackendKind::train || backend.kind == BackendKind::automatic) &&
       environment.cuda_devices == 0) {
     fail_device("no CUDA device was found (nvidia-smi lists none); use --device cpu to train on the CPU");
   }
   BackendChoice choice = planned_backend(backend, threads_per_worker, environment);
-  if (!choice.simulate && backend.kind != "command") choice.command = trainer_command(choice.device, environment);
+  if (!choice.simulate && backend.kind != BackendKind::command)
+    choice.command = trainer_command(choice.device, environment);
   return choice;
 }
 

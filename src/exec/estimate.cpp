@@ -11,8 +11,8 @@ namespace {
 
 /// Whether the study's own trainer trains it on CUDA.
 bool own_trainer_on_cuda(const StudyConfig& config, const Environment& environment) {
-  const std::string& kind = config.backend.kind;
-  return (kind == "train" || kind == "auto") && trains_on_cuda(config.backend, environment);
+  const BackendKind kind = config.backend.kind;
+  return (kind == BackendKind::train || kind == BackendKind::automatic) && trains_on_cuda(config.backend, environment);
 }
 
 /// Seconds of a job that has a device to itself, by the law; none where there is no law.
@@ -119,7 +119,7 @@ JobLimit job_limit(const StudyConfig& config, const Environment& environment, co
   }
   const WorkerSetup setup = training_setup(config, environment);
   limit.place.engine = setup.engine;
-  if (config.backend.kind != "train") return limit;
+  if (config.backend.kind != BackendKind::train) return limit;
   constexpr double kFlops = 2e11;  // a few seconds
   limit.bytes = worker_bytes(config.backend, setup.workers, environment);
   limit.flops = kFlops;

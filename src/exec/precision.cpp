@@ -35,7 +35,7 @@ PrecisionChoice by_rule(const StudyConfig& config, const BackendChoice& backend,
   if (const std::string before = begun_with(study); before == "fp32" || before == "bf16") {
     return {before, fmt::format("precision auto: {}, as the study began", before)};
   }
-  if (backend.simulate || config.backend.kind == "command") {
+  if (backend.simulate || config.backend.kind == BackendKind::command) {
     return {"fp32", "precision auto: fp32, since this program does not train"};
   }
   if (backend.device == "cuda") return {"bf16", "precision auto: bf16, the rule on CUDA"};
@@ -57,7 +57,7 @@ PrecisionChoice by_rule(const StudyConfig& config, const BackendChoice& backend,
 PrecisionChoice choose_precision(const StudyConfig& config, const BackendChoice& backend,
                                  const Environment& environment, const std::filesystem::path& study) {
   PrecisionChoice choice = by_rule(config, backend, environment, study);
-  const bool cpu = !backend.simulate && config.backend.kind != "command" && backend.device == "cpu";
+  const bool cpu = !backend.simulate && config.backend.kind != BackendKind::command && backend.device == "cpu";
   if (choice.precision == "bf16" && cpu && !environment.amx_bf16 && config.training.engine != "torch") {
     fail_device(
         "training.precision: bf16 on a CPU needs AMX, which is not here{}; set precision = \"fp32\", or engine = "

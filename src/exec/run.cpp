@@ -116,7 +116,9 @@ void announce(const fs::path& folder, const std::vector<Addition>& added, std::i
 
 /// The config with what was decided here: where its runs come from, and from which corpus.
 StudyConfig decided_config(StudyConfig config, const StudyOptions& options) {
-  if (config.backend.kind == "auto") config.backend.kind = options.backend.simulate ? "simulate" : "train";
+  if (config.backend.kind == BackendKind::automatic) {
+    config.backend.kind = options.backend.simulate ? BackendKind::simulate : BackendKind::train;
+  }
   config.corpus.sha256 = options.backend.simulate || !options.corpus ? "" : options.corpus->sha256;
   return config;
 }
@@ -144,7 +146,8 @@ bool plans_the_same(const StudyConfig& config, const StudyOptions& options, cons
                     const RecordSet& records) {
   try {
     const StudyConfig before = load_study_config(options.folder);
-    const bool simulated = before.backend.kind == "auto" ? options.backend.simulate : before.backend.kind == "simulate";
+    const bool simulated = before.backend.kind == BackendKind::automatic ? options.backend.simulate
+                                                                         : before.backend.kind == BackendKind::simulate;
     if (simulated != options.backend.simulate) return false;
     const CorpusFacts* corpus = options.corpus ? &*options.corpus : nullptr;
     const std::string& hash = before.corpus.sha256;
@@ -223,7 +226,7 @@ void sum_up(const Plan& plan, StudyRuns done, const RecordSet& records, StudySum
   summary.made = count_finished(runs, records) - summary.before;
   summary.diverged = std::ranges::count_if(runs, [&](const RunSpec& run) {
     const auto it = records.records.find(run_id(run));
-    return it != records.records.end() && it->second.outcome.status == "diverged";
+    return it != records.records.end() && it->second.outcome.status == RunStatus::diverged;
   });
 }
 

@@ -56,23 +56,22 @@ Refit finished(const Problem& p, std::span<const double> weights, const Solution
 
 }  // namespace
 
-std::string resolved_resample(const std::string& resample, const std::string& method,
-                              const std::vector<Observation>& points) {
-  if (resample != "auto") return resample;
-  if (method == "isoflop") return "parametric";
-  const std::vector<std::size_t> units = resampling_units(points, "groups");
+Resample resolved_resample(Resample resample, Method method, const std::vector<Observation>& points) {
+  if (resample != Resample::automatic) return resample;
+  if (method == Method::isoflop) return Resample::parametric;
+  const std::vector<std::size_t> units = resampling_units(points, Resample::groups);
   const std::size_t count = units.empty() ? 0 : *std::ranges::max_element(units) + 1;
-  if (count < points.size() && count >= kFewestGroups) return "groups";
+  if (count < points.size() && count >= kFewestGroups) return Resample::groups;
   constexpr std::size_t kManyRuns = 60;
-  return method == "parametric" && points.size() < kManyRuns ? "parametric" : "runs";
+  return method == Method::parametric && points.size() < kManyRuns ? Resample::parametric : Resample::runs;
 }
 
-std::vector<std::size_t> resampling_units(const std::vector<Observation>& points, const std::string& resample) {
+std::vector<std::size_t> resampling_units(const std::vector<Observation>& points, Resample resample) {
   std::map<std::string, std::size_t> known;
   std::vector<std::size_t> units;
   std::size_t next = 0;
   for (const Observation& o : points) {
-    if (resample == "groups" && !o.group.empty()) {
+    if (resample == Resample::groups && !o.group.empty()) {
       const auto [it, fresh] = known.emplace(o.group, next);
       units.push_back(it->second);
       if (!fresh) continue;
@@ -168,7 +167,7 @@ BootstrapResult bootstrap_parametric(const Problem& problem, const std::vector<O
     const bool better = cold.status == NewtonStatus::converged || warm.status == NewtonStatus::stalled;
     return finished(p, weights, better ? cold : warm);
   };
-  if (boot.resample != "parametric") {
+  if (boot.resample != Resample::parametric) {
     const std::vector<std::size_t> units = resampling_units(points, boot.resample);
     return run_bootstrap(boot, options.threads, names, 0, [&](std::int64_t i) {
       std::vector<double> weights = multiplicities(units, {}, boot.seed, i);

@@ -24,8 +24,7 @@ constexpr std::size_t kFewestGroups = 3;
 
 /// Points that are resampled together: each run alone, or runs with the same non-empty group.
 /// Returns the unit of each point, numbered from 0 in order of appearance.
-[[nodiscard]] std::vector<std::size_t> resampling_units(const std::vector<Observation>& points,
-                                                        const std::string& resample);
+[[nodiscard]] std::vector<std::size_t> resampling_units(const std::vector<Observation>& points, Resample resample);
 
 /// How often each point is drawn in replicate i: as many units as there are, with replacement. Depends on seed and i
 /// alone.

@@ -75,7 +75,7 @@ std::map<std::string, double> design_bias(const std::vector<Observation>& points
 void check_design(const std::vector<Observation>& points, const std::vector<double>& weights, const FitOptions& options,
                   FitResult& result) {
   if (const std::string line = one_line(points); !line.empty()) {
-    result.convergence.status = "one_line";
+    result.convergence.status = FitStatus::one_line;
     result.message = fmt::format(
         "all runs {}: the envelope can only return that line, whatever the losses are; add runs at other D/N", line);
     return;
@@ -89,7 +89,7 @@ void check_design(const std::vector<Observation>& points, const std::vector<doub
   }
   const double bias = result.bias.at("a");
   if (!(std::abs(bias) > kEnvelopeBias)) return;
-  result.convergence.status = "biased";
+  result.convergence.status = FitStatus::biased;
   result.message = fmt::format(
       "at this design the envelope misses a by {:+.2f} even without noise (losses of the law chinchilla fitted to the "
       "same runs), since its best runs lie at the edges of what each compute was spent on; use --method isoflop or "
@@ -128,13 +128,13 @@ void set_laws(const Refit& laws, const FitOptions& options, FitResult& result) {
 
 FitResult fit_envelope(const std::vector<Observation>& points, const FitOptions& options) {
   BootstrapOptions boot = options.bootstrap;
-  boot.resample = resolved_resample(boot.resample, "envelope", points);
-  if (boot.replicates > 0 && boot.resample == "parametric") {
+  boot.resample = resolved_resample(boot.resample, Method::envelope, points);
+  if (boot.replicates > 0 && boot.resample == Resample::parametric) {
     fail_config("--resample parametric needs a curve of the loss; with --method envelope use runs or groups");
   }
   FitResult result;
   result.law = LawKind::optimal;
-  result.method = "envelope";
+  result.method = Method::envelope;
   const std::vector<double> weights = weights_of(points);
   std::vector<double> losses;
   for (const Observation& o : points) losses.push_back(o.loss_nats);
@@ -143,7 +143,7 @@ FitResult fit_envelope(const std::vector<Observation>& points, const FitOptions&
   set_laws(laws, options, result);
   result.convergence.starts = result.convergence.starts_at_best = 1;
   if (best.size() >= 4 && laws.status == RefitStatus::ok) {
-    result.convergence.status = "converged";
+    result.convergence.status = FitStatus::converged;
   } else {
     result.message = fmt::format("{} runs lie on the lower envelope and a power law needs 4; add runs", best.size());
   }

@@ -35,18 +35,18 @@ std::map<std::string, double> fixed_parameters(const FitOptions& options) {
   return fixed;
 }
 
-const char* status_name(NewtonStatus status) {
+FitStatus status_of(NewtonStatus status) {
   switch (status) {
     case NewtonStatus::converged:
-      return "converged";
+      return FitStatus::converged;
     case NewtonStatus::at_bound:
-      return "at_bound";
+      return FitStatus::at_bound;
     case NewtonStatus::diverged:
-      return "diverged";
+      return FitStatus::diverged;
     case NewtonStatus::stalled:
-      return "stalled";
+      return FitStatus::stalled;
   }
-  return "stalled";
+  return FitStatus::stalled;
 }
 
 std::string message_of(const Problem& p, const Solution& s, double condition) {
@@ -82,8 +82,8 @@ void take_solution(const SearchResult& found, const Problem& problem, const FitO
   if (found.next_best) c.next_best_objective = unit * *found.next_best;
   c.gradient_norm = best.gradient_norm;
   c.condition = design_condition(problem, best.theta);
-  c.status =
-      best.status == NewtonStatus::converged && !(c.condition < kSingular) ? "stalled" : status_name(best.status);
+  const bool singular = best.status == NewtonStatus::converged && !(c.condition < kSingular);
+  c.status = singular ? FitStatus::stalled : status_of(best.status);
   result.message = message_of(problem, best, c.condition);
   result.objective_value = best.value * unit;
   result.fitted = fitted_law(problem, best.theta, options.convention);
@@ -120,14 +120,14 @@ FitResult fit_parametric(const std::vector<Observation>& points, const FitOption
     return result;
   }
   if (const auto design = design_problem(points, options.law, fixed)) {
-    result.convergence.status = "design";
+    result.convergence.status = FitStatus::design;
     result.message = design->text();
     return result;
   }
   const SearchResult found = search(problem, options);
   result.convergence.starts = found.starts;
   if (!found.best) {
-    result.convergence.status = "diverged";
+    result.convergence.status = FitStatus::diverged;
     result.message = found.starts == 0
                          ? fmt::format("no start has a finite objective: the points do not fit the law {}",
                                        law_info(options.law).name)
@@ -217,10 +217,10 @@ Holdout predict_held_out(const FitResult& result, const std::vector<Observation>
 std::string group_caution(const std::vector<Observation>& points, const FitOptions& options) {
   constexpr std::size_t kFewGroups = 8;
   if (options.bootstrap.replicates == 0) return "";
-  const std::vector<std::size_t> units = resampling_units(points, "groups");
+  const std::vector<std::size_t> units = resampling_units(points, Resample::groups);
   const std::size_t count = units.empty() ? 0 : *std::ranges::max_element(units) + 1;
   if (count == points.size() || count >= kFewGroups) return "";
-  if (options.bootstrap.resample == "groups") {
+  if (options.bootstrap.resample == Resample::groups) {
     return fmt::format("the {} points are of {} groups (trunks, or rows of one run): so few make the interval rough",
                        points.size(), count);
   }
@@ -293,14 +293,7 @@ void judge(const std::vector<Observation>& points, const FitOptions& options, Fi
 }  // namespace
 
 FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
-  const std::string& resample = options.bootstrap.resample;
-  if (resample != "auto" && resample != "runs" && resample != "groups" && resample != "parametric") {
-    fail_config("--resample {}: must be auto, runs, groups or parametric", resample);
-  }
   if (!(options.objective.delta > 0)) fail_config("--delta {}: must be positive", options.objective.delta);
-  if (options.curve != "parabola" && options.curve != "makima") {
-    fail_config("--curve {}: must be parabola or makima", options.curve);
-  }
   if (has_signed_losses(all, options)) return fit_signed_losses(all, options);
   std::vector<Observation> points = weighted(without_highest(all, options.drop_highest), options), above;
   if (options.holdout_above) {
@@ -311,24 +304,22 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
   }
   FitOptions known = options;
   if (!known.noise) known.noise = estimate_noise(all);
-  known.bootstrap.resample = resolved_resample(resample, options.method, points);
+  known.bootstrap.resample = resolved_resample(options.bootstrap.resample, options.method, points);
   FitResult result;
-  if (options.method == "parametric") {
+  if (options.method == Method::parametric) {
     if (options.law == LawKind::kaplan_steps) points = with_minimum_steps(std::move(points), options.critical_batch);
     result = fit_parametric(points, known);
     judge(points, known, result);
-  } else if (options.method == "isoflop" || options.method == "envelope") {
-    (void)make_problem(points, LawKind::kaplan, options.objective, {});  // refuses unusable points
-    result = options.method == "isoflop" ? fit_isoflop(points, known) : fit_envelope(points, known);
   } else {
-    fail_config("--method {}: must be parametric, isoflop or envelope", options.method);
+    (void)make_problem(points, LawKind::kaplan, options.objective, {});  // refuses unusable points
+    result = options.method == Method::isoflop ? fit_isoflop(points, known) : fit_envelope(points, known);
   }
   if (options.jackknife && !result.fitted.values.empty()) {
     FitOptions rest = options;
     rest.profile = rest.jackknife = rest.goodness = false;
     rest.bootstrap.replicates = rest.drop_highest = 0;
     rest.holdout_above.reset();
-    rest.weights = "none";  // they are among the points by now
+    rest.weights = Weights::none;  // they are among the points by now
     rest.threads = 1;
     if (rest.starts == "grid") rest.starts = "projection";
     result.jackknife = jackknife_budgets(points, result, options.threads,
@@ -343,7 +334,8 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
   result.tokens_range = range_of(points, &Observation::tokens);
   result.flops_range = range_of(points, &Observation::flops);
   result.ratio_range = ratio_range(points);
-  if (options.law != LawKind::optimal || options.method != "parametric") result.best_measured = best_measured(points);
+  if (options.law != LawKind::optimal || options.method != Method::parametric)
+    result.best_measured = best_measured(points);
   if (!result.fitted.values.empty()) result.fitted.source = fmt::format("fit to {} observations", result.n);
   if (options.holdout_above) result.holdout = predict_held_out(result, points, above, options);
   return result;

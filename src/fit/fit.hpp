@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/resample.hpp"
 #include "fit/goodness.hpp"
 #include "law/laws.hpp"
 #include "records/observation.hpp"
@@ -17,28 +18,40 @@ namespace scalelaw {
 /// Least squares on what: log_huber = sum of weight * Huber_delta(ln predicted - ln observed) (Hoffmann et al. 2022,
 /// eq. 3).
 enum class ObjectiveKind { log_huber, log_mse, mse };
+constexpr std::array<std::string_view, 3> names_of(ObjectiveKind) { return {"log-huber", "log-mse", "mse"}; }
 struct Objective {
   ObjectiveKind kind = ObjectiveKind::log_huber;
   double delta = 1e-3;
 };
 
+/// Approach 3, 2 and 1 of Hoffmann et al. 2022.
+enum class Method { parametric, isoflop, envelope };
+constexpr std::array<std::string_view, 3> names_of(Method) { return {"parametric", "isoflop", "envelope"}; }
+
+/// Loss against ln N at one budget (method isoflop).
+enum class BudgetCurve { parabola, makima };
+constexpr std::array<std::string_view, 2> names_of(BudgetCurve) { return {"parabola", "makima"}; }
+
+/// Whether points count by the inverse variance of their losses.
+enum class Weights { none, loss_stderr };
+constexpr std::array<std::string_view, 2> names_of(Weights) { return {"none", "stderr"}; }
+
 struct BootstrapOptions {
-  std::int64_t replicates = 0;    ///< 0 = none
-  std::string resample = "auto";  ///< auto | runs | groups | parametric; auto: see resolved_resample
-  std::uint64_t seed = 2;         ///< docs/METHODS.md, "Intervals", says why
+  std::int64_t replicates = 0;              ///< 0 = none
+  Resample resample = Resample::automatic;  ///< automatic: see resolved_resample
+  std::uint64_t seed = 2;                   ///< docs/METHODS.md, "Intervals", says why
 };
 
 /// What `auto` resamples. IsoFLOP: parametric, losses redrawn around each budget's curve. Else groups wherever two
 /// points share one; else parametric for a law of the loss with fewer than 60 points, and runs. Anything but "auto" is
 /// returned as it is.
-[[nodiscard]] std::string resolved_resample(const std::string& resample, const std::string& method,
-                                            const std::vector<Observation>& points);
+[[nodiscard]] Resample resolved_resample(Resample resample, Method method, const std::vector<Observation>& points);
 /// Replicates of a fit whose caller names none: the command line, [analysis] and the report give the same interval.
 constexpr std::int64_t kDefaultReplicates = 500;
 
 struct FitOptions {
   LawKind law = LawKind::chinchilla;
-  std::string method = "parametric";  ///< parametric | isoflop | envelope
+  Method method = Method::parametric;
   Objective objective = {};
   Convention convention = {};                ///< recorded in the result; the observations already follow it
   std::int64_t drop_highest = 0;             ///< leave out the K highest losses before fitting
@@ -49,9 +62,9 @@ struct FitOptions {
   std::int64_t max_evaluations = 400;  ///< of the objective per start; a solver that needs more is reported as stalled
   bool profile = true;                 ///< profile-likelihood intervals (method parametric)
   bool goodness = true;                ///< goodness of fit and what the fit's own residuals and design say against it
-  std::string weights = "none";        ///< none | stderr: points weighted by the inverse variance of their losses
-  std::string curve = "parabola";      ///< method isoflop, loss against ln N: parabola | makima
-  bool jackknife = false;              ///< leave out each budget in turn
+  Weights weights = Weights::none;
+  BudgetCurve curve = BudgetCurve::parabola;           ///< method isoflop
+  bool jackknife = false;                              ///< leave out each budget in turn
   std::optional<double> holdout_above = std::nullopt;  ///< FLOPs: fit the runs up to it, predict the others
   BootstrapOptions bootstrap = {};
   std::optional<NoiseModel> noise = std::nullopt;  ///< between seeds; none: estimated from replicates among the points
@@ -64,9 +77,15 @@ struct Interval {
   double high = 0;
 };
 
+/// How a fit ended: docs/RECORDS.md, "Convergence of a fit".
+enum class FitStatus { converged, at_bound, stalled, diverged, too_few_points, design, one_line, biased };
+constexpr std::array<std::string_view, 8> names_of(FitStatus) {
+  return {"converged", "at_bound", "stalled", "diverged", "too_few_points", "design", "one_line", "biased"};
+}
+
 struct Convergence {
-  std::string status = "too_few_points";  ///< docs/RECORDS.md, "Convergence of a fit", lists them
-  double gradient_norm = 0;               ///< scaled: in units of the objective per relative change of a parameter
+  FitStatus status = FitStatus::too_few_points;
+  double gradient_norm = 0;  ///< scaled: in units of the objective per relative change of a parameter
   std::int64_t starts = 0;
   std::int64_t starts_at_best = 0;  ///< starts that ended within 1e-6 relative of the best objective
   std::int64_t paths = 0;           ///< separate ways down: starts that met on the way share one; 0: not counted
@@ -82,7 +101,7 @@ struct Identifiability {
 };
 
 struct BootstrapResult {
-  std::string resample = "runs";
+  Resample resample = Resample::runs;
   std::int64_t replicates = 0;
   std::int64_t failed = 0;    ///< refits that did not converge; they are left out
   std::int64_t at_bound = 0;  ///< refits whose minimum lies at a bound; they are kept
@@ -95,11 +114,17 @@ struct BootstrapResult {
   std::vector<std::vector<double>> draws;  ///< converged refits, values in the law's order
 };
 
+/// Where the minimum of a budget's curve lies, or why the curve has none (fit/valley.hpp, budget_status_text).
+enum class BudgetStatus { interior, edge_low, edge_high, not_convex, not_a_parabola, too_few_points };
+constexpr std::array<std::string_view, 6> names_of(BudgetStatus) {
+  return {"interior", "edge_low", "edge_high", "not_convex", "not_a_parabola", "too_few_points"};
+}
+
 /// One isoFLOP budget of approach 2.
 struct IsoflopBudget {
   double flops = 0;
   std::int64_t points = 0;
-  std::string status;  ///< "interior" or why the curve was rejected (fit/valley.hpp, budget_status_text)
+  BudgetStatus status = BudgetStatus::too_few_points;
   double params = 0;  ///< N at the minimum: interior, or not_a_parabola where a curve without `plateau` has one; else 0
   double tokens = 0;
   double loss_nats = 0;
@@ -118,8 +143,8 @@ struct IsoflopBudget {
 struct Jackknife {
   struct Budget {
     double flops = 0;
-    std::int64_t left_out = 0;             ///< points
-    std::string status;                    ///< of the fit to the others
+    std::int64_t left_out = 0;                     ///< points
+    FitStatus status = FitStatus::too_few_points;  ///< of the fit to the others
     std::map<std::string, double> values;  ///< of that fit: parameters and derived; empty where it did not converge
   };
   std::vector<Budget> budgets;
@@ -151,9 +176,9 @@ struct BestMeasured {
 
 struct FitResult {
   LawKind law = LawKind::chinchilla;
-  std::string method = "parametric";
-  std::string curve = "parabola";  ///< of method isoflop
-  std::string weights = "none";
+  Method method = Method::parametric;
+  BudgetCurve curve = BudgetCurve::parabola;  ///< of method isoflop
+  Weights weights = Weights::none;
   std::int64_t n = 0;
   std::int64_t dropped = 0;
   Convention convention;
@@ -179,7 +204,7 @@ struct FitResult {
   std::vector<BestMeasured> best_measured;           ///< by rising flops and falling loss
   std::string message;  ///< one line for people where the status is not converged, or a caution where it is
 
-  [[nodiscard]] bool converged() const { return convergence.status == "converged"; }
+  [[nodiscard]] bool converged() const { return convergence.status == FitStatus::converged; }
 };
 
 /// Fits. Too few points, a stalled solver or a bound are statuses of the result; errors (data, config) are unusable
@@ -190,8 +215,6 @@ struct FitResult {
 [[nodiscard]] Json to_json(const FitResult& result);
 [[nodiscard]] FitResult fit_from_json(const Json& value, const std::string& name);
 
-/// "log-huber", as --objective takes it.
-[[nodiscard]] const char* objective_name(ObjectiveKind kind);
 /// False for the offset of a power law that was fitted without one.
 [[nodiscard]] bool shows_parameter(const Law& law, std::size_t k);
 

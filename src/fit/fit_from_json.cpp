@@ -41,6 +41,13 @@ struct Reader {
     for (const auto& [key, value] : object.items()) out[key] = number(value);
     return out;
   }
+  template <Named E>
+  [[nodiscard]] E named(const Json& object, const char* key) const {
+    const std::string word = text(object, key);
+    const std::optional<E> found = find_named<E>(word);
+    if (!found) fail(key, fmt::format("is '{}', none of {}", word, list_of_names<E>()).c_str());
+    return *found;
+  }
   [[nodiscard]] std::map<std::string, Interval> intervals(const Json& object, const char* key) const {
     std::map<std::string, Interval> out;
     if (!object.is_object()) fail(key, "is not an object");
@@ -51,7 +58,7 @@ struct Reader {
 
 BootstrapResult bootstrap_from(const Json& json, const Reader& read) {
   BootstrapResult b;
-  b.resample = read.text(json, "resample");
+  b.resample = read.named<Resample>(json, "resample");
   b.replicates = read.integer(json, "replicates");
   b.failed = read.integer(json, "failed");
   b.at_bound = json.contains("at_bound") ? read.integer(json, "at_bound") : 0;
@@ -81,7 +88,7 @@ std::vector<IsoflopBudget> budgets_from(const Json& json, const Reader& read) {
     IsoflopBudget b;
     b.flops = number_or_nan(item, "flops");
     b.points = read.integer(item, "points");
-    b.status = read.text(item, "status");
+    b.status = read.named<BudgetStatus>(item, "status");
     if (item.contains("sizes")) {
       const Json& sizes = item.at("sizes");
       b.sizes = {number_or_nan(sizes, "low"), number_or_nan(sizes, "high")};
@@ -92,7 +99,7 @@ std::vector<IsoflopBudget> budgets_from(const Json& json, const Reader& read) {
     b.constant = Reader::number(parabola[0]);
     b.linear = Reader::number(parabola[1]);
     b.curvature = Reader::number(parabola[2]);
-    if (b.status == "interior" || item.contains("params")) {
+    if (b.status == BudgetStatus::interior || item.contains("params")) {
       b.params = number_or_nan(item, "params");
       b.tokens = number_or_nan(item, "tokens");
       b.loss_nats = number_or_nan(item, "loss");
@@ -115,7 +122,7 @@ Jackknife jackknife_from(const Json& json, const Reader& read) {
   for (const Json& item : read.at(json, "budgets")) {
     j.budgets.push_back({.flops = number_or_nan(item, "flops"),
                          .left_out = read.integer(item, "left_out"),
-                         .status = read.text(item, "status"),
+                         .status = read.named<FitStatus>(item, "status"),
                          .values = read.numbers(read.at(item, "values"))});
   }
   j.failed = read.integer(json, "failed");
@@ -140,9 +147,8 @@ Holdout holdout_from(const Json& json, const Reader& read) {
 }
 
 Objective objective_from(const Json& json, const Reader& read) {
-  const std::string kind = read.text(json, "kind");
   Objective o;
-  o.kind = kind == "mse" ? ObjectiveKind::mse : kind == "log-mse" ? ObjectiveKind::log_mse : ObjectiveKind::log_huber;
+  o.kind = read.named<ObjectiveKind>(json, "kind");
   o.delta = number_or_nan(json, "delta");
   return o;
 }
@@ -163,7 +169,7 @@ Law fitted_from(const Json& params, const FitResult& r, const Reader& read) {
 
 Convergence convergence_from(const Json& json, const Reader& read) {
   const auto count = [&](const char* key) { return json.contains(key) ? read.integer(json, key) : 0; };
-  Convergence c = {.status = read.text(json, "status"),
+  Convergence c = {.status = read.named<FitStatus>(json, "status"),
                    .gradient_norm = number_or_nan(json, "gradient_norm"),
                    .starts = read.integer(json, "starts"),
                    .starts_at_best = read.integer(json, "starts_at_best"),
@@ -193,9 +199,9 @@ FitResult read_fit(const Json& value, const Reader& read) {
   if (read.text(value, "schema") != "scalelaw.fit/1") read.fail("schema", "is not scalelaw.fit/1");
   FitResult r;
   r.law = law_kind(read.text(value, "law"));
-  r.method = read.text(value, "method");
-  if (value.contains("curve")) r.curve = read.text(value, "curve");
-  if (value.contains("weights")) r.weights = read.text(value, "weights");
+  r.method = read.named<Method>(value, "method");
+  if (value.contains("curve")) r.curve = read.named<BudgetCurve>(value, "curve");
+  if (value.contains("weights")) r.weights = read.named<Weights>(value, "weights");
   r.n = read.integer(value, "n");
   r.dropped = read.integer(value, "dropped");
   read_fields(read.at(value, "convention"), r.convention,

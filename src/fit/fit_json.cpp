@@ -101,18 +101,6 @@ Json holdout_json(const Holdout& h) {
 
 }  // namespace
 
-const char* objective_name(ObjectiveKind kind) {
-  switch (kind) {
-    case ObjectiveKind::log_huber:
-      return "log-huber";
-    case ObjectiveKind::log_mse:
-      return "log-mse";
-    case ObjectiveKind::mse:
-      return "mse";
-  }
-  return "";
-}
-
 bool shows_parameter(const Law& law, std::size_t k) {
   return !(law_info(law.kind).parameters[k] == "E" && law.values[k] == 0);  // a power law without offset
 }
@@ -123,12 +111,11 @@ Json to_json(const FitResult& r) {
               {"method", r.method},
               {"n", r.n},
               {"dropped", r.dropped}};
-  if (r.method == "isoflop") out["curve"] = r.curve;
+  if (r.method == Method::isoflop) out["curve"] = r.curve;
   out["weights"] = r.weights;
   out["convention"] = to_json_fields(r.convention);
-  out["objective"] = {{"kind", objective_name(r.objective.kind)},
-                      {"delta", r.objective.delta},
-                      {"value", finite_or_null(r.objective_value)}};
+  out["objective"] = {
+      {"kind", name_of(r.objective.kind)}, {"delta", r.objective.delta}, {"value", finite_or_null(r.objective_value)}};
   out["params"] = r.fitted.values.empty() ? Json::object() : params_json(r.fitted);
   out["derived"] = numbers(r.derived);
   out["convergence"] = {{"status", r.convergence.status},

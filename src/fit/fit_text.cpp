@@ -76,9 +76,10 @@ std::string budgets_text(const FitResult& r) {
     std::vector<std::vector<std::string>> rows;
     for (const IsoflopBudget& b : r.budgets) {
       const bool in = has_minimum(b);
-      rows.push_back({power_text(b.flops), std::to_string(b.points), b.status, in ? short_count(b.params) : "",
-                      in ? short_count(b.tokens) : "", in ? fmt::format("{:.4f}", b.loss_nats) : "",
-                      in ? fmt::format("{:.2g}", b.rms) : "", b.cubic_params > 0 ? short_count(b.cubic_params) : "",
+      rows.push_back({power_text(b.flops), std::to_string(b.points), std::string(name_of(b.status)),
+                      in ? short_count(b.params) : "", in ? short_count(b.tokens) : "",
+                      in ? fmt::format("{:.4f}", b.loss_nats) : "", in ? fmt::format("{:.2g}", b.rms) : "",
+                      b.cubic_params > 0 ? short_count(b.cubic_params) : "",
                       b.law_params > 0 ? short_count(b.law_params) : ""});
     }
     text += text_table(
@@ -109,7 +110,8 @@ std::string jackknife_text(const FitResult& r) {
     };
     std::vector<std::vector<std::string>> rows;
     for (const Jackknife::Budget& b : r.jackknife.budgets) {
-      rows.push_back({power_text(b.flops), std::to_string(b.left_out), value(b, "a"), value(b, "b"), b.status});
+      rows.push_back({power_text(b.flops), std::to_string(b.left_out), value(b, "a"), value(b, "b"),
+                      std::string(name_of(b.status))});
     }
     text += text_table({"without budget", "points", "a", "b", "status"}, rows);
     for (const auto& [name, se] : r.jackknife.se) {
@@ -150,7 +152,7 @@ std::string bootstrap_text(const FitResult& r) {
   const BootstrapResult& b = r.bootstrap;
   if (b.replicates == 0) return "";
   std::string text;
-  if (r.method == "parametric") {
+  if (r.method == Method::parametric) {
     text = fmt::format("bootstrap: {} replicates by {}, {} failed, {} at a bound, seed {}\n", b.replicates, b.resample,
                        b.failed, b.at_bound, b.seed);
   } else {
@@ -185,13 +187,13 @@ std::string describe(const FitResult& r) {
     text += "status: converged";
     if (!r.message.empty()) text += "\ncaution: " + r.message;
   } else {
-    const bool bound = r.convergence.status == "at_bound";
+    const bool bound = r.convergence.status == FitStatus::at_bound;
     text += fmt::format("status: {} ({}): {}", bound ? "AT A BOUND" : "NOT CONVERGED", r.convergence.status, r.message);
   }
-  if (r.method == "parametric" && r.convergence.starts > 0) {
-    text += fmt::format("\n{} objective {:.12g}, {}, scaled gradient {:.1e}, condition {:.1e}",
-                        objective_name(r.objective.kind), r.objective_value, search_text(r.convergence),
-                        r.convergence.gradient_norm, r.convergence.condition);
+  if (r.method == Method::parametric && r.convergence.starts > 0) {
+    text += fmt::format("\n{} objective {:.12g}, {}, scaled gradient {:.1e}, condition {:.1e}", r.objective.kind,
+                        r.objective_value, search_text(r.convergence), r.convergence.gradient_norm,
+                        r.convergence.condition);
   }
   text += "\n";
   text += values_text(r) + bootstrap_text(r);

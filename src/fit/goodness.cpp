@@ -223,7 +223,7 @@ Goodness goodness_of(const FitResult& fit, const std::vector<Observation>& all, 
     g.lack_of_fit = lack_of_fit(fit, points, residual, g.limit * g.scale, free);
   }
   // Rows of one run, or of one trunk, move together: the tests above take them as independent.
-  const std::vector<std::size_t> units = resampling_units(points, "groups");
+  const std::vector<std::size_t> units = resampling_units(points, Resample::groups);
   if (points.size() > kRowsOfGroup * (*std::ranges::max_element(units) + 1)) {
     g.outliers = 0;
     g.series_stands_out = false;

@@ -56,23 +56,23 @@ BudgetPoints merge_sizes(const BudgetPoints& p) {
 }
 
 // Vertex of a parabola in ln N, or why there is none.
-std::string parabola_optimum(const BudgetPoints& p, const Parabola& curve, CurveMinimum& at) {
+BudgetStatus parabola_optimum(const BudgetPoints& p, const Parabola& curve, CurveMinimum& at) {
   const double low = p.log_params.front(), high = p.log_params.back();
   const double best = p.log_params[static_cast<std::size_t>(std::ranges::min_element(p.loss) - p.loss.begin())];
   at.x = curve.vertex();
   at.y = curve.constant + 0.5 * curve.linear * at.x;
-  if (!(curve.curvature > 0)) return "not_convex";
-  if (at.x <= low || best <= low) return "edge_low";
-  if (at.x >= high || best >= high) return "edge_high";
-  return "interior";
+  if (!(curve.curvature > 0)) return BudgetStatus::not_convex;
+  if (at.x <= low || best <= low) return BudgetStatus::edge_low;
+  if (at.x >= high || best >= high) return BudgetStatus::edge_high;
+  return BudgetStatus::interior;
 }
 
-std::string makima_optimum(const BudgetPoints& merged, CurveMinimum& at) {
+BudgetStatus makima_optimum(const BudgetPoints& merged, CurveMinimum& at) {
   const auto lowest = std::ranges::min_element(merged.loss) - merged.loss.begin();
-  if (lowest == 0) return "edge_low";
-  if (lowest + 1 == std::ssize(merged.loss)) return "edge_high";
+  if (lowest == 0) return BudgetStatus::edge_low;
+  if (lowest + 1 == std::ssize(merged.loss)) return BudgetStatus::edge_high;
   at = makima_minimum(merged.log_params, merged.loss);
-  return "interior";
+  return BudgetStatus::interior;
 }
 
 // Root mean square of ln loss about the parabola, weights at mean 1, with n - 3 degrees of freedom.
@@ -98,7 +98,7 @@ IsoflopBudget fit_budget(const BudgetPoints& p, double flops, bool makima) {
   }
   const BudgetPoints merged = merge_sizes(p);
   if (merged.loss.size() < (makima ? 4 : 3)) {
-    budget.status = "too_few_points";
+    budget.status = BudgetStatus::too_few_points;
     return budget;
   }
   const Parabola curve = fit_parabola(p.log_params, p.loss, p.weight);
@@ -109,7 +109,7 @@ IsoflopBudget fit_budget(const BudgetPoints& p, double flops, bool makima) {
   budget.linear = makima ? none : curve.linear;
   budget.curvature = makima ? none : curve.curvature;
   budget.rms = rms_about(p, curve);
-  if (budget.status == "interior") {
+  if (budget.status == BudgetStatus::interior) {
     const Line line = fit_line(p.log_params, p.log_tokens, p.weight);
     budget.params = std::exp(at.x);
     budget.tokens = std::exp(line.intercept + line.slope * at.x);
@@ -200,7 +200,7 @@ std::optional<Rejected> rejected_parabola(const std::vector<Observation>& points
 // A rejected budget is fitted again without the runs that spoil it; those get weight 0.
 void check_parabola(const std::vector<Observation>& points, const std::vector<std::size_t>& members,
                     const FitOptions& options, std::vector<double>& weights, IsoflopBudget& budget) {
-  if (budget.status == "too_few_points") return;
+  if (budget.status == BudgetStatus::too_few_points) return;
   const auto rejected = rejected_parabola(points, members, weights, options.noise);
   if (!rejected) return;
   const auto& [order, check, vertex] = *rejected;
@@ -215,14 +215,14 @@ void check_parabola(const std::vector<Observation>& points, const std::vector<st
   }
   std::vector<double> losses;
   for (const Observation& o : points) losses.push_back(o.loss_nats);
-  const bool makima = options.curve == "makima";
+  const bool makima = options.curve == BudgetCurve::makima;
   IsoflopBudget again = fit_budget(points_of(points, losses, kept, weights), budget.flops, makima);
   again.points = budget.points;
   if (vertex) again.rejected_loss = *vertex;
   for (const std::size_t i : check.above) again.plateau.push_back(run_text(points[order[i]]));
   std::ranges::sort(again.plateau);
-  if (again.status != "interior") again.params = 0;
-  again.status = "not_a_parabola";
+  if (again.status != BudgetStatus::interior) again.params = 0;
+  again.status = BudgetStatus::not_a_parabola;
   budget = std::move(again);
 }
 
@@ -258,9 +258,9 @@ std::vector<double> centers_of(const std::vector<Observation>& points,
 
 void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions& options, const Budgets& budgets,
                        const std::vector<double>& weights, FitResult& result) {
-  const bool makima = options.curve == "makima";
+  const bool makima = options.curve == BudgetCurve::makima;
   BootstrapOptions boot = options.bootstrap;
-  boot.resample = resolved_resample(boot.resample, "isoflop", points);
+  boot.resample = resolved_resample(boot.resample, Method::isoflop, points);
   const auto minima = std::ranges::count_if(result.budgets, has_minimum);
   std::vector<double> losses;
   for (const Observation& o : points) losses.push_back(o.loss_nats);
@@ -273,7 +273,7 @@ void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions&
     return laws;
   };
   const auto& names = law_info(LawKind::optimal).parameters;
-  if (boot.resample == "parametric") {
+  if (boot.resample == Resample::parametric) {
     const NoiseModel noise = pooled_noise(result, members, weights, options);
     if (noise.freedom == 0) {
       result.cautions.emplace_back(
@@ -301,7 +301,8 @@ void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions&
   } else {
     const std::vector<std::size_t> units = resampling_units(points, boot.resample);
     // Runs are drawn within their budget; groups may span budgets and are drawn as a whole.
-    const std::vector<std::size_t> strata = boot.resample == "runs" ? budgets.of_point : std::vector<std::size_t>{};
+    const std::vector<std::size_t> strata =
+        boot.resample == Resample::runs ? budgets.of_point : std::vector<std::size_t>{};
     result.bootstrap = run_bootstrap(boot, options.threads, names, 0, [&](std::int64_t i) {
       std::vector<double> drawn = multiplicities(units, strata, boot.seed, i);
       for (std::size_t k = 0; k < drawn.size(); ++k) drawn[k] *= weights[k];
@@ -331,9 +332,9 @@ std::vector<PlateauRun> plateau_runs(const std::vector<Observation>& points, con
 FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& options) {
   FitResult result;
   result.law = LawKind::optimal;
-  result.method = "isoflop";
+  result.method = Method::isoflop;
   result.curve = options.curve;
-  const bool makima = options.curve == "makima";
+  const bool makima = options.curve == BudgetCurve::makima;
   const Budgets budgets = group_budgets(points);
   const auto members = members_of(budgets);
   std::vector<double> weights = weights_of(points), losses;
@@ -357,7 +358,7 @@ FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& 
   }
   result.convergence.starts = result.convergence.starts_at_best = 1;
   if (minima >= 3) {
-    result.convergence.status = "converged";
+    result.convergence.status = FitStatus::converged;
   } else {
     result.message = fmt::format(
         "{} of {} budgets have an interior minimum and a power law needs 3; add sizes on the side "

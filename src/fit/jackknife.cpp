@@ -38,7 +38,7 @@ Jackknife jackknife_budgets(const std::vector<Observation>& points, const FitRes
   });
   std::map<std::string, std::vector<double>> values;
   for (const Jackknife::Budget& b : out.budgets) {
-    if (b.status != "converged") ++out.failed;
+    if (b.status != FitStatus::converged) ++out.failed;
     for (const auto& [name, x] : b.values) values[name].push_back(x);
   }
   const std::map<std::string, double> center = all_values(full);

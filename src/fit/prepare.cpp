@@ -53,9 +53,8 @@ std::vector<Observation> without_highest(std::vector<Observation> points, std::i
 }
 
 std::vector<Observation> weighted(std::vector<Observation> points, const FitOptions& options) {
-  if (options.weights == "none") return points;
-  if (options.weights != "stderr") fail_config("--weights {}: must be none or stderr", options.weights);
-  const bool logs = options.method == "parametric" && options.objective.kind != ObjectiveKind::mse;
+  if (options.weights == Weights::none) return points;
+  const bool logs = options.method == Method::parametric && options.objective.kind != ObjectiveKind::mse;
   std::vector<double> precision;
   for (std::size_t i = 0; i < points.size(); ++i) {
     const Observation& o = points[i];

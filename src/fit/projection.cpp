@@ -15,10 +15,11 @@ double dot(std::span<const double> w, const std::vector<double>& a, const std::v
 
 }  // namespace
 
-Projection project(std::span<const double> w, const std::vector<Column>& columns, const std::vector<double>& target) {
+Projection project(std::span<const double> w, const std::vector<LinearColumn>& columns,
+                   const std::vector<double>& target) {
   const std::size_t m = columns.size();
   std::vector<double> rest = target;
-  for (const Column& c : columns) {
+  for (const LinearColumn& c : columns) {
     if (!c.fixed) continue;
     for (std::size_t i = 0; i < rest.size(); ++i) rest[i] -= *c.fixed * c.f[i];
   }

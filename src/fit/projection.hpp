@@ -8,7 +8,7 @@
 namespace scalelaw {
 
 /// A term c * f of a law that is linear in its amplitude c, at one value of the exponent, divided by the target.
-struct Column {
+struct LinearColumn {
   std::vector<double> f;
   std::optional<double> fixed;
 };
@@ -20,7 +20,7 @@ struct Projection {
 
 /// Minimises sum w (sum_k c_k f_k - target)^2 over c >= 0 by trying every set of positive amplitudes: at most 2^3.
 /// Infinite, without amplitudes, where a column vanishes.
-[[nodiscard]] Projection project(std::span<const double> w, const std::vector<Column>& columns,
+[[nodiscard]] Projection project(std::span<const double> w, const std::vector<LinearColumn>& columns,
                                  const std::vector<double>& target);
 
 }  // namespace scalelaw

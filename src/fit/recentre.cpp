@@ -28,8 +28,8 @@ std::vector<std::string> recentring_advice(const FitResult& fit) {
   std::vector<std::string> lines;
   std::vector<double> log_flops, log_offset;
   for (const IsoflopBudget& b : fit.budgets) {
-    if (b.status == "edge_low" || b.status == "edge_high") {
-      const bool low = b.status == "edge_low";
+    if (b.status == BudgetStatus::edge_low || b.status == BudgetStatus::edge_high) {
+      const bool low = b.status == BudgetStatus::edge_low;
       lines.push_back(fmt::format("budget {}: the minimum lies {} the sizes tried ({} to {}); add {} ones{}",
                                   power_text(b.flops), low ? "at or below" : "at or above", short_count(b.sizes.low),
                                   short_count(b.sizes.high), low ? "smaller" : "larger",

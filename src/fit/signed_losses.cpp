@@ -14,12 +14,13 @@ std::size_t place_of_offset(LawKind law) {
 
 bool has_signed_losses(const std::vector<Observation>& points, const FitOptions& options) {
   const bool power = is_power_law(options.law);
-  if (options.objective.kind != ObjectiveKind::mse || options.method != "parametric" || options.fixed.contains("E") ||
-      (power && !options.offset) || place_of_offset(options.law) == law_info(options.law).parameters.size() ||
+  if (options.objective.kind != ObjectiveKind::mse || options.method != Method::parametric ||
+      options.fixed.contains("E") || (power && !options.offset) ||
+      place_of_offset(options.law) == law_info(options.law).parameters.size() ||
       std::ranges::none_of(points, [](const Observation& o) { return o.loss_nats <= 0; })) {
     return false;
   }
-  if (options.bootstrap.replicates > 0 && options.bootstrap.resample == "parametric") {
+  if (options.bootstrap.replicates > 0 && options.bootstrap.resample == Resample::parametric) {
     fail_config("--resample parametric: its noise is one of ln loss, and some losses are 0 or less; resample runs");
   }
   return true;

@@ -50,15 +50,15 @@ std::optional<double> fixed_value(const Problem& p, std::size_t k) {
   return std::nullopt;
 }
 
-Column power_column(const std::vector<double>& x, double exponent, const std::vector<double>& target,
-                    std::optional<double> fixed) {
-  Column c{.f = std::vector<double>(x.size()), .fixed = fixed};
+LinearColumn power_column(const std::vector<double>& x, double exponent, const std::vector<double>& target,
+                          std::optional<double> fixed) {
+  LinearColumn c{.f = std::vector<double>(x.size()), .fixed = fixed};
   for (std::size_t i = 0; i < x.size(); ++i) c.f[i] = std::exp(-exponent * std::log(x[i])) / target[i];
   return c;
 }
 
-Column constant_column(const std::vector<double>& target, std::optional<double> fixed) {
-  Column c{.f = target, .fixed = fixed};
+LinearColumn constant_column(const std::vector<double>& target, std::optional<double> fixed) {
+  LinearColumn c{.f = target, .fixed = fixed};
   for (double& f : c.f) f = 1 / f;
   return c;
 }
@@ -74,9 +74,9 @@ template <class Values>
 void scan_surface(const Problem& p, const std::vector<double>& x, const std::vector<double>& y, int layer,
                   std::vector<Cell>& cells, const Values& values) {
   const std::vector<double> ones(p.size(), 1.0);
-  const Column offset = constant_column(p.observed, fixed_value(p, 0));
+  const LinearColumn offset = constant_column(p.observed, fixed_value(p, 0));
   const std::vector<double> alphas = exponent_grid(p, 3), betas = exponent_grid(p, 4);
-  std::vector<Column> x_columns, y_columns;
+  std::vector<LinearColumn> x_columns, y_columns;
   for (const double alpha : alphas) x_columns.push_back(power_column(x, alpha, p.observed, fixed_value(p, 1)));
   for (const double beta : betas) y_columns.push_back(power_column(y, beta, p.observed, fixed_value(p, 2)));
   for (std::size_t i = 0; i < alphas.size(); ++i) {
@@ -144,7 +144,7 @@ std::vector<Cell> scan_power(const Problem& p, double LawPoint::*variable) {
   std::vector<Cell> cells;
   const std::vector<double> x = values_of(p, variable), ones(p.size(), 1.0);
   const std::vector<double> alphas = exponent_grid(p, 1);
-  const Column offset = constant_column(p.observed, fixed_value(p, 2));
+  const LinearColumn offset = constant_column(p.observed, fixed_value(p, 2));
   for (std::size_t i = 0; i < alphas.size(); ++i) {
     std::optional<double> amplitude;
     if (p.fixed[0]) amplitude = std::pow(p.values[0], alphas[i]);
@@ -166,7 +166,7 @@ std::vector<Cell> scan_kaplan(const Problem& p) {
     std::vector<double> target;
     for (const double loss : p.observed) target.push_back(std::pow(loss, 1 / alpha_ds[j]));
     if (!std::ranges::all_of(target, [](double t) { return t > 1e-250 && t < 1e250; })) continue;
-    const Column data = power_column(d, 1, target, fixed_value(p, 1));
+    const LinearColumn data = power_column(d, 1, target, fixed_value(p, 1));
     for (std::size_t i = 0; i < alpha_ns.size(); ++i) {
       const double r = alpha_ns[i] / alpha_ds[j];
       std::optional<double> amplitude;
@@ -217,7 +217,7 @@ std::vector<Cell> scan_overtraining(const Problem& p) {
     y.push_back(6 * point.tokens * point.tokens);
   }
   const std::vector<double> ones(p.size(), 1.0), etas = exponent_grid(p, 3);
-  const Column offset = constant_column(p.observed, fixed_value(p, 0));
+  const LinearColumn offset = constant_column(p.observed, fixed_value(p, 0));
   for (std::size_t i = 0; i < etas.size(); ++i) {
     const Projection q = project(p.weights,
                                  {offset, power_column(x, etas[i], p.observed, fixed_value(p, 1)),

@@ -5,7 +5,6 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <set>
 
 #include <fmt/ranges.h>
@@ -75,20 +74,26 @@ std::string percent_text(double log_ratio) {
 
 }  // namespace
 
-const char* budget_status_text(const std::string& status) {
-  static const std::map<std::string, const char*> texts = {
-      {"interior", "minimum inside the sizes tried"},
-      {"edge_low", "no minimum inside: the loss still falls towards smaller sizes"},
-      {"edge_high", "no minimum inside: the loss still falls towards larger sizes"},
-      {"not_convex", "not convex: the parabola opens downwards"},
-      {"not_a_parabola", "not a parabola: runs that never learned, or a valley too wide for one"},
-      {"too_few_points", "too few points for a curve"}};
-  const auto it = texts.find(status);
-  return it == texts.end() ? "unknown" : it->second;
+const char* budget_status_text(BudgetStatus status) {
+  switch (status) {
+    case BudgetStatus::interior:
+      return "minimum inside the sizes tried";
+    case BudgetStatus::edge_low:
+      return "no minimum inside: the loss still falls towards smaller sizes";
+    case BudgetStatus::edge_high:
+      return "no minimum inside: the loss still falls towards larger sizes";
+    case BudgetStatus::not_convex:
+      return "not convex: the parabola opens downwards";
+    case BudgetStatus::not_a_parabola:
+      return "not a parabola: runs that never learned, or a valley too wide for one";
+    case BudgetStatus::too_few_points:
+      return "too few points for a curve";
+  }
+  return "";
 }
 
 bool has_minimum(const IsoflopBudget& b) {
-  return b.status == "interior" || (b.status == "not_a_parabola" && b.params > 0);
+  return b.status == BudgetStatus::interior || (b.status == BudgetStatus::not_a_parabola && b.params > 0);
 }
 
 Parabola fit_parabola(std::span<const double> x, std::span<const double> y, std::span<const double> w) {
@@ -232,7 +237,7 @@ std::vector<std::string> compare_minima(const std::vector<Observation>& points,
 std::vector<std::string> rejected_parabolas(const FitResult& result) {
   std::vector<std::string> out;
   for (const IsoflopBudget& b : result.budgets) {
-    if (b.status != "not_a_parabola") continue;
+    if (b.status != BudgetStatus::not_a_parabola) continue;
     std::string text =
         fmt::format("budget {}: the parabola through all {} runs is rejected", power_text(b.flops), b.points);
     if (b.rejected_loss > 0) text += fmt::format(" (its minimum would be a loss of {:.4g})", b.rejected_loss);

@@ -9,9 +9,8 @@
 
 namespace scalelaw {
 
-/// "interior" -> "minimum inside the sizes tried"; the one table of statuses of a budget:
-/// interior | edge_low | edge_high | not_convex | not_a_parabola | too_few_points.
-[[nodiscard]] const char* budget_status_text(const std::string& status);
+/// interior -> "minimum inside the sizes tried".
+[[nodiscard]] const char* budget_status_text(BudgetStatus status);
 /// Whether the budget has an N*, from its parabola or from the curve that replaces a rejected one.
 [[nodiscard]] bool has_minimum(const IsoflopBudget& budget);
 

@@ -37,7 +37,8 @@ SlopeMethod common_slope_method(const std::vector<Observation>& first, const std
 /// noise.
 std::vector<std::map<std::string, double>> slope_draws(const FitResult& fit, const std::vector<Observation>& points,
                                                        SlopeMethod method, const FitOptions& options) {
-  const bool parametric = has_loss(fit) && (method == SlopeMethod::frontier || fit.bootstrap.resample == "parametric");
+  const bool parametric =
+      has_loss(fit) && (method == SlopeMethod::frontier || fit.bootstrap.resample == Resample::parametric);
   if (!parametric) return resampled_slopes(points, method, options.bootstrap, options.threads);
   const PointNoise noise = residual_noise(fit, points);
   const auto measured = slopes_of(points, method);
@@ -89,8 +90,9 @@ Comparison begun(const std::string& first, const std::string& second, const Comp
   c.second = second;
   c.convention = options.fit.convention;
   c.margin = options.margin;
-  c.first_counted = options.first_counted.empty() ? c.convention.params : options.first_counted;
-  c.second_counted = options.second_counted.empty() ? c.convention.params : options.second_counted;
+  const std::string counted(name_of(c.convention.params));
+  c.first_counted = options.first_counted.empty() ? counted : options.first_counted;
+  c.second_counted = options.second_counted.empty() ? counted : options.second_counted;
   return c;
 }
 
@@ -98,8 +100,9 @@ Comparison begun(const std::string& first, const std::string& second, const Comp
 std::string own_counts_note(const Comparison& c) {
   const std::string& law_counts = c.second_counted;
   const std::string advice =
-      law_counts == "total" ? "if it counts all parameters, --convention total says so"
-                            : fmt::format("if it counts so too, say --convention {} --columns params=NAME", law_counts);
+      law_counts == name_of(ParamsCount::total)
+          ? "if it counts all parameters, --convention total says so"
+          : fmt::format("if it counts so too, say --convention {} --columns params=NAME", law_counts);
   return fmt::format("{} counts N as {}; {} does not say how it counts, and its numbers are taken as they are: {}",
                      c.second, law_counts, c.first, advice);
 }
@@ -125,7 +128,7 @@ std::string counted_note(const Comparison& c) {
 /// Points with the steps that a law over steps looks at (S_min). Errors (data): points without steps, for such a law.
 std::vector<Observation> with_steps(const std::string& name, const std::vector<Observation>& points, const Law& law,
                                     const FitOptions& options) {
-  const bool fitted = options.law == LawKind::kaplan_steps && options.method == "parametric";
+  const bool fitted = options.law == LawKind::kaplan_steps && options.method == Method::parametric;
   if (law.kind != LawKind::kaplan_steps && !fitted) return points;
   const auto lacking = std::ranges::count_if(points, [](const Observation& o) { return !o.steps && !o.batch_tokens; });
   if (lacking > 0 && law.kind == LawKind::kaplan_steps) {
@@ -251,7 +254,7 @@ Comparison compare_with_law(const std::string& name, const std::vector<Observati
   check_options(options);
   check_law(law, noise);
   Comparison c = begun(name, law.name, options);
-  c.second_counted = law.convention.params;
+  c.second_counted = name_of(law.convention.params);
   c.noise_estimated = noise == 0;
   const std::vector<Observation> used =
       with_steps(name, lowest_losses(points, options.fit.drop_highest), law, options.fit);

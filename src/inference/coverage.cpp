@@ -211,8 +211,8 @@ Coverage coverage(const std::vector<Observation>& points, const Law& law, const 
   for (const auto& [name, truth] : quantities_of(exponents_of(law), law, c.flops)) {
     if (first->estimates.contains(name)) c.quantities.push_back(summary(name, truth, studies));
   }
-  if (options.noise.group_share > 0 && options.fit.bootstrap.resample != "groups" &&
-      options.fit.bootstrap.resample != "auto") {
+  if (options.noise.group_share > 0 && options.fit.bootstrap.resample != Resample::groups &&
+      options.fit.bootstrap.resample != Resample::automatic) {
     c.notes.push_back("runs of a group share a part of their noise here, which only --resample groups accounts for");
   }
   return c;

@@ -68,7 +68,7 @@ bool has_loss(const FitResult& fit) { return !fit.fitted.values.empty() && fit.f
 
 PointNoise estimated_noise(const FitResult& fit, const std::vector<Observation>& points, FitOptions options) {
   if (has_loss(fit)) return residual_noise(fit, points);
-  options.method = "parametric";
+  options.method = Method::parametric;
   options.law = LawKind::chinchilla;
   options.profile = false;
   const FitResult law = scalelaw::fit(points, options);

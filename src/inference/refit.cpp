@@ -11,7 +11,7 @@ FitResult refit_near(const std::vector<Observation>& points, const FitOptions& o
   plain.holdout_above.reset();
   plain.profile = plain.goodness = false;
   plain.threads = 1;
-  const bool known_start = options.method == "parametric" && options.drop_highest == 0 && center.converged() &&
+  const bool known_start = options.method == Method::parametric && options.drop_highest == 0 && center.converged() &&
                            center.fitted.kind == options.law &&
                            (options.law == LawKind::chinchilla || options.law == LawKind::kaplan);
   if (!known_start) return fit(points, plain);
@@ -27,7 +27,7 @@ FitResult refit_near(const std::vector<Observation>& points, const FitOptions& o
   result.objective = options.objective;
   result.fitted = fitted_law(problem, solution.theta, options.convention);
   result.derived = derived_quantities(problem, problem.weights, result.fitted.values);
-  result.convergence.status = "converged";
+  result.convergence.status = FitStatus::converged;
   return result;
 }
 

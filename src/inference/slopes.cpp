@@ -12,7 +12,7 @@ namespace scalelaw {
 namespace {
 
 std::map<std::string, double> isoflop_slopes(const std::vector<Observation>& points) {
-  const FitResult valleys = fit_isoflop(points, {.method = "isoflop", .profile = false, .goodness = false});
+  const FitResult valleys = fit_isoflop(points, {.method = Method::isoflop, .profile = false, .goodness = false});
   if (!valleys.converged()) return {};
   std::vector<double> log_flops, log_loss;
   for (const IsoflopBudget& budget : valleys.budgets) {
@@ -48,8 +48,8 @@ SlopeMethod slope_method(const std::vector<Observation>& points) {
 
 std::vector<std::map<std::string, double>> resampled_slopes(const std::vector<Observation>& points, SlopeMethod method,
                                                             const BootstrapOptions& options, int threads) {
-  const bool groups = resolved_resample(options.resample, "parametric", points) == "groups";
-  const std::vector<std::size_t> units = resampling_units(points, groups ? "groups" : "runs");
+  const bool groups = resolved_resample(options.resample, Method::parametric, points) == Resample::groups;
+  const std::vector<std::size_t> units = resampling_units(points, groups ? Resample::groups : Resample::runs);
   const std::vector<std::size_t> strata = groups ? std::vector<std::size_t>{} : group_budgets(points).of_point;
   std::vector<std::map<std::string, double>> slopes(static_cast<std::size_t>(options.replicates));
   parallel_for(slopes.size(), threads, [&](std::size_t i) {

@@ -26,7 +26,7 @@ constexpr LawRange kMuennighoffRuns{.params = {7.1e6, 8.7e9}, .tokens = {1e8, 9e
 
 std::vector<Law> make_published() {
   const Convention total;
-  const Convention kaplan{.params = "non_embedding", .flops = "6nd"};
+  const Convention kaplan{.params = ParamsCount::non_embedding, .flops = FlopsCount::six_nd};
   std::vector<Law> laws;
   const auto add = [&](LawKind kind, std::vector<double> values, const char* name, const char* source,
                        const Convention& convention, const LawRange& range) {

@@ -22,7 +22,7 @@ struct flock whole_file() {
 }  // namespace
 
 FileLock::FileLock(const std::filesystem::path& path, int flags, bool folder)
-    : path_(path), folder_(folder), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+    : path_(path), folder_(folder), fd_(above_streams(UniqueFd(::open(path.c_str(), flags | O_CLOEXEC, 0644)))) {
   if (!fd_) fail_device("cannot open {}: {}; check the folder's permissions", path.string(), std::strerror(errno));
 }
 

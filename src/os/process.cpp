@@ -32,12 +32,6 @@ struct Pipe {
   UniqueFd read, write;
 };
 
-/// A descriptor that no standard stream takes the place of, where this process was started without one of them.
-UniqueFd above_streams(UniqueFd fd) {
-  if (!fd || fd.get() > STDERR_FILENO) return fd;
-  return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-}
-
 UniqueFd open_stream(const std::filesystem::path& path, int flags) {
   UniqueFd fd = above_streams(UniqueFd(::open(path.c_str(), flags | O_CLOEXEC, 0644)));
   if (!fd) {
@@ -167,8 +161,8 @@ Process::Process(const Program& program) : own_group_(program.own_group) {
   if (pid_ < 0) {
     fail_device("cannot start a process: {}; close some programs and try again", std::strerror(errno));
   }
-  if (own_group_) ::setpgid(pid_,
-                            pid_);  // also here, so that a signal sent at once reaches the group
+  // here as in the child, so that a signal sent at once reaches the group
+  if (own_group_) ::setpgid(pid_, pid_);
   report.write.reset();
   if (const int problem = report.read ? reported(report.read.get()) : 0; problem != 0) {
     wait();

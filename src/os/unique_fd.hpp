@@ -1,5 +1,6 @@
 #pragma once
 // A file descriptor with one owner.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
@@ -34,5 +35,12 @@ class UniqueFd {
  private:
   int fd_ = -1;
 };
+
+/// A descriptor that no standard stream takes the place of, where this process was started without one of them; none
+/// where there is none, or none is left.
+[[nodiscard]] inline UniqueFd above_streams(UniqueFd fd) {
+  if (!fd || fd.get() > STDERR_FILENO) return fd;
+  return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+}
 
 }  // namespace scalelaw

@@ -358,12 +358,12 @@ std::map<std::string, Column> find_columns(const Table& table, const Renames& re
   return out;
 }
 
-bool says_count(const std::map<std::string, Column>& columns, const std::string& params) {
+bool says_count(const std::map<std::string, Column>& columns, ParamsCount params) {
   const auto usual = columns.find("params");
   if (usual != columns.end() && usual->second.renamed) return false;
-  if (params != "total") return columns.contains("params_" + params);
+  if (params != ParamsCount::total) return columns.contains(fmt::format("params_{}", params));
   if (usual == columns.end()) return false;
-  return usual->second.alias.ends_with("total") || columns.contains("params_non_embedding") ||
+  return usual->second.alias.ends_with(name_of(ParamsCount::total)) || columns.contains("params_non_embedding") ||
          columns.contains("params_effective");
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/table.hpp"
+#include "records/records.hpp"
 
 namespace scalelaw {
 
@@ -48,6 +49,6 @@ using Renames = std::map<std::string, std::string>;
 
 /// Whether a header says that N is counted as `params` (total | non_embedding | effective): a column of that count, or,
 /// for the total, one beside another count. A column named by --columns says nothing.
-[[nodiscard]] bool says_count(const std::map<std::string, Column>& columns, const std::string& params);
+[[nodiscard]] bool says_count(const std::map<std::string, Column>& columns, ParamsCount params);
 
 }  // namespace scalelaw

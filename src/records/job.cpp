@@ -37,7 +37,8 @@ void check_job(const Job& job) {
   for (const RunSpec& run : job.runs) {
     const std::string id = run_id(run);
     if (!ids.insert(id).second) fail_config("job {}: run {} is in it twice", job.id, id);
-    if (run.backend.kind != "train") fail_config("job {}: run {} is simulated; a trainer cannot make it", job.id, id);
+    if (run.backend.kind != RunMaker::train)
+      fail_config("job {}: run {} is simulated; a trainer cannot make it", job.id, id);
     const char* differs = to_json_fields(run.model) != to_json_fields(m)       ? "model"
                           : run.data.batch_tokens != first.data.batch_tokens   ? "data.batch_tokens"
                           : run.data.corpus_sha256 != first.data.corpus_sha256 ? "data.corpus_sha256"

@@ -8,18 +8,16 @@ namespace scalelaw {
 std::string shape_name(const ModelSpec& model) { return fmt::format("d{} L{}", model.d_model, model.n_layer); }
 
 double params_of(const RunRecord& record, const Convention& convention) {
-  if (convention.params == "total") return static_cast<double>(record.params.total);
-  if (convention.params == "non_embedding") return static_cast<double>(record.params.non_embedding);
-  return static_cast<double>(record.params.effective);
+  return static_cast<double>(record.params.counted(convention.params));
 }
 
 double flops_of(const RunRecord& record, const Convention& convention) {
-  if (convention.flops == "exact") return record.flops.exact;
+  if (convention.flops == FlopsCount::exact) return record.flops.exact;
   return 6.0 * params_of(record, convention) * static_cast<double>(record.tokens);
 }
 
 std::optional<Observation> observe(const RunRecord& record, const Convention& convention) {
-  if (record.outcome.status != "completed" || !record.loss.nats) return std::nullopt;
+  if (record.outcome.status != RunStatus::completed || !record.loss.nats) return std::nullopt;
   Observation point;
   point.params = params_of(record, convention);
   point.tokens = static_cast<double>(record.tokens);

@@ -18,15 +18,15 @@ struct Scale {
   double tokens = 0;
 };
 
-/// N convention and C convention (docs/METHODS.md, "What counts as N and C").
+/// What counts as N and what as C (docs/METHODS.md, "What counts as N and C").
 struct Convention {
-  std::string params = "total";  ///< total | non_embedding | effective
-  std::string flops = "6nd";     ///< 6nd (with the same N) | exact
+  ParamsCount params = ParamsCount::total;
+  FlopsCount flops = FlopsCount::six_nd;
 };
 template <class Visit, FieldsOf<Convention> T>
 void fields(Visit&& visit, T& c) {
-  visit("params", c.params, one_of({"total", "non_embedding", "effective"}), "what counts as N");
-  visit("flops", c.flops, one_of({"6nd", "exact"}), "what counts as C");
+  visit("params", c.params, named<ParamsCount>(), "what counts as N");
+  visit("flops", c.flops, named<FlopsCount>(), "what counts as C");
 }
 
 struct Observation {

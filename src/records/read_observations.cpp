@@ -32,11 +32,11 @@ void take_convention(TableReader& in) {
   };
   const Convention& c = in.options.convention;
   in.out.report.own_counts = in.options.convention_optional && !says_count(in.columns, c.params);
-  if (c.params != "total" && !in.out.report.own_counts) {
-    take("params_" + c.params, "params", "--convention " + c.params);
-    if (c.flops != "exact") in.columns.erase("flops");  // of another N
+  if (c.params != ParamsCount::total && !in.out.report.own_counts) {
+    take(fmt::format("params_{}", c.params), "params", fmt::format("--convention {}", c.params));
+    if (c.flops != FlopsCount::exact) in.columns.erase("flops");  // of another N
   }
-  if (c.flops == "exact") take("flops_exact", "flops", "--compute exact");
+  if (c.flops == FlopsCount::exact) take("flops_exact", "flops", "--compute exact");
 }
 
 /// Which of the columns give tokens where there is none of that name.

@@ -20,7 +20,7 @@ Json item(const Json& value, const char* key) {
 
 void check_loss(const Json& value, const std::string& name) {
   const Json status = item(item(value, "outcome"), "status");
-  if (!status.is_null() && status != "completed") return;
+  if (!status.is_null() && status != name_of(RunStatus::completed)) return;
   const Json nats = item(item(value, "loss"), "nats");
   if (nats.is_number() && std::isfinite(nats.get<double>())) return;
   fail_data("{}: completed, but its loss is missing or NaN (loss.nats is {}); {}", name,
@@ -65,8 +65,8 @@ RunRecord complete_record(const Json& value, const std::string& name) {
     for (const char* key : {"params", "flops", "tokens"}) drop_nulls(plain, key);
   }
   RunRecord record = record_from_json(plain, name);
-  const bool trained = record.source == "trained" && record.spec.backend.kind == "train";
-  const bool completed = record.outcome.status == "completed";
+  const bool trained = record.source == RunSource::trained && record.spec.backend.kind == RunMaker::train;
+  const bool completed = record.outcome.status == RunStatus::completed;
   const std::int64_t batch = record.spec.data.batch_tokens;
   const std::int64_t asked = run_steps(record.spec) * batch;
   if (!plain.contains("tokens")) record.tokens = completed ? asked : record.outcome.step * batch;

@@ -13,7 +13,7 @@ struct RecordFields {  // RunRecord with `trunk` as JSON has it
   static void visit(Visit&& v, T& r) {
     v("schema", r.schema, one_of({"scalelaw.run/1"}), "format");
     v("id", r.id, any(), "id of the run");
-    v("source", r.source, one_of({"trained", "simulated", "imported"}), "what made it");
+    v("source", r.source, named<RunSource>(), "what made it");
     v("spec", r.spec, any(), "what was asked");
     v("outcome", r.outcome, any(), "how it ended");
     v("params", r.params, any(), "parameter counts");
@@ -43,14 +43,14 @@ std::int64_t warmup_steps(const RunSpec& spec) {
 }
 
 std::int64_t cooldown_steps(const RunSpec& spec) {
-  if (spec.schedule.kind != "trunk_cooldown") return 0;
+  if (spec.schedule.kind != ScheduleKind::trunk_cooldown) return 0;
   return rounded(spec.schedule.cooldown_fraction * static_cast<double>(run_steps(spec)));
 }
 
 std::string run_id(const RunSpec& spec) { return short_id(to_json(spec)); }
 
 std::string trunk_id(const RunSpec& spec) {
-  if (spec.schedule.kind != "trunk_cooldown") return "";
+  if (spec.schedule.kind != ScheduleKind::trunk_cooldown) return "";
   Json value = to_json(spec);
   value["data"].erase("tokens");
   value["optimizer"]["warmup_fraction"] = nullptr;

@@ -77,14 +77,18 @@ void fields(Visit&& visit, T& o) {
 
 /// trunk_cooldown: constant rate, then the last cooldown_fraction of the steps falls as 1 - sqrt (Haegele et al. 2024,
 /// arXiv 2405.18392) to min_lr_fraction of the peak; runs that differ only in tokens share the constant part.
+enum class ScheduleKind { trunk_cooldown, cosine, linear, constant };
+constexpr std::array<std::string_view, 4> names_of(ScheduleKind) {
+  return {"trunk_cooldown", "cosine", "linear", "constant"};
+}
 struct ScheduleSpec {
-  std::string kind = "trunk_cooldown";
+  ScheduleKind kind = ScheduleKind::trunk_cooldown;
   double cooldown_fraction = 0.2;
   double min_lr_fraction = 0.0;
 };
 template <class Visit, FieldsOf<ScheduleSpec> T>
 void fields(Visit&& visit, T& s) {
-  visit("kind", s.kind, one_of({"trunk_cooldown", "cosine", "linear", "constant"}), "learning-rate schedule");
+  visit("kind", s.kind, named<ScheduleKind>(), "learning-rate schedule");
   visit("cooldown_fraction", s.cooldown_fraction, between(0, 1), "share of the steps in the cooldown");
   visit("min_lr_fraction", s.min_lr_fraction, between(0, 1), "last rate as a share of the peak");
 }
@@ -149,14 +153,18 @@ void fields(Visit&& visit, T& s) {
         "if not 0, embedding params = this * non_embedding ^ (1/3), whatever the vocabulary (Pearce and Song: 47491)");
 }
 
+/// Where the loss of a run comes from.
+enum class RunMaker { train, simulate };
+constexpr std::array<std::string_view, 2> names_of(RunMaker) { return {"train", "simulate"}; }
+
 struct RunBackend {
-  std::string kind = "train";  ///< train | simulate
-  SimulationSpec simulation;   ///< part of the spec only where kind is simulate
+  RunMaker kind = RunMaker::train;
+  SimulationSpec simulation;  ///< part of the spec only where kind is simulate
 };
 template <class Visit, FieldsOf<RunBackend> T>
 void fields(Visit&& visit, T& b) {
-  visit("kind", b.kind, one_of({"train", "simulate"}), "where the loss comes from");
-  if (b.kind == "simulate") visit("simulation", b.simulation, any(), "law and noise of a simulated run");
+  visit("kind", b.kind, named<RunMaker>(), "where the loss comes from");
+  if (b.kind == RunMaker::simulate) visit("simulation", b.simulation, any(), "law and noise of a simulated run");
 }
 
 /// Everything that determines a run's loss on one device; its hash is the run's id.
@@ -195,12 +203,33 @@ void fields(Visit&& visit, T& r) {
 /// they share their trunk, if the schedule has one.
 [[nodiscard]] std::string member_id(const RunSpec& spec);
 
+/// What counts as N: all parameters; without the token, position and output matrices (Kaplan et al. 2020); without the
+/// token and position matrices alone.
+enum class ParamsCount { total, non_embedding, effective };
+constexpr std::array<std::string_view, 3> names_of(ParamsCount) { return {"total", "non_embedding", "effective"}; }
+/// What counts as C: 6 N D with the same N, or the matrix products of the real graph.
+enum class FlopsCount { six_nd, exact };
+constexpr std::array<std::string_view, 2> names_of(FlopsCount) { return {"6nd", "exact"}; }
+
 /// Parameter counts per group; their sum is the number of trained scalars.
 struct ParamCounts {
   std::int64_t embedding = 0, position = 0, attention = 0, mlp = 0, norm = 0, head = 0;
   std::int64_t total = 0;          ///< all of them
   std::int64_t non_embedding = 0;  ///< Kaplan et al. 2020: without token, position and output matrices
   std::int64_t effective = 0;      ///< non_embedding + output head (the tied matrix counts once as head)
+
+  /// N as `count` counts it: the only place that says so.
+  [[nodiscard]] std::int64_t counted(ParamsCount count) const {
+    switch (count) {
+      case ParamsCount::total:
+        return total;
+      case ParamsCount::non_embedding:
+        return non_embedding;
+      case ParamsCount::effective:
+        return effective;
+    }
+    return total;
+  }
 };
 template <class Visit, FieldsOf<ParamCounts> T>
 void fields(Visit&& visit, T& p) {
@@ -230,14 +259,17 @@ void fields(Visit&& visit, T& f) {
   visit("6nd_effective", f.six_nd_effective, at_least(0), "6 * effective params * tokens");
 }
 
+/// How a run ended: with a loss, with one that stopped being finite, or not at all.
+enum class RunStatus { completed, diverged, failed };
+constexpr std::array<std::string_view, 3> names_of(RunStatus) { return {"completed", "diverged", "failed"}; }
 struct Outcome {
-  std::string status = "completed";
+  RunStatus status = RunStatus::completed;
   std::int64_t step = 0;  ///< last step, or the step at which the loss stopped being finite
   std::string message;
 };
 template <class Visit, FieldsOf<Outcome> T>
 void fields(Visit&& visit, T& o) {
-  visit("status", o.status, one_of({"completed", "diverged", "failed"}), "how the run ended");
+  visit("status", o.status, named<RunStatus>(), "how the run ended");
   visit("step", o.step, at_least(0), "last step");
   visit("message", o.message, any(), "what happened, for a person");
 }
@@ -287,10 +319,14 @@ void fields(Visit&& visit, T& c) {
   visit("finished", c.finished, any(), "UTC, ISO 8601");
 }
 
+/// What made a record.
+enum class RunSource { trained, simulated, imported };
+constexpr std::array<std::string_view, 3> names_of(RunSource) { return {"trained", "simulated", "imported"}; }
+
 struct RunRecord {
   std::string schema = "scalelaw.run/1";
   std::string id;
-  std::string source = "trained";  ///< trained | simulated | imported
+  RunSource source = RunSource::trained;
   RunSpec spec;
   Outcome outcome;
   ParamCounts params;

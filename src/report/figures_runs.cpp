@@ -113,12 +113,20 @@ Panel loss_panel(const Analysis& analysis, bool against_params) {
 }
 
 std::string budget_remark(const IsoflopBudget& budget) {
-  if (budget.status == "interior") return "";
-  if (budget.status.starts_with("edge")) return " (no minimum inside)";
-  if (budget.status == "not_convex") return " (not convex)";
-  if (budget.status == "too_few_points") return " (too few points)";
-  if (budget.status == "not_a_parabola") return " (not a parabola)";
-  return " (" + budget.status + ")";
+  switch (budget.status) {
+    case BudgetStatus::interior:
+      return "";
+    case BudgetStatus::edge_low:
+    case BudgetStatus::edge_high:
+      return " (no minimum inside)";
+    case BudgetStatus::not_convex:
+      return " (not convex)";
+    case BudgetStatus::too_few_points:
+      return " (too few points)";
+    case BudgetStatus::not_a_parabola:
+      return " (not a parabola)";
+  }
+  return "";
 }
 
 }  // namespace
@@ -294,7 +302,7 @@ Figure sweeps_figure(const Analysis& analysis) {
       }
       points.x = line.x;
       points.y = line.y;
-      const bool edge = sweep.status.starts_with("edge");
+      const bool edge = sweep.on_edge();
       Series best{
           .name = "best",
           .mark = edge ? Mark::cross : Mark::star,

@@ -61,7 +61,7 @@ std::string constant_cell(const FitResult& fit, const std::string& name) {
   const auto at = std::ranges::find(names, name);
   const auto index = static_cast<std::size_t>(at - names.begin());
   // An isoFLOP fit has a and b alone; its law's constants are not those of the surface.
-  if (at == names.end() || fit.method != "parametric" || index >= fit.fitted.values.size()) return "–";
+  if (at == names.end() || fit.method != Method::parametric || index >= fit.fitted.values.size()) return "–";
   std::string cell = value_cell(fit.fitted.values[index], find_interval(fit.bootstrap.ci95, name));
   const auto identified = fit.identifiability.find(name);
   if (identified != fit.identifiability.end() && !identified->second.identified) {
@@ -111,7 +111,7 @@ std::string fit_table(const Analysis& analysis) {
   if (p.bootstrap.replicates > 0) {
     note =
         fmt::format("<p class=\"caption\">Brackets: 95 % intervals from {} bootstrap refits over {} ({} failed).</p>\n",
-                    p.bootstrap.replicates, e(p.bootstrap.resample), p.bootstrap.failed);
+                    p.bootstrap.replicates, p.bootstrap.resample, p.bootstrap.failed);
   } else {
     note = "<p class=\"caption\">No bootstrap was run, so there are no intervals.</p>\n";
   }
@@ -172,13 +172,34 @@ std::string verdict_chip(const std::string& verdict) {
   return chip("open", verdict);
 }
 
-std::string sweep_words(const std::string& status) {
-  if (status == "interior") return "best rate bracketed";
-  if (status == "edge_low") return "best rate is the lowest tried";
-  if (status == "edge_high") return "best rate is the highest tried";
-  if (status == "single") return "one rate only";
-  if (status == "not_convex") return "no clear optimum";
-  return status;
+std::string sweep_words(SweepStatus status) {
+  switch (status) {
+    case SweepStatus::interior:
+      return "best rate bracketed";
+    case SweepStatus::edge_low:
+      return "best rate is the lowest tried";
+    case SweepStatus::edge_high:
+      return "best rate is the highest tried";
+    case SweepStatus::single:
+      return "one rate only";
+    case SweepStatus::not_convex:
+      return "no clear optimum";
+  }
+  return "";
+}
+
+std::string branch_chip(BranchStatus status) {
+  switch (status) {
+    case BranchStatus::within_noise:
+      return chip("good", "within seed noise");
+    case BranchStatus::differs:
+      return chip("bad", "differs");
+    case BranchStatus::noise_unknown:
+      return chip("open", "seed noise unknown");
+    case BranchStatus::diverged:
+      return chip("open", "diverged");
+  }
+  return "";
 }
 
 std::string branching_table(const BranchingCheck& check) {
@@ -186,18 +207,12 @@ std::string branching_table(const BranchingCheck& check) {
   std::vector<std::vector<std::string>> rows;
   for (const BranchingPoint& p : check.points) {
     if (rows.size() >= kMaxRows) break;
-    const bool both = p.status != "diverged";
+    const bool both = p.status != BranchStatus::diverged;
     rows.push_back({e(p.shape), short_count(p.tokens), number_text(p.lr),
                     both ? fmt::format("{:.4f}", mean(p.branch_nats)) : "–",
                     both ? fmt::format("{:.4f}", mean(p.scratch_nats)) : "–",
                     both ? fmt::format("{:+.4f}", p.difference_nats) : "–",
-                    p.allowed_nats > 0 ? fmt::format("± {:.4f}", p.allowed_nats) : "–",
-                    chip(p.status == "within_noise" ? "good"
-                         : p.status == "differs"    ? "bad"
-                                                    : "open",
-                         p.status == "within_noise"    ? "within seed noise"
-                         : p.status == "noise_unknown" ? "seed noise unknown"
-                                                       : p.status)});
+                    p.allowed_nats > 0 ? fmt::format("± {:.4f}", p.allowed_nats) : "–", branch_chip(p.status)});
   }
   return "<h3>Branching check: branches of a trunk against runs from scratch</h3>\n" +
          table("", {"shape", "D (tokens)", "lr", "branch (nats)", "from scratch", "difference", "allowed", "verdict"},
@@ -271,7 +286,7 @@ std::string conventions_section(const Analysis& analysis) {
 
 std::string sweeps_section(const Analysis& analysis) {
   const auto& sweeps = analysis.selection.sweeps;
-  std::map<std::string, int> counts;
+  std::map<SweepStatus, int> counts;
   std::vector<std::vector<std::string>> rows;
   for (const auto& s : sweeps) {
     ++counts[s.status];
@@ -284,7 +299,7 @@ std::string sweeps_section(const Analysis& analysis) {
          s.ln_lr_stderr ? fmt::format("± {:.0f} %", 100 * *s.ln_lr_stderr) : "–",
          drawn ? number_text(law->law_lr) : "–",
          drawn ? fmt::format("{:+.0f} %{}", 100 * std::expm1(law->ln_residual), law->fitted ? "" : ", held out") : "–",
-         chip(s.status == "interior" ? "good" : "bad", sweep_words(s.status))});
+         chip(s.status == SweepStatus::interior ? "good" : "bad", sweep_words(s.status))});
   }
   std::string list;
   for (const auto& [status, count] : counts) {
@@ -308,19 +323,18 @@ std::string sweeps_section(const Analysis& analysis) {
 }
 
 std::string excluded_section(const Analysis& analysis) {
-  std::map<std::string, int> outcomes;
+  std::map<RunStatus, int> outcomes;
   for (const auto& r : analysis.records) ++outcomes[r.outcome.status];
   std::string out = "<p>Of " + std::to_string(analysis.records.size()) + " runs ";
   std::string list;
-  for (const auto& [status, count] : outcomes)
-    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", count, e(status));
+  for (const auto& [status, count] : outcomes) list += fmt::format("{}{} {}", list.empty() ? "" : ", ", count, status);
   out += list + fmt::format("; {} tuned points entered the fits.</p>\n", analysis.selection.observations.size());
   std::vector<std::vector<std::string>> rows;
   for (const auto& x : analysis.selection.excluded) {
     if (rows.size() < kMaxRows) rows.push_back({"<code>" + e(x.run) + "</code>", html_prose(x.reason)});
   }
   for (const auto& b : analysis.isoflop.budgets) {
-    if (b.status != "interior") {
+    if (b.status != BudgetStatus::interior) {
       rows.push_back({"budget C = " + power_text(b.flops),
                       (has_minimum(b) ? "approach 2, some runs left out: " : "no minimum for approach 2: ") +
                           html_prose(budget_status_text(b.status))});
@@ -369,7 +383,7 @@ std::string provenance_section(const Analysis& analysis) {
                  fmt::format("{}, delta {}",
                              analysis.parametric.objective.kind == ObjectiveKind::log_huber ? "Huber of ln loss"
                              : analysis.parametric.objective.kind == ObjectiveKind::log_mse ? "squares of ln loss"
-                                                                                         : "squares of loss",
+                                                                                            : "squares of loss",
                              number_text(analysis.parametric.objective.delta))},
                 {"seed of the bootstrap", std::to_string(analysis.options.seed)}}) +
          "<footer>Everything here is rebuilt from <code>runs/</code> by <code>scalelaw report STUDY</code>. The "

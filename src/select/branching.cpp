@@ -51,7 +51,7 @@ BranchingPoint make_point(const Pair& pair) {
   point.branch_nats = losses_of(pair.branches);
   point.scratch_nats = losses_of(pair.scratch);
   if (point.branch_nats.empty() || point.scratch_nats.empty()) {
-    point.status = "diverged";
+    point.status = BranchStatus::diverged;
     return point;
   }
   point.difference_nats = mean(point.branch_nats) - mean(point.scratch_nats);
@@ -60,15 +60,12 @@ BranchingPoint make_point(const Pair& pair) {
 
 void judge(BranchingCheck& check) {
   for (BranchingPoint& point : check.points) {
-    if (!point.status.empty()) continue;
-    if (!check.seed_sd_nats) {
-      point.status = "noise_unknown";
-      continue;
-    }
+    if (point.status == BranchStatus::diverged || !check.seed_sd_nats) continue;
     const double n = static_cast<double>(point.branch_nats.size()), m = static_cast<double>(point.scratch_nats.size());
     point.allowed_nats =
         student_quantile(0.975, static_cast<double>(check.degrees)) * *check.seed_sd_nats * std::sqrt(1 / n + 1 / m);
-    point.status = std::abs(point.difference_nats) <= point.allowed_nats ? "within_noise" : "differs";
+    const bool within = std::abs(point.difference_nats) <= point.allowed_nats;
+    point.status = within ? BranchStatus::within_noise : BranchStatus::differs;
   }
 }
 
@@ -108,7 +105,8 @@ BranchingCheck find_branching_check(const std::vector<RunRecord>& records) {
     check.points.push_back(make_point(pair));
     pool(check.points.back().branch_nats, squares, check.degrees);
     pool(check.points.back().scratch_nats, squares, check.degrees);
-    if (check.points.back().status.empty()) differences.push_back(check.points.back().difference_nats);
+    if (check.points.back().status != BranchStatus::diverged)
+      differences.push_back(check.points.back().difference_nats);
   }
   std::ranges::sort(check.points, {}, [](const BranchingPoint& p) { return std::tuple(p.params, p.tokens, p.lr); });
   if (check.degrees > 0) check.seed_sd_nats = std::sqrt(squares / static_cast<double>(check.degrees));
@@ -123,7 +121,7 @@ BranchingCheck find_branching_check(const std::vector<RunRecord>& records) {
 
 std::string describe(const BranchingCheck& check) {
   if (check.points.empty()) return "";
-  const auto count = [&](std::string_view status) {
+  const auto count = [&](BranchStatus status) {
     return std::ranges::count(check.points, status, &BranchingPoint::status);
   };
   std::string out = "branching check: ";
@@ -131,14 +129,14 @@ std::string describe(const BranchingCheck& check) {
              ? fmt::format(
                    "{} of {} branches within seed noise (sd {:.4f} nats, {} degrees of freedom) "
                    "of a run from scratch",
-                   count("within_noise"), check.points.size(), *check.seed_sd_nats, check.degrees)
+                   count(BranchStatus::within_noise), check.points.size(), *check.seed_sd_nats, check.degrees)
              : fmt::format("{} branches against runs from scratch, seed noise unknown (one seed)", check.points.size());
-  if (count("diverged") > 0) out += fmt::format(", {} diverged", count("diverged"));
+  if (count(BranchStatus::diverged) > 0) out += fmt::format(", {} diverged", count(BranchStatus::diverged));
   if (check.mean_nats) {
     out += fmt::format("; mean difference {:+.4f} ± {:.4f} nats", *check.mean_nats, *check.half_width_nats);
   }
   for (const BranchingPoint& p : check.points) {
-    if (p.status == "differs") {
+    if (p.status == BranchStatus::differs) {
       out += fmt::format("; {} at {} tokens differs by {:+.4f} nats, {:.4f} allowed", p.shape, short_count(p.tokens),
                          p.difference_nats, p.allowed_nats);
     }
@@ -155,7 +153,7 @@ Json to_json(const BranchingCheck& check) {
                       {"lr", p.lr},
                       {"branch_nats", p.branch_nats},
                       {"scratch_nats", p.scratch_nats},
-                      {"difference_nats", p.status == "diverged" ? Json() : Json(p.difference_nats)},
+                      {"difference_nats", p.status == BranchStatus::diverged ? Json() : Json(p.difference_nats)},
                       {"allowed_nats", p.allowed_nats > 0 ? Json(p.allowed_nats) : Json()},
                       {"status", p.status}});
   }

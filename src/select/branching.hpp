@@ -10,6 +10,12 @@
 
 namespace scalelaw {
 
+/// How a branch compares with runs from scratch; noise_unknown: there is no seed noise to judge by.
+enum class BranchStatus { within_noise, differs, noise_unknown, diverged };
+constexpr std::array<std::string_view, 4> names_of(BranchStatus) {
+  return {"within_noise", "differs", "noise_unknown", "diverged"};
+}
+
 /// One shape, token budget and rate that was trained both ways.
 struct BranchingPoint {
   std::string shape;
@@ -20,7 +26,7 @@ struct BranchingPoint {
   std::vector<double> scratch_nats = {};  ///< losses of the runs from scratch, by seed
   double difference_nats = 0;             ///< mean of the branches minus mean of the runs from scratch
   double allowed_nats = 0;  ///< 97.5 % Student quantile times the difference's standard error; 0 = unknown
-  std::string status = {};  ///< "within_noise" | "differs" | "noise_unknown" | "diverged"
+  BranchStatus status = BranchStatus::noise_unknown;
 };
 
 struct BranchingCheck {

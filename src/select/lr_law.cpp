@@ -54,18 +54,18 @@ double reciprocal_condition(const Eigen::MatrixXd& x) {
 LrLaw fit_lr_law(const std::vector<LrSweep>& sweeps, double largest_params) {
   LrLaw law;
   for (const LrSweep& sweep : sweeps) {
-    if (sweep.status != "interior") continue;
+    if (sweep.status != SweepStatus::interior) continue;
     const bool fitted = sweep.params <= largest_params;
     law.points.push_back({sweep.shape, sweep.params, sweep.tokens, sweep.best_lr, 0, 0, fitted});
     law.n += fitted ? 1 : 0;
   }
   std::ranges::stable_sort(law.points, {}, [](const LrLaw::Point& p) { return std::pair(p.params, p.tokens); });
-  law.status = "too_few_points";
+  law.status = LrLawStatus::too_few_points;
   if (law.n < kLeastPoints) return law;
   const auto [x, y, means] = regression_of(law);
-  law.status = "not_identified";
+  law.status = LrLawStatus::not_identified;
   if (reciprocal_condition(x) < kLeastCondition) return law;
-  law.status = "fitted";
+  law.status = LrLawStatus::fitted;
   const Eigen::VectorXd solution = x.householderQr().solve(y);
   const double variance = (y - x * solution).squaredNorm() / static_cast<double>(law.n - 3);
   const Eigen::Matrix3d covariance = variance * (x.transpose() * x).inverse();
@@ -89,8 +89,9 @@ double predict_lr(const LrLaw& law, double params, double tokens) {
 
 std::string describe(const LrLaw& law) {
   if (!law.fitted()) {
-    return fmt::format("best learning rate: no law ({} interior optima; {})", law.n,
-                       law.status == "not_identified" ? "N and D do not vary independently" : "5 are needed");
+    return fmt::format(
+        "best learning rate: no law ({} interior optima; {})", law.n,
+        law.status == LrLawStatus::not_identified ? "N and D do not vary independently" : "5 are needed");
   }
   const double t = t_quantile(law);
   std::string out = fmt::format(

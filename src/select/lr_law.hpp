@@ -8,9 +8,15 @@
 
 namespace scalelaw {
 
+/// Whether there is a law; not_identified: N and D do not vary on their own.
+enum class LrLawStatus { fitted, too_few_points, not_identified };
+constexpr std::array<std::string_view, 3> names_of(LrLawStatus) {
+  return {"fitted", "too_few_points", "not_identified"};
+}
+
 /// lr(N, D) = coefficient * N^params_exponent * D^tokens_exponent.
 struct LrLaw {
-  std::string status;  ///< "fitted" | "too_few_points" | "not_identified" (N and D do not vary on their own)
+  LrLawStatus status = LrLawStatus::too_few_points;
   double coefficient = 0;
   double params_exponent = 0;
   double tokens_exponent = 0;
@@ -30,7 +36,7 @@ struct LrLaw {
   };
   std::vector<Point> points;  ///< every interior optimum, by params, then tokens
 
-  [[nodiscard]] bool fitted() const { return status == "fitted"; }
+  [[nodiscard]] bool fitted() const { return status == LrLawStatus::fitted; }
 };
 
 /// Least squares of ln lr on ln N and ln D over the sweeps with an interior optimum and at most largest_params params.

@@ -138,7 +138,7 @@ std::map<std::string, std::string> population_of(const RunRecord& record) {
     out.erase(varied);
   }
   for (const char* of_point : kOfPoint) out.erase(of_point);
-  out["source"] = record.source;
+  out["source"] = name_of(record.source);
   out["corpus"] = record.spec.data.corpus_sha256;
   out["model.d_ff/d_model"] = ratio(m.d_ff, m.d_model);
   out["model.n_head*d_head/d_model"] = ratio(m.n_head * m.d_head, m.d_model);

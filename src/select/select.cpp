@@ -65,14 +65,14 @@ Selection select_observations(const std::vector<RunRecord>& records, const Selec
             r.spec.data.unique_tokens};
   };
   for (const RunRecord& r : records) {
-    if (r.outcome.status == "diverged")
+    if (r.outcome.status == RunStatus::diverged)
       diverged[key_of(r, run_steps(r.spec) * r.spec.data.batch_tokens)].insert(r.spec.optimizer.lr);
     if (out.branching.scratch_ids.contains(r.id)) {
       out.excluded.push_back({r.id, "trained from scratch to check branching, no part of a sweep"});
-    } else if (r.outcome.status != "completed" || !r.loss.nats) {
+    } else if (r.outcome.status != RunStatus::completed || !r.loss.nats) {
       const std::string why = r.outcome.message.empty() ? "" : ": " + r.outcome.message;
-      out.excluded.push_back(
-          {r.id, fmt::format("{} at step {}{}", r.outcome.status, r.outcome.step, why), r.outcome.status});
+      out.excluded.push_back({r.id, fmt::format("{} at step {}{}", r.outcome.status, r.outcome.step, why),
+                              std::string(name_of(r.outcome.status))});
     } else if (run_steps(r.spec) < options.min_steps) {
       out.excluded.push_back({r.id,
                               fmt::format("{} optimizer steps, fewer than {}", run_steps(r.spec), options.min_steps),

@@ -61,14 +61,14 @@ std::size_t tune(LrSweep& sweep) {
   sweep.best_lr = points[best].lr;
   sweep.best_loss_nats = points[best].loss_nats;
   if (points.size() == 1) {
-    sweep.status = "single";
+    sweep.status = SweepStatus::single;
   } else if (best == 0) {
-    sweep.status = "edge_low";
+    sweep.status = SweepStatus::edge_low;
   } else if (best + 1 == points.size()) {
-    sweep.status = "edge_high";
+    sweep.status = SweepStatus::edge_high;
   } else {
     const Vertex vertex = parabola_vertex(points[best - 1], points[best], points[best + 1]);
-    sweep.status = vertex.convex ? "interior" : "not_convex";
+    sweep.status = vertex.convex ? SweepStatus::interior : SweepStatus::not_convex;
     sweep.best_lr = vertex.lr;
     sweep.best_loss_nats = vertex.loss_nats;
   }

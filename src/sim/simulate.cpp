@@ -151,7 +151,7 @@ Law simulation_law(const SimulationSpec& simulation) {
                   fmt::join(names, ", "));
     }
   }
-  if (!simulation.convention.empty()) law.convention.params = simulation.convention;
+  if (const auto count = find_named<ParamsCount>(simulation.convention)) law.convention.params = *count;
   if (!simulation.params.empty()) law.name += simulation.anchored.empty() ? " (changed)" : " (amplitudes refitted)";
   return law;
 }
@@ -212,19 +212,19 @@ double possible_loss(const Law& law, const SimulationSpec& simulation, const Run
 }
 
 double undecayed_share(const ScheduleSpec& schedule) {
-  if (schedule.kind == "constant") return 1;
-  if (schedule.kind != "trunk_cooldown") return schedule.min_lr_fraction;
+  if (schedule.kind == ScheduleKind::constant) return 1;
+  if (schedule.kind != ScheduleKind::trunk_cooldown) return schedule.min_lr_fraction;
   return 1 - (1 - schedule.min_lr_fraction) * std::min(1.0, schedule.cooldown_fraction / kFullCooldown);
 }
 
 RunRecord simulate(const RunSpec& spec) {
-  SCALELAW_CHECK(spec.backend.kind == "simulate", "the run's backend is {}", spec.backend.kind);
+  SCALELAW_CHECK(spec.backend.kind == RunMaker::simulate, "the run's backend is {}", spec.backend.kind);
   const SimulationSpec& simulation = spec.backend.simulation;
   const Law law = simulation_law(simulation);
 
   RunRecord record = counted_record(spec, simulation);
   record.id = run_id(spec);
-  record.source = "simulated";
+  record.source = RunSource::simulated;
   record.trunk = trunk_id(spec);
   const LawPoint point = point_of(record, law);
 
@@ -250,7 +250,7 @@ RunRecord simulate(const RunSpec& spec) {
 }
 
 RunSpec as_simulated(RunSpec spec, const SimulationSpec& simulation) {
-  spec.backend.kind = "simulate";
+  spec.backend.kind = RunMaker::simulate;
   spec.backend.simulation = simulation;
   spec.backend.simulation.anchor.clear();  // how the constants were chosen, said in the config; not what they are
   spec.data.corpus_sha256.clear();

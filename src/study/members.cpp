@@ -45,10 +45,10 @@ std::set<std::string> corpora_of(const StudyConfig& config, const RecordSet& set
 /// nor, where its backend is auto, whether it was simulated.
 std::vector<Plan> plans_of(const StudyConfig& config, const RecordSet& set) {
   std::vector<Plan> plans;
-  if (config.backend.kind == "simulate" || config.backend.kind == "auto") {
+  if (config.backend.kind == BackendKind::simulate || config.backend.kind == BackendKind::automatic) {
     plans.push_back(study_plan(config, true, nullptr));
   }
-  if (config.backend.kind == "simulate") return plans;
+  if (config.backend.kind == BackendKind::simulate) return plans;
   for (const std::string& corpus : corpora_of(config, set)) {
     const CorpusFacts facts = facts_of(corpus);
     plans.push_back(study_plan(config, false, &facts));
@@ -87,7 +87,7 @@ std::set<std::string> member_ids(const StudyConfig& config, const Plan& plan, co
 
 RunRecord planned_record(const RunSpec& spec) {
   RunRecord record;
-  record.source = spec.backend.kind == "simulate" ? "simulated" : "trained";
+  record.source = spec.backend.kind == RunMaker::simulate ? RunSource::simulated : RunSource::trained;
   record.spec = spec;
   return record;
 }

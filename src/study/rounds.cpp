@@ -15,7 +15,7 @@ namespace {
 /// The runs of one shape and what has been added to them.
 struct ShapeRuns {
   std::vector<PlannedRun> runs;
-  std::map<std::pair<std::int64_t, std::string>, std::int64_t> extensions;  ///< (tokens, edge) -> rates added
+  std::map<std::pair<std::int64_t, SweepStatus>, std::int64_t> extensions;  ///< (tokens, edge) -> rates added
   std::set<std::string> no_sweep;                                           ///< ids that take no part in a sweep
   bool swept = false;                                                       ///< needs no other rate
   bool checked = false;
@@ -68,7 +68,7 @@ struct Builder {
     for (const LrSweep& sweep : sweeps(shape)) {
       if (!sweep.on_edge()) continue;
       const auto tokens = static_cast<std::int64_t>(sweep.tokens);
-      const bool low = sweep.status == "edge_low";
+      const bool low = sweep.status == SweepStatus::edge_low;
       std::int64_t& count = shape.extensions[{tokens, sweep.status}];
       if (!low && sweep.diverged_lr > 0) continue;
       if (count == config.design.lr_extend) continue;
@@ -84,7 +84,7 @@ struct Builder {
     if (config.design.lr_extend == 0) return;
     for (const LrSweep& sweep : sweeps(shape)) {
       if (!sweep.on_edge()) continue;
-      const bool low = sweep.status == "edge_low";
+      const bool low = sweep.status == SweepStatus::edge_low;
       out.notes.push_back(fmt::format("{}: the best rate, {}, is still the {} tried: {}", describe_point(sweep),
                                       exact_number(sweep.best_lr), low ? "lowest" : "highest",
                                       !low && sweep.diverged_lr > 0

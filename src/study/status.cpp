@@ -18,9 +18,9 @@ std::string text_of(const Json& event, const char* key) {
 }
 
 void count_record(const RunRecord& record, StudyStatus& status) {
-  if (record.outcome.status == "completed") ++status.completed;
-  if (record.outcome.status == "diverged") ++status.diverged;
-  if (record.outcome.status == "failed") ++status.failed;
+  if (record.outcome.status == RunStatus::completed) ++status.completed;
+  if (record.outcome.status == RunStatus::diverged) ++status.diverged;
+  if (record.outcome.status == RunStatus::failed) ++status.failed;
 }
 
 /// Whether the last start found runs of other plans, which then were kept.
@@ -38,7 +38,7 @@ void count_records(const StudyConfig& config, const RecordSet& set, bool kept, S
   try {
     FolderRecords folder = records_of_plan(config, set);
     const bool any =
-        std::ranges::any_of(folder.of_plan, [](const RunRecord& r) { return r.outcome.status != "failed"; });
+        std::ranges::any_of(folder.of_plan, [](const RunRecord& r) { return r.outcome.status != RunStatus::failed; });
     if (!any && !kept) {
       folder.of_plan.insert(folder.of_plan.end(), folder.others.begin(), folder.others.end());
       folder.others.clear();

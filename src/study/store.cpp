@@ -33,7 +33,7 @@ RunRecord read_record(const fs::path& file) {
   return record;
 }
 
-bool is_finished(const RunRecord& record) { return record.outcome.status != "failed"; }
+bool is_finished(const RunRecord& record) { return record.outcome.status != RunStatus::failed; }
 
 /// The file of a study's lock, in its folder, which is made where it is missing.
 FileLock open_lock(const fs::path& study) {
@@ -154,7 +154,7 @@ bool differs_from_study_config(const fs::path& study, const StudyConfig& config)
   try {
     StudyConfig before = read_kept_config(config_path(study));
     if (before.corpus.sha256.empty()) before.corpus.sha256 = config.corpus.sha256;
-    if (before.backend.kind == "auto") before.backend.kind = config.backend.kind;
+    if (before.backend.kind == BackendKind::automatic) before.backend.kind = config.backend.kind;
     return to_json_fields(before) != to_json_fields(config);
   } catch (const Error&) {
     return true;  // it is written anew
@@ -190,8 +190,9 @@ StudyLock::StudyLock(const fs::path& study) : lock_(open_lock(study)) {
   }
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(lock_.fd(), 0) != 0 || ::pwrite(lock_.fd(), pid.data(), pid.size(), 0) < 0) {
+    const int problem = errno;
     fail_device("cannot write {}: {}; free some space or check the folder", lock_path(study).string(),
-                std::strerror(errno));
+                std::strerror(problem));
   }
 }
 

@@ -70,14 +70,14 @@ RunRecord make_record(const Stack& stack, std::size_t member, std::span<const do
   record.context = context;
   record.context.finished = utc_now();
   record.loss = summarize_loss(window_losses, spec.model.context, bytes_per_token);
-  record.outcome = {.status = "completed", .step = stack.step, .message = ""};
+  record.outcome = {.status = RunStatus::completed, .step = stack.step, .message = ""};
   if (diverged != 0) {
     record.outcome = {
-        .status = "diverged", .step = diverged, .message = "the loss or the gradient stopped being finite"};
+        .status = RunStatus::diverged, .step = diverged, .message = "the loss or the gradient stopped being finite"};
   } else if (!std::isfinite(*record.loss.nats)) {
-    record.outcome = {.status = "diverged", .step = stack.step, .message = "the held-out loss is not finite"};
+    record.outcome = {.status = RunStatus::diverged, .step = stack.step, .message = "the held-out loss is not finite"};
   }
-  if (record.outcome.status == "diverged") {
+  if (record.outcome.status == RunStatus::diverged) {
     record.loss = {.nats = {}, .stderr_nats = {}, .bits_per_byte = {}, .eval_tokens = record.loss.eval_tokens};
   }
   return record;

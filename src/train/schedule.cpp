@@ -9,19 +9,18 @@ double learning_rate(const RunSpec& spec, std::int64_t step) {
   const double peak = spec.optimizer.lr;
   const std::int64_t steps = run_steps(spec), warmup = warmup_steps(spec), cooldown = cooldown_steps(spec);
   if (step < warmup) return peak * static_cast<double>(step + 1) / static_cast<double>(warmup);
-  const std::string& kind = spec.schedule.kind;
-  const std::int64_t begin = kind == "trunk_cooldown" ? steps - cooldown : warmup;
-  if (kind == "constant" || step < begin) return peak;
+  const ScheduleKind kind = spec.schedule.kind;
+  const std::int64_t begin = kind == ScheduleKind::trunk_cooldown ? steps - cooldown : warmup;
+  if (kind == ScheduleKind::constant || step < begin) return peak;
   const double done = static_cast<double>(step + 1 - begin) / static_cast<double>(steps - begin);
   const double floor = spec.schedule.min_lr_fraction;
   double shape = 0;
-  if (kind == "trunk_cooldown") {
+  if (kind == ScheduleKind::trunk_cooldown) {
     shape = 1 - std::sqrt(done);
-  } else if (kind == "cosine") {
+  } else if (kind == ScheduleKind::cosine) {
     shape = (1 + std::cos(std::numbers::pi * done)) / 2;
   } else {
-    SCALELAW_CHECK(kind == "linear", "schedule {}", kind);
-    shape = 1 - done;
+    shape = 1 - done;  // linear
   }
   return peak * (floor + (1 - floor) * shape);
 }

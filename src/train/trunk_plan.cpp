@@ -8,7 +8,7 @@ namespace scalelaw {
 namespace {
 
 std::int64_t branch_point(const RunSpec& spec) {
-  return spec.schedule.kind == "trunk_cooldown" ? run_steps(spec) - cooldown_steps(spec) : 0;
+  return spec.schedule.kind == ScheduleKind::trunk_cooldown ? run_steps(spec) - cooldown_steps(spec) : 0;
 }
 
 }  // namespace

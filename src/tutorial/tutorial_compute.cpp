@@ -34,7 +34,7 @@ TutorialPage compute_optimal_page(const std::vector<RunRecord>& records) {
   assign_budgets(points, {});
   std::erase_if(points, [](const Observation& p) { return p.budget == 0; });
   need_points(points.size(), 9, "compute-optimal", "points at equal compute");
-  const FitResult valleys = fit(points, {.method = "isoflop", .bootstrap = {.replicates = kDefaultReplicates}});
+  const FitResult valleys = fit(points, {.method = Method::isoflop, .bootstrap = {.replicates = kDefaultReplicates}});
   TutorialPage page{.name = "compute-optimal"};
   page.numbers = {{"source", source_text(records)},
                   {"status", valleys.convergence.status},
@@ -48,7 +48,7 @@ TutorialPage compute_optimal_page(const std::vector<RunRecord>& records) {
     const bool interior = has_minimum(b);
     rows.push_back({power_text(b.flops), std::to_string(b.points), interior ? short_count(b.params) : "–",
                     interior ? short_count(b.tokens) : "–", interior ? fmt::format("{:.3g}", b.tokens / b.params) : "–",
-                    interior ? fmt::format("{:.4f}", b.loss_nats) : "–", b.status});
+                    interior ? fmt::format("{:.4f}", b.loss_nats) : "–", std::string(name_of(b.status))});
     Json row = {{"flops", b.flops}, {"points", b.points}, {"status", b.status}};
     if (interior) {
       row["params"] = b.params, row["tokens"] = b.tokens, row["loss_nats"] = b.loss_nats;

@@ -15,12 +15,13 @@ namespace scalelaw {
 namespace {
 
 struct Count {
-  const char* convention;
+  ParamsCount convention;
   const char* label;
   const char* paper;
 };
-constexpr std::array<Count, 2> kCounts = {{{"total", "all parameters", "0.50 (Hoffmann et al. 2022, approach 1)"},
-                                           {"non_embedding", "without embeddings", "0.73 (Kaplan et al. 2020)"}}};
+constexpr std::array<Count, 2> kCounts = {
+    {{ParamsCount::total, "all parameters", "0.50 (Hoffmann et al. 2022, approach 1)"},
+     {ParamsCount::non_embedding, "without embeddings", "0.73 (Kaplan et al. 2020)"}}};
 
 /// N* against C as points, and the power law through them.
 void add_frontier(Panel& panel, const Frontier& frontier, const char* label, const char* color) {

@@ -32,7 +32,7 @@ std::string error_of(Callable callable, ExitCode code = ExitCode::usage) {
 FitResult fit_with_draws(std::size_t draws, double spread) {
   FitResult fit;
   fit.fitted = published_law("besiroglu2024");
-  fit.convergence.status = "converged";
+  fit.convergence.status = FitStatus::converged;
   fit.flops_range = {.low = 1e18, .high = 1e21};
   Rng rng = make_rng(3, "draws");
   for (std::size_t i = 0; i < draws; ++i) {
@@ -111,7 +111,7 @@ TEST(Allocate, RequestsThatCannotBeAnsweredAreNamed) {
 
 TEST(Allocate, AFitThatDidNotConvergeIsRefusedByName) {
   FitResult fit = fit_with_draws(0, 0);
-  fit.convergence.status = "stalled";
+  fit.convergence.status = FitStatus::stalled;
   EXPECT_THAT(error_of([&] { (void)allocate(fit, {.flops = 1e20}); }, ExitCode::data), HasSubstr("stalled"));
 }
 
@@ -173,7 +173,7 @@ TEST(Allocate, ALawOfTheOptimalSizeHasNoIntervalOfTheLoss) {
   FitResult fit;
   fit.law = LawKind::optimal;
   fit.fitted = published_law("kaplan2020-optimal");
-  fit.convergence.status = "converged";
+  fit.convergence.status = FitStatus::converged;
   fit.flops_range = {.low = 1e18, .high = 1e21};
   for (int i = 0; i < 100; ++i) fit.bootstrap.draws.push_back({fit.fitted.values[0] * (1 + 0.001 * i), 0.73});
   const Allocation a = allocate(fit, {.flops = 1e20});
@@ -348,7 +348,8 @@ TEST(NearestShape, FindsAShapeOfTheLadderItself) {
     const ParamCounts counts = count_params(shape);
     const ModelSpec total = nearest_shape(static_cast<double>(counts.total), 8, 256, 16);
     EXPECT_EQ(count_params(total).total, counts.total);
-    const ModelSpec inner = nearest_shape(static_cast<double>(counts.non_embedding), 8, 256, 16, "non_embedding");
+    const ModelSpec inner =
+        nearest_shape(static_cast<double>(counts.non_embedding), 8, 256, 16, ParamsCount::non_embedding);
     EXPECT_EQ(count_params(inner).non_embedding, counts.non_embedding);
   }
 }

@@ -27,7 +27,7 @@ std::string error_of(Callable callable, ExitCode code) {
 FitResult fit_with_draws(double spread) {
   FitResult fit;
   fit.fitted = published_law("besiroglu2024");
-  fit.convergence.status = "converged";
+  fit.convergence.status = FitStatus::converged;
   fit.flops_range = {.low = 1e18, .high = 1e21};
   Rng rng = make_rng(3, "draws");
   for (int i = 0; i < 200; ++i) {
@@ -133,7 +133,7 @@ TEST(Predict, WrongInputIsNamed) {
                        ExitCode::usage),
               HasSubstr("--steps is missing"));
   FitResult fit = fit_with_draws(0.01);
-  fit.convergence.status = "at_bound";
+  fit.convergence.status = FitStatus::at_bound;
   EXPECT_THAT(error_of([&] { (void)predict(fit, {.params = 1e6, .tokens = 1e9}); }, ExitCode::data),
               HasSubstr("at_bound"));
 }

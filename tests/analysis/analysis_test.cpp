@@ -33,7 +33,7 @@ AnalysisOptions quick_options() {
 
 /// The analysis that several tests look at; made once, since it takes a second.
 const Analysis& toy_result() {
-  static const Analysis analysis = analyze("toy", test::toy_records("trained", 0.001), quick_options());
+  static const Analysis analysis = analyze("toy", test::toy_records(RunSource::trained, 0.001), quick_options());
   return analysis;
 }
 
@@ -78,7 +78,7 @@ TEST(Analyze, FitsEveryConventionAndKeepsThePlannedBudgets) {
   const Analysis& a = toy_result();
   ASSERT_EQ(a.conventions.size(), 4U);
   EXPECT_EQ(a.conventions[0].parametric.fitted.values, a.parametric.fitted.values);
-  EXPECT_EQ(a.conventions[1].convention.params, "non_embedding");
+  EXPECT_EQ(a.conventions[1].convention.params, ParamsCount::non_embedding);
   EXPECT_NE(a.conventions[1].parametric.fitted.values, a.parametric.fitted.values);
   for (const auto& c : a.conventions) EXPECT_EQ(c.isoflop.budgets.size(), 4U) << c.convention.params;
 }
@@ -122,7 +122,7 @@ TEST(Analyze, NoCompletedRunAtAllStillMakesAReport) {
   std::vector<RunRecord> records = test::toy_records();
   records.resize(3);
   for (auto& r : records) {
-    r.outcome = {.status = "diverged", .step = 7, .message = "loss not finite"};
+    r.outcome = {.status = RunStatus::diverged, .step = 7, .message = "loss not finite"};
     r.loss = {};
   }
   const Analysis a = analyze("lost", records, quick_options());
@@ -133,7 +133,7 @@ TEST(Analyze, NoCompletedRunAtAllStillMakesAReport) {
 
 fs::path toy_study(const std::string& name, std::size_t runs) {
   const fs::path folder = fresh_folder(name);
-  std::vector<RunRecord> records = test::toy_records("trained", 0.001);
+  std::vector<RunRecord> records = test::toy_records(RunSource::trained, 0.001);
   records.resize(std::min(runs, records.size()));
   for (const auto& r : records) {
     write_record(folder, r);
@@ -195,7 +195,7 @@ TEST(AnalyzeStudy, AFolderThatIsNoStudyIsADataError) {
 TEST(LoadCurves, ThinsALongCurveAndKeepsItsEnd) {
   const fs::path folder = toy_study("curves", 120);
   Analysis a = test::toy_analysis();
-  a.records = test::toy_records("trained", 0.001);
+  a.records = test::toy_records(RunSource::trained, 0.001);
   load_curves(a, folder, 50);
   ASSERT_FALSE(a.curves.empty());
   for (const auto& curve : a.curves) {
@@ -207,9 +207,9 @@ TEST(LoadCurves, ThinsALongCurveAndKeepsItsEnd) {
 }
 
 TEST(SourceText, NamesWhereTheRecordsComeFrom) {
-  std::vector<RunRecord> records = test::toy_records("simulated");
+  std::vector<RunRecord> records = test::toy_records(RunSource::simulated);
   EXPECT_EQ(source_text(records), "simulated");
-  records[0].source = "trained";
+  records[0].source = RunSource::trained;
   EXPECT_EQ(source_text(records), "trained and simulated");
   EXPECT_EQ(source_text({}), "no records");
 }

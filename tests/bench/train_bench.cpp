@@ -48,7 +48,7 @@ RunSpec spec_of(const std::string& shape, const std::string& precision) {
   spec.data.tokens = spec.data.batch_tokens << 30U;
   spec.optimizer.lr = 1e-3;
   spec.optimizer.warmup_fraction = 0;
-  spec.schedule.kind = "constant";
+  spec.schedule.kind = ScheduleKind::constant;
   spec.precision = precision;
   return spec;
 }

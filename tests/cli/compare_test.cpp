@@ -43,7 +43,7 @@ TEST_F(CompareCommand, SaysWhyRunsOfAStudyWereLeftOut) {
   int changed = 0;
   for (auto [id, record] : read_records(folder_ / "s").records) {
     if (++changed > 2) break;
-    record.outcome = {.status = "diverged", .step = changed, .message = ""};
+    record.outcome = {.status = RunStatus::diverged, .step = changed, .message = ""};
     record.loss.nats.reset();
     write_record(folder_ / "s", record);
   }

@@ -14,7 +14,7 @@ using testing::HasSubstr;
 /// Six shapes at six token counts with three seeds each, 0.5 % noise, their curves under a schedule of this kind.
 class FitStudy : public testing::Test {
  protected:
-  void make(const std::string& kind) const {
+  void make(ScheduleKind kind) const {
     Rng rng = make_rng(1, "study");
     for (const std::int64_t width : {16, 24, 32, 48, 64, 96}) {
       for (int k = 0; k < 6; ++k) {
@@ -38,12 +38,12 @@ class FitStudy : public testing::Test {
       }
     }
   }
-  void write_curve(const RunRecord& r, const std::string& kind) const {
+  void write_curve(const RunRecord& r, ScheduleKind kind) const {
     std::string text = "step,tokens,train_loss_nats,lr,grad_norm\n";
     for (int i = 1; i <= 100; ++i) {
       const double t = i / 100.0, tokens = static_cast<double>(r.tokens) * t;
       const double loss = predict_loss(test::tiny_law(), Scale{static_cast<double>(r.params.total), tokens});
-      const double rate = kind == "cosine" ? 0.5 * (1 + std::cos(3.141592653589793 * t)) : 1.0;
+      const double rate = kind == ScheduleKind::cosine ? 0.5 * (1 + std::cos(3.141592653589793 * t)) : 1.0;
       text += fmt::format("{},{},{},{},1\n", i * 4, tokens, loss + 0.1, rate);  // training loss lies elsewhere
     }
     write_file_atomic(folder_ / "curves" / (r.id + ".csv"), text);
@@ -53,7 +53,7 @@ class FitStudy : public testing::Test {
 };
 
 TEST_F(FitStudy, SeedsGiveTheNoiseOfIntervalsAndOfHeldOutErrors) {
-  make("cosine");
+  make(ScheduleKind::cosine);
   const Json r = run("fit . --bootstrap 60 --resample parametric --holdout-above 2e12 --json -").json();
   EXPECT_EQ(r.at("noise").at("freedom"), 72);
   EXPECT_NEAR(r.at("noise").at("sd").get<double>(), 0.005, 0.001);
@@ -62,7 +62,7 @@ TEST_F(FitStudy, SeedsGiveTheNoiseOfIntervalsAndOfHeldOutErrors) {
 }
 
 TEST_F(FitStudy, AllCoversEveryConvention) {
-  make("cosine");
+  make(ScheduleKind::cosine);
   const Json fits = run("fit . --all --bootstrap 40 --curves --json -").json().at("fits");
   ASSERT_EQ(fits.size(), 6U * 5U);
   std::set<std::string> conventions;
@@ -79,7 +79,7 @@ TEST_F(FitStudy, AllCoversEveryConvention) {
 }
 
 TEST_F(FitStudy, CurvesOfAConstantRateAreNoFinishedRuns) {
-  make("constant");
+  make(ScheduleKind::constant);
   const Outcome o = run("fit . --method envelope --curves");
   EXPECT_EQ(o.code, 3);
   EXPECT_THAT(o.out, HasSubstr("never falls to a tenth"));
@@ -89,7 +89,7 @@ TEST_F(FitStudy, CurvesOfAConstantRateAreNoFinishedRuns) {
 }
 
 TEST_F(FitStudy, ARunWithoutACurveIsNamed) {
-  make("cosine");
+  make(ScheduleKind::cosine);
   std::filesystem::remove_all(folder_ / "curves");
   const Outcome o = run("fit . --method envelope --curves");
   EXPECT_EQ(o.code, 3);
@@ -97,7 +97,7 @@ TEST_F(FitStudy, ARunWithoutACurveIsNamed) {
 }
 
 TEST_F(FitStudy, StepsOfRecordsFeedKaplansLaw) {
-  make("cosine");
+  make(ScheduleKind::cosine);
   const Json r = run("fit . --law kaplan-steps --critical-batch 1e5 --json -").json();
   EXPECT_EQ(r.at("law"), "kaplan-steps");
   EXPECT_TRUE(r.at("params").contains("Sc"));

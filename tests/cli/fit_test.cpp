@@ -61,8 +61,7 @@ class FitCommand : public testing::Test {
 };
 
 TEST_F(FitCommand, The240PointsOfBesiroglu) {
-  SCALELAW_NEED_REFERENCE();
-  const fs::path points = fs::absolute(reference / "chinchilla_points_besiroglu2024.csv");
+  const fs::path points = fs::absolute(test::besiroglu_points());
   const Json r = json_of(fmt::format("fit '{}' --law chinchilla --drop-highest 5", points.string()));
   EXPECT_EQ(r.at("schema"), "scalelaw.fit/1");
   EXPECT_EQ(r.at("n"), 240);

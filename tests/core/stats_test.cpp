@@ -74,20 +74,6 @@ TEST(FitLine, MatchesTheNormalEquations) {
   EXPECT_NEAR(line.intercept, (sy - slope * sx) / s, 1e-10);
 }
 
-TEST(FitLine, StandardErrorIsTheSpreadOfSlopes) {
-  constexpr int kRepeats = 2000;
-  std::vector<double> slopes, errors, x(30);
-  std::iota(x.begin(), x.end(), 0.0);
-  Rng rng = make_rng(4, "stats-test");
-  for (int r = 0; r < kRepeats; ++r) {
-    std::vector<double> y(30);
-    for (std::size_t i = 0; i < 30; ++i) y[i] = 2 * x[i] + standard_normal(rng);
-    const Line line = fit_line(x, y);
-    slopes.push_back(line.slope);
-  }
-  EXPECT_NEAR(mean(errors) / standard_deviation(slopes), 1, 0.05);
-}
-
 TEST(FitLine, WeightZeroLeavesAPointOut) {
   const std::vector<double> x = {0, 1, 2, 3}, y = {0, 1, 2, 99}, w = {1, 1, 1, 0};
   EXPECT_NEAR(fit_line(x, y, w).slope, 1, 1e-12);

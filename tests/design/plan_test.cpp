@@ -88,8 +88,8 @@ TEST(MakePlan, NamesABudgetWhoseOptimumIsBelowTheSmallestSize) {
 }
 
 TEST(MakePlan, SpendsEachBudgetToHalfAStep) {
-  for (const char* flops : {"6nd", "exact"}) {
-    for (const char* params : {"total", "non_embedding", "effective"}) {
+  for (const FlopsCount flops : all_of<FlopsCount>()) {
+    for (const ParamsCount params : all_of<ParamsCount>()) {
       StudyConfig config = isoflop({1e11, 3e11});
       config.design.convention = {params, flops};
       config.design.shapes = {{16, 2}, {24, 2}, {48, 3}};
@@ -133,7 +133,7 @@ TEST(MakePlan, GivesAllRunsOfATrunkTheSameWarmupSteps) {
 
 TEST(MakePlan, AGridTakesShapesInsteadOfWidthsTimesDepths) {
   StudyConfig config = isoflop({1e11});
-  config.design.kind = "grid";
+  config.design.kind = DesignKind::grid;
   config.design.budgets = {};
   config.design.shapes = {{16, 2}, {48, 3}};
   config.design.widths = {64};
@@ -148,7 +148,7 @@ TEST(MakePlan, AGridTakesShapesInsteadOfWidthsTimesDepths) {
 TEST(MakePlan, WithoutATrunkEachRunWarmsUpOnItsOwn) {
   StudyConfig config = isoflop({1e11, 1e12});
   config.design.shapes = {{24, 2}};
-  config.schedule.kind = "cosine";
+  config.schedule.kind = ScheduleKind::cosine;
   for (const PlannedRun& run : make_plan(config, nullptr).runs) {
     EXPECT_EQ(warmup_steps(run.spec), std::llround(0.05 * static_cast<double>(run_steps(run.spec))));
   }
@@ -172,7 +172,7 @@ TEST(MakePlan, HasUniqueIdsInAFixedOrder) {
 
 TEST(MakePlan, AGridIsTheProductOfItsLists) {
   StudyConfig config;
-  config.design.kind = "grid";
+  config.design.kind = DesignKind::grid;
   config.design.widths = {16, 32};
   config.design.depths = {1, 2, 3};
   config.design.tokens = {100000, 200000};
@@ -317,7 +317,7 @@ TEST(BatchRule, RunsOfATrunkShareABatchAndOthersDoNot) {
   };
   for (const auto& [shape, sizes] : batches()) EXPECT_THAT(sizes, SizeIs(1)) << shape;
   EXPECT_GT(*batches().at("d16 L2").begin(), *batches().at("d48 L3").begin()) << "more tokens, larger batch";
-  config.schedule.kind = "cosine";
+  config.schedule.kind = ScheduleKind::cosine;
   for (const auto& [shape, sizes] : batches()) EXPECT_THAT(sizes, SizeIs(3)) << shape;
 }
 
@@ -355,7 +355,7 @@ TEST(TrainingFlops, CountsASharedTrunkOnce) {
   for (const PlannedRun& run : make_plan(config, nullptr).runs) runs.push_back(run.spec);
   ASSERT_THAT(runs, SizeIs(2));
   EXPECT_NEAR(training_flops(runs), 2e11 + 0.2 * 1e11, 0.01e11);  // the longer run and the cooldown of the shorter
-  config.schedule.kind = "cosine";
+  config.schedule.kind = ScheduleKind::cosine;
   runs.clear();
   for (const PlannedRun& run : make_plan(config, nullptr).runs) runs.push_back(run.spec);
   EXPECT_NEAR(training_flops(runs), 3e11, 0.01e11);

@@ -12,7 +12,7 @@ const Environment kCpu{.cpu_trainer = "/b/scalelaw-trainer", .cuda_trainer = "",
 const Environment kGpu{
     .cpu_trainer = "/b/scalelaw-trainer", .cuda_trainer = "/b/scalelaw-trainer-cuda", .cuda_devices = 2, .cores = 4};
 
-BackendChoice choose(const std::string& kind, const std::string& device, const Environment& environment) {
+BackendChoice choose(BackendKind kind, const std::string& device, const Environment& environment) {
   BackendConfig config;
   config.kind = kind;
   config.device = device;
@@ -20,7 +20,7 @@ BackendChoice choose(const std::string& kind, const std::string& device, const E
   return choose_backend(config, 1, environment);
 }
 
-void expect_device_error(const std::string& kind, const std::string& device, const Environment& environment,
+void expect_device_error(BackendKind kind, const std::string& device, const Environment& environment,
                          const std::string& text) {
   try {
     (void)choose(kind, device, environment);
@@ -33,7 +33,7 @@ void expect_device_error(const std::string& kind, const std::string& device, con
 
 TEST(ChooseBackend, AutoWithoutCudaSimulatesAndSaysWhyAsItsPlanDoes) {
   for (const Environment& environment : {kBare, kCpu}) {
-    const BackendChoice choice = choose("auto", "auto", environment);
+    const BackendChoice choice = choose(BackendKind::automatic, "auto", environment);
     EXPECT_TRUE(choice.simulate);
     EXPECT_EQ(choice.fallback, "no CUDA device here");
     EXPECT_TRUE(planned_backend({}, 1, environment).simulate) << "plan says what study does";
@@ -44,13 +44,13 @@ TEST(ChooseBackend, AutoWithoutCudaSimulatesAndSaysWhyAsItsPlanDoes) {
 TEST(ChooseBackend, AutoWithACudaDeviceButNoCudaTrainerSimulatesAndSaysWhy) {
   Environment environment = kGpu;
   environment.cuda_trainer.clear();
-  const BackendChoice choice = choose("auto", "auto", environment);
+  const BackendChoice choice = choose(BackendKind::automatic, "auto", environment);
   EXPECT_TRUE(choice.simulate);
   EXPECT_THAT(choice.fallback, HasSubstr("scalelaw-trainer-cuda is not built"));
 }
 
 TEST(ChooseBackend, AutoWithCudaTrainsThereWithOneWorkerADevice) {
-  const BackendChoice choice = choose("auto", "auto", kGpu);
+  const BackendChoice choice = choose(BackendKind::automatic, "auto", kGpu);
   EXPECT_FALSE(choice.simulate);
   EXPECT_EQ(choice.device, "cuda");
   EXPECT_EQ(choice.workers, 2);
@@ -59,7 +59,7 @@ TEST(ChooseBackend, AutoWithCudaTrainsThereWithOneWorkerADevice) {
 
 TEST(ChooseBackend, SeveralJobsMayShareADevice) {
   BackendConfig config;
-  config.kind = "train";
+  config.kind = BackendKind::train;
   config.jobs_per_device = 3;
   EXPECT_EQ(choose_backend(config, 1, kGpu).workers, 6);
   EXPECT_EQ(choose_backend(config, 1, kCpu).workers, 4);
@@ -78,15 +78,15 @@ TEST(VisibleDevice, IsTheUsersOwnWhereTheyNamedSome) {
 }
 
 TEST(ChooseBackend, TrainOnDeviceAutoTakesCudaIfPossibleElseTheCpuWithOneWorkerACore) {
-  EXPECT_EQ(choose("train", "auto", kGpu).device, "cuda");
-  EXPECT_EQ(choose("train", "auto", kCpu).device, "cpu");
-  EXPECT_EQ(choose("train", "auto", kCpu).workers, 4);
-  EXPECT_EQ(choose("train", "cpu", kGpu).device, "cpu");
+  EXPECT_EQ(choose(BackendKind::train, "auto", kGpu).device, "cuda");
+  EXPECT_EQ(choose(BackendKind::train, "auto", kCpu).device, "cpu");
+  EXPECT_EQ(choose(BackendKind::train, "auto", kCpu).workers, 4);
+  EXPECT_EQ(choose(BackendKind::train, "cpu", kGpu).device, "cpu");
 }
 
 TEST(ChooseBackend, ThreadsPerWorkerDivideTheCores) {
   BackendConfig config;
-  config.kind = "train";
+  config.kind = BackendKind::train;
   EXPECT_EQ(choose_backend(config, 2, kCpu).workers, 2);
   EXPECT_EQ(choose_backend(config, 16, kCpu).workers, 1);
   config.workers = 7;
@@ -94,19 +94,19 @@ TEST(ChooseBackend, ThreadsPerWorkerDivideTheCores) {
 }
 
 TEST(ChooseBackend, AMissingTrainerIsADeviceErrorThatSaysHowToBuildIt) {
-  expect_device_error("train", "cpu", kBare, "cmake --build --preset release");
+  expect_device_error(BackendKind::train, "cpu", kBare, "cmake --build --preset release");
   Environment environment = kGpu;
   environment.cuda_trainer.clear();
-  expect_device_error("train", "cuda", environment, "cmake --preset cuda");
+  expect_device_error(BackendKind::train, "cuda", environment, "cmake --preset cuda");
 }
 
 TEST(ChooseBackend, CudaAskedForWhereThereIsNoneIsADeviceError) {
-  expect_device_error("train", "cuda", kCpu, "no CUDA device");
-  expect_device_error("auto", "cuda", kCpu, "no CUDA device");
+  expect_device_error(BackendKind::train, "cuda", kCpu, "no CUDA device");
+  expect_device_error(BackendKind::automatic, "cuda", kCpu, "no CUDA device");
 }
 
 TEST(ChooseBackend, ACommandIsTakenAsGiven) {
-  const BackendChoice choice = choose("command", "auto", kBare);
+  const BackendChoice choice = choose(BackendKind::command, "auto", kBare);
   EXPECT_EQ(choice.command, (std::vector<std::string>{"sh", "{job}"}));
   EXPECT_EQ(choice.device, "cpu");
 }

@@ -20,7 +20,7 @@ std::vector<RunSpec> runs_of(const StudyConfig& config) {
 
 StudyConfig cuda_config() {
   StudyConfig config = small_config();
-  config.backend = {.kind = "train", .device = "cuda"};
+  config.backend = {.kind = BackendKind::train, .device = "cuda"};
   return config;
 }
 
@@ -89,7 +89,7 @@ TEST(EstimateOnACpu, TakesMeasuredSpeedsAndAssumesTheOthers) {
 }
 
 TEST(EstimateOnACpu, IsWhatOtherProgramsAndSimulatedStudiesGet) {
-  for (const char* kind : {"command", "simulate"}) {
+  for (const BackendKind kind : {BackendKind::command, BackendKind::simulate}) {
     StudyConfig config = small_config();
     config.backend = {.kind = kind, .device = "cuda"};
     const StudyEstimate e = estimate(config, kTwoDevices);
@@ -97,7 +97,7 @@ TEST(EstimateOnACpu, IsWhatOtherProgramsAndSimulatedStudiesGet) {
     EXPECT_TRUE(e.seconds) << kind;
   }
   StudyConfig config = small_config();
-  config.backend = {.kind = "auto"};
+  config.backend = {.kind = BackendKind::automatic};
   EXPECT_EQ(estimate(config, kNoDevice).workers.device, "cpu");
   EXPECT_EQ(estimate(config, kTwoDevices).workers.device, "cuda");
 }

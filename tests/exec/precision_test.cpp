@@ -13,14 +13,14 @@ namespace {
 StudyConfig config_with(const std::string& precision, std::vector<std::int64_t> widths) {
   StudyConfig config;
   config.name = "precision";
-  config.design.kind = "grid";
+  config.design.kind = DesignKind::grid;
   config.design.widths = std::move(widths);
   config.design.depths = {2};
   config.design.tokens = {100000};
   config.design.learning_rates = {0.01};
   config.design.seeds = {1};
   config.model.d_head = 16;
-  config.backend.kind = "train";
+  config.backend.kind = BackendKind::train;
   config.training.precision = precision;
   return config;
 }
@@ -69,7 +69,7 @@ TEST(ChoosePrecision, Bf16OnACpuNeedsAmxOrTheTorchEngine) {
   config.training.engine = "torch";
   EXPECT_EQ(choose_precision(config, trained_on("cpu"), kPlain, {}).precision, "bf16");
   config.training.engine = "auto";
-  config.backend.kind = "command";  // another program's business
+  config.backend.kind = BackendKind::command;  // another program's business
   EXPECT_EQ(choose_precision(config, trained_on("cpu"), kPlain, {}).precision, "bf16");
 }
 

@@ -47,7 +47,7 @@ TEST_F(RunStudy, MakesEveryRunOnceAndNothingOnASecondCall) {
 /// What two members of the largest shape (d32 L2) take; a worker's share of two.
 StudyConfig config_with_room_for_two() {
   StudyConfig config = small_config();
-  config.backend.kind = "train";
+  config.backend.kind = BackendKind::train;
   config.backend.device = "cpu";
   config.training.engine = "native";
   std::vector<RunSpec> two;

@@ -323,7 +323,7 @@ TEST(Certified, EveryLawUnderEveryObjective) {
       }
       FitOptions options{.law = c.kind, .objective = {.kind = kind}, .offset = true, .profile = false};
       const FitResult fitted = fit(points, options);
-      const std::string what = law_info(c.kind).name + " " + objective_name(kind);
+      const std::string what = law_info(c.kind).name + " " + std::string(name_of(kind));
       ASSERT_TRUE(fitted.converged()) << what << ": " << fitted.message;
       EXPECT_NEAR(fitted.objective_value / expected, 1, 1e-9) << what;
       for (std::size_t k = 0; k < c.values.size(); ++k) {

@@ -75,7 +75,7 @@ TEST(DefaultInterval, HoldsTheTruthInSmallGrids) {
 
 TEST(DefaultInterval, HoldsTheTruthInIsoflopStudies) {
   const Law law = test::tiny_law();
-  FitOptions options{.method = "isoflop"};
+  FitOptions options{.method = Method::isoflop};
   options.goodness = false;
   options.bootstrap.replicates = 200;
   for (const int sizes : {5, 6, 7}) {

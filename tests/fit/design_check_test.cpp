@@ -61,7 +61,7 @@ TEST(DesignCheck, EveryLawOfTwoVariablesRefusesARayAndTakesAPlane) {
                             LawKind::overtraining}) {
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
       const FitResult bad = fit(runs_of(Kind::ray, seed), {.law = law, .profile = false});
-      EXPECT_EQ(bad.convergence.status, "design") << law_info(law).name;
+      EXPECT_EQ(bad.convergence.status, FitStatus::design) << law_info(law).name;
       EXPECT_TRUE(bad.fitted.values.empty());
       EXPECT_THAT(describe(bad), HasSubstr("every run has"));
       EXPECT_FALSE(design_problem(runs_of(Kind::plane, seed), law, {})) << law_info(law).name;
@@ -73,13 +73,14 @@ TEST(DesignCheck, TheRayOfTheCaseIsNamedWithTheRunsThatMendIt) {
   const auto points = read_observations(std::filesystem::path(SCALELAW_SOURCE_DIR) / "tests/data/cases/ratio20.csv");
   for (const LawKind law : {LawKind::chinchilla, LawKind::kaplan}) {
     const FitResult r = fit(points, {.law = law});
-    EXPECT_EQ(r.convergence.status, "design");
+    EXPECT_EQ(r.convergence.status, FitStatus::design);
     EXPECT_THAT(r.message, HasSubstr("every run has D = 20 N"));
     EXPECT_THAT(r.message, HasSubstr("for example params="));
     EXPECT_FALSE(r.converged());
   }
   // What one variable needs is there.
-  EXPECT_EQ(fit(points, {.law = LawKind::power_n, .offset = true, .profile = false}).convergence.status, "converged");
+  EXPECT_EQ(fit(points, {.law = LawKind::power_n, .offset = true, .profile = false}).convergence.status,
+            FitStatus::converged);
   EXPECT_NEAR(design_shape(points).factor, 20, 0.01);
 }
 
@@ -147,7 +148,7 @@ TEST(DesignCheck, OneVariableNeedsItsOwnToMove) {
   EXPECT_TRUE(ignored_variable(sizes, LawKind::power_n).empty());
   // Both vary: fitted, with a caution.
   const FitResult r = fit(runs_of(Kind::plane, 1), {.law = LawKind::power_n, .profile = false});
-  EXPECT_EQ(r.convergence.status, "converged") << r.message;
+  EXPECT_EQ(r.convergence.status, FitStatus::converged) << r.message;
   EXPECT_THAT(describe(r), HasSubstr("caution: the law power-n looks at N alone"));
 }
 

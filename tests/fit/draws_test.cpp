@@ -30,7 +30,7 @@ TEST(DrawsInterval, AnEndAmongInfiniteValuesIsInfinite) {
 }
 
 /// A fit of 35 noisy points with its bootstrap.
-FitResult bootstrapped(const std::string& resample) {
+FitResult bootstrapped(Resample resample) {
   FitOptions options;
   options.profile = false;
   options.bootstrap = {.replicates = 150, .resample = resample, .seed = 3};
@@ -45,7 +45,7 @@ std::vector<double> column(const FitResult& fit, std::size_t k) {
 
 TEST(IntervalTail, GivesBackTheFitsOwnIntervals) {
   const auto& names = law_info(LawKind::chinchilla).parameters;
-  for (const char* resample : {"runs", "parametric"}) {
+  for (const Resample resample : {Resample::runs, Resample::parametric}) {
     const FitResult r = bootstrapped(resample);
     for (const double level : {0.80, 0.95}) {
       const double tail = interval_tail(r, level);
@@ -61,11 +61,11 @@ TEST(IntervalTail, GivesBackTheFitsOwnIntervals) {
 
 TEST(IntervalTail, IsNominalForRunsAndFurtherOutWhereTheNoiseIsEstimated) {
   const auto among = [](double p, double draws) { return (p * (draws + 1) - 1) / (draws - 1); };  // the (R + 1) p-th
-  const auto draws = static_cast<double>(bootstrapped("runs").bootstrap.draws.size());
-  EXPECT_NEAR(interval_tail(bootstrapped("runs")), among(0.025, draws), 1e-9);
-  EXPECT_NEAR(interval_tail(bootstrapped("runs"), 0.80), among(0.10, draws), 1e-9);
+  const auto draws = static_cast<double>(bootstrapped(Resample::runs).bootstrap.draws.size());
+  EXPECT_NEAR(interval_tail(bootstrapped(Resample::runs)), among(0.025, draws), 1e-9);
+  EXPECT_NEAR(interval_tail(bootstrapped(Resample::runs), 0.80), among(0.10, draws), 1e-9);
   // Phi(-2.0423): Student's t with 30 degrees of freedom, 35 points and 5 parameters
-  EXPECT_NEAR(interval_tail(bootstrapped("parametric")), among(0.02056, draws), 2e-5);
+  EXPECT_NEAR(interval_tail(bootstrapped(Resample::parametric)), among(0.02056, draws), 2e-5);
 }
 
 TEST(IntervalTail, IsNominalWithoutABootstrap) {

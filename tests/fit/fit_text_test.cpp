@@ -16,7 +16,7 @@ TEST(FitText, ABoundIsCalledOneAndWhatIsNoNumberIsADash) {
   for (Observation& o : points)
     o.loss_nats = 0.1 + 0.02 * std::log(o.params) + 0.02 * std::log(o.tokens);  // an accuracy
   const FitResult r = fit(points, {.profile = false, .bootstrap = {.replicates = 50}});
-  EXPECT_EQ(r.convergence.status, "at_bound");
+  EXPECT_EQ(r.convergence.status, FitStatus::at_bound);
   const std::string text = describe(r);
   EXPECT_THAT(text, HasSubstr("status: AT A BOUND (at_bound): "));
   EXPECT_THAT(text, HasSubstr("ended at the bound of their ranges: the data do not need them"));

@@ -14,12 +14,17 @@
 
 namespace scalelaw::test {
 
-/// Folder of the published observations, empty where it is absent.
+/// The points of Besiroglu et al. 2024, which are in this repository (tests/data/reference).
+inline std::filesystem::path besiroglu_points() {
+  return std::filesystem::path(SCALELAW_SOURCE_DIR) / "tests/data/reference/chinchilla_points_besiroglu2024.csv";
+}
+
+/// Folder of the other published observations, empty where it is absent.
 inline std::filesystem::path reference_folder() {
   const char* given = std::getenv("SCALELAW_REFERENCE_DIR");
   const std::filesystem::path folder =
       given ? std::filesystem::path(given) : std::filesystem::path(SCALELAW_SOURCE_DIR) / ".." / "shared" / "reference";
-  return std::filesystem::exists(folder / "chinchilla_points_besiroglu2024.csv") ? folder : std::filesystem::path();
+  return std::filesystem::exists(folder / "gemstones_cool_end.csv") ? folder : std::filesystem::path();
 }
 
 #define SCALELAW_NEED_REFERENCE()                                             \

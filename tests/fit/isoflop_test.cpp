@@ -10,14 +10,14 @@ using test::kTinyBudgets;
 using test::tiny_law;
 
 TEST(Isoflop, SlopesOfCentredNoiseFreeGridsAreTheLaws) {
-  const FitResult r = fit(isoflop_design(tiny_law(), kTinyBudgets, 7, 4, 0, 1), {.method = "isoflop"});
-  EXPECT_EQ(r.convergence.status, "converged");
+  const FitResult r = fit(isoflop_design(tiny_law(), kTinyBudgets, 7, 4, 0, 1), {.method = Method::isoflop});
+  EXPECT_EQ(r.convergence.status, FitStatus::converged);
   const auto exact = allocation_exponents(tiny_law());
   EXPECT_NEAR(r.derived.at("a"), exact->a, 2e-4);
   EXPECT_NEAR(r.derived.at("b"), exact->b, 2e-4);
   EXPECT_NEAR(r.derived.at("a") + r.derived.at("b"), 1, 1e-9);
   for (const IsoflopBudget& b : r.budgets) {
-    EXPECT_EQ(b.status, "interior");
+    EXPECT_EQ(b.status, BudgetStatus::interior);
     EXPECT_EQ(b.points, 7);
     EXPECT_NEAR(b.params / compute_optimal(tiny_law(), b.flops).scale.params, 1, 0.05);
     EXPECT_NEAR(6 * b.params * b.tokens / b.flops, 1, 1e-9);
@@ -39,7 +39,7 @@ TEST(Isoflop, AParabolaIsFoundExactly) {
       points.push_back(o);
     }
   }
-  const FitResult r = fit(points, {.method = "isoflop"});
+  const FitResult r = fit(points, {.method = Method::isoflop});
   EXPECT_NEAR(r.derived.at("a"), 0.5, 1e-10);
   EXPECT_NEAR(r.derived.at("params_coefficient"), 0.3 / std::sqrt(6), 1e-9);
   EXPECT_NEAR(r.budgets[1].loss_nats, 2, 1e-10);
@@ -54,14 +54,14 @@ TEST(Isoflop, EdgesAndBadShapesAreRejectedByName) {
     if (o.flops == 1e13) o.loss_nats = 9 - 0.1 * std::pow(std::log(o.params / 1e6), 2);
   }
   points.resize(points.size() - 5);  // two sizes left at the largest budget
-  const FitResult r = fit(points, {.method = "isoflop"});
+  const FitResult r = fit(points, {.method = Method::isoflop});
   ASSERT_EQ(r.budgets.size(), 5U);
-  EXPECT_EQ(r.budgets[0].status, "edge_low");
-  EXPECT_EQ(r.budgets[1].status, "edge_high");
-  EXPECT_EQ(r.budgets[2].status, "not_convex");
-  EXPECT_EQ(r.budgets[3].status, "interior");
-  EXPECT_EQ(r.budgets[4].status, "too_few_points");
-  EXPECT_EQ(r.convergence.status, "too_few_points");
+  EXPECT_EQ(r.budgets[0].status, BudgetStatus::edge_low);
+  EXPECT_EQ(r.budgets[1].status, BudgetStatus::edge_high);
+  EXPECT_EQ(r.budgets[2].status, BudgetStatus::not_convex);
+  EXPECT_EQ(r.budgets[3].status, BudgetStatus::interior);
+  EXPECT_EQ(r.budgets[4].status, BudgetStatus::too_few_points);
+  EXPECT_EQ(r.convergence.status, FitStatus::too_few_points);
   EXPECT_NE(r.message.find("1 of 5 budgets"), std::string::npos);
   EXPECT_TRUE(r.fitted.values.empty());
 }
@@ -82,7 +82,7 @@ TEST(Isoflop, BudgetsAreThoseGivenOrClustersOfCompute) {
 
 TEST(Isoflop, BootstrapIntervalHoldsTheTruth) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.005, 2);
-  const FitResult r = fit(points, {.method = "isoflop", .bootstrap = {.replicates = 300}});
+  const FitResult r = fit(points, {.method = Method::isoflop, .bootstrap = {.replicates = 300}});
   const auto exact = allocation_exponents(tiny_law());
   const Interval ci = r.bootstrap.derived_ci95.at("a");
   EXPECT_LT(ci.low, exact->a);
@@ -92,8 +92,8 @@ TEST(Isoflop, BootstrapIntervalHoldsTheTruth) {
 
 TEST(Isoflop, RefitsThatLoseAMinimumAreCounted) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 5, 4, 0.02, 2);
-  const FitResult r = fit(points, {.method = "isoflop", .goodness = false, .bootstrap = {.replicates = 200}});
-  EXPECT_EQ(r.bootstrap.resample, "parametric");
+  const FitResult r = fit(points, {.method = Method::isoflop, .goodness = false, .bootstrap = {.replicates = 200}});
+  EXPECT_EQ(r.bootstrap.resample, Resample::parametric);
   EXPECT_GT(r.bootstrap.partial + r.bootstrap.failed, 0);
   EXPECT_NE(describe(r).find("of 200 refits gave no interior minimum"), std::string::npos);
   EXPECT_EQ(fit_from_json(to_json(r), "fit.json").bootstrap.partial, r.bootstrap.partial);
@@ -103,24 +103,28 @@ TEST(Bootstrap, AutoResamplesWhatIsNotIndependent) {
   EXPECT_EQ(kDefaultReplicates, 500);
   EXPECT_EQ(BootstrapOptions{}.seed, 2U);
   auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 4, 0.01, 2);
-  EXPECT_EQ(resolved_resample("auto", "parametric", points), "parametric");
-  EXPECT_EQ(resolved_resample("auto", "envelope", points), "runs");
+  EXPECT_EQ(resolved_resample(Resample::automatic, Method::parametric, points), Resample::parametric);
+  EXPECT_EQ(resolved_resample(Resample::automatic, Method::envelope, points), Resample::runs);
   for (std::size_t i = 0; i < points.size(); ++i) points[i].group = std::to_string(i);
-  EXPECT_EQ(resolved_resample("auto", "parametric", points), "parametric") << "groups of one run are no groups";
+  EXPECT_EQ(resolved_resample(Resample::automatic, Method::parametric, points), Resample::parametric)
+      << "groups of one run are no groups";
   for (std::size_t i = 0; i < points.size(); ++i) points[i].group = std::to_string(i % 7);
-  EXPECT_EQ(resolved_resample("auto", "parametric", points), "groups");
-  EXPECT_EQ(resolved_resample("auto", "envelope", points), "groups");
-  EXPECT_EQ(resolved_resample("auto", "isoflop", points), "parametric");
-  EXPECT_EQ(resolved_resample("runs", "parametric", points), "runs") << "what is asked for is what happens";
-  EXPECT_EQ(resolved_resample("auto", "parametric", isoflop_design(tiny_law(), kTinyBudgets, 12, 4, 0.01, 2)), "runs");
+  EXPECT_EQ(resolved_resample(Resample::automatic, Method::parametric, points), Resample::groups);
+  EXPECT_EQ(resolved_resample(Resample::automatic, Method::envelope, points), Resample::groups);
+  EXPECT_EQ(resolved_resample(Resample::automatic, Method::isoflop, points), Resample::parametric);
+  EXPECT_EQ(resolved_resample(Resample::runs, Method::parametric, points), Resample::runs)
+      << "what is asked for is what happens";
+  EXPECT_EQ(resolved_resample(Resample::automatic, Method::parametric,
+                              isoflop_design(tiny_law(), kTinyBudgets, 12, 4, 0.01, 2)),
+            Resample::runs);
 }
 
 TEST(Envelope, FollowsTheBestRuns) {
   // A fine grid of sizes at many budgets: the lower envelope is the optimum.
   std::vector<double> budgets;
   for (double c = 1e12; c < 1e16; c *= 1.5) budgets.push_back(c);
-  const FitResult r = fit(isoflop_design(tiny_law(), budgets, 41, 8, 0, 1), {.method = "envelope"});
-  EXPECT_EQ(r.convergence.status, "converged");
+  const FitResult r = fit(isoflop_design(tiny_law(), budgets, 41, 8, 0, 1), {.method = Method::envelope});
+  EXPECT_EQ(r.convergence.status, FitStatus::converged);
   EXPECT_NEAR(r.derived.at("a"), allocation_exponents(tiny_law())->a, 5e-3);
 }
 

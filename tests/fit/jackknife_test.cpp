@@ -13,7 +13,7 @@ using test::tiny_law;
 
 TEST(Jackknife, IsTheFitWithoutEachBudgetInTurn) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.005, 1);
-  for (const char* method : {"parametric", "isoflop"}) {
+  for (const Method method : {Method::parametric, Method::isoflop}) {
     const FitResult r = fit(points, {.method = method, .jackknife = true});
     ASSERT_EQ(r.jackknife.budgets.size(), 5U);
     EXPECT_EQ(r.jackknife.failed, 0);
@@ -51,7 +51,7 @@ TEST(Jackknife, OfAMeanIsItsStandardError) {
   }
   const auto mean_of = [](const std::vector<Observation>& some) {
     FitResult r;
-    r.convergence.status = "converged";
+    r.convergence.status = FitStatus::converged;
     for (const Observation& o : some) r.derived["m"] += o.loss_nats / static_cast<double>(some.size());
     return r;
   };
@@ -61,21 +61,22 @@ TEST(Jackknife, OfAMeanIsItsStandardError) {
 
 TEST(Jackknife, ShowsTheBudgetThatCarriesTheAnswer) {
   auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.002, 1);
-  const FitResult good = fit(points, {.method = "isoflop", .jackknife = true});
+  const FitResult good = fit(points, {.method = Method::isoflop, .jackknife = true});
   for (Observation& o : points) {
     // One budget whose schedules were wrong: large models lose more than they should.
     if (o.flops == 1e15) o.loss_nats *= 1 + 0.02 * std::log(o.params / compute_optimal(tiny_law(), 1e15).scale.params);
   }
-  const FitResult bad = fit(points, {.method = "isoflop", .jackknife = true});
+  const FitResult bad = fit(points, {.method = Method::isoflop, .jackknife = true});
   EXPECT_GT(bad.jackknife.se.at("a"), 3 * good.jackknife.se.at("a"));
   EXPECT_NEAR(bad.jackknife.budgets.back().values.at("a"), good.jackknife.budgets.back().values.at("a"), 1e-12);
 }
 
 TEST(Jackknife, FailedFitsAreCountedAndLeftOut) {
   const auto points = isoflop_design(tiny_law(), {1e12, 1e13, 1e14}, 7, 8, 0.005, 1);
-  const FitResult r = fit(points, {.method = "isoflop", .jackknife = true});  // a line needs 3 budgets, 2 are left
+  const FitResult r =
+      fit(points, {.method = Method::isoflop, .jackknife = true});  // a line needs 3 budgets, 2 are left
   EXPECT_EQ(r.jackknife.failed, 3);
-  EXPECT_EQ(r.jackknife.budgets[0].status, "too_few_points");
+  EXPECT_EQ(r.jackknife.budgets[0].status, FitStatus::too_few_points);
   EXPECT_TRUE(r.jackknife.se.empty());
   EXPECT_EQ(fit(points, {.jackknife = true}).jackknife.failed, 0);
 }

@@ -48,10 +48,10 @@ TEST(Makima, ASymmetricValleyHasItsMinimumInTheMiddle) {
 }
 
 TEST(Makima, ApproachTwoFindsTheLawsExponents) {
-  const FitResult r =
-      fit(isoflop_design(tiny_law(), kTinyBudgets, 9, 8, 0, 1), {.method = "isoflop", .curve = "makima"});
-  EXPECT_EQ(r.convergence.status, "converged");
-  EXPECT_EQ(r.curve, "makima");
+  const FitResult r = fit(isoflop_design(tiny_law(), kTinyBudgets, 9, 8, 0, 1),
+                          {.method = Method::isoflop, .curve = BudgetCurve::makima});
+  EXPECT_EQ(r.convergence.status, FitStatus::converged);
+  EXPECT_EQ(r.curve, BudgetCurve::makima);
   EXPECT_NEAR(r.derived.at("a"), allocation_exponents(tiny_law())->a, 5e-3);
   EXPECT_NEAR(r.derived.at("a") + r.derived.at("b"), 1, 1e-9);
   for (const IsoflopBudget& b : r.budgets) {
@@ -69,12 +69,11 @@ TEST(Makima, EdgesAndTooFewSizesAreNamed) {
     if (o.flops == 1e12) o.loss_nats = 9 - 0.1 * std::log(o.params);
   }
   points.resize(points.size() - 4);  // three sizes left at the largest budget
-  const FitResult r = fit(points, {.method = "isoflop", .curve = "makima"});
-  EXPECT_EQ(r.budgets[0].status, "edge_low");
-  EXPECT_EQ(r.budgets[1].status, "edge_high");
-  EXPECT_EQ(r.budgets[2].status, "interior");
-  EXPECT_EQ(r.budgets[4].status, "too_few_points");
-  EXPECT_THROW((void)fit(points, {.method = "isoflop", .curve = "spline"}), Error);
+  const FitResult r = fit(points, {.method = Method::isoflop, .curve = BudgetCurve::makima});
+  EXPECT_EQ(r.budgets[0].status, BudgetStatus::edge_low);
+  EXPECT_EQ(r.budgets[1].status, BudgetStatus::edge_high);
+  EXPECT_EQ(r.budgets[2].status, BudgetStatus::interior);
+  EXPECT_EQ(r.budgets[4].status, BudgetStatus::too_few_points);
 }
 
 TEST(Makima, RunsOfOneSizeCountWithTheirMean) {
@@ -85,7 +84,7 @@ TEST(Makima, RunsOfOneSizeCountWithTheirMean) {
     seeds[i].loss_nats *= 1.01;
     seeds.back().loss_nats *= 0.99;
   }
-  const FitOptions options{.method = "isoflop", .curve = "makima", .bootstrap = {.replicates = 100}};
+  const FitOptions options{.method = Method::isoflop, .curve = BudgetCurve::makima, .bootstrap = {.replicates = 100}};
   EXPECT_NEAR(fit(seeds, options).derived.at("a"), fit(points, options).derived.at("a"), 1e-12);
   EXPECT_GT(fit(seeds, options).bootstrap.derived_se.at("a"), 0);
 }
@@ -100,7 +99,8 @@ TEST(Weights, StandardErrorsAreInverseVariances) {
     total += weighted[i].weight / static_cast<double>(points.size());
   }
   for (Observation& o : weighted) o.weight /= total;
-  const FitResult r = fit(points, {.profile = false, .weights = "stderr"}), w = fit(weighted, {.profile = false});
+  const FitResult r = fit(points, {.profile = false, .weights = Weights::loss_stderr}),
+                  w = fit(weighted, {.profile = false});
   EXPECT_NEAR(r.objective_value / w.objective_value, 1, 1e-12);
   for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(r.fitted.values[k] / w.fitted.values[k], 1, 1e-9);
   EXPECT_NE(fit(points, {.profile = false}).fitted.values, r.fitted.values);
@@ -108,7 +108,7 @@ TEST(Weights, StandardErrorsAreInverseVariances) {
   // A plain residual has the standard error itself.
   for (std::size_t i = 0; i < points.size(); ++i) weighted[i].weight = std::pow(points[i].loss_stderr.value(), -2);
   const Objective mse{.kind = ObjectiveKind::mse};
-  EXPECT_NEAR(fit(points, {.objective = mse, .profile = false, .weights = "stderr"}).fitted.value("alpha"),
+  EXPECT_NEAR(fit(points, {.objective = mse, .profile = false, .weights = Weights::loss_stderr}).fitted.value("alpha"),
               fit(weighted, {.objective = mse, .profile = false}).fitted.value("alpha"), 1e-9);
 }
 
@@ -118,7 +118,7 @@ TEST(Weights, APointKnownBadlyMovesNothing) {
   points[10].loss_nats *= 1.5;
   points[10].loss_stderr = 1e4;
   const FitResult r =
-      fit(points, {.objective = {.kind = ObjectiveKind::log_mse}, .profile = false, .weights = "stderr"});
+      fit(points, {.objective = {.kind = ObjectiveKind::log_mse}, .profile = false, .weights = Weights::loss_stderr});
   EXPECT_NEAR(r.derived.at("a"), allocation_exponents(tiny_law())->a, 1e-6);
 }
 
@@ -129,7 +129,7 @@ TEST(Weights, AMissingOrZeroStandardErrorIsNamed) {
   for (const std::optional<double>& bad : {std::optional<double>(), std::optional<double>(0.0)}) {
     points[3].loss_stderr = bad;
     const std::string message =
-        error_of(ExitCode::data, [&] { (void)fit(points, {.profile = false, .weights = "stderr"}); });
+        error_of(ExitCode::data, [&] { (void)fit(points, {.profile = false, .weights = Weights::loss_stderr}); });
     EXPECT_THAT(message, testing::AllOf(testing::HasSubstr("run r3"), testing::HasSubstr("loss_stderr")));
   }
 }

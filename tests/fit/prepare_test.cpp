@@ -88,7 +88,8 @@ TEST(Curves, OfManyRunsGiveTheEnvelopeThatFinalLossesGive) {
   const CurvePoints kept = decayed_points(rows);
   EXPECT_EQ(kept.finals.size(), 65U);
   EXPECT_GT(kept.points.size(), 8 * 65U);
-  const FitResult r = fit(kept.points, {.method = "envelope", .bootstrap = {.replicates = 50, .resample = "groups"}});
+  const FitResult r =
+      fit(kept.points, {.method = Method::envelope, .bootstrap = {.replicates = 50, .resample = Resample::groups}});
   ASSERT_TRUE(r.converged()) << r.message;
   EXPECT_NEAR(r.derived.at("a"), allocation_exponents(test::tiny_law())->a, 0.02);
   EXPECT_GT(r.bootstrap.derived_se.at("a"), 0);
@@ -111,9 +112,9 @@ TEST(Curves, OfAStudyAreMovedToTheHeldOutLoss) {
   EXPECT_EQ(rows[49].tokens, 50000);
   EXPECT_DOUBLE_EQ(rows[49].flops, 6.0 * 5000 * 50000);
   EXPECT_EQ(rows[49].run, "abc");
-  record.outcome.status = "diverged";
+  record.outcome.status = RunStatus::diverged;
   EXPECT_TRUE(curve_observations(record, {}, folder / "c.csv").empty());
-  record.outcome.status = "completed";
+  record.outcome.status = RunStatus::completed;
   write_file_atomic(folder / "c.csv", "step,tokens,lr\n1,2,3\n");
   EXPECT_THROW((void)curve_observations(record, {}, folder / "c.csv"), Error);
 }

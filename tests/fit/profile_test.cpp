@@ -128,8 +128,7 @@ TEST(Profile, RunsOfOneSizeDoNotIdentifyA) {
 }
 
 TEST(Profile, TheIntervalOfBesiroglusA) {
-  SCALELAW_NEED_REFERENCE();
-  const FitResult r = fit(read_observations(reference / "chinchilla_points_besiroglu2024.csv"), {.drop_highest = 5});
+  const FitResult r = fit(read_observations(test::besiroglu_points()), {.drop_highest = 5});
   const Identifiability a = r.identifiability.at("a");
   EXPECT_TRUE(a.identified);
   // Narrower than the bootstrap's, whose standard error is .0200: docs/METHODS.md says why.
@@ -141,7 +140,7 @@ TEST(Profile, OfExactDataClosesAroundTheTruth) {
   FitOptions options;
   options.bootstrap.replicates = 0;
   const FitResult result = fit(isoflop_design(tiny_law(), kTinyBudgets, 6, 8, 0, 3), options);
-  ASSERT_EQ(result.convergence.status, "converged");
+  ASSERT_EQ(result.convergence.status, FitStatus::converged);
   for (const auto& [name, found] : result.identifiability) {
     EXPECT_TRUE(std::isfinite(found.profile_ci95.low) && std::isfinite(found.profile_ci95.high)) << name;
   }

@@ -28,7 +28,7 @@ FitResult grids(const Offset& offset) {
       points.push_back(o);
     }
   }
-  return fit(points, {.method = "isoflop"});
+  return fit(points, {.method = Method::isoflop});
 }
 
 TEST(Recentre, CentredGridsNeedNoAdvice) {
@@ -43,10 +43,10 @@ TEST(Recentre, AGridOffItsMinimumIsToldWhereToGo) {
 
 TEST(Recentre, AnEdgeAsksForMoreSizesOnItsSide) {
   const FitResult low = grids([](std::size_t k) { return k == 4 ? 20.0 : 1.0; });
-  ASSERT_EQ(low.budgets[4].status, "edge_low");
+  ASSERT_EQ(low.budgets[4].status, BudgetStatus::edge_low);
   EXPECT_THAT(low.advice, Contains(AllOf(HasSubstr("add smaller"), HasSubstr("by the other budgets"))));
   const FitResult high = grids([](std::size_t k) { return k == 4 ? 0.05 : 1.0; });
-  ASSERT_EQ(high.budgets[4].status, "edge_high");
+  ASSERT_EQ(high.budgets[4].status, BudgetStatus::edge_high);
   EXPECT_THAT(high.advice, Contains(HasSubstr("add larger")));
 }
 

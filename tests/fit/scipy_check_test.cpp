@@ -62,8 +62,7 @@ TEST(Scipy, FindsTheSameOptimum) {
 
 // What the fitter exists to avoid: a mean objective, default tolerances, and "success" where the search began.
 TEST(Scipy, StopsWhereItBeginsOnTheMean) {
-  SCALELAW_NEED_REFERENCE();
-  std::vector<Observation> points = read_observations(reference / "chinchilla_points_besiroglu2024.csv");
+  std::vector<Observation> points = read_observations(test::besiroglu_points());
   std::ranges::sort(points, {}, &Observation::loss_nats);
   points.resize(240);
   const TempFolder folder;

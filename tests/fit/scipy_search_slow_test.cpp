@@ -49,9 +49,10 @@ TEST(ScipySearch, NothingLowerIsFoundForAnyLaw) {
       std::vector<Observation> points = read_observations(file);
       const FitResult ours = fit(points, options);
       const double best = study.at("best").get<double>();
-      if (ours.convergence.status == "too_few_points" || ours.convergence.status == "design") continue;
+      if (ours.convergence.status == FitStatus::too_few_points || ours.convergence.status == FitStatus::design)
+        continue;
       ++studies;
-      finished += ours.converged() || ours.convergence.status == "at_bound" ? 1 : 0;
+      finished += ours.converged() || ours.convergence.status == FitStatus::at_bound ? 1 : 0;
       lower += ours.objective_value < best - allowed(best) ? 1 : 0;
       EXPECT_LE(ours.objective_value, best + allowed(best))
           << file << " " << study.at("objective") << (options.offset ? " with offset" : "") << ": "

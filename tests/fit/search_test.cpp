@@ -20,7 +20,7 @@ TEST(Search, KaplanOnRunsWithoutRepetitionFindsTheLowerOfTwoMinima) {
   std::vector<Observation> points = read_observations(reference / "data_constrained_muennighoff2023.csv");
   std::erase_if(points, [](const Observation& o) { return o.tokens > 1.01 * o.unique_tokens.value_or(o.tokens); });
   const FitResult r = fit(points, {.law = LawKind::kaplan, .profile = false});
-  EXPECT_EQ(r.convergence.status, "converged");
+  EXPECT_EQ(r.convergence.status, FitStatus::converged);
   EXPECT_NEAR(r.objective_value, 0.000998014079, 1e-11);
   EXPECT_NEAR(r.derived.at("a"), 0.765, 1e-3);
   EXPECT_GE(r.convergence.minima_found, 2);
@@ -32,7 +32,7 @@ TEST(Search, KaplanOnRunsWithoutRepetitionFindsTheLowerOfTwoMinima) {
 TEST(Search, KaplanFromTwoBasins) {
   const FitResult r = fit(case_file("kaplan_two_minima.csv"),
                           {.law = LawKind::kaplan, .objective = {.kind = ObjectiveKind::log_mse}, .profile = false});
-  EXPECT_EQ(r.convergence.status, "converged");
+  EXPECT_EQ(r.convergence.status, FitStatus::converged);
   EXPECT_NEAR(r.objective_value, 0.02480499441, 1e-10);
   const FitResult huber = fit(case_file("kaplan_two_minima.csv"), {.law = LawKind::kaplan, .profile = false});
   EXPECT_NEAR(huber.objective_value, 0.0006569000378, 1e-11);
@@ -41,7 +41,7 @@ TEST(Search, KaplanFromTwoBasins) {
 TEST(Search, ChinchillaWithThirtyPercentOutliers) {
   for (const char* starts : {"projection", "grid"}) {
     const FitResult r = fit(case_file("two_minima_contaminated.csv"), {.starts = starts, .profile = false});
-    EXPECT_EQ(r.convergence.status, "converged") << starts;
+    EXPECT_EQ(r.convergence.status, FitStatus::converged) << starts;
     EXPECT_NEAR(r.objective_value, 0.003575802, 1e-9) << starts;
     EXPECT_NEAR(r.derived.at("a"), 0.584, 1e-3) << starts;
     EXPECT_LT(r.convergence.paths_at_best, r.convergence.paths) << starts;
@@ -51,11 +51,11 @@ TEST(Search, ChinchillaWithThirtyPercentOutliers) {
 TEST(Search, PowerLawsOfOneVariableEndAtAProvenMinimum) {
   const std::vector<Observation> points = case_file("power_n_stalled.csv");
   const FitResult n = fit(points, {.law = LawKind::power_n, .profile = false});
-  EXPECT_EQ(n.convergence.status, "converged") << n.message;
+  EXPECT_EQ(n.convergence.status, FitStatus::converged) << n.message;
   EXPECT_NEAR(n.objective_value, 0.00430898571, 1e-10);
   EXPECT_NEAR(n.fitted.value("alpha"), 0.05999, 1e-5);
   const FitResult d = fit(points, {.law = LawKind::power_d, .profile = false});
-  EXPECT_EQ(d.convergence.status, "converged") << d.message;
+  EXPECT_EQ(d.convergence.status, FitStatus::converged) << d.message;
   EXPECT_NEAR(d.objective_value, 0.00419343240, 1e-10);
 }
 
@@ -70,7 +70,7 @@ TEST(Search, SixSizesOnAStraightLine) {
     points[i].loss_nats = losses[i];
   }
   const FitResult r = fit(points, {.law = LawKind::power_n, .profile = false});
-  EXPECT_EQ(r.convergence.status, "converged") << r.message;
+  EXPECT_EQ(r.convergence.status, FitStatus::converged) << r.message;
   EXPECT_NEAR(r.objective_value, 9.366e-6, 5e-10);
 }
 

@@ -18,7 +18,7 @@ const QuantityCoverage& quantity(const Coverage& c, const std::string& name) {
   throw std::logic_error("no quantity " + name);
 }
 
-CoverageOptions options_for(const std::string& resample, std::int64_t studies, double noise) {
+CoverageOptions options_for(Resample resample, std::int64_t studies, double noise) {
   CoverageOptions options;
   options.studies = studies;
   options.noise.sd = noise;
@@ -28,13 +28,13 @@ CoverageOptions options_for(const std::string& resample, std::int64_t studies, d
 }
 
 /// 35 runs: 5 budgets x 7 sizes, a factor of 8 to either side of each optimum.
-Coverage of_35_runs(const std::string& resample) {
+Coverage of_35_runs(Resample resample) {
   const auto points = test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 7, 8, 0, 1);
   return coverage(points, test::tiny_law(), options_for(resample, 500, 0.01));
 }
 
 TEST(CoverageOf35Runs, TheParametricIntervalHoldsTheTruthAsOftenAsItSays) {
-  const Coverage c = of_35_runs("parametric");
+  const Coverage c = of_35_runs(Resample::parametric);
   EXPECT_EQ(c.failed, 0);
   const QuantityCoverage& a = quantity(c, "a");
   RecordProperty("covered95", std::to_string(a.covered95));
@@ -47,8 +47,8 @@ TEST(CoverageOf35Runs, TheParametricIntervalHoldsTheTruthAsOftenAsItSays) {
 }
 
 TEST(CoverageOf35Runs, ResamplingRunsIsCautiousAndWider) {
-  const QuantityCoverage runs = quantity(of_35_runs("runs"), "a");
-  const QuantityCoverage parametric = quantity(of_35_runs("parametric"), "a");
+  const QuantityCoverage runs = quantity(of_35_runs(Resample::runs), "a");
+  const QuantityCoverage parametric = quantity(of_35_runs(Resample::parametric), "a");
   RecordProperty("covered95", std::to_string(runs.covered95));
   RecordProperty("width_ratio", std::to_string(runs.width95 / parametric.width95));
   EXPECT_NEAR(runs.covered95, 0.992, 0.008);
@@ -68,13 +68,13 @@ TEST(CoverageOfSharedTrunks, GroupResamplingCoversAndRunResamplingDoesNot) {
       points.push_back(point);
     }
   }
-  const auto covered = [&](const std::string& resample) {
+  const auto covered = [&](Resample resample) {
     CoverageOptions options = options_for(resample, 200, 0.003);
     options.noise.group_share = 0.8;
     options.fit.bootstrap.replicates = 100;
     return quantity(coverage(points, tiny_law(), options), "alpha").covered95;
   };
-  const double groups = covered("groups"), runs = covered("runs");
+  const double groups = covered(Resample::groups), runs = covered(Resample::runs);
   RecordProperty("groups", std::to_string(groups));
   RecordProperty("runs", std::to_string(runs));
   EXPECT_GE(groups, 0.92);

@@ -18,7 +18,7 @@ CoverageOptions quick_options() {
   CoverageOptions options;
   options.studies = 30;
   options.noise.sd = 0.003;
-  options.fit.bootstrap = {.replicates = 40, .resample = "runs", .seed = 1};
+  options.fit.bootstrap = {.replicates = 40, .resample = Resample::runs, .seed = 1};
   options.fit.threads = 2;
   return options;
 }
@@ -121,7 +121,7 @@ TEST(DesignPoints, RatesAndSeedsAreOnePointAndShapesShareATrunk) {
     EXPECT_NEAR(point.flops / point.budget, 1, 0.05);
     EXPECT_NEAR(point.flops, 6 * point.params * point.tokens, 1);
   }
-  config.schedule.kind = "cosine";
+  config.schedule.kind = ScheduleKind::cosine;
   for (const Observation& point : design_points(make_plan(config, nullptr).runs, {})) EXPECT_EQ(point.group, "");
 }
 

@@ -20,7 +20,7 @@ std::vector<RunRecord> kaplans_models() {
     const double inner = 768 * std::pow(1.5e9 / 768, i / (kSizes - 1.0));
     for (double tokens = 1e3; tokens < 1e16; tokens *= 1.2) {
       RunRecord record;
-      record.source = "simulated";
+      record.source = RunSource::simulated;
       record.params.non_embedding = std::llround(inner);
       record.params.total = std::llround(inner + 47491 * std::cbrt(inner));
       record.params.embedding = record.params.total - record.params.non_embedding;
@@ -33,7 +33,7 @@ std::vector<RunRecord> kaplans_models() {
   return records;
 }
 
-std::vector<Observation> observe_all(const std::vector<RunRecord>& records, const std::string& params) {
+std::vector<Observation> observe_all(const std::vector<RunRecord>& records, ParamsCount params) {
   std::vector<Observation> points;
   for (const RunRecord& record : records) points.push_back(observe(record, {.params = params}).value());
   return points;
@@ -43,8 +43,8 @@ TEST(Frontier, OneSimulatedStudyGivesKaplansAndChinchillasExponents) {
   // The frontier of non-embedding counts is curved: its slope evenly in ln C over this range is 0.788 by the closed
   // form; the authors' own script, with 20 sizes, gives 0.781.
   const auto records = kaplans_models();
-  const auto inner = compute_frontier(observe_all(records, "non_embedding"));
-  const auto total = compute_frontier(observe_all(records, "total"));
+  const auto inner = compute_frontier(observe_all(records, ParamsCount::non_embedding));
+  const auto total = compute_frontier(observe_all(records, ParamsCount::total));
   ASSERT_TRUE(inner && total);
   RecordProperty("non_embedding", std::to_string(inner->params_exponent));
   RecordProperty("total", std::to_string(total->params_exponent));

@@ -19,7 +19,7 @@ Shares verdicts(const std::vector<Observation>& design, const Law& first, const 
     options.seed = seed + i;
     options.fit.bootstrap.seed = seed + i;
     options.fit.profile = false;
-    options.fit.bootstrap.resample = "parametric";
+    options.fit.bootstrap.resample = Resample::parametric;
     all[i] = compare_observations("a", simulate_points(design, first, {.sd = noise}, seed, 2 * i), "b",
                                   simulate_points(design, second, {.sd = noise}, seed, 2 * i + 1), options);
   });

@@ -22,7 +22,7 @@ FitResult fit_of(const Law& law, double low = 1e12, double high = 1e16) {
   FitResult fit;
   fit.law = law.kind;
   fit.fitted = law;
-  fit.convergence.status = "converged";
+  fit.convergence.status = FitStatus::converged;
   fit.flops_range = {.low = low, .high = high};
   return fit;
 }

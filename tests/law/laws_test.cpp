@@ -130,7 +130,7 @@ TEST(Laws, KaplanTablesAreSeparateFits) {
   EXPECT_EQ(joint.values, (std::vector<double>{6.4e13, 1.8e13, 0.076, 0.103}));
   EXPECT_EQ(published_law("kaplan2020-d").values, (std::vector<double>{5.4e13, 0.095, 0}));
   EXPECT_EQ(published_law("kaplan2020-steps").values, (std::vector<double>{6.5e13, 2.1e3, 0.077, 0.76}));
-  EXPECT_EQ(joint.convention.params, "non_embedding");
+  EXPECT_EQ(joint.convention.params, ParamsCount::non_embedding);
   // With endless data the joint law is the one of its own Nc, not that of eq. 1.1.
   EXPECT_NEAR(predict_loss(joint, Scale{1e9, 1e30}), std::pow(6.4e13 / 1e9, 0.076), 1e-6);
 }

@@ -30,7 +30,7 @@ TEST(InstructionSetLimit, EverySetHoldsThoseBeforeIt) {
   EXPECT_EQ(cpu_has_amx_bf16(), may_use(InstructionSet::amx));
 }
 
-/// Run with SCALELAW_MAX_ISA set (scripts/test.sh does), it keeps every kernel above that out.
+/// Run with SCALELAW_MAX_ISA set (scripts/test.sh --all does), it keeps every kernel above that out.
 TEST(InstructionSetLimit, IsKept) {
   const InstructionSet limit = instruction_set_limit(std::getenv("SCALELAW_MAX_ISA"));
   for (const InstructionSet set :

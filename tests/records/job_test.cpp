@@ -91,7 +91,7 @@ TEST(Job, RefusesRunsThatCannotBeStacked) {
   job.runs[0].data.batch_tokens = job.runs[1].data.batch_tokens = 100;
   EXPECT_THAT(job_error(job), testing::HasSubstr("multiple of the context"));
   job = two_runs();
-  job.runs[1].backend.kind = "simulate";
+  job.runs[1].backend.kind = RunMaker::simulate;
   EXPECT_THAT(job_error(job), testing::HasSubstr("simulated"));
   job = two_runs();
   job.runs[0].model.d_head = job.runs[1].model.d_head = 16;

@@ -149,9 +149,9 @@ TEST(Observe, UsesTheConventionAskedFor) {
   EXPECT_EQ(total->steps, static_cast<double>(run_steps(r.spec)));
   EXPECT_EQ(total->batch_tokens, 256);
   EXPECT_FALSE(total->unique_tokens.has_value());
-  EXPECT_EQ(observe(r, {.params = "non_embedding", .flops = "6nd"})->flops, 6.0 * 60 * 1000);
-  EXPECT_EQ(observe(r, {.params = "effective", .flops = "exact"})->params, 80);
-  EXPECT_EQ(observe(r, {.params = "effective", .flops = "exact"})->flops, 7e5);
+  EXPECT_EQ(observe(r, {.params = ParamsCount::non_embedding, .flops = FlopsCount::six_nd})->flops, 6.0 * 60 * 1000);
+  EXPECT_EQ(observe(r, {.params = ParamsCount::effective, .flops = FlopsCount::exact})->params, 80);
+  EXPECT_EQ(observe(r, {.params = ParamsCount::effective, .flops = FlopsCount::exact})->flops, 7e5);
   r.spec.data.unique_tokens = 500;
   EXPECT_EQ(observe(r, {})->unique_tokens, 500.0);
 }
@@ -159,9 +159,9 @@ TEST(Observe, UsesTheConventionAskedFor) {
 TEST(Observe, RunsWithoutALossAreNoObservation) {
   RunRecord r;
   r.loss.nats = 2;
-  r.outcome.status = "diverged";
+  r.outcome.status = RunStatus::diverged;
   EXPECT_FALSE(observe(r, {}).has_value());
-  r.outcome.status = "completed";
+  r.outcome.status = RunStatus::completed;
   r.loss.nats.reset();
   EXPECT_FALSE(observe(r, {}).has_value());
 }

@@ -208,14 +208,14 @@ TEST(ReadTables, Shapes) {
 }
 
 TEST(ReadTables, CountsUnderAConvention) {
-  const ReadOptions body = {.convention = {.params = "non_embedding", .flops = "6nd"}};
+  const ReadOptions body = {.convention = {.params = ParamsCount::non_embedding, .flops = FlopsCount::six_nd}};
   EXPECT_THAT(refused("params,tokens,loss\n1e6,1e8,3\n", body),
               AllOf(HasSubstr("--convention non_embedding needs a column params_non_embedding"),
                     HasSubstr("params, tokens, loss")));
   const auto got = read_text("params,params_non_embedding,tokens,flops,loss\n1e6,7e5,1e8,1,3\n", body);
   EXPECT_EQ(got.points[0].params, 7e5);
   EXPECT_EQ(got.points[0].flops, 6 * 7e5 * 1e8) << "FLOPs given belong to the other count";
-  const ReadOptions exact = {.convention = {.params = "total", .flops = "exact"}};
+  const ReadOptions exact = {.convention = {.params = ParamsCount::total, .flops = FlopsCount::exact}};
   EXPECT_THAT(refused("params,tokens,flops,loss\n1e6,1e8,6e14,3\n", exact), HasSubstr("--compute exact needs"));
   EXPECT_EQ(read_text("params,tokens,flops,flops_exact,loss\n1e6,1e8,6e14,8e14,3\n", exact).points[0].flops, 8e14);
 }

@@ -29,7 +29,7 @@ RunRecord example_record() {
   RunRecord r;
   r.spec = example_spec();
   r.id = run_id(r.spec);
-  r.outcome = {.status = "completed", .step = 3906, .message = ""};
+  r.outcome = {.status = RunStatus::completed, .step = 3906, .message = ""};
   r.params = {.embedding = 8192,
               .attention = 8192,
               .mlp = 16384,
@@ -73,7 +73,7 @@ TEST(RunRecord, HasTheKeysOfItsContract) {
 
 TEST(RunRecord, DivergedRunHasNullLossAndNoTrunkIsNull) {
   RunRecord r = example_record();
-  r.outcome = {.status = "diverged", .step = 17, .message = "loss is not finite"};
+  r.outcome = {.status = RunStatus::diverged, .step = 17, .message = "loss is not finite"};
   r.loss = {};
   r.trunk.clear();
   const Json json = to_json(r);
@@ -105,7 +105,7 @@ TEST(RunSpec, SimulationIsPartOfTheSpecOnlyWhereItIsUsed) {
   spec.backend.simulation.noise = 0.5;
   EXPECT_EQ(run_id(spec), id);
   EXPECT_FALSE(to_json(spec)["backend"].contains("simulation"));
-  spec.backend.kind = "simulate";
+  spec.backend.kind = RunMaker::simulate;
   const std::string simulated = run_id(spec);
   EXPECT_NE(simulated, id);
   EXPECT_EQ(run_id(spec_of(to_json(spec))), simulated);
@@ -154,7 +154,7 @@ TEST(RunSteps, WarmupAndCooldownAreSharesOfTheSteps) {
   spec.schedule.cooldown_fraction = 0.2;
   EXPECT_EQ(warmup_steps(spec), 50);
   EXPECT_EQ(cooldown_steps(spec), 200);
-  spec.schedule.kind = "cosine";
+  spec.schedule.kind = ScheduleKind::cosine;
   EXPECT_EQ(cooldown_steps(spec), 0);
 }
 
@@ -181,9 +181,9 @@ TEST(TrunkId, IsSharedByRunsThatDifferOnlyAfterTheTrunk) {
 
 TEST(TrunkId, IsEmptyWithoutATrunk) {
   RunSpec spec = example_spec();
-  for (const char* kind : {"cosine", "linear", "constant"}) {
+  for (const ScheduleKind kind : {ScheduleKind::cosine, ScheduleKind::linear, ScheduleKind::constant}) {
     spec.schedule.kind = kind;
-    EXPECT_EQ(trunk_id(spec), "") << kind;
+    EXPECT_EQ(trunk_id(spec), "") << name_of(kind);
   }
 }
 

@@ -59,5 +59,15 @@ TEST(Shape, ImpossibleShapesAreRefused) {
   EXPECT_NO_THROW(check_shape(ModelSpec{}, "test"));
 }
 
+TEST(Counted, IsTheOneRuleForWhatCountsAsN) {
+  ModelSpec model;
+  const ParamCounts counts = count_params(model);
+  EXPECT_EQ(counts.counted(ParamsCount::total), counts.total);
+  EXPECT_EQ(counts.counted(ParamsCount::non_embedding), counts.non_embedding);
+  EXPECT_EQ(counts.counted(ParamsCount::effective), counts.effective);
+  EXPECT_LT(counts.non_embedding, counts.effective);
+  EXPECT_LT(counts.effective, counts.total);
+}
+
 }  // namespace
 }  // namespace scalelaw

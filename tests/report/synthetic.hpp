@@ -29,7 +29,7 @@ inline ModelSpec toy_shape(std::int64_t width, std::int64_t layers) {
 }
 
 /// Records of 6 shapes at 4 budgets and 5 learning rates: loss = toy law * noise + 0.05 (ln lr / best)^2.
-inline std::vector<RunRecord> toy_records(const std::string& source = "trained", double noise = 0.003) {
+inline std::vector<RunRecord> toy_records(RunSource source = RunSource::trained, double noise = 0.003) {
   std::vector<RunRecord> out;
   const Law law = toy_law();
   for (const double budget : {1e10, 4e10, 1.6e11, 6.4e11}) {
@@ -38,7 +38,7 @@ inline std::vector<RunRecord> toy_records(const std::string& source = "trained",
         RunRecord r;
         r.source = source;
         r.spec.model = toy_shape(width, layers);
-        r.spec.backend.kind = source == "simulated" ? "simulate" : "train";
+        r.spec.backend.kind = source == RunSource::simulated ? RunMaker::simulate : RunMaker::train;
         r.params = count_params(r.spec.model);
         const double n = static_cast<double>(r.params.total);
         r.spec.data.tokens = static_cast<std::int64_t>(std::llround(budget / (6 * n) / 64)) * 64;
@@ -79,7 +79,7 @@ inline Analysis toy_analysis() {
                   .points = {},
                   .best_lr = 0.009,
                   .best_loss_nats = o.loss_nats,
-                  .status = o.params > 1e5 ? "edge_low" : "interior"};
+                  .status = o.params > 1e5 ? SweepStatus::edge_low : SweepStatus::interior};
     for (const auto& other : a.records) {
       if (other.tokens == r.tokens && shape_name(other.spec.model) == sweep.shape) {
         sweep.points.push_back({.lr = other.spec.optimizer.lr, .loss_nats = *other.loss.nats, .seeds = 1});
@@ -94,7 +94,7 @@ inline Analysis toy_analysis() {
   fit.n = static_cast<std::int64_t>(a.selection.observations.size());
   fit.derived = {{"a", 0.475}, {"b", 0.525}};
   fit.convergence = {
-      .status = "converged", .gradient_norm = 1e-12, .starts = 100, .starts_at_best = 90, .condition = 1e3};
+      .status = FitStatus::converged, .gradient_norm = 1e-12, .starts = 100, .starts_at_best = 90, .condition = 1e3};
   fit.bootstrap.replicates = 60;
   fit.bootstrap.ci95 = {{"alpha", {0.40, 0.45}}, {"beta", {0.35, 0.41}}};
   fit.bootstrap.derived_ci95 = {{"a", {0.45, 0.50}}, {"b", {0.50, 0.55}}};
@@ -108,13 +108,13 @@ inline Analysis toy_analysis() {
   }
   fit.flops_range = {1e10, 6.4e11};
   a.isoflop = fit;
-  a.isoflop.method = "isoflop";
+  a.isoflop.method = Method::isoflop;
   a.isoflop.bootstrap = {};
   for (const double c : {1e10, 4e10, 1.6e11, 6.4e11}) {
     const Optimum best = compute_optimal(toy_law(), c);
     IsoflopBudget b{.flops = c,
                     .points = 6,
-                    .status = c > 5e11 ? "edge_high" : "interior",
+                    .status = c > 5e11 ? BudgetStatus::edge_high : BudgetStatus::interior,
                     .params = best.scale.params,
                     .tokens = best.scale.tokens,
                     .loss_nats = best.loss_nats,
@@ -126,7 +126,8 @@ inline Analysis toy_analysis() {
     b.constant = b.loss_nats + b.curvature * std::log(b.params) * std::log(b.params);
     a.isoflop.budgets.push_back(b);
   }
-  a.conventions = {{{}, a.parametric, a.isoflop}, {{.params = "effective", .flops = "6nd"}, a.parametric, a.isoflop}};
+  a.conventions = {{{}, a.parametric, a.isoflop},
+                   {{.params = ParamsCount::effective, .flops = FlopsCount::six_nd}, a.parametric, a.isoflop}};
   Allocation allocation{.law = "fit",
                         .given = {},
                         .params = 3e4,

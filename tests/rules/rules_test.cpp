@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "rules/code_rules.hpp"
+
 namespace scalelaw::rules {
 namespace {
 
@@ -61,8 +63,9 @@ TEST(Rules, TorchStaysInItsPlace) {
                         {"src/train/a.hpp", "#include <ATen/ATen.h>\n"},
                         {"src/train/a.cpp", "#include <torch/torch.h>\n"},
                         {"models/torch/a.hpp", "#include <c10/util/Half.h>\n"}};
-  EXPECT_THAT(torch_stays_in_its_place(planted),
-              ElementsAre(HasSubstr("src/fit/a.cpp:1"), HasSubstr("src/train/a.hpp:1")));
+  EXPECT_THAT(
+      torch_stays_in_its_place(planted),
+      ElementsAre(HasSubstr("src/fit/a.cpp:1"), HasSubstr("src/train/a.cpp:1"), HasSubstr("src/train/a.hpp:1")));
 }
 
 TEST(Rules, FilesAreShort) {
@@ -115,6 +118,32 @@ TEST(Rules, NoPathOfOneMachine) {
   EXPECT_EQ(text_of(no_machine_paths(repository())), "");
   const Tree planted = {{"a.sh", std::string("cd \"/hom") + "e/someone/x\"\n"}, {"b.md", "see docs/work/home/plan\n"}};
   EXPECT_THAT(no_machine_paths(planted), ElementsAre(HasSubstr("a.sh:1")));
+}
+
+TEST(Rules, TypesHaveOnePlace) {
+  EXPECT_EQ(text_of(types_have_one_place(repository())), "");
+  const Tree planted = {{"src/design/plan.hpp", "struct Plan {\n};\nstruct Other;\n"},
+                        {"src/train/plan.hpp", "struct Plan {\n  struct Inner {\n"},
+                        {"src/train/a.cpp", "struct Plan {\n"}};
+  EXPECT_THAT(types_have_one_place(planted), ElementsAre(HasSubstr("src/train/plan.hpp:1: Plan")));
+}
+
+TEST(Rules, EnumsAreComparedAsEnums) {
+  EXPECT_EQ(text_of(enums_are_compared_as_enums(repository())), "");
+  EXPECT_GT(names_of_enums(repository()).size(), 40U);
+  const Tree planted = {{"src/fit/a.hpp",
+                         "constexpr std::array<std::string_view, 2> names_of(Method) {\n  return {\"isoflop\", "
+                         "\"auto\"};\n}\n"},
+                        {"src/fit/a.cpp", "if (x == \"isoflop\") y();\nif (x != \"auto\" || z == \"else\") y();\n"}};
+  EXPECT_THAT(enums_are_compared_as_enums(planted),
+              ElementsAre(HasSubstr("src/fit/a.cpp:1: compares with \"isoflop\"")));
+}
+
+TEST(Rules, FunctionsAreShort) {
+  EXPECT_EQ(text_of(functions_are_short(repository())), "");
+  const std::string body(61, '\n');
+  EXPECT_THAT(functions_are_short({{"src/fit/a.cpp", "int f(int x) {" + body + "}\n\nint g() {\n}\n"}}),
+              ElementsAre(HasSubstr("src/fit/a.cpp:1: a function of 62 lines")));
 }
 
 }  // namespace

@@ -58,13 +58,13 @@ TEST(BranchingCheckOf, PairsBranchesWithRunsFromScratchAndMeasuresTheNoiseOfSeed
   EXPECT_NEAR(check.seed_sd_nats.value(), std::sqrt(24e-6 / 2), 1e-12);
   EXPECT_EQ(check.degrees, 2);
   EXPECT_NEAR(p.allowed_nats, 4.302653 * check.seed_sd_nats.value() * std::sqrt(1 + 1 / 3.0), 1e-6);
-  EXPECT_EQ(p.status, "within_noise");
+  EXPECT_EQ(p.status, BranchStatus::within_noise);
   EXPECT_THAT(describe(check), HasSubstr("1 of 1 branches within seed noise"));
 }
 
 TEST(BranchingCheckOf, SeesABranchThatIsWorse) {
   const BranchingCheck check = find_branching_check(records(-0.1));
-  EXPECT_EQ(check.points[0].status, "differs");
+  EXPECT_EQ(check.points[0].status, BranchStatus::differs);
   EXPECT_NEAR(check.points[0].difference_nats, 0.1, 1e-12);
   EXPECT_THAT(describe(check), HasSubstr("differs by +0.1000 nats"));
 }
@@ -83,7 +83,7 @@ TEST(BranchingCheckOf, RarelyAccusesNoiseAlone) {
     }
     for (const BranchingPoint& p : find_branching_check(all).points) {
       ++points;
-      accused += p.status == "differs" ? 1 : 0;
+      accused += p.status == BranchStatus::differs ? 1 : 0;
     }
   }
   EXPECT_EQ(points, 800);
@@ -105,12 +105,12 @@ TEST(BranchingCheckOf, OneSeedLeavesTheNoiseUnknownAndDivergenceIsNamed) {
   all.resize(10);
   BranchingCheck check = find_branching_check(all);
   ASSERT_THAT(check.points, SizeIs(1));
-  EXPECT_EQ(check.points[0].status, "noise_unknown");
+  EXPECT_EQ(check.points[0].status, BranchStatus::noise_unknown);
   EXPECT_TRUE(to_json(check).at("seed_sd_nats").is_null());
   all.back().loss.nats.reset();
-  all.back().outcome.status = "diverged";
+  all.back().outcome.status = RunStatus::diverged;
   check = find_branching_check(all);
-  EXPECT_EQ(check.points[0].status, "diverged");
+  EXPECT_EQ(check.points[0].status, BranchStatus::diverged);
 }
 
 TEST(BranchingCheckOf, RunsFromScratchTakeNoPartInTheSweeps) {

@@ -27,7 +27,7 @@ std::vector<LrSweep> sweeps(double noise, std::uint64_t seed) {
       sweep.params = n;
       sweep.tokens = d;
       sweep.best_lr = true_rate(n, d) * std::exp(noise * normal(rng));
-      sweep.status = "interior";
+      sweep.status = SweepStatus::interior;
       out.push_back(sweep);
     }
   }
@@ -60,7 +60,7 @@ TEST(LrLawFit, LargerShapesAreHeldOutAndEdgesTakeNoPart) {
   for (LrSweep& s : all) {
     if (s.params > 5e4) s.best_lr *= 2;  // off the law of the others
   }
-  all[0].status = "edge_low";
+  all[0].status = SweepStatus::edge_low;
   all[0].best_lr *= 10;
   const LrLaw law = fit_lr_law(all, 5e4);
   ASSERT_TRUE(law.fitted());
@@ -74,16 +74,16 @@ TEST(LrLawFit, LargerShapesAreHeldOutAndEdgesTakeNoPart) {
 TEST(LrLawFit, SaysWhyThereIsNone) {
   std::vector<LrSweep> few = sweeps(0, 1);
   few.resize(4);
-  EXPECT_EQ(fit_lr_law(few).status, "too_few_points");
+  EXPECT_EQ(fit_lr_law(few).status, LrLawStatus::too_few_points);
   std::vector<LrSweep> one_budget = sweeps(0, 1);  // D = C / 6N: nothing tells N from D
   for (std::size_t i = 0; i < one_budget.size(); ++i) {
     one_budget[i].params = 1e4 * static_cast<double>(i + 1);
     one_budget[i].tokens = 1e11 / one_budget[i].params;
   }
-  EXPECT_EQ(fit_lr_law(one_budget).status, "not_identified");
+  EXPECT_EQ(fit_lr_law(one_budget).status, LrLawStatus::not_identified);
   std::vector<LrSweep> one_size = sweeps(0, 1);
   for (LrSweep& s : one_size) s.params = 1e4;
-  EXPECT_EQ(fit_lr_law(one_size).status, "not_identified");
+  EXPECT_EQ(fit_lr_law(one_size).status, LrLawStatus::not_identified);
   EXPECT_THAT(describe(fit_lr_law(one_size)), HasSubstr("no law"));
   EXPECT_FALSE(to_json(fit_lr_law(one_size)).contains("params"));
 }

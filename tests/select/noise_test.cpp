@@ -88,7 +88,7 @@ TEST(Noise, OfSeedsIsThatOfTheParametricBootstrap) {
   // The same runs with twice the noise between seeds have intervals twice as wide, whatever their residuals.
   const auto points = test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 7, 8, 0.004, 1);
   const auto se = [&](double sd) {
-    FitOptions options{.profile = false, .bootstrap = {.replicates = 200, .resample = "parametric"}};
+    FitOptions options{.profile = false, .bootstrap = {.replicates = 200, .resample = Resample::parametric}};
     options.noise = NoiseModel{.sd = sd, .freedom = 1000};
     return fit(points, options).bootstrap.derived_se.at("a");
   };
@@ -98,7 +98,7 @@ TEST(Noise, OfSeedsIsThatOfTheParametricBootstrap) {
 TEST(Noise, FewReplicatesMakeWiderIntervals) {
   const auto points = test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 7, 8, 0.004, 1);
   const auto width = [&](std::int64_t freedom) {
-    FitOptions options{.profile = false, .bootstrap = {.replicates = 400, .resample = "parametric"}};
+    FitOptions options{.profile = false, .bootstrap = {.replicates = 400, .resample = Resample::parametric}};
     options.noise = NoiseModel{.sd = 0.004, .freedom = freedom};
     const Interval i = fit(points, options).bootstrap.derived_ci95.at("a");
     return i.high - i.low;

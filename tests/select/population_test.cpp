@@ -63,7 +63,7 @@ struct Change {
 };
 std::vector<Change> changes() {
   return {{"corpus", [](RunRecord& r) { r.spec.data.corpus_sha256 = std::string(64, 'b'); }},
-          {"source", [](RunRecord& r) { r.source = "simulated", r.spec.backend.kind = "simulate"; }},
+          {"source", [](RunRecord& r) { r.source = RunSource::simulated, r.spec.backend.kind = RunMaker::simulate; }},
           {"model.context", [](RunRecord& r) { r.spec.model.context = 128; }},
           {"model.vocab", [](RunRecord& r) { r.spec.model.vocab = 4096; }},
           {"model.d_head", [](RunRecord& r) { r.spec.model.d_head *= 2, r.spec.model.n_head /= 2; }},
@@ -72,7 +72,7 @@ std::vector<Change> changes() {
           {"precision", [](RunRecord& r) { r.spec.precision = "bf16"; }},
           {"optimizer.weight_decay", [](RunRecord& r) { r.spec.optimizer.weight_decay = 0; }},
           {"optimizer.beta2", [](RunRecord& r) { r.spec.optimizer.beta2 = 0.99; }},
-          {"schedule.kind", [](RunRecord& r) { r.spec.schedule.kind = "cosine"; }},
+          {"schedule.kind", [](RunRecord& r) { r.spec.schedule.kind = ScheduleKind::cosine; }},
           {"schedule.cooldown_fraction", [](RunRecord& r) { r.spec.schedule.cooldown_fraction = 0.5; }},
           {"data.eval_tokens", [](RunRecord& r) { r.spec.data.eval_tokens = 1024; }},
           {"data.batch_tokens", [](RunRecord& r) { r.spec.data.batch_tokens = 512; }},

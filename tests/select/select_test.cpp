@@ -36,7 +36,7 @@ TEST(Select, InterpolatesTheBestLearningRate) {
   const Observation& o = s.observations[0];
   EXPECT_NEAR(o.loss_nats, 2, 1e-12);
   EXPECT_NEAR(o.lr.value(), 0.0093, 1e-12);
-  EXPECT_EQ(s.sweeps[0].status, "interior");
+  EXPECT_EQ(s.sweeps[0].status, SweepStatus::interior);
   EXPECT_EQ(o.run, records[1].id);
   EXPECT_EQ(o.group, records[1].trunk);
   EXPECT_EQ(o.shape, "d32 L2");
@@ -47,7 +47,8 @@ TEST(Select, InterpolatesTheBestLearningRate) {
 TEST(Select, ReasonsAreGroupedWithTheirCounts) {
   std::vector<RunRecord> records = {record(0.004, 2), record(0.008, 2), record(0.016, 2), record(0.03, 2, 0, 2560)};
   for (std::size_t i = 0; i < 2; ++i) {
-    records[i].outcome = {.status = "diverged", .step = static_cast<std::int64_t>(i), .message = "loss is nan"};
+    records[i].outcome = {
+        .status = RunStatus::diverged, .step = static_cast<std::int64_t>(i), .message = "loss is nan"};
     records[i].loss.nats.reset();
   }
   const Selection s = select_observations(records, {});
@@ -65,9 +66,9 @@ TEST(Select, EdgesAreFlaggedAndMayBeLeftOut) {
   records.push_back(record(0.01, 3.0, 0, 1024000));
   const Selection s = select_observations(records, {});
   ASSERT_EQ(s.sweeps.size(), 3U);
-  EXPECT_EQ(s.sweeps[0].status, "edge_low");
-  EXPECT_EQ(s.sweeps[1].status, "edge_high");
-  EXPECT_EQ(s.sweeps[2].status, "single");
+  EXPECT_EQ(s.sweeps[0].status, SweepStatus::edge_low);
+  EXPECT_EQ(s.sweeps[1].status, SweepStatus::edge_high);
+  EXPECT_EQ(s.sweeps[2].status, SweepStatus::single);
   EXPECT_EQ(s.observations.size(), 3U);
   EXPECT_EQ(s.observations[0].loss_nats, valley(0.004, 0.001));
 }
@@ -114,9 +115,9 @@ TEST(Select, SeedsMissingAtARateAreNotJackknifed) {
 TEST(Select, NamesTheRateAtWhichRunsDiverged) {
   std::vector<RunRecord> records = {record(0.004, 2.5), record(0.008, 2.4), record(0.016, 0)};
   records.back().loss.nats.reset();
-  records.back().outcome.status = "diverged";
+  records.back().outcome.status = RunStatus::diverged;
   const LrSweep sweep = select_observations(records, {}).sweeps.at(0);
-  EXPECT_EQ(sweep.status, "edge_high");
+  EXPECT_EQ(sweep.status, SweepStatus::edge_high);
   EXPECT_EQ(sweep.diverged_lr, 0.016);
   EXPECT_EQ(to_json(sweep).at("diverged_lr"), 0.016);
 }
@@ -125,7 +126,7 @@ TEST(Select, WhatIsLeftOutIsNamed) {
   std::vector<RunRecord> records = {record(0.004, 2.5), record(0.008, 2.4), record(0.016, 2.6)};
   records.push_back(record(0.9, 0));
   records.back().loss.nats.reset();
-  records.back().outcome = {.status = "diverged", .step = 77, .message = "loss is not finite"};
+  records.back().outcome = {.status = RunStatus::diverged, .step = 77, .message = "loss is not finite"};
   records.push_back(record(0.004, 4, 0, 256 * 100));
   const Selection s = select_observations(records, {});
   EXPECT_EQ(s.observations.size(), 1U);
@@ -138,8 +139,10 @@ TEST(Select, WhatIsLeftOutIsNamed) {
 TEST(Select, ConventionsDecideWhatNAndCAre) {
   const std::vector<RunRecord> records = {record(0.01, 2.5)};
   const Observation total = select_observations(records, {}).observations[0];
-  const Observation bare = select_observations(records, {.convention = {"non_embedding", "6nd"}}).observations[0];
-  const Observation exact = select_observations(records, {.convention = {"total", "exact"}}).observations[0];
+  const Observation bare =
+      select_observations(records, {.convention = {ParamsCount::non_embedding, FlopsCount::six_nd}}).observations[0];
+  const Observation exact =
+      select_observations(records, {.convention = {ParamsCount::total, FlopsCount::exact}}).observations[0];
   EXPECT_EQ(total.params, 40960);
   EXPECT_EQ(bare.params, 24576);
   EXPECT_DOUBLE_EQ(bare.flops, 6.0 * 24576 * 256000);

@@ -48,7 +48,7 @@ TEST(TunePoints, RandomParabolasAreFoundAtTheirVertex) {
     const TunedTable tuned = tune_points(points);
     ASSERT_EQ(tuned.points.size(), 4U);
     for (std::size_t i = 0; i < 4; ++i) {
-      EXPECT_EQ(tuned.sweeps[i].status, "interior");
+      EXPECT_EQ(tuned.sweeps[i].status, SweepStatus::interior);
       const auto& [lr, loss] = truth.at(tuned.points[i].params);
       EXPECT_NEAR(*tuned.points[i].lr / lr, 1, 1e-9);
       EXPECT_NEAR(tuned.points[i].loss_nats, loss, 1e-12);

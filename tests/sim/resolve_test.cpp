@@ -54,7 +54,7 @@ TEST_F(Resolve, AFitGivesItsKindConstantsAndConvention) {
   const Law law = simulation_law(resolved);
   EXPECT_EQ(law.kind, LawKind::chinchilla);
   EXPECT_EQ(law.values, (std::vector<double>{1.25, 40, 90, 0.4, 0.3}));  // what the config gives goes first
-  EXPECT_EQ(law.convention.params, "non_embedding");
+  EXPECT_EQ(law.convention.params, ParamsCount::non_embedding);
   EXPECT_EQ(resolved.noise, 0.5);
 }
 
@@ -65,7 +65,7 @@ TEST_F(Resolve, APowerLawWithoutOffsetHasNone) {
                                          {"convergence", {{"status", "converged"}}}});
   const Law law = simulation_law(resolve_simulation({.law = "fit.json"}, folder_.path()));
   EXPECT_EQ(law.value("E"), 0);
-  EXPECT_EQ(law.convention.params, "total");
+  EXPECT_EQ(law.convention.params, ParamsCount::total);
 }
 
 TEST_F(Resolve, WrongFitsAreNamed) {

@@ -84,8 +84,8 @@ TEST(Simulate, RecordIsCompleteAndReadsBack) {
   const RunSpec spec = simulated_spec();
   const RunRecord record = simulate(spec);
   EXPECT_EQ(record.id, run_id(spec));
-  EXPECT_EQ(record.source, "simulated");
-  EXPECT_EQ(record.outcome.status, "completed");
+  EXPECT_EQ(record.source, RunSource::simulated);
+  EXPECT_EQ(record.outcome.status, RunStatus::completed);
   EXPECT_EQ(record.context.device, "simulator");
   EXPECT_EQ(record.trunk, trunk_id(spec));
   EXPECT_EQ(record.tokens, run_steps(spec) * spec.data.batch_tokens);
@@ -172,9 +172,9 @@ TEST(Simulate, ImperfectTrainingHasItsPrice) {
 
   spec.backend.simulation.schedule_penalty = 0.5;
   EXPECT_NEAR(simulate(spec).loss.nats.value(), free, 1e-12);  // 20 % cooldown to 0
-  spec.schedule = {.kind = "cosine", .cooldown_fraction = 0, .min_lr_fraction = 0.2};
+  spec.schedule = {.kind = ScheduleKind::cosine, .cooldown_fraction = 0, .min_lr_fraction = 0.2};
   EXPECT_NEAR(simulate(spec).loss.nats.value() - free, 0.5 * 0.2 * 0.2, 1e-12);
-  spec.schedule.kind = "constant";
+  spec.schedule.kind = ScheduleKind::constant;
   EXPECT_NEAR(simulate(spec).loss.nats.value() - free, 0.5, 1e-12);
 }
 
@@ -183,8 +183,8 @@ TEST(UndecayedShare, IsWhatTheScheduleLeaves) {
   EXPECT_NEAR(undecayed_share({.cooldown_fraction = 0.05}), 0.75, 1e-12);
   EXPECT_EQ(undecayed_share({.cooldown_fraction = 0}), 1);
   EXPECT_NEAR(undecayed_share({.cooldown_fraction = 0.4, .min_lr_fraction = 0.1}), 0.1, 1e-12);
-  EXPECT_EQ(undecayed_share({.kind = "linear", .min_lr_fraction = 0.1}), 0.1);
-  EXPECT_EQ(undecayed_share({.kind = "constant"}), 1);
+  EXPECT_EQ(undecayed_share({.kind = ScheduleKind::linear, .min_lr_fraction = 0.1}), 0.1);
+  EXPECT_EQ(undecayed_share({.kind = ScheduleKind::constant}), 1);
 }
 
 TEST(Simulate, TheBestRateMayDependOnTheData) {

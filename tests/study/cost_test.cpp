@@ -47,7 +47,7 @@ TEST(MembersOf, RunsOfOneMemberDifferInTokensOnly) {
   EXPECT_EQ(members[1].front().seed, 2);
   EXPECT_EQ(members[2].front().optimizer.lr, 0.02);
   std::vector<RunSpec> cosine = some_runs();
-  for (RunSpec& spec : cosine) spec.schedule.kind = "cosine";
+  for (RunSpec& spec : cosine) spec.schedule.kind = ScheduleKind::cosine;
   EXPECT_EQ(members_of(cosine).size(), 5U) << "no trunk, and another warmup fraction: members of their own";
   for (RunSpec& spec : cosine) spec.optimizer.warmup_fraction = 0.05;
   EXPECT_EQ(members_of(cosine).size(), 3U);
@@ -69,7 +69,7 @@ TEST(JobSeconds, CountsTrunksOnceAndEvaluationsPerRun) {
   // Trunks: 0.8 x 400, 0.8 x 200 and 0.8 x 100 steps; cooldowns: 0.2 x (100 + 200 + 400 + 200 + 100).
   EXPECT_DOUBLE_EQ(job_seconds(some_runs(), speed), 3 + 0.5 * (320 + 160 + 80 + 200) + 0.001 * 5000);
   std::vector<RunSpec> cosine = some_runs();
-  for (RunSpec& spec : cosine) spec.schedule.kind = "cosine";
+  for (RunSpec& spec : cosine) spec.schedule.kind = ScheduleKind::cosine;
   EXPECT_DOUBLE_EQ(job_seconds(cosine, speed), 3 + 0.5 * 1000 + 0.001 * 5000);
   EXPECT_DOUBLE_EQ(job_seconds({run(0.01, 1, 100)}, speed), 3 + 0.5 * 100 + 1);
 }
@@ -180,7 +180,7 @@ TEST(JobLimit, HoldsForTheStudysOwnTrainerOnACpu) {
                           .cuda_devices = 1,
                           .cores = 4,
                           .memory_bytes = 4e10};
-  config.backend.kind = "train";
+  config.backend.kind = BackendKind::train;
   config.backend.device = "cpu";
   EXPECT_DOUBLE_EQ(job_limit(config, environment, nullptr).bytes, 0.9e10);
   const double flops = job_limit(config, environment, nullptr).flops;
@@ -192,7 +192,7 @@ TEST(JobLimit, HoldsForTheStudysOwnTrainerOnACpu) {
   config.training.engine = "torch";
   EXPECT_DOUBLE_EQ(job_limit(config, environment, nullptr).bytes, 1.8e10);
   EXPECT_EQ(job_limit(config, environment, nullptr).place.engine, "torch");
-  for (const char* kind : {"simulate", "command", "auto"}) {
+  for (const BackendKind kind : {BackendKind::simulate, BackendKind::command, BackendKind::automatic}) {
     config.backend.kind = kind;
     EXPECT_EQ(job_limit(config, environment, nullptr).bytes, 0) << kind;
   }
@@ -204,7 +204,7 @@ TEST(JobLimit, OnCudaIsAShareOfTheDevice) {
   Environment environment;
   environment.cuda_trainer = "/b/scalelaw-trainer-cuda";
   environment.cuda_devices = 2;
-  for (const char* kind : {"auto", "train"}) {
+  for (const BackendKind kind : {BackendKind::automatic, BackendKind::train}) {
     config.backend = {.kind = kind};
     environment.device_bytes = 0;
     EXPECT_EQ(job_limit(config, environment, &corpus).bytes, 0) << "unknown memory";

@@ -138,7 +138,7 @@ inline int fake_trainer(const FakeTrainerArguments& a) {
     record.flops = count_flops(run.model, record.tokens);
     record.trunk = trunk_id(run);
     if (shape == a.diverge_shape) {
-      record.outcome.status = "diverged";
+      record.outcome.status = RunStatus::diverged;
     } else {
       record.loss.nats = a.valley > 0 ? valley_loss(run, job.id, a.valley) : fake_loss(run, job.id);
     }

@@ -200,10 +200,10 @@ TEST_F(Jobs, AFailedRecordIsMissingADivergedOneIsNot) {
   const auto jobs = group_jobs(specs(small_config()), folder_, {});
   RecordSet records;
   RunRecord record = finished(jobs[0].runs[0]);
-  record.outcome.status = "failed";
+  record.outcome.status = RunStatus::failed;
   records.records[record.id] = record;
   EXPECT_EQ(missing_runs(jobs[0], records).size(), jobs[0].runs.size());
-  records.records[record.id].outcome.status = "diverged";
+  records.records[record.id].outcome.status = RunStatus::diverged;
   EXPECT_EQ(missing_runs(jobs[0], records).size(), jobs[0].runs.size() - 1);
 }
 

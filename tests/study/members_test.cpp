@@ -17,7 +17,7 @@ class Members : public StudyTest {
  protected:
   StudyConfig simulated_config() const {
     StudyConfig config = small_config();
-    config.backend.kind = "simulate";
+    config.backend.kind = BackendKind::simulate;
     return config;
   }
   StudyOptions simulated(bool keep = false) const {
@@ -123,7 +123,7 @@ TEST_F(Members, AFailedRunDoesNotTurnTheOthersIntoKeptOnes) {
   replace_once(text, "seeds = [0, 1]", "seeds = [7]");
   write_file_atomic(config_path(folder_), text);
   RunRecord record = read_records(folder_).records.begin()->second;
-  record.outcome.status = "failed";
+  record.outcome.status = RunStatus::failed;
   record.loss.nats.reset();
   write_record(folder_, record);
   const StudyStatus status = study_status(folder_);
@@ -151,7 +151,7 @@ TEST_F(Members, SimulatedRunsNeverJoinTrainedOnes) {
   (void)run_study(simulated_config(), simulated(true));
   const StudyRecords study = load_study_records(folder_, {});
   EXPECT_EQ(study.records.size(), 36U);
-  for (const RunRecord& r : study.records) EXPECT_EQ(r.source, "simulated");
+  for (const RunRecord& r : study.records) EXPECT_EQ(r.source, RunSource::simulated);
   EXPECT_THAT(study.notes, ElementsAre(HasSubstr("another source, trained")));
 }
 
@@ -194,7 +194,7 @@ TEST_F(Members, AnOlderStudyTomlIsReadByWhatTheRecordsSay) {
   StudyConfig old = small_config();
   write_study_config(folder_, old);
   EXPECT_EQ(count(), 36U);
-  old.backend.kind = "auto";
+  old.backend.kind = BackendKind::automatic;
   write_study_config(folder_, old);
   EXPECT_EQ(count(), 36U);
   EXPECT_FALSE(run_study(small_config(), trained('a')).config_changed);

@@ -54,7 +54,7 @@ TEST_F(Rounds, RatesAreAddedUntilEveryOptimumIsBracketed) {
   EXPECT_THAT(summary.later_notes, IsEmpty());
   ASSERT_THAT(sweeps("s"), SizeIs(9));
   for (const LrSweep& sweep : sweeps("s")) {
-    EXPECT_EQ(sweep.status, "interior") << describe_point(sweep);
+    EXPECT_EQ(sweep.status, SweepStatus::interior) << describe_point(sweep);
     EXPECT_NEAR(std::log(sweep.best_lr / (0.002 * std::pow(sweep.params / 1e4, -0.4))), 0, 1e-6);
     // from .016 down to the first rate below the optimum whose loss is above its neighbour's, and no further
     const double last = sweep.points[0].lr, next = sweep.points[1].lr;
@@ -98,7 +98,7 @@ TEST_F(Rounds, ExtendsUpwardsForEverySeedAndNotBeyondADivergence) {
   config.design.seeds = {0, 1};
   const StudySummary summary = run_study(config, simulated("s"));
   for (const LrSweep& sweep : sweeps("s")) {
-    EXPECT_EQ(sweep.status, "interior");
+    EXPECT_EQ(sweep.status, SweepStatus::interior);
     for (const LrSweep::Point& p : sweep.points) EXPECT_EQ(p.seeds, 2);
   }
   for (const Addition& a : summary.added) EXPECT_EQ(a.runs, 2);
@@ -112,7 +112,7 @@ TEST_F(Rounds, ExtendsUpwardsForEverySeedAndNotBeyondADivergence) {
     record.tokens = run.spec.data.tokens;
     record.params = count_params(run.spec.model);
     if (run.spec.optimizer.lr > 0.0003) {
-      record.outcome.status = "diverged";
+      record.outcome.status = RunStatus::diverged;
     } else {
       record.loss.nats = 3;
     }
@@ -191,7 +191,7 @@ TEST_F(Rounds, LargeShapesTakeTheRateOfALawOfTheOthers) {
   for (const LrSweep& sweep : sweeps("s")) {
     if (sweep.params < 1e5) continue;
     ++large;
-    EXPECT_EQ(sweep.status, "single");
+    EXPECT_EQ(sweep.status, SweepStatus::single);
     EXPECT_NEAR(std::log(sweep.best_lr / (0.002 * std::pow(sweep.params / 1e4, -0.4))), 0, 1e-3);
   }
   EXPECT_EQ(large, 3);
@@ -199,7 +199,7 @@ TEST_F(Rounds, LargeShapesTakeTheRateOfALawOfTheOthers) {
 
   config.design.lr_transfer_factors = {0.5, 1, 2};
   EXPECT_EQ(run_study(config, simulated("s")).made, 6) << "the rates around it are added, nothing is repeated";
-  for (const LrSweep& sweep : sweeps("s")) EXPECT_EQ(sweep.status, "interior");
+  for (const LrSweep& sweep : sweeps("s")) EXPECT_EQ(sweep.status, SweepStatus::interior);
 }
 
 TEST_F(Rounds, WithoutALawLargeShapesAreLeftOutAndNamed) {
@@ -229,7 +229,7 @@ TEST_F(Rounds, EachShapeIsCheckedFromScratchAtItsMiddleBudgetAndBestRate) {
   EXPECT_THAT(check.scratch_ids, SizeIs(9));
   for (const BranchingPoint& p : check.points) {
     EXPECT_NEAR(6 * p.params * p.tokens, 2e9, 0.1e9) << "the middle budget";
-    EXPECT_EQ(p.status, "within_noise");
+    EXPECT_EQ(p.status, BranchStatus::within_noise);
   }
   for (const RunRecord& r : records) {
     if (!check.scratch_ids.contains(r.id)) continue;

@@ -27,7 +27,7 @@ inline StudyConfig small_config() {
   config.design.learning_rates = {0.004, 0.008};
   config.design.seeds = {0, 1};
   config.design.min_steps = 10;
-  config.backend.kind = "command";
+  config.backend.kind = BackendKind::command;
   config.backend.command = {"given by the options"};
   config.simulation.law = "chinchilla";  // published amplitudes mean nothing at this size
   config.simulation.params = {{"E", 1}, {"A", 12}, {"B", 15}, {"alpha", 0.28}, {"beta", 0.24}};
@@ -74,7 +74,7 @@ class StudyTest : public ::testing::Test {
   static std::map<std::string, std::string> losses(const std::filesystem::path& folder) {
     std::map<std::string, std::string> out;
     for (const auto& [id, record] : read_records(folder).records) {
-      out[id] = record.loss.nats ? fmt::format("{:a}", *record.loss.nats) : record.outcome.status;
+      out[id] = record.loss.nats ? fmt::format("{:a}", *record.loss.nats) : std::string(name_of(record.outcome.status));
     }
     return out;
   }

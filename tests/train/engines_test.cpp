@@ -18,7 +18,7 @@ struct Case {
   const char* name;
   std::int64_t d_model, n_layer, d_head, d_ff, context;
   bool tied;
-  std::string schedule;
+  ScheduleKind schedule;
   double lr;
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
@@ -93,10 +93,11 @@ TEST_P(WholeRuns, EndWithTheSameLossOnEitherEngine) {
 // Rates at which training does not amplify rounding: higher ones, above all with wide heads, change the loss by .01
 // nats when one rate moves by its last bit, with either engine (docs/EXPERIMENTS.md, "Losses that rounding moves").
 INSTANTIATE_TEST_SUITE_P(Shapes, WholeRuns,
-                         testing::Values(Case{"Branched", 16, 2, 8, 64, 32, false, "trunk_cooldown", 0.01},
-                                         Case{"DeepTied", 24, 4, 8, 40, 16, true, "trunk_cooldown", 0.002},
-                                         Case{"WideHead", 24, 1, 24, 72, 16, false, "trunk_cooldown", 0.004},
-                                         Case{"Cosine", 32, 1, 16, 96, 16, false, "cosine", 0.004}),
+                         testing::Values(Case{"Branched", 16, 2, 8, 64, 32, false, ScheduleKind::trunk_cooldown, 0.01},
+                                         Case{"DeepTied", 24, 4, 8, 40, 16, true, ScheduleKind::trunk_cooldown, 0.002},
+                                         Case{"WideHead", 24, 1, 24, 72, 16, false, ScheduleKind::trunk_cooldown,
+                                              0.004},
+                                         Case{"Cosine", 32, 1, 16, 96, 16, false, ScheduleKind::cosine, 0.004}),
                          [](const auto& of) { return std::string(of.param.name); });
 
 struct TooLarge {
@@ -142,7 +143,7 @@ TEST_P(ShapesNativeRefuses, TrainWithTorchOfThemselvesAndTheRecordSaysWhy) {
   const Job automatic = job(folder / "corpus", "auto");
   EXPECT_EQ(train_job(automatic, folder / "out").code, ExitCode::ok);
   const RunRecord record = record_of(automatic.runs.front(), folder / "out");
-  EXPECT_EQ(record.outcome.status, "completed");
+  EXPECT_EQ(record.outcome.status, RunStatus::completed);
   EXPECT_THAT(record.context.engine, testing::StartsWith("torch "));
   EXPECT_THAT(record.context.engine, testing::HasSubstr(GetParam().rule));
 }

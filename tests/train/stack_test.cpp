@@ -72,10 +72,10 @@ TEST_P(StackTest, AMemberGivenANanChangesNoOtherBit) {
   const auto losses = evaluate(setup, poisoned);
   const RunRecord bad = make_record(poisoned, 1, losses[1], 1, {}, {}),
                   good = make_record(poisoned, 0, losses[0], 1, {}, {});
-  EXPECT_EQ(bad.outcome.status, "diverged");
+  EXPECT_EQ(bad.outcome.status, RunStatus::diverged);
   EXPECT_EQ(bad.outcome.step, 21);
   EXPECT_FALSE(bad.loss.nats.has_value());
-  EXPECT_EQ(good.outcome.status, "completed");
+  EXPECT_EQ(good.outcome.status, RunStatus::completed);
   EXPECT_EQ(*good.loss.nats, *make_record(clean, 0, evaluate(setup, clean)[0], 1, {}, {}).loss.nats);
   EXPECT_EQ(curve_csv(poisoned, 1).find("nan"), std::string::npos);
 }

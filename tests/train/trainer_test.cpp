@@ -58,7 +58,7 @@ TEST(RunJob, WritesCompleteRecordsAndCleansUp) {
     const RunRecord record = record_from_json(read_json_file(folder / "out" / "runs" / name), name);
     EXPECT_EQ(record.id, run_id(spec));
     EXPECT_EQ(run_id(record.spec), record.id);
-    EXPECT_EQ(record.outcome.status, "completed");
+    EXPECT_EQ(record.outcome.status, RunStatus::completed);
     EXPECT_EQ(record.tokens, spec.data.tokens);
     EXPECT_EQ(record.trunk, trunk_id(spec));
     EXPECT_EQ(record.params.total, count_params(spec.model).total);
@@ -164,7 +164,7 @@ TEST(RunJob, ABrokenCheckpointIsReportedAndTheJobStartsAgain) {
 TEST(RunJob, SchedulesWithoutTrunkTrainEachBudgetFromScratch) {
   const auto folder = fresh_folder("cosine");
   Job job = small_job(folder);
-  for (RunSpec& run : job.runs) run.schedule.kind = "cosine";
+  for (RunSpec& run : job.runs) run.schedule.kind = ScheduleKind::cosine;
   job.id = job_id(job.runs);
   EXPECT_EQ(train_job(job, folder / "out").code, ExitCode::ok);
   for (const RunSpec& run : job.runs) {

@@ -36,7 +36,7 @@ TEST(TrunkPlan, SharesTrunksAndDropsMembersThatAreDone) {
 
 TEST(TrunkPlan, WithoutATrunkEveryBudgetStartsFromScratch) {
   std::vector<RunSpec> runs = {small_run("x", 0.1, 100), small_run("x", 0.1, 50)};
-  for (RunSpec& run : runs) run.schedule.kind = "cosine";
+  for (RunSpec& run : runs) run.schedule.kind = ScheduleKind::cosine;
   runs[1].optimizer.warmup_fraction = runs[0].optimizer.warmup_fraction;
   const TrunkPlan plan = plan_trunk(job_of(runs));
   ASSERT_EQ(plan.branches.size(), 2U);
