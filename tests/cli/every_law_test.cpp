@@ -36,7 +36,7 @@ std::string table(double shift) {
 }
 
 struct EveryLaw : testing::Test {
-  TempFolder folder{"every_law"};
+  TempFolder folder;
   void SetUp() override {
     write_file_atomic(folder / "a.csv", table(0));
     write_file_atomic(folder / "b.csv", table(0.02));

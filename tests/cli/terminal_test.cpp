@@ -33,7 +33,7 @@ std::string on_a_terminal(const TempFolder& folder, const std::string& variables
 }
 
 TEST(Terminal, ColoursAreAskedForOrOfATerminal) {
-  const TempFolder folder("terminal");
+  const TempFolder folder;
   const std::string wrong = "fit nothing.csv";
   EXPECT_THAT(run_scalelaw(folder, wrong + " --color always").err, testing::StartsWith(kRed));
   EXPECT_THAT(run_scalelaw(folder, wrong).err, testing::StartsWith("error: ")) << "a file";
@@ -46,7 +46,7 @@ TEST(Terminal, ColoursAreAskedForOrOfATerminal) {
 }
 
 TEST(Terminal, VerboseSaysWhatIsReadAndDoneOnStandardError) {
-  const TempFolder folder("verbose");
+  const TempFolder folder;
   std::string rows = "params,tokens,loss\n";
   for (const int n : {1, 2, 4, 8}) {
     for (const int d : {1, 2, 4, 8}) {
