@@ -320,8 +320,7 @@ TEST_F(FitOption, UnusableDataGetTheirStatusOrALine) {
 TEST_F(FitOption, ReferenceAnswersFromEachKindOfStart) {
   const std::string besiroglu = "'" + std::filesystem::absolute(test::besiroglu_points()).string() + "'";
   for (const char* starts : {"grid", "projection", "hoffmann2022"}) {
-    const Json r =
-        fit(fmt::format("{} --drop-highest 5 --starts {}", besiroglu, starts));
+    const Json r = fit(fmt::format("{} --drop-highest 5 --starts {}", besiroglu, starts));
     EXPECT_NEAR(r.at("objective").at("value").get<double>(), 0.001018274017801, 2e-14) << starts;
     EXPECT_NEAR(r.at("derived").at("a").get<double>(), 0.513900, 1e-6) << starts;
   }
