@@ -6,16 +6,14 @@
 #include "cli/terminal.hpp"
 #include "core/format.hpp"
 #include "exec/precision.hpp"
-#include "study/study_plan.hpp"
 
 namespace scalelaw::cli {
 namespace {
 
 void print_before(const Globals& globals, const StudyConfig& config, const StudyOptions& options) {
-  const BackendChoice& backend = options.backend;
-  const Plan plan = study_plan(config, backend.simulate, options.corpus ? &*options.corpus : nullptr);
+  const Plan plan = study_plan(config, options);
   std::string text = fmt::format("study {} in {}: {} planned, {}\n", config.name, options.folder.string(),
-                                 counted(std::ssize(plan.runs), "run"), describe(backend, config));
+                                 counted(std::ssize(plan.runs), "run"), describe(options.backend, config));
   for (const LeftOut& p : plan.left_out) text += fmt::format("left out: {}\n", describe(p));
   for (const std::string& note : plan.notes) text += fmt::format("note: {}\n", note);
   print(globals, text);
@@ -52,9 +50,10 @@ void explain_choice(const Globals& globals, const RunRequest& request, const Stu
 }  // namespace
 
 FinishedRuns make_runs(const RunRequest& request, const Globals& globals) {
+  const auto say = [&](const std::string& text) {
+    if (!request.brief) print(globals, text);
+  };
   FinishedRuns done;
-  Globals talk = globals;
-  talk.quiet = globals.quiet || request.brief;
   done.config = read_config_options(request.config);
   StudyOptions& study = done.study;
   study.environment = probe_environment();
@@ -62,19 +61,19 @@ FinishedRuns make_runs(const RunRequest& request, const Globals& globals) {
   study.folder = study_folder(done.config, study.backend, request.out);
   study.keep_runs = request.keep_runs;
   explain_choice(globals, request, done.config, study);
-  print(talk, backend_note(request.config, done.config, study.backend, study.environment, request.out));
+  say(backend_note(request.config, done.config, study.backend, study.environment, request.out));
   const PrecisionChoice precision = choose_precision(done.config, study.backend, study.environment, study.folder);
   done.config.training.precision = precision.precision;
   if (study.backend.simulate) {
-    print(talk, settle_study_simulation(done.config, request.config.config, study.folder));
+    say(settle_study_simulation(done.config, request.config.config, study.folder));
   } else {
     study.corpus = corpus_facts(done.config);
   }
   study.progress = standard_progress(globals.quiet || (request.brief && study.backend.simulate));
-  if (!precision.reason.empty()) print(talk, precision.reason + "\n");
-  print_before(talk, done.config, study);
+  if (!precision.reason.empty()) say(precision.reason + "\n");
+  if (!request.brief) print_before(globals, done.config, study);
   done.summary = run_study(done.config, study);
-  print_after(talk, done.summary);
+  if (!request.brief) print_after(globals, done.summary);
   return done;
 }
 

@@ -11,7 +11,7 @@ struct RunRequest {
   ConfigOptions config;
   std::string out;         ///< folder; empty: studies/NAME
   bool keep_runs = false;  ///< see StudyOptions
-  bool brief = false;      ///< says nothing but the progress of training and what failed
+  bool brief = false;      ///< says nothing but the progress of training: the caller says what came of it
 };
 
 struct FinishedRuns {

@@ -23,10 +23,6 @@ bool is_set(const char* name) {
   return value != nullptr && *value != '\0';
 }
 
-void write_error(const Globals& globals, const std::string& line) {
-  fmt::print(stderr, "{}\n", is_colored(globals.color, STDERR_FILENO) ? with_colors(line) : line);
-}
-
 }  // namespace
 
 bool is_colored(Color color, int descriptor) {
@@ -53,10 +49,12 @@ std::string with_colors(std::string_view text) {
   return out;
 }
 
-void complain(const Globals& globals, const std::string& line) { write_error(globals, line); }
+void complain(const Globals& globals, const std::string& line) {
+  fmt::print(stderr, "{}\n", is_colored(globals.color, STDERR_FILENO) ? with_colors(line) : line);
+}
 
 void explain(const Globals& globals, const std::string& line) {
-  if (globals.verbose) write_error(globals, line);
+  if (globals.verbose) complain(globals, line);
 }
 
 }  // namespace scalelaw::cli

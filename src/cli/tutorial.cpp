@@ -13,7 +13,6 @@
 #include "core/format.hpp"
 #include "os/files.hpp"
 #include "report/gnuplot.hpp"
-#include "study/study_plan.hpp"
 
 namespace scalelaw::cli {
 namespace {
@@ -50,13 +49,11 @@ StudyRuns make_study(const TutorialTopic& topic, const TutorialArguments& argume
   const FinishedRuns done = make_runs(request, globals);
   StudyRuns out{.code = done.summary.exit_code()};
   if (out.code != ExitCode::ok) {
-    std::string text = describe(done.summary);
+    const std::string text = describe(done.summary);
     complain(globals, "warning: " + text.substr(0, text.find_last_not_of('\n') + 1));
   }
   const RecordSet have = read_records(done.study.folder);
-  const bool simulate = done.study.backend.simulate;
-  for (const PlannedRun& run :
-       study_plan(done.config, simulate, done.study.corpus ? &*done.study.corpus : nullptr).runs) {
+  for (const PlannedRun& run : study_plan(done.config, done.study).runs) {
     const auto record = have.records.find(run_id(run.spec));
     if (record != have.records.end()) out.records.push_back(record->second);
   }

@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 JobLimit limit_of(const StudyConfig& config, const StudyOptions& options) {
-  return job_limit(config, options.environment, options.corpus ? &*options.corpus : nullptr);
+  return job_limit(config, options.environment, options.corpus_or_null());
 }
 
 /// Renames what stands where a record of the plan belongs but is none (unreadable, or of a failed run) to NAME.bad: a
@@ -149,7 +149,7 @@ bool plans_the_same(const StudyConfig& config, const StudyOptions& options, cons
     const bool simulated = before.backend.kind == BackendKind::automatic ? options.backend.simulate
                                                                          : before.backend.kind == BackendKind::simulate;
     if (simulated != options.backend.simulate) return false;
-    const CorpusFacts* corpus = options.corpus ? &*options.corpus : nullptr;
+    const CorpusFacts* corpus = options.corpus_or_null();
     const std::string& hash = before.corpus.sha256;
     if (!simulated && !hash.empty() && (corpus == nullptr || hash != corpus->sha256)) return false;
     const Plan planned = study_plan(before, simulated, corpus);
@@ -232,6 +232,10 @@ void sum_up(const Plan& plan, StudyRuns done, const RecordSet& records, StudySum
 
 }  // namespace
 
+Plan study_plan(const StudyConfig& config, const StudyOptions& options) {
+  return study_plan(config, options.backend.simulate, options.corpus_or_null());
+}
+
 ExitCode StudySummary::exit_code() const {
   if (interrupted) return ExitCode::interrupted;
   return failed.empty() ? ExitCode::ok : ExitCode::some_failed;
@@ -240,7 +244,7 @@ ExitCode StudySummary::exit_code() const {
 StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   SCALELAW_CHECK(options.backend.simulate || options.corpus, "training needs a corpus");
   const auto start = std::chrono::steady_clock::now();
-  const Plan plan = study_plan(config, options.backend.simulate, options.corpus ? &*options.corpus : nullptr);
+  const Plan plan = study_plan(config, options);
 
   require_memory(config, options, plan);
   const StudyLock lock(options.folder);

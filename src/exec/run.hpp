@@ -19,7 +19,13 @@ struct StudyOptions {
   std::optional<CorpusFacts> corpus;  ///< needed for training
   ProgressOutput progress;
   bool keep_runs = false;  ///< the folder may hold finished runs that the plan does not
+
+  /// None where nothing is trained.
+  [[nodiscard]] const CorpusFacts* corpus_or_null() const { return corpus ? &*corpus : nullptr; }
 };
+
+/// The plan of the study as these options make it. Errors (config): as make_plan.
+[[nodiscard]] Plan study_plan(const StudyConfig& config, const StudyOptions& options);
 
 struct StudySummary {
   std::int64_t planned = 0;   ///< runs of the plan and those that their results called for
