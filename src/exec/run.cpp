@@ -7,11 +7,11 @@
 #include <iterator>
 #include <set>
 
-#include "core/format.hpp"
 #include "exec/device_check.hpp"
 #include "exec/estimate.hpp"
+#include "exec/executor.hpp"
+#include "exec/queue.hpp"
 #include "os/files.hpp"
-#include "sim/simulate.hpp"
 #include "study/members.hpp"
 
 namespace scalelaw {
@@ -34,39 +34,39 @@ void set_aside(const fs::path& folder, const std::vector<RunSpec>& runs, const R
   }
 }
 
-/// Simulates in this process. Returns whether it was interrupted.
-bool simulate_missing(const fs::path& folder, const std::vector<RunSpec>& runs, const RecordSet& records,
-                      Signals& signals, Progress& progress) {
-  for (const RunSpec& spec : runs) {
-    if (records.finished(run_id(spec))) continue;
-    if (signals.take_stops() > 0) return true;
-    RunRecord record = simulate(spec);
-    record.context.started = record.context.finished = utc_now();
-    write_record(folder, record);
-    progress.set_done_runs(progress.done_runs() + 1);
-    progress.tick();
+/// What a trainer is told of each job, for a process of its own.
+void write_job_files(const StudyConfig& config, const StudyOptions& options, const std::vector<JobPlan>& jobs) {
+  Job job;
+  job.corpus = fs::absolute(config.corpus.path).string();
+  job.device = options.backend.device;
+  job.threads = config.training.threads_per_worker;
+  job.engine = config.training.engine;
+  job.graph = config.training.graph;
+  job.checkpoint_every_s = config.training.checkpoint_every_s;
+  for (const JobPlan& plan : jobs) {
+    job.id = plan.id;
+    job.runs = plan.runs;
+    write_json_file(fs::absolute(job_folder(options.folder, plan.id)) / "job.json", to_json(job));
   }
-  return false;
 }
 
-PoolResult train_missing(const StudyConfig& config, const StudyOptions& options, const std::vector<RunSpec>& runs,
-                         const RecordSet& records, Signals& signals, Progress& progress) {
-  std::vector<JobPlan> todo;
-  const JobLimit limit = limit_of(config, options);
-  for (JobPlan& job : group_jobs(runs, options.folder, records, limit)) {
-    if (!missing_runs(job, records).empty()) todo.push_back(std::move(job));
-  }
-  PoolOptions pool;
-  pool.command = options.backend.command;
-  pool.device = options.backend.device;
-  pool.workers = options.backend.workers;
-  pool.devices = std::max<std::int64_t>(1, options.environment.cuda_devices);
-  pool.threads = config.training.threads_per_worker;
-  pool.engine = config.training.engine;
-  pool.graph = config.training.graph;
-  pool.checkpoint_every_s = config.training.checkpoint_every_s;
-  pool.corpus = fs::absolute(config.corpus.path).string();
-  return run_jobs(options.folder, todo, pool, signals, progress);
+/// One job of the runs without a finished record, which nobody needs to find again; none where there are no such runs.
+std::vector<JobPlan> job_of_missing(const std::vector<RunSpec>& runs, const RecordSet& records) {
+  JobPlan job;
+  std::ranges::copy_if(runs, std::back_inserter(job.runs),
+                       [&](const RunSpec& run) { return !records.finished(run_id(run)); });
+  if (job.runs.empty()) return {};
+  job.id = job_id(job.runs);
+  return {job};
+}
+
+/// The jobs of the plan that have a run without a finished record, with their files.
+std::vector<JobPlan> missing_jobs(const StudyConfig& config, const StudyOptions& options,
+                                  const std::vector<RunSpec>& runs, const RecordSet& records) {
+  std::vector<JobPlan> jobs = group_jobs(runs, options.folder, records, limit_of(config, options));
+  std::erase_if(jobs, [&](const JobPlan& job) { return missing_runs(job, records).empty(); });
+  write_job_files(config, options, jobs);
+  return jobs;
 }
 
 std::int64_t count_finished(const std::vector<RunSpec>& runs, const RecordSet& records) {
@@ -79,12 +79,15 @@ std::vector<RunSpec> specs_of(const StudyRuns& runs) {
   return specs;
 }
 
-/// Makes the runs without a finished record; failed jobs are added to `failed`. @return false if it was interrupted
+/// Makes the runs without a finished record; `failed` becomes the jobs that gave up. @return false if it was
+/// interrupted
 bool make_missing(const StudyConfig& config, const StudyOptions& options, const std::vector<RunSpec>& runs,
                   const RecordSet& records, Signals& signals, Progress& progress, std::vector<FailedJob>& failed) {
   set_aside(options.folder, runs, records);
-  if (options.backend.simulate) return !simulate_missing(options.folder, runs, records, signals, progress);
-  PoolResult result = train_missing(config, options, runs, records, signals, progress);
+  const Executor executor = make_executor(config, options, signals);
+  const std::vector<JobPlan> jobs =
+      executor.in_process ? job_of_missing(runs, records) : missing_jobs(config, options, runs, records);
+  QueueResult result = run_jobs(options.folder, jobs, executor, signals, progress);
   failed = std::move(result.failed);
   return !result.interrupted;
 }
@@ -236,11 +239,6 @@ Plan study_plan(const StudyConfig& config, const StudyOptions& options) {
   return study_plan(config, options.backend.simulate, options.corpus_or_null());
 }
 
-ExitCode StudySummary::exit_code() const {
-  if (interrupted) return ExitCode::interrupted;
-  return failed.empty() ? ExitCode::ok : ExitCode::some_failed;
-}
-
 StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   SCALELAW_CHECK(options.backend.simulate || options.corpus, "training needs a corpus");
   const auto start = std::chrono::steady_clock::now();
@@ -272,62 +270,6 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   log_event(options.folder, summary.interrupted ? "study_interrupted" : "study_finished",
             {{"made", summary.made}, {"failed_jobs", summary.failed.size()}, {"seconds", summary.seconds}});
   return summary;
-}
-
-std::string describe(const StudySummary& s) {
-  const std::int64_t missing = s.planned - s.before - s.made;
-  std::string out = fmt::format("{} of {} runs finished ({} before, {} now in {}){}\n", s.before + s.made, s.planned,
-                                s.before, s.made, short_duration(s.seconds),
-                                s.diverged > 0 ? fmt::format(", {} of them diverged", s.diverged) : "");
-  if (!s.added.empty()) {
-    std::int64_t runs = 0;
-    for (const Addition& addition : s.added) runs += addition.runs;
-    out += fmt::format("{} of the runs were added for what others gave:\n", runs);
-    for (const Addition& addition : s.added) out += fmt::format("  {}\n", describe(addition));
-  }
-  for (const std::string& other : s.others) out += fmt::format("in the folder, not of this plan: {}\n", other);
-  for (const std::string& note : s.later_notes) out += fmt::format("note: {}\n", note);
-  for (const FailedJob& job : s.failed) out += fmt::format("failed: job {} ({}): {}\n", job.id, job.what, job.reason);
-  if (s.interrupted) {
-    out += "interrupted; run the same command again to go on\n";
-  } else if (missing > 0) {
-    out += fmt::format("{} run{} missing; the same command tries again\n", missing, missing == 1 ? " is" : "s are");
-  }
-  return out;
-}
-
-Json to_json(const StudySummary& s) {
-  Json failed = Json::array();
-  for (const FailedJob& job : s.failed) failed.push_back({{"job", job.id}, {"what", job.what}, {"reason", job.reason}});
-  Json bad = Json::array();
-  for (const BadRecord& record : s.bad) bad.push_back({{"file", record.file}, {"reason", record.reason}});
-  Json left_out = Json::array();
-  for (const LeftOut& point : s.left_out) {
-    left_out.push_back(
-        {{"shape", point.shape}, {"budget", point.budget_flops}, {"tokens", point.tokens}, {"reason", point.reason}});
-  }
-  Json added = Json::array();
-  for (const Addition& a : s.added) {
-    added.push_back({{"shape", a.shape},
-                     {"tokens", a.tokens},
-                     {"lr", a.lr},
-                     {"kind", a.kind},
-                     {"reason", a.reason},
-                     {"runs", a.runs}});
-  }
-  return {{"planned", s.planned},
-          {"added", added},
-          {"finished_before", s.before},
-          {"made", s.made},
-          {"diverged", s.diverged},
-          {"failed", failed},
-          {"bad_records", bad},
-          {"left_out", left_out},
-          {"notes", s.notes},
-          {"later_notes", s.later_notes},
-          {"others", s.others},
-          {"interrupted", s.interrupted},
-          {"seconds", s.seconds}};
 }
 
 }  // namespace scalelaw
