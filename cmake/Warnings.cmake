@@ -2,8 +2,10 @@
 # SCALELAW_WERROR (on in the ci preset) turns them into errors.
 option(SCALELAW_WERROR "treat compiler warnings as errors" OFF)
 add_library(scalelaw_warnings INTERFACE)
-# -Wno-restrict: g++ 12 warns falsely about assignments of short literals to std::string (its bug 105651)
-set(_warnings -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-cast -Wnon-virtual-dtor -Wno-restrict)
+set(_warnings -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-cast -Wnon-virtual-dtor)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND _warnings -Wno-restrict)  # g++ 12 warns falsely about assignments of short literals to std::string (its bug 105651)
+endif()
 if(SCALELAW_WERROR)
   list(APPEND _warnings -Werror)
 endif()

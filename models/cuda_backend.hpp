@@ -10,7 +10,7 @@
 
 namespace scalelaw::cuda {
 
-/// Opens the first visible device. Errors (device): as open_device("cuda").
+/// Opens the first visible device. Errors (device): as open_device.
 [[nodiscard]] std::string open();
 /// LibTorch's name of the device whose memory this is, with its number: "cuda:0". Without the number it does not count
 /// as the device of the tensors that LibTorch makes itself, and operations on both are refused.

@@ -21,9 +21,8 @@ std::string cpu_name() {
 
 }  // namespace
 
-Device open_device(const std::string& kind) {
-  if (kind == "cuda") return {.kind = DeviceKind::cuda, .name = cuda::open()};
-  SCALELAW_CHECK(kind == "cpu", "device {}", kind);
+Device open_device(DeviceKind kind) {
+  if (kind == DeviceKind::cuda) return {.kind = DeviceKind::cuda, .name = cuda::open()};
   return {.kind = DeviceKind::cpu, .name = "cpu: " + cpu_name()};
 }
 

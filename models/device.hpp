@@ -8,18 +8,17 @@
 #include <vector>
 
 #include "core/permutation.hpp"
+#include "records/device_kind.hpp"
 
 namespace scalelaw {
-
-enum class DeviceKind { cpu, cuda };
 
 struct Device {
   DeviceKind kind = DeviceKind::cpu;
   std::string name;  ///< "cpu: Intel Xeon ..." or "cuda:0 NVIDIA H100 ..."
 };
 
-/// @param kind "cpu" or "cuda". Errors (device): no CUDA in this program, or no usable CUDA device.
-[[nodiscard]] Device open_device(const std::string& kind);
+/// Errors (device): no CUDA in this program, or no usable CUDA device.
+[[nodiscard]] Device open_device(DeviceKind kind);
 
 namespace detail {
 [[nodiscard]] std::shared_ptr<void> allocate(DeviceKind kind, std::size_t bytes);  // zeroed

@@ -5,18 +5,19 @@
 
 namespace scalelaw {
 
-EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, const Device& device,
+EngineChoice choose_engine(AskedEngine asked, const ModelSpec& model, const Device& device,
                            const std::string& precision) {
   const EngineChoice choice = choose_engine_with(native_instruction_set(precision), asked, model, device, precision);
-  if (choice.kind == "native") check_native_instruction_set(choice.instruction_set, precision);
+  if (choice.kind == EngineKind::native) check_native_instruction_set(choice.instruction_set, precision);
   return choice;
 }
 
-EngineChoice choose_engine_with(const std::string& best, const std::string& asked, const ModelSpec& model,
+EngineChoice choose_engine_with(const std::string& best, AskedEngine asked, const ModelSpec& model,
                                 const Device& device, const std::string& precision) {
   constexpr std::string_view kForced = "native-";
-  const bool forced = asked.starts_with(kForced);
-  const std::string set = forced ? asked.substr(kForced.size()) : best;
+  const std::string_view name = name_of(asked);
+  const bool forced = name.starts_with(kForced);
+  const std::string set = forced ? std::string(name.substr(kForced.size())) : best;
   std::string refusal;
   if (device.kind == DeviceKind::cuda) {
     refusal = "the native engine runs on a CPU only";
@@ -25,30 +26,32 @@ EngineChoice choose_engine_with(const std::string& best, const std::string& aske
   } else {
     refusal = native_refusal(model);
   }
-  if (asked.starts_with("native") && !refusal.empty()) {
+  if ((forced || asked == AskedEngine::native) && !refusal.empty()) {
     fail_config("training.engine: {}; set engine = \"torch\" or \"auto\"", refusal);
   }
   const std::string torch = "torch " + torch_version();
-  if (asked == "auto" && set.empty() && device.kind == DeviceKind::cpu) {
+  if (asked == AskedEngine::automatic && set.empty() && device.kind == DeviceKind::cpu) {
     fail_config(
         "training.precision: {} on a CPU needs AMX, which is not here (LibTorch would only be slower than in fp32); "
         "set "
         "precision = \"fp32\" or \"auto\", or engine = \"torch\" to do it nevertheless",
         precision);
   }
-  if (asked == "torch") return {.kind = "torch", .instruction_set = "", .reason = torch + ": asked for"};
+  if (asked == AskedEngine::torch)
+    return {.kind = EngineKind::torch, .instruction_set = "", .reason = torch + ": asked for"};
   if (!refusal.empty()) {
-    return {.kind = "torch", .instruction_set = "", .reason = fmt::format("{}: {}", torch, refusal)};
+    return {.kind = EngineKind::torch, .instruction_set = "", .reason = fmt::format("{}: {}", torch, refusal)};
   }
-  return {.kind = "native",
-          .instruction_set = set,
-          .reason = fmt::format("native {}: {}", set, asked == "auto" ? "the rule on a CPU" : "asked for")};
+  return {
+      .kind = EngineKind::native,
+      .instruction_set = set,
+      .reason = fmt::format("native {}: {}", set, asked == AskedEngine::automatic ? "the rule on a CPU" : "asked for")};
 }
 
 Engine make_engine(const EngineChoice& choice, const Layout& layout, const Device& device, const EngineBuffers& buffers,
                    const std::string& precision) {
-  return choice.kind == "native" ? make_native_engine(layout, buffers, choice.instruction_set)
-                                 : make_torch_engine(layout, device, buffers, {.precision = precision});
+  return choice.kind == EngineKind::native ? make_native_engine(layout, buffers, choice.instruction_set)
+                                           : make_torch_engine(layout, device, buffers, {.precision = precision});
 }
 
 }  // namespace scalelaw

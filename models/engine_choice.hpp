@@ -3,24 +3,28 @@
 #include <string>
 
 #include "models/engine.hpp"
+#include "records/asked.hpp"
 
 namespace scalelaw {
 
+enum class EngineKind { torch, native };
+constexpr std::array<std::string_view, 2> names_of(EngineKind) { return {"torch", "native"}; }
+
 struct EngineChoice {
-  std::string kind = "torch";            ///< native | torch
+  EngineKind kind = EngineKind::torch;
   std::string instruction_set = "auto";  ///< of the native engine
   std::string reason;                    ///< for the record, "native avx2: the rule on a CPU"
 };
 
-/// @param asked one of engine_rule (records/job.hpp). The rule of `auto`: native on a CPU where it takes the shape,
+/// The rule of `auto`: native on a CPU where it takes the shape,
 /// with the best instruction set; else torch. Errors (config): native asked for on CUDA, or for a shape or precision it
 /// cannot take; auto for bf16 on a CPU without AMX; (device): an instruction set asked for that is not here.
-[[nodiscard]] EngineChoice choose_engine(const std::string& asked, const ModelSpec& model, const Device& device,
+[[nodiscard]] EngineChoice choose_engine(AskedEngine asked, const ModelSpec& model, const Device& device,
                                          const std::string& precision);
 
 /// The same on a processor whose best instruction set for that precision is `best`, "" where it has none: the rule
 /// itself, whatever processor this is.
-[[nodiscard]] EngineChoice choose_engine_with(const std::string& best, const std::string& asked, const ModelSpec& model,
+[[nodiscard]] EngineChoice choose_engine_with(const std::string& best, AskedEngine asked, const ModelSpec& model,
                                               const Device& device, const std::string& precision);
 
 /// The engine chosen, bound to its buffers.

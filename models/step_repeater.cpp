@@ -27,11 +27,11 @@ constexpr std::int64_t kWarmUp = 3;
 
 }  // namespace
 
-StepRepeater::StepRepeater(const Device& device, const std::string& graph, std::int64_t total,
-                           std::vector<Region> regions, std::function<void()> step)
+StepRepeater::StepRepeater(const Device& device, AskedGraph graph, std::int64_t total, std::vector<Region> regions,
+                           std::function<void()> step)
     : kind_(device.kind), regions_(std::move(regions)), step_(std::move(step)) {
   if (kind_ != DeviceKind::cuda) return;
-  if (graph != "auto") {
+  if (graph == AskedGraph::off) {
     status_.what = "single steps: asked for";
   } else if (total < kWorthwhileSteps) {
     status_.what = fmt::format("single steps: a graph is not worth its while below {} steps", kWorthwhileSteps);

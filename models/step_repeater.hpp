@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "models/cuda_backend.hpp"
+#include "records/asked.hpp"
 
 namespace scalelaw {
 
@@ -14,7 +15,7 @@ struct Region {
   std::size_t bytes = 0;
 };
 
-/// On a CPU runs the step; on CUDA replays a graph of kStepsPerGraph steps where `graph` is "auto". The graph is
+/// On a CPU runs the step; on CUDA replays a graph of kStepsPerGraph steps where `graph` is automatic. The graph is
 /// checked once: the state is saved, kStepsPerGraph steps are run one by one, the state is put back, the graph is
 /// replayed, and every bit of the regions must be the same. If it is not, or if the step cannot be recorded, all steps
 /// are run one by one and status() says why. Either way run(n) leaves what n single steps leave.
@@ -23,9 +24,9 @@ class StepRepeater {
   static constexpr std::int64_t kStepsPerGraph = 16;
   static constexpr std::int64_t kWorthwhileSteps = 8 * kStepsPerGraph;  ///< recording and checking cost 2 to 3 graphs
 
-  /// @param graph auto | off. @param total how many steps there will be. @param step queues one step: the same commands
+  /// @param total how many steps there will be. @param step queues one step: the same commands
   /// with the same addresses each time; what differs from step to step it must read from device memory.
-  StepRepeater(const Device& device, const std::string& graph, std::int64_t total, std::vector<Region> regions,
+  StepRepeater(const Device& device, AskedGraph graph, std::int64_t total, std::vector<Region> regions,
                std::function<void()> step);
 
   struct Status {

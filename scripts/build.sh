@@ -3,7 +3,7 @@
 # another folder than build/PRESET: $BUILD_FOLDER.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-preset=${1:?preset: release, ci, light, asan, dev, cuda}
+preset=${1:?preset: release, ci, light, asan, tsan, clang, dev, cuda}
 shift
 arguments=()
 mode=$(cat .venv/.scalelaw-mode 2>/dev/null || echo auto)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Sets everything up, builds with warnings as errors, makes the quick study, and tests what a newcomer stands on.
 #   scripts/test.sh [--all] [--cpu | --cuda]
-# --all   every test, slow ones too; the tests of kernels under each instruction set; sanitizers; the bundle for a machine
-#         with a GPU. CI runs exactly this.
+# --all   every test, slow ones too; the tests of kernels under each instruction set; sanitizers; clang and clang-tidy; the
+#         bundle for a machine with a GPU. CI runs exactly this.
 # Without --all the programs and the tests of the rooms below are built and run: what a fit, an allocation and a trained
 # loss rest on.
 set -euo pipefail
@@ -42,5 +42,11 @@ done
 sanitized=(native os core records corpus design study exec)
 scripts/build.sh asan "${sanitized[@]/#/test_}"
 ctest --preset asan -j "$(nproc)" -L "^($(IFS='|'; echo "${sanitized[*]}"))\$"
+
+# A second compiler: every torch-free library, the program, and the tests nearest to the system.
+scripts/build.sh clang scalelaw test_os test_core
+ctest --preset clang -j "$(nproc)" -L '^(os|core)$'
+# Without arguments: cli and the native engine too, minutes more.
+scripts/tidy.sh os core records law corpus design sim select fit study exec alloc inference analysis report tutorial
 
 tests/gpu_bundle/check.sh

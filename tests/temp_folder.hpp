@@ -4,9 +4,8 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <stdexcept>
 #include <string>
-
-#include "os/error.hpp"
 
 namespace scalelaw {
 
@@ -24,6 +23,7 @@ class TempFolder {
     std::filesystem::remove_all(path_, ignored);
   }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  operator const std::filesystem::path&() const { return path_; }
   [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
  private:
@@ -38,20 +38,6 @@ inline std::filesystem::path fresh_folder(const std::string& name) {
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   return folder;
-}
-
-/// The message of the Error that `call` throws with this exit code; a test failure (and "") where it does not.
-template <class Call>
-std::string error_of(ExitCode code, const Call& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    EXPECT_EQ(static_cast<int>(e.code()), static_cast<int>(code)) << e.what();
-    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << "an error is one line: " << e.what();
-    return e.what();
-  }
-  ADD_FAILURE() << "no error was thrown";
-  return "";
 }
 
 }  // namespace scalelaw

@@ -5,8 +5,10 @@
 #include <limits>
 
 #include "alloc/measured.hpp"
+#include "alloc/nearest_shape.hpp"
 #include "alloc/optimum.hpp"
 #include "fit/draws.hpp"
+#include "law/optimum.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw {
@@ -56,7 +58,7 @@ std::optional<Optimum> solve(const Law& law, const AllocationRequest& r) {
 LawPoint point_of(const Allocation& a) { return {.params = a.params, .tokens = a.tokens, .flops = a.flops}; }
 
 /// A law of N*(C) alone names no D, but the model it proposes has one.
-LawKind kind_of_allocation(LawKind kind) { return kind == LawKind::optimal ? LawKind::chinchilla : kind; }
+LawKind kind_of_allocation(LawKind kind) { return law_form(kind).predicts_size ? LawKind::chinchilla : kind; }
 
 void add_shape(Allocation& a) {
   const ShapeFamily defaults = default_shape_family(a.params);
@@ -135,7 +137,7 @@ void add_intervals(Allocation& a, const FitResult& fit, const AllocationRequest&
 
 Allocation allocate(const Law& law, const AllocationRequest& request) {
   check_request(request);
-  if (law.kind == LawKind::optimal && (request.loss || request.inference_tokens || request.unique_tokens)) {
+  if (law.form().predicts_size && (request.loss || request.inference_tokens || request.unique_tokens)) {
     fail_config(
         "allocate: the law '{}' gives the optimal size, not a loss, so --{} has no answer; take a law of the loss",
         law.name,
@@ -173,7 +175,7 @@ Allocation allocate(const FitResult& fit, const AllocationRequest& request) {
     fail_data(
         "allocate: the fit of the law '{}' did not converge (status {}{}{}); its constants say nothing about the data: "
         "add points, drop outliers or fix a constant (--fix), and fit again",
-        law_info(fit.law).name, fit.convergence.status, fit.message.empty() ? "" : ": ", fit.message);
+        law_form(fit.law).name, fit.convergence.status, fit.message.empty() ? "" : ": ", fit.message);
   }
   Allocation a = allocate(fit.fitted, request);
   a.fitted = true;

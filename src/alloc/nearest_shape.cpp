@@ -1,7 +1,8 @@
+#include "alloc/nearest_shape.hpp"
+
 #include <algorithm>
 #include <cmath>
 
-#include "alloc/allocate.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw {

@@ -5,6 +5,7 @@
 #include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
 
+#include "law/optimum.hpp"
 #include "os/error.hpp"
 
 namespace scalelaw {

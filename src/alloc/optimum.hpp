@@ -1,6 +1,7 @@
 #pragma once
 // The optimum of a law under constraints that have no closed form.
 #include "law/laws.hpp"
+#include "law/optimum.hpp"
 
 namespace scalelaw {
 

@@ -8,6 +8,7 @@
 #include "alloc/optimum.hpp"
 #include "core/format.hpp"
 #include "fit/draws.hpp"
+#include "law/optimum.hpp"
 
 namespace scalelaw {
 namespace {
@@ -20,17 +21,17 @@ LawPoint checked(const Law& law, LawPoint point) {
     if (value == 0 && !needed) return;
     if (!(std::isfinite(value) && value > 0)) {
       if (value == 0) {
-        fail_config("predict: --{} is missing: the law '{}' is {}", name, law.name, law_info(law.kind).formula);
+        fail_config("predict: --{} is missing: the law '{}' is {}", name, law.name, law.form().formula);
       }
       fail_config("predict: --{} is {}; it must be positive and finite", name, value);
     }
   };
-  const LawNeeds needs = law_needs(law.kind);
+  const LawForm& form = law.form();
   const bool both = point.params > 0 && point.tokens > 0;
-  check(point.params, "params", needs.params);
-  check(point.tokens, "tokens", needs.tokens);
-  check(point.steps, "steps", needs.steps);
-  check(point.flops, "flops", needs.flops && !both);
+  check(point.params, "params", form.needs(Quantity::params));
+  check(point.tokens, "tokens", form.needs(Quantity::tokens));
+  check(point.steps, "steps", form.needs(Quantity::steps));
+  check(point.flops, "flops", form.needs(Quantity::flops) && !both);
   if (both) {
     const double flops = 6 * point.params * point.tokens;
     if (point.flops > 0 && std::abs(std::log(point.flops / flops)) > 0.01) {
@@ -45,7 +46,7 @@ LawPoint checked(const Law& law, LawPoint point) {
 }  // namespace
 
 Prediction predict(const Law& law, const LawPoint& point) {
-  if (law.kind == LawKind::optimal) {
+  if (law.form().predicts_size) {
     fail_config("predict: the law '{}' gives the optimal size, not a loss; take a law of the loss", law.name);
   }
   Prediction prediction;
@@ -66,7 +67,7 @@ Prediction predict(const FitResult& fit, const LawPoint& point) {
     fail_data(
         "predict: the fit of the law '{}' did not converge (status {}); its constants say nothing about the data: "
         "add points, drop outliers or fix a constant (--fix), and fit again",
-        law_info(fit.law).name, fit.convergence.status);
+        law_form(fit.law).name, fit.convergence.status);
   }
   Prediction prediction = predict(fit.fitted, point);
   prediction.fitted = true;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "fit/fit.hpp"
+#include "law/optimum.hpp"
 #include "law/range.hpp"
 
 namespace scalelaw {
@@ -20,8 +21,8 @@ struct Prediction {
   ParamsCount convention = ParamsCount::total;
 };
 
-/// A law asks for what it needs (law_needs): power-n for N alone, power-c for C, or N and D.
-/// With point.unique_tokens a chinchilla law takes the decay of repeats of with_repetition (alloc/optimum.hpp).
+/// A law asks for what it needs (LawForm::needs): power-n for N alone, power-c for C, or N and D.
+/// With point.unique_tokens a chinchilla law takes the decay of repeats of with_repetition (law/optimum.hpp).
 /// Errors (config): a quantity that the law needs and that is not positive; steps missing for a law of the steps; a law
 /// that gives no loss. Errors (data): a fit that did not converge, or a loss that is not finite.
 [[nodiscard]] Prediction predict(const Law& law, const LawPoint& point);

@@ -5,6 +5,8 @@
 #include <iterator>
 
 #include "analysis/text.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {
@@ -60,7 +62,7 @@ void add_allocations(Analysis& analysis) {
   }
   if (!allocation_exponents(fit.fitted)) {
     analysis.warnings.push_back(
-        fmt::format("no allocation: the law {} has no optimum over N and D", law_info(fit.law).name));
+        fmt::format("no allocation: the law {} has no optimum over N and D", law_form(fit.law).name));
     return;
   }
   std::vector<double> budgets = analysis.options.allocation_flops;

@@ -2,7 +2,10 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <set>
+
+#include "law/published.hpp"
 
 namespace scalelaw {
 
@@ -27,6 +30,24 @@ std::string source_title(const std::vector<RunRecord>& records) {
   return at == std::string::npos ? source : source.substr(0, at) + "SIMULATED, pooled";
 }
 
+namespace {
+
+/// The law of a simulation: of a published set, or one that is given with its constants.
+const LawForm* form_of(const std::string& name) {
+  if (const Law* published = find_published_law(name)) return &published->form();
+  const auto kind = find_named<LawKind>(name);
+  return kind ? &law_form(*kind) : nullptr;
+}
+
+/// What a re-anchoring refits: all but exponents and decays.
+bool is_refitted(const LawForm* form, const std::string& constant) {
+  if (form == nullptr) return true;
+  const auto it = std::ranges::find(form->constants, constant, &Constant::name);
+  return it == form->constants.end() || it->role == Role::amplitude || it->role == Role::offset;
+}
+
+}  // namespace
+
 std::string simulation_text(const std::vector<RunRecord>& records) {
   std::set<std::string> texts;
   for (const RunRecord& record : records) {
@@ -35,7 +56,7 @@ std::string simulation_text(const std::vector<RunRecord>& records) {
     std::vector<std::string> amplitudes, all;
     for (const auto& [name, value] : s.params) {
       all.push_back(name);
-      if (!name.starts_with("alpha") && name != "beta") amplitudes.push_back(name);
+      if (is_refitted(form_of(s.law), name)) amplitudes.push_back(name);
     }
     if (!s.anchored.empty()) {
       texts.insert(fmt::format("simulated with {}, its exponents kept and {} refitted to {}", s.law,

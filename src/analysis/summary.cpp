@@ -20,7 +20,7 @@ std::string exponents_line(const FitResult& fit) {
 }
 
 std::string constants_table(const FitResult& fit) {
-  const auto& names = law_info(fit.law).parameters;
+  const auto& names = law_form(fit.law).parameters;
   std::vector<std::vector<std::string>> rows;
   for (std::size_t i = 0; i < names.size() && i < fit.fitted.values.size(); ++i) {
     const Interval* ci = find_interval(fit.bootstrap.ci95, names[i]);
@@ -65,7 +65,7 @@ std::string summary_text(const Analysis& analysis, const std::filesystem::path& 
   std::string out = fmt::format(
       "\n{}: {} made ({}), {} of them, {}; law {}\n", analysis.study, counted(std::ssize(analysis.records), "run"),
       source_title(analysis.records), counted(std::ssize(analysis.selection.observations), "tuned point"),
-      convention_text(analysis.options.convention), law_info(analysis.parametric.law).formula);
+      convention_text(analysis.options.convention), law_form(analysis.parametric.law).formula);
   if (const std::string simulation = simulation_text(analysis.records); !simulation.empty()) out += simulation + "\n";
   out += exponents_line(analysis.parametric) + exponents_line(analysis.isoflop);
   out += learning_rates_text(analysis);

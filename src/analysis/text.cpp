@@ -14,7 +14,7 @@ std::string number_text(double x) {
 
 std::string interval_text(double value, const Interval* interval, int digits) {
   if (!std::isfinite(value)) return "–";
-  const std::string text = fmt::format("{:.{}f}", value, digits);
+  std::string text = fmt::format("{:.{}f}", value, digits);
   if (interval == nullptr) return text;
   return fmt::format("{} [{:.{}f}, {:.{}f}]", text, interval->low, digits, interval->high, digits);
 }

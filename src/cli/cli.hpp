@@ -38,19 +38,25 @@ void print(const Globals& globals, const std::string& text);
 /// The machine-readable result: to the file of --json, or to standard output with "-"; nothing without --json.
 void emit_json(const Globals& globals, const Json& value);
 
-// Each adds its subcommand to app and sets action when it is the one called.
-void add_fit(CLI::App& app, const Globals& globals, Action& action);
-void add_laws(CLI::App& app, const Globals& globals, Action& action);
-void add_allocate(CLI::App& app, const Globals& globals, Action& action);
-void add_predict(CLI::App& app, const Globals& globals, Action& action);
-void add_compare(CLI::App& app, const Globals& globals, Action& action);
-void add_coverage(CLI::App& app, const Globals& globals, Action& action);
-void add_corpus(CLI::App& app, const Globals& globals, Action& action);
-void add_plan(CLI::App& app, const Globals& globals, Action& action);
-void add_study(CLI::App& app, const Globals& globals, Action& action);  // study, run, simulate
-void add_status(CLI::App& app, const Globals& globals, Action& action);
-void add_report(CLI::App& app, const Globals& globals, Action& action);  // report, plot
-void add_tutorial(CLI::App& app, const Globals& globals, Action& action);
-void add_doctor(CLI::App& app, const Globals& globals, Action& action);
+/// The files of subcommands, one line each, in the order of `scalelaw --help`: each defines add_<name>, which adds its
+/// subcommands to app and sets action when one of them is called. `study` also adds run and simulate, `report` plot.
+#define SCALELAW_SUBCOMMANDS(ADD) \
+  ADD(plan)                       \
+  ADD(study)                      \
+  ADD(status)                     \
+  ADD(doctor)                     \
+  ADD(report)                     \
+  ADD(allocate)                   \
+  ADD(predict)                    \
+  ADD(compare)                    \
+  ADD(coverage)                   \
+  ADD(corpus)                     \
+  ADD(fit)                        \
+  ADD(laws)                       \
+  ADD(tutorial)
+
+#define SCALELAW_DECLARE(name) void add_##name(CLI::App& app, const Globals& globals, Action& action);
+SCALELAW_SUBCOMMANDS(SCALELAW_DECLARE)
+#undef SCALELAW_DECLARE
 
 }  // namespace scalelaw::cli

@@ -12,7 +12,9 @@
 #include "cli/read_options.hpp"
 #include "cli/study_common.hpp"
 #include "cli/terminal.hpp"
+#include "law/published.hpp"
 #include "report/figures.hpp"
+#include "report/figures_compare.hpp"
 #include "report/gnuplot.hpp"
 
 namespace scalelaw::cli {

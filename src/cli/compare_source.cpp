@@ -11,6 +11,7 @@
 #include "cli/fit_budgets.hpp"
 #include "core/format.hpp"
 #include "inference/compare.hpp"
+#include "law/published.hpp"
 #include "select/select.hpp"
 
 namespace scalelaw::cli {

@@ -9,6 +9,7 @@
 #include "cli/named_option.hpp"
 #include "cli/simulation.hpp"
 #include "cli/study_common.hpp"
+#include "law/published.hpp"
 #include "sim/resolve.hpp"
 
 namespace scalelaw::cli {
@@ -26,7 +27,7 @@ struct CoverageArguments {
 
 /// Every constant of a law as those of a simulation, whose noise and rates stay.
 void set_law(SimulationSpec& simulation, const Law& law) {
-  const LawInfo& info = law_info(law.kind);
+  const LawForm& info = law_form(law.kind);
   simulation.law = info.name;
   simulation.params.clear();
   for (std::size_t i = 0; i < info.parameters.size(); ++i) simulation.params[info.parameters[i]] = law.values[i];
@@ -73,7 +74,7 @@ ExitCode coverage_action(const Globals& globals, const CoverageArguments& argume
   std::vector<RunSpec> specs;
   for (const PlannedRun& run : plan.runs) specs.push_back(run.spec);
   for (const Law& named : published_laws()) {
-    if (named.name == arguments.law && named.kind == LawKind::optimal) {
+    if (named.name == arguments.law && named.form().predicts_size) {
       fail_config("coverage: the law '{}' gives the optimal size, not a loss, so it cannot be simulated", named.name);
     }
   }

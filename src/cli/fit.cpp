@@ -15,6 +15,9 @@
 #include "cli/terminal.hpp"
 #include "core/format.hpp"
 #include "core/json.hpp"
+#include "fit/fit_json.hpp"
+#include "fit/fit_text.hpp"
+#include "fit/goodness_text.hpp"
 #include "fit/optima.hpp"
 
 namespace scalelaw::cli {
@@ -67,7 +70,7 @@ FitResult fit_input(const FitInput& input, FitOptions options, bool curves, cons
     options.bootstrap.resample = Resample::groups;
   if (options.method == Method::isoflop) return fit(isoflop_points(input.points, budgeted), options);
   const std::vector<Observation>& points = curves ? input.curves : input.points;
-  if (options.method == Method::parametric && options.law == LawKind::optimal) {
+  if (options.method == Method::parametric && law_form(options.law).predicts_size) {
     const bool losses = std::ranges::any_of(points, [](const Observation& o) { return o.loss_nats != 1; });
     const std::string why = not_optima(points, losses);
     if (!why.empty()) {
@@ -101,7 +104,7 @@ ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const 
     const FitResult result = fit_input(input, arguments.options, arguments.curves,
                                        budgeted_points(arguments.inputs, part, arguments.min_steps));
     explain(globals, fmt::format("fit of {} by method {}, law {}, objective {}; {} bootstrap replicates over {}",
-                                 counted(result.n, "point"), result.method, law_info(result.law).name,
+                                 counted(result.n, "point"), result.method, law_form(result.law).name,
                                  result.objective.kind, result.bootstrap.replicates, result.bootstrap.resample));
     if (parts.size() > 1) text += fmt::format("== {} ==\n", part.counted.empty() ? "no convention" : part.counted);
     text += describe_selection(input) + describe(result) + units_text(part, arguments.options.bootstrap);
@@ -190,6 +193,16 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
   return ExitCode::data;
 }
 
+std::string laws_with_optional_offset() {
+  std::vector<std::string> names;
+  for (const LawKind kind : all_of<LawKind>()) {
+    if (std::ranges::any_of(law_form(kind).constants, &Constant::optional)) names.push_back(law_form(kind).name);
+  }
+  const std::string last = names.back();
+  names.pop_back();
+  return fmt::format("{} and {}", fmt::join(names, ", "), last);
+}
+
 /// Options that would be ignored are refused.
 void check_together(const FitArguments& arguments, const CLI::App& command) {
   const auto given = [&](const char* name) { return command.count(name) > 0; };
@@ -202,9 +215,8 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
       }
     }
   }
-  const bool power = is_power_law(options.law);
-  if (options.offset && !power) {
-    fail_config("--offset: belongs to the laws power-n, power-d and power-c; {} has its own terms", arguments.law);
+  if (options.offset && std::ranges::none_of(law_form(options.law).constants, &Constant::optional)) {
+    fail_config("--offset: belongs to the laws {}; {} has its own terms", laws_with_optional_offset(), arguments.law);
   }
   if (given("--curve") && options.method != Method::isoflop) fail_config("--curve: belongs to --method isoflop");
   if (arguments.curves && !arguments.all && options.method != Method::envelope) {
@@ -214,15 +226,9 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
     fail_config("--residuals: belongs to --method parametric, whose law says a loss for every run");
   }
   for (const char* name : {"--critical-batch", "--critical-batch-alpha"}) {
-    if (given(name) && options.law != LawKind::kaplan_steps) fail_config("{}: belongs to --law kaplan-steps", name);
+    if (given(name) && !law_form(options.law).needs(Quantity::steps))
+      fail_config("{}: belongs to --law kaplan-steps", name);
   }
-}
-
-/// The one quantity that a law of one variable is of; empty for the others.
-std::string needed_quantity(LawKind law) {
-  if (law == LawKind::power_n) return "params";
-  if (law == LawKind::power_d) return "tokens";
-  return law == LawKind::power_c ? "flops" : "";
 }
 
 /// Without --min-steps a study's runs are left out by its own config, as its report does.
@@ -239,12 +245,12 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App&
   options.threads = globals.threads;
   if (command.count("--holdout-above") > 0) options.holdout_above = arguments.holdout_above;
   check_together(arguments, command);
-  const bool need_loss = options.law != LawKind::optimal || options.method != Method::parametric || arguments.all;
+  const bool need_loss = !law_form(options.law).predicts_size || options.method != Method::parametric || arguments.all;
   ReadOptions read = read_options(arguments.read);
   read.need_loss = need_loss;
   read.convention = options.convention;
   read.any_sign = options.objective.kind == ObjectiveKind::mse;
-  if (options.method == Method::parametric && !arguments.all) read.needs = needed_quantity(options.law);
+  if (options.method == Method::parametric && !arguments.all) read.needs = law_form(options.law).only_variable();
   const std::vector<FitSources> parts =
       split_by_counting(read_fit_sources(arguments.inputs, read, arguments.population));
   explain(globals, fmt::format("read {}", fmt::join(arguments.inputs, ", ")));

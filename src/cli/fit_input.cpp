@@ -9,6 +9,7 @@
 #include "cli/fit_tables.hpp"
 #include "core/format.hpp"
 #include "core/input_text.hpp"
+#include "core/table_json.hpp"
 #include "records/record_file.hpp"
 #include "select/tune.hpp"
 #include "study/corpus_names.hpp"

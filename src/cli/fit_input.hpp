@@ -5,24 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "cli/fit_sources.hpp"
 #include "core/json.hpp"
 #include "fit/prepare.hpp"
 #include "records/read_observations.hpp"
 #include "select/population.hpp"
 
 namespace scalelaw::cli {
-
-/// Records of all inputs that hold records, and observations of all that are CSV files.
-struct FitSources {
-  std::vector<RunRecord> records;
-  std::map<std::string, std::filesystem::path> curves;  ///< by run id, where the file would be
-  std::vector<Observation> points;
-  std::string counted;                         ///< how N and C are counted, or which loss, where the points say so
-  std::optional<std::int64_t> min_steps = {};  ///< analysis.min_steps of the studies, the largest
-  std::vector<std::string> notes = {};         ///< runs that were left out, or pooled, one line each
-  std::vector<Exclusion> excluded = {};        ///< files that are no records of their runs
-  std::vector<ReadReport> reports = {};        ///< of the tables
-};
 
 /// Study folders (the runs of their plans), record files (*.json, or records in JSON lines) and tables of runs
 /// (records/read_observations.hpp); "-" is standard input. With options.columns naming several losses, "a|b", the table

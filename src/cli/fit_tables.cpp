@@ -3,9 +3,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <ranges>
+#include <string>
 
 #include "core/format.hpp"
+#include "core/read_table.hpp"
 #include "records/columns.hpp"
 #include "records/run_names.hpp"
 #include "records/table_rows.hpp"
@@ -48,9 +49,11 @@ void add_table(FitSources& sources, const Table& table, const ReadOptions& optio
     add_points(sources, observations_of(table, options), "", owner);
     return;
   }
-  for (const auto part : std::views::split(loss->second, '|')) {
+  const std::string& names = loss->second;
+  for (std::size_t from = 0, to = 0; to != std::string::npos; from = to + 1) {
+    to = names.find('|', from);
+    const std::string name = names.substr(from, to - from);
     ReadOptions one = options;
-    const std::string name(part.begin(), part.end());
     one.columns["loss"] = name;
     add_points(sources, observations_of(table, one), "loss " + name, owner);
   }

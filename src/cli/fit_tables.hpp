@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "cli/fit_input.hpp"
+#include "cli/fit_sources.hpp"
 #include "core/input_text.hpp"
 #include "core/table.hpp"
+#include "records/read_options.hpp"
+#include "select/population.hpp"
 
 namespace scalelaw::cli {
 

@@ -3,6 +3,8 @@
 #include <filesystem>
 
 #include "core/json.hpp"
+#include "fit/fit_from_json.hpp"
+#include "law/published.hpp"
 #include "os/error.hpp"
 
 namespace scalelaw::cli {
@@ -48,12 +50,12 @@ Law loss_law_of_fit(const std::string& file) {
   if (!fit.converged()) {
     fail_data("{}: the fit did not converge (status {}); its constants describe nothing", file, fit.convergence.status);
   }
-  if (fit.fitted.values.empty() || fit.fitted.kind == LawKind::optimal) {
+  if (fit.fitted.values.empty() || fit.fitted.form().predicts_size) {
     fail_config(
         "{}: this fit (method {}, law {}) gives no loss, so it cannot be simulated; take a fit of the loss, for "
         "example "
         "scalelaw fit INPUT --law chinchilla --json FILE",
-        file, fit.method, law_info(fit.law).name);
+        file, fit.method, law_form(fit.law).name);
   }
   Law law = fit.fitted;
   law.name = std::filesystem::path(file).filename().string();

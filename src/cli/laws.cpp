@@ -2,6 +2,8 @@
 #include "law/laws.hpp"
 #include "cli/cli.hpp"
 #include "core/format.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw::cli {
 namespace {
@@ -10,7 +12,7 @@ ExitCode list_laws(const Globals& globals) {
   Json sets = Json::array();
   std::string text;
   for (const Law& law : published_laws()) {
-    const LawInfo& info = law_info(law.kind);
+    const LawForm& info = law_form(law.kind);
     Json params = Json::object();
     std::string constants;
     for (std::size_t k = 0; k < law.values.size(); ++k) {

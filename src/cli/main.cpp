@@ -84,20 +84,9 @@ ExitCode run(int argc, char** argv, Globals& globals) {
   app.add_option("--threads", globals.threads, "threads for fits and bootstraps")->check(CLI::Range(1, 1024));
 
   Action action;
-  // commands
-  add_plan(app, globals, action);
-  add_study(app, globals, action);
-  add_status(app, globals, action);
-  add_doctor(app, globals, action);
-  add_report(app, globals, action);
-  add_allocate(app, globals, action);
-  add_predict(app, globals, action);
-  add_compare(app, globals, action);
-  add_coverage(app, globals, action);
-  add_corpus(app, globals, action);
-  add_fit(app, globals, action);
-  add_laws(app, globals, action);
-  add_tutorial(app, globals, action);
+#define SCALELAW_ADD(name) add_##name(app, globals, action);
+  SCALELAW_SUBCOMMANDS(SCALELAW_ADD)
+#undef SCALELAW_ADD
 
   try {
     app.parse(argc, argv);

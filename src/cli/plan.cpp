@@ -99,7 +99,7 @@ std::string csv_text(const Plan& plan) {
 /// The law of the table of --speeds, if there is one.
 std::optional<StepLaw> step_law(const PlanOptions& options, const StudyConfig& config, const Environment& environment) {
   if (options.speeds.empty()) return std::nullopt;
-  if (training_setup(config, environment).device != "cuda") {
+  if (training_setup(config, environment).device != DeviceKind::cuda) {
     fail_config("--speeds: the table is of a CUDA device, and this study does not train on one; add --device cuda{}",
                 config.backend.kind == BackendKind::simulate || config.backend.kind == BackendKind::command
                     ? " and --backend train"
@@ -161,7 +161,7 @@ Json plan_json(const StudyConfig& config, const Plan& plan, const StudyEstimate&
            {{"kind", backend.simulate                              ? "simulate"
                      : config.backend.kind == BackendKind::command ? "command"
                                                                    : "train"},
-            {"device", backend.device},
+            {"device", backend.simulate ? "" : name_of(backend.device)},
             {"fallback", backend.fallback}}},
           {"runs", runs},
           {"left_out", left_out},
@@ -223,7 +223,7 @@ std::string table_page(const StudyConfig& config, const Plan& plan, const StudyE
 void check_measurable(const StudyConfig& config, const Environment& environment, bool has_corpus) {
   if (config.backend.kind == BackendKind::simulate)
     fail_config("--measure: this study is simulated, nothing is trained");
-  if (training_setup(config, environment).device == "cuda" && environment.cuda_devices == 0) {
+  if (training_setup(config, environment).device == DeviceKind::cuda && environment.cuda_devices == 0) {
     fail_device(
         "--measure: this study trains on CUDA and no CUDA device is here; run it on the machine with the device, or "
         "measure the CPU with --device cpu");

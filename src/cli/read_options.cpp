@@ -87,7 +87,9 @@ ReadOptions read_options(const ReadArguments& arguments) {
   options.params_unit = unit_of(arguments.params_unit, "--params-unit");
   options.tokens_unit = unit_of(arguments.tokens_unit, "--tokens-unit");
   options.flops_unit = unit_of(arguments.flops_unit, "--flops-unit");
-  options.loss_unit = arguments.loss_unit == "bits-per-byte" ? "bits_per_byte" : arguments.loss_unit;
+  std::string unit = arguments.loss_unit;
+  std::ranges::replace(unit, '-', '_');
+  options.loss_unit = find_named<LossUnit>(unit);
   return options;
 }
 

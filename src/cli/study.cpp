@@ -6,6 +6,7 @@
 #include "analysis/summary.hpp"
 #include "cli/make_runs.hpp"
 #include "cli/terminal.hpp"
+#include "fit/fit_json.hpp"
 #include "report/study_files.hpp"
 
 namespace scalelaw::cli {

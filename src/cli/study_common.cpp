@@ -29,7 +29,7 @@ std::string quoted(const std::string& word) {
 /// Of the study if it were trained on this machine's CPU; none where that cannot be planned.
 std::optional<double> cpu_seconds(StudyConfig config, const Environment& environment) {
   config.backend.kind = BackendKind::train;
-  config.backend.device = "cpu";
+  config.backend.device = AskedDevice::cpu;
   if (config.training.precision == "auto") config.training.precision = "fp32";
   try {
     std::vector<RunSpec> runs;
@@ -55,8 +55,7 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
       ->expected(1)
       ->allow_extra_args(false);
   command.add_option("--backend", options.backend, "replaces backend.kind")->check(one_of_names<BackendKind>());
-  command.add_option("--device", options.device, "replaces backend.device")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  command.add_option("--device", options.device, "replaces backend.device")->check(one_of_names<AskedDevice>());
 }
 
 void add_population_options(CLI::App& command, PopulationChoice& choice) {

@@ -13,6 +13,10 @@
 #include "core/format.hpp"
 #include "os/files.hpp"
 #include "report/gnuplot.hpp"
+#include "tutorial/tutorial_compute.hpp"
+#include "tutorial/tutorial_counting.hpp"
+#include "tutorial/tutorial_laws.hpp"
+#include "tutorial/tutorial_runs.hpp"
 
 namespace scalelaw::cli {
 namespace {
@@ -58,18 +62,6 @@ StudyRuns make_study(const TutorialTopic& topic, const TutorialArguments& argume
     if (record != have.records.end()) out.records.push_back(record->second);
   }
   return out;
-}
-
-TutorialPage make_page(const std::string& name, const std::vector<RunRecord>& records) {
-  if (name == "model-size") return model_size_page(records);
-  if (name == "data-size") return data_size_page(records);
-  if (name == "compute-optimal") return compute_optimal_page(records);
-  if (name == "strategies") return strategies_page(records);
-  if (name == "extrapolate") return extrapolate_page(records);
-  if (name == "counting") return counting_page(records);
-  if (name == "curve") return curve_page();
-  if (name == "allocation") return allocation_page();
-  return gpt3_page();
 }
 
 ExitCode list_pages(const Globals& globals) {
@@ -120,7 +112,7 @@ ExitCode tutorial(const TutorialArguments& arguments, const Globals& globals) {
       if (studies[study].code != ExitCode::ok) code = studies[study].code;
     }
     const std::vector<RunRecord>& records = studies[study].records;
-    TutorialPage page = make_page(name, records);
+    TutorialPage page = topic.make(records);
     if (const std::string simulation = simulation_text(records); !simulation.empty()) {
       page.text += fmt::format("Runs {}.\n", simulation);
       page.numbers["simulation"] = simulation;

@@ -21,16 +21,16 @@ std::size_t width_of(const std::string& text) {
 std::string exact_number(double x) { return fmt::format("{}", x); }
 
 std::string short_count(double x) {
-  constexpr std::array<const char*, 5> suffixes = {"", "k", "M", "B", "T"};
+  constexpr std::array<const char*, 5> kSuffixes = {"", "k", "M", "B", "T"};
   constexpr double kRoundsUp = 999.5;  // three digits round it to 1000
   if (!std::isfinite(x)) return fmt::format("{}", x);
   if (x != 0 && (std::abs(x) < 1e-3 || std::abs(x) >= kRoundsUp * 1e12)) return power_text(x);
   std::size_t i = 0;
-  while (i + 1 < suffixes.size() && std::abs(x) >= kRoundsUp) {
+  while (i + 1 < kSuffixes.size() && std::abs(x) >= kRoundsUp) {
     x /= 1000;
     ++i;
   }
-  return fmt::format("{:.3g}{}", x, suffixes[i]);
+  return fmt::format("{:.3g}{}", x, kSuffixes[i]);
 }
 
 std::string power_text(double x, int digits) {
@@ -64,15 +64,15 @@ std::string counted(std::int64_t count, std::string_view one, std::string_view m
 }
 
 std::string short_bytes(double bytes) {
-  constexpr std::array<const char*, 6> units = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  constexpr std::array<const char*, 6> kUnits = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   if (!std::isfinite(bytes)) return "unknown";
   double x = bytes / 1024;
   std::size_t i = 0;
-  while (i + 1 < units.size() && std::abs(x) >= 1023.5) {
+  while (i + 1 < kUnits.size() && std::abs(x) >= 1023.5) {
     x /= 1024;
     ++i;
   }
-  return i < 2 ? fmt::format("{:.0f} {}", x, units[i]) : fmt::format("{:.1f} {}", x, units[i]);
+  return i < 2 ? fmt::format("{:.0f} {}", x, kUnits[i]) : fmt::format("{:.1f} {}", x, kUnits[i]);
 }
 
 std::string short_duration(double seconds) {

@@ -42,13 +42,13 @@ std::string utf8_of(const std::string& bytes, const char* encoding, const std::s
 
 /// Errors (data): bytes of a format that is no text.
 void refuse_binary(const std::string& bytes, const std::string& name) {
-  constexpr std::array<std::pair<std::string_view, const char*>, 5> known = {
+  constexpr std::array<std::pair<std::string_view, const char*>, 5> kKnown = {
       {{"PK\x03\x04", "a spreadsheet or zip archive"},
        {"\xD0\xCF\x11\xE0", "a spreadsheet in the old binary format"},
        {"PAR1", "a Parquet file"},
        {"\x28\xB5\x2F\xFD", "compressed by zstd"},
        {"\x1f\x9d", "compressed by compress"}}};
-  for (const auto& [magic, what] : known) {
+  for (const auto& [magic, what] : kKnown) {
     if (bytes.starts_with(magic)) fail_data("{}: is {}, not text; export its rows as CSV or JSON", name, what);
   }
   if (bytes.find('\0') != std::string::npos) {

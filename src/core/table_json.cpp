@@ -1,8 +1,9 @@
+#include "core/table_json.hpp"
+
 #include <algorithm>
 #include <map>
 
 #include "core/json.hpp"
-#include "core/table.hpp"
 #include "os/error.hpp"
 
 namespace scalelaw {

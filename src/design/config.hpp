@@ -170,8 +170,8 @@ void fields(Visit&& visit, T& o) {
 struct TrainingConfig {
   std::string precision = "fp32";
   std::int64_t eval_tokens = 65536;
-  std::string engine = "auto";
-  std::string graph = "auto";
+  AskedEngine engine = AskedEngine::automatic;
+  AskedGraph graph = AskedGraph::automatic;
   double checkpoint_every_s = 60;
   std::int64_t threads_per_worker = 1;
   double flops_per_s = 4e10;
@@ -183,10 +183,10 @@ void fields(Visit&& visit, T& t) {
       "of the factors of matrix products; bf16 needs CUDA or a CPU with AMX; auto: bf16 on CUDA, and with AMX where no "
       "d_model is below 64, else fp32; one for the whole study, kept when it is resumed");
   visit("eval_tokens", t.eval_tokens, at_least(1), "held-out tokens of the final evaluation");
-  visit("engine", t.engine, engine_rule(),
+  visit("engine", t.engine, named<AskedEngine>(),
         "what computes losses and gradients; auto: native on a CPU, torch on CUDA; native-SET: with that instruction "
         "set");
-  visit("graph", t.graph, one_of({"auto", "off"}),
+  visit("graph", t.graph, named<AskedGraph>(),
         "on CUDA; auto: 16 steps per CUDA graph, checked once against single steps; off: single steps");
   visit("checkpoint_every_s", t.checkpoint_every_s, positive(), "seconds between two checkpoints of a job");
   visit("threads_per_worker", t.threads_per_worker, between(1, 1024), "threads of one training process on a CPU");
@@ -200,7 +200,7 @@ constexpr std::array<std::string_view, 4> names_of(BackendKind) { return {"auto"
 
 struct BackendConfig {
   BackendKind kind = BackendKind::automatic;
-  std::string device = "auto";
+  AskedDevice device = AskedDevice::automatic;
   std::vector<std::string> command = {};
   std::int64_t workers = 0;
   std::int64_t jobs_per_device = 1;
@@ -212,7 +212,7 @@ void fields(Visit&& visit, T& b) {
   visit(
       "kind", b.kind, named<BackendKind>(),
       "auto: train on a CUDA device if there is one, else simulate; command: any program that speaks the job protocol");
-  visit("device", b.device, one_of({"auto", "cpu", "cuda"}), "where to train; auto: CUDA if possible, else the CPU");
+  visit("device", b.device, named<AskedDevice>(), "where to train; auto: CUDA if possible, else the CPU");
   visit("command", b.command, any(),
         "kind command: program and arguments; {job} and {out} stand for the job file and study");
   visit("workers", b.workers, between(0, 1024), "training processes at once; 0 = as many as cores, on CUDA as devices");

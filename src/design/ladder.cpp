@@ -1,8 +1,8 @@
-// Sizes of isoFLOP designs.
+#include "design/ladder.hpp"
+
 #include <algorithm>
 #include <cmath>
 
-#include "design/plan.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw {

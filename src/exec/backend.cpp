@@ -100,8 +100,8 @@ double share(std::int64_t mib, double there, std::int64_t processes) {
 }
 
 /// Errors (environment): the trainer is not built.
-std::vector<std::string> trainer_command(const std::string& device, const Environment& environment) {
-  const bool cuda = device == "cuda";
+std::vector<std::string> trainer_command(DeviceKind device, const Environment& environment) {
+  const bool cuda = device == DeviceKind::cuda;
   const fs::path& trainer = cuda ? environment.cuda_trainer : environment.cpu_trainer;
   if (trainer.empty()) {
     fail_device(
@@ -126,8 +126,8 @@ Environment probe_environment() {
 }
 
 bool trains_on_cuda(const BackendConfig& backend, const Environment& environment) {
-  return backend.device == "cuda" ||
-         (backend.device == "auto" && environment.cuda_devices > 0 && !environment.cuda_trainer.empty());
+  return backend.device == AskedDevice::cuda || (backend.device == AskedDevice::automatic &&
+                                                 environment.cuda_devices > 0 && !environment.cuda_trainer.empty());
 }
 
 std::int64_t cpu_workers(const BackendConfig& backend, std::int64_t threads_per_worker,
@@ -168,21 +168,20 @@ BackendChoice planned_backend(const BackendConfig& backend, std::int64_t threads
   BackendChoice choice;
   if (backend.kind == BackendKind::simulate) {
     choice.simulate = true;
-    choice.device = "";
     return choice;
   }
   const bool cuda = backend.kind == BackendKind::command
-                        ? backend.device == "cuda" || (backend.device == "auto" && environment.cuda_devices > 0)
+                        ? backend.device == AskedDevice::cuda ||
+                              (backend.device == AskedDevice::automatic && environment.cuda_devices > 0)
                         : trains_on_cuda(backend, environment);
   if (backend.kind == BackendKind::automatic && !cuda) {
     choice.simulate = true;
-    choice.device = "";
-    choice.fallback = backend.device == "cpu"         ? "device is cpu, and auto trains on CUDA only"
-                      : environment.cuda_devices == 0 ? "no CUDA device here"
-                                                      : "a CUDA device, but scalelaw-trainer-cuda is not built";
+    choice.fallback = backend.device == AskedDevice::cpu ? "device is cpu, and auto trains on CUDA only"
+                      : environment.cuda_devices == 0    ? "no CUDA device here"
+                                                         : "a CUDA device, but scalelaw-trainer-cuda is not built";
     return choice;
   }
-  choice.device = cuda ? "cuda" : "cpu";
+  choice.device = cuda ? DeviceKind::cuda : DeviceKind::cpu;
   choice.workers = cuda ? cuda_workers(backend, environment) : cpu_workers(backend, threads_per_worker, environment);
   if (backend.kind == BackendKind::command) choice.command = backend.command;
   if (backend.kind == BackendKind::automatic) {
@@ -200,8 +199,8 @@ std::string describe(const BackendChoice& choice, const StudyConfig& config) {
 
 BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
                              const Environment& environment) {
-  if (backend.device == "cuda" && (backend.kind == BackendKind::train || backend.kind == BackendKind::automatic) &&
-      environment.cuda_devices == 0) {
+  if (backend.device == AskedDevice::cuda &&
+      (backend.kind == BackendKind::train || backend.kind == BackendKind::automatic) && environment.cuda_devices == 0) {
     fail_device("no CUDA device was found (nvidia-smi lists none); use --device cpu to train on the CPU");
   }
   BackendChoice choice = planned_backend(backend, threads_per_worker, environment);

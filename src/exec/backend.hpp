@@ -29,8 +29,8 @@ struct Environment {
 
 struct BackendChoice {
   bool simulate = false;
-  std::string device = "cpu";        ///< cpu | cuda, for training
-  std::vector<std::string> command;  ///< program and arguments, with {job} and {out} to be replaced
+  DeviceKind device = DeviceKind::cpu;  ///< for training
+  std::vector<std::string> command;     ///< program and arguments, with {job} and {out} to be replaced
   std::int64_t workers = 1;
   std::string note;      ///< one line for the user; empty where the choice was asked for outright
   std::string fallback;  ///< why an automatic choice simulates: "no CUDA device here"; else empty

@@ -35,7 +35,7 @@ double seconds_in_turns(std::vector<double> seconds, const std::vector<bool>& me
 
 /// The program that measures. Errors (environment): it is not here.
 const std::filesystem::path& measuring_trainer(const WorkerSetup& setup, const Environment& environment) {
-  const bool cuda = setup.device == "cuda";
+  const bool cuda = setup.device == DeviceKind::cuda;
   const std::filesystem::path& trainer = cuda ? environment.cuda_trainer : environment.cpu_trainer;
   if (!trainer.empty()) return trainer;
   if (cuda) {
@@ -80,7 +80,7 @@ std::string describe_law(const LawJobs& predicted, const StudyEstimate& e) {
 }
 
 std::string describe_basis(const StudyEstimate& e, const StudyConfig& config) {
-  const bool cuda = e.workers.device == "cuda";
+  const bool cuda = e.workers.device == DeviceKind::cuda;
   const std::string where = cuda ? e.workers.cuda_name : "this machine";
   if (e.measured == std::ssize(e.jobs)) return fmt::format("measured on {}, {}", where, fmt::join(e.engines, ", "));
   const std::string others =
@@ -100,7 +100,7 @@ WorkerSetup training_setup(const StudyConfig& config, const Environment& environ
                     .engine = config.training.engine};
   if (!own_trainer_on_cuda(config, environment)) return setup;
   setup.workers = cuda_workers(config.backend, environment);
-  setup.device = "cuda";
+  setup.device = DeviceKind::cuda;
   setup.devices = std::max<std::int64_t>(1, environment.cuda_devices);
   setup.cuda_name = environment.cuda_name;
   setup.graph = config.training.graph;
@@ -112,8 +112,8 @@ JobLimit job_limit(const StudyConfig& config, const Environment& environment, co
   if (own_trainer_on_cuda(config, environment)) {
     limit.bytes = device_share_bytes(config.backend, environment);
     limit.place = {
-        .engine = "torch",
-        .device = "cuda",
+        .engine = AskedEngine::torch,
+        .device = DeviceKind::cuda,
         .corpus_bytes = corpus == nullptr ? 0 : static_cast<double>(corpus->train_tokens + corpus->validation_tokens)};
     return limit;
   }
@@ -153,7 +153,7 @@ StudyEstimate estimate_study(const StudyConfig& config, const std::vector<RunSpe
       ++e.measured;
       const std::string& engine = speed->second.engine;
       if (std::ranges::find(e.engines, engine) == e.engines.end()) e.engines.push_back(engine);
-    } else if (e.workers.device == "cpu") {
+    } else if (e.workers.device == DeviceKind::cpu) {
       seconds.push_back(job.flops / config.training.flops_per_s);
     } else if (const std::optional<double> by_law = seconds_by_law(job, e.predicted)) {
       seconds.push_back(*by_law);
@@ -186,7 +186,7 @@ SpeedTable measure_jobs(const StudyConfig& config, const StudyEstimate& estimate
 }
 
 std::string time_basis(const StudyEstimate& e) {
-  const std::string other = e.workers.device == "cpu" ? "assumed" : e.predicted ? "table" : "unknown";
+  std::string other = e.workers.device == DeviceKind::cpu ? "assumed" : e.predicted ? "table" : "unknown";
   if (e.measured == 0) return other;
   return e.measured == std::ssize(e.jobs) ? "measured" : "measured+" + other;
 }
@@ -194,14 +194,14 @@ std::string time_basis(const StudyEstimate& e) {
 std::string describe_time(const StudyEstimate& e, const StudyConfig& config) {
   if (!e.seconds) return describe_unknown(e);
   return fmt::format("about {} on {} {} worker{} ({})", short_duration(*e.seconds), e.workers.workers,
-                     e.workers.device == "cuda" ? "CUDA" : "CPU", e.workers.workers == 1 ? "" : "s",
+                     e.workers.device == DeviceKind::cuda ? "CUDA" : "CPU", e.workers.workers == 1 ? "" : "s",
                      describe_basis(e, config));
 }
 
 std::string describe_memory(const StudyEstimate& e) {
   if (e.jobs.empty()) return "nothing to train";
-  const char* what =
-      e.limit.place.device == "cuda" ? "of a CUDA device for one process, never measured" : "in one CPU process";
+  const char* what = e.limit.place.device == DeviceKind::cuda ? "of a CUDA device for one process, never measured"
+                                                              : "in one CPU process";
   std::string text = fmt::format("at most {} {} ({})", short_bytes(e.peak_bytes), what, describe(e.jobs[e.largest]));
   if (e.limit.bytes > 0) text += fmt::format("; a worker may take {}", short_bytes(e.limit.bytes));
   return text;

@@ -4,6 +4,7 @@
 // events.jsonl.
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -63,11 +64,20 @@ struct Executor {
   std::function<void(Cancel how)> cancel;
 };
 
-enum class ExecutorKind { simulate, process };
-/// Which executor serves a backend.
-[[nodiscard]] ExecutorKind executor_kind(const BackendChoice& backend);
+/// The executors there are, one line each, in the order in which they are asked. <name>_executor, in
+/// exec/<name>_executor, makes it where it serves options.backend, and gives none elsewhere; `process` serves every
+/// backend that trains.
+#define SCALELAW_EXECUTORS(EXECUTOR) \
+  EXECUTOR(simulate)                 \
+  EXECUTOR(process)
 
-/// The executor for a study: the only place that knows them all. @param config, options, signals must outlive it
+#define SCALELAW_EXECUTOR(name)                                                                                 \
+  [[nodiscard]] std::optional<Executor> name##_executor(const StudyConfig& config, const StudyOptions& options, \
+                                                        const Signals& signals);
+SCALELAW_EXECUTORS(SCALELAW_EXECUTOR)
+#undef SCALELAW_EXECUTOR
+
+/// The first of them that serves the study. @param config, options, signals must outlive it
 [[nodiscard]] Executor make_executor(const StudyConfig& config, const StudyOptions& options, const Signals& signals);
 
 }  // namespace scalelaw

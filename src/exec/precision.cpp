@@ -38,9 +38,11 @@ PrecisionChoice by_rule(const StudyConfig& config, const BackendChoice& backend,
   if (backend.simulate || config.backend.kind == BackendKind::command) {
     return {"fp32", "precision auto: fp32, since this program does not train"};
   }
-  if (backend.device == "cuda") return {"bf16", "precision auto: bf16, the rule on CUDA"};
-  const std::string& engine = config.training.engine;
-  if (!environment.amx_bf16 || !(engine == "auto" || engine == "native" || engine == "native-amx")) {
+  if (backend.device == DeviceKind::cuda) return {"bf16", "precision auto: bf16, the rule on CUDA"};
+  const AskedEngine engine = config.training.engine;
+  const bool tiles =
+      engine == AskedEngine::automatic || engine == AskedEngine::native || engine == AskedEngine::native_amx;
+  if (!environment.amx_bf16 || !tiles) {
     return {"fp32", fmt::format("precision auto: fp32, the rule on a CPU {}",
                                 environment.amx_bf16 ? "with another engine than native-amx" : "without AMX")};
   }
@@ -57,8 +59,9 @@ PrecisionChoice by_rule(const StudyConfig& config, const BackendChoice& backend,
 PrecisionChoice choose_precision(const StudyConfig& config, const BackendChoice& backend,
                                  const Environment& environment, const std::filesystem::path& study) {
   PrecisionChoice choice = by_rule(config, backend, environment, study);
-  const bool cpu = !backend.simulate && config.backend.kind != BackendKind::command && backend.device == "cpu";
-  if (choice.precision == "bf16" && cpu && !environment.amx_bf16 && config.training.engine != "torch") {
+  const bool cpu =
+      !backend.simulate && config.backend.kind != BackendKind::command && backend.device == DeviceKind::cpu;
+  if (choice.precision == "bf16" && cpu && !environment.amx_bf16 && config.training.engine != AskedEngine::torch) {
     fail_device(
         "training.precision: bf16 on a CPU needs AMX, which is not here{}; set precision = \"fp32\", or engine = "
         "\"torch\" to train in bf16 all the same, slower than in fp32",

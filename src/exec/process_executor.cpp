@@ -70,7 +70,7 @@ class Processes {
     }
     const std::int64_t slot = free_slot();
     std::map<std::string, std::string> environment{{"OMP_NUM_THREADS", std::to_string(threads_)}};
-    if (backend_.device == "cuda" && devices_ > 1) {
+    if (backend_.device == DeviceKind::cuda && devices_ > 1) {
       environment["CUDA_VISIBLE_DEVICES"] = visible_device(slot % devices_);
     }
     auto worker = start_worker(argv, environment, folder, signals_);
@@ -150,6 +150,12 @@ Executor make_process_executor(const StudyConfig& config, const StudyOptions& op
           .wait = [processes](int stops) { processes->wait(stops); },
           .poll = [processes] { return processes->poll(); },
           .cancel = [processes](Cancel how) { processes->cancel(how); }};
+}
+
+std::optional<Executor> process_executor(const StudyConfig& config, const StudyOptions& options,
+                                         const Signals& signals) {
+  if (options.backend.simulate) return std::nullopt;
+  return make_process_executor(config, options, signals);
 }
 
 }  // namespace scalelaw

@@ -122,7 +122,8 @@ class Queue {
     const JobPlan* const job = running.job;
     const int attempt = running.attempt;
     running_.erase(job->id);
-    const RecordCount records = count_records(study_, *job);
+    const bool made_here = executor_.in_process && end.how == JobEnd::finished;
+    const RecordCount records = made_here ? RecordCount{} : count_records(study_, *job);
     progress_.stop(job->id, records.missing == 0);
     if (records.missing == 0) return log("job_finished", {{"job", job->id}});
     if (stops_ > 0) return log("job_stopped", {{"job", job->id}});

@@ -20,7 +20,8 @@ struct QueueResult {
 };
 
 /// Runs the jobs, in order, until all are done or failed. A failed job does not stop the others. A job is done when
-/// each of its runs has a finished record, whatever its executor says of its end; one that fails is tried again, before
+/// each of its runs has a finished record, whatever its executor says of its end (an executor in this process is taken
+/// at its word); one that fails is tried again, before
 /// the others, unless it cannot be started or takes a record for good that is refused here.
 ///
 /// SIGINT, SIGTERM or SIGHUP starts no further job and stops those that run, and the result says interrupted; a second

@@ -96,7 +96,7 @@ bool make_missing(const StudyConfig& config, const StudyOptions& options, const 
 void require_device(const StudyOptions& options) {
   const BackendChoice& backend = options.backend;
   const fs::path& trainer = options.environment.cuda_trainer;
-  if (backend.simulate || backend.device != "cuda" || backend.command.front() != trainer.string()) return;
+  if (backend.simulate || backend.device != DeviceKind::cuda || backend.command.front() != trainer.string()) return;
   if (const DeviceCheck device = check_cuda_device(trainer); !device.usable) {
     fail_device("the CUDA trainer cannot train here: {}", device.detail);
   }
@@ -261,7 +261,7 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
              {"finished", summary.before},
              {"others", summary.others},
              {"backend", options.backend.simulate ? "simulate" : "train"},
-             {"device", options.backend.simulate ? "simulator" : options.backend.device}});
+             {"device", options.backend.simulate ? "simulator" : name_of(options.backend.device)}});
 
   now = make_rounds(config, options, plan, std::move(now), records, summary);
   remove_abandoned_files(options.folder);  // a worker that was killed just before this study began may have left one

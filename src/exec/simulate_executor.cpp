@@ -63,4 +63,9 @@ Executor make_simulate_executor(const std::filesystem::path& study) {
           .cancel = [simulations](Cancel) { simulations->cancel(); }};
 }
 
+std::optional<Executor> simulate_executor(const StudyConfig&, const StudyOptions& options, const Signals&) {
+  if (!options.backend.simulate) return std::nullopt;
+  return make_simulate_executor(options.folder);
+}
+
 }  // namespace scalelaw

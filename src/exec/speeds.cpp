@@ -58,27 +58,22 @@ void finish(Measuring& measuring) {
 }
 
 /// The last line that is a JSON object, and the last that says anything at all.
-struct LastLines {
-  Json measurement;
-  std::string text;
-};
-LastLines last_lines(const std::string& output) {
+std::pair<Json, std::string> last_lines(const std::string& output) {
   std::istringstream lines(output);
-  LastLines last;
+  std::pair<Json, std::string> last;
   for (std::string line; std::getline(lines, line);) {
-    if (Json value = Json::parse(line, nullptr, false); value.is_object()) last.measurement = std::move(value);
-    if (!line.empty()) last.text = line;
+    if (Json value = Json::parse(line, nullptr, false); value.is_object()) last.first = std::move(value);
+    if (!line.empty()) last.second = line;
   }
   return last;
 }
 
 /// The measurement of one process: {"busy_s", "member_step_s", "eval_token_s", "engine"}, see train/measure.hpp.
 Speed speed_of(const Measuring& measured, const fs::path& trainer, bool cuda) {
-  const LastLines last = last_lines(measured.text);
-  const Json& value = last.measurement;
+  const auto [value, text] = last_lines(measured.text);
   if (measured.end.status != 0 || !value.is_object()) {
     fail_device("{} --measure failed, {}: {}", trainer.string(), describe(measured.end),
-                last.text.empty() ? "it printed nothing; start it by hand to see why" : last.text);
+                text.empty() ? "it printed nothing; start it by hand to see why" : text);
   }
   Speed speed;
   speed.member_step_s = number_or_nan(value, "member_step_s");
@@ -86,7 +81,7 @@ Speed speed_of(const Measuring& measured, const fs::path& trainer, bool cuda) {
   speed.start_s = std::max(0.0, (cuda ? measured.wall_s : measured.end.processor_s) - number_or_nan(value, "busy_s"));
   speed.engine = value.value("engine", "");
   if (!(speed.member_step_s > 0) || !std::isfinite(speed.start_s + speed.member_step_s + speed.eval_token_s)) {
-    fail_device("{} --measure gave no times: {}", trainer.string(), last.text);
+    fail_device("{} --measure gave no times: {}", trainer.string(), text);
   }
   return speed;
 }
@@ -122,7 +117,7 @@ std::string speed_key(const std::vector<RunSpec>& runs, const WorkerSetup& setup
               {"workers", setup.workers},
               {"threads", setup.threads},
               {"engine", setup.engine}};
-  if (setup.device == "cuda") {
+  if (setup.device == DeviceKind::cuda) {
     key["cuda_device"] = setup.cuda_name;
     key["devices"] = setup.devices;
     key["graph"] = setup.graph;
@@ -168,7 +163,7 @@ void write_speeds(const fs::path& file, const SpeedTable& table) {
 Speed measure_speed(const fs::path& trainer, const Job& job, const WorkerSetup& setup) {
   const TemporaryFile file;
   write_json_file(file.path(), to_json(job));
-  const bool cuda = setup.device == "cuda";
+  const bool cuda = setup.device == DeviceKind::cuda;
   std::vector<Measuring> processes;
   for (std::int64_t i = 0; i < std::max<std::int64_t>(1, setup.workers); ++i) {
     const bool choose = cuda && setup.devices > 1;

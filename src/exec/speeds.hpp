@@ -10,13 +10,13 @@ namespace scalelaw {
 
 /// How the processes that train a study run.
 struct WorkerSetup {
-  std::int64_t workers = 1;     ///< at once
-  std::int64_t threads = 1;     ///< of each
-  std::string engine = "auto";  ///< asked for, see Job::engine
-  std::string device = "cpu";   ///< cpu | cuda
-  std::int64_t devices = 1;     ///< on CUDA: that the workers share
-  std::string cuda_name = {};   ///< on CUDA: of the devices, see Environment; empty where there is none here
-  std::string graph = "auto";   ///< on CUDA: see Job::graph
+  std::int64_t workers = 1;  ///< at once
+  std::int64_t threads = 1;  ///< of each
+  AskedEngine engine = AskedEngine::automatic;
+  DeviceKind device = DeviceKind::cpu;
+  std::int64_t devices = 1;    ///< on CUDA: that the workers share
+  std::string cuda_name = {};  ///< on CUDA: of the devices, see Environment; empty where there is none here
+  AskedGraph graph = AskedGraph::automatic;  ///< on CUDA
 };
 
 /// What a job's speed depends on: processor (or CUDA device, number of devices and graph), build of the program, shape,

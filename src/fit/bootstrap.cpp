@@ -9,6 +9,7 @@
 #include "core/parallel.hpp"
 #include "core/rng.hpp"
 #include "core/stats.hpp"
+#include "law/optimum.hpp"
 
 namespace scalelaw {
 namespace {
@@ -158,7 +159,7 @@ BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads, cons
 BootstrapResult bootstrap_parametric(const Problem& problem, const std::vector<Observation>& points,
                                      const Solution& solution, const FitOptions& options) {
   const BootstrapOptions& boot = options.bootstrap;
-  const auto& names = law_info(problem.law).parameters;
+  const auto& names = law_form(problem.law).parameters;
   // A refit that does not converge from the full fit is tried once more with the continuation in delta.
   const auto converge = [&](const Problem& p, std::span<const double> weights) {
     const Solution warm = solve(p, weights, solution.theta, {.warm = true, .rescue = false, .polish = false});
@@ -182,7 +183,7 @@ BootstrapResult bootstrap_parametric(const Problem& problem, const std::vector<O
                 .source = "",
                 .convention = {}};
   // Seeds say nothing of the scatter of N*.
-  const bool seeds = options.noise && problem.law != LawKind::optimal;
+  const bool seeds = options.noise && !problem.form().predicts_size;
   const NoiseModel noise = seeds ? *options.noise : noise_of_residuals(problem, law);
   return run_bootstrap(boot, options.threads, names, noise.freedom, [&](std::int64_t i) {
     Rng rng = make_rng(boot.seed, "bootstrap", static_cast<std::uint64_t>(i));
@@ -203,7 +204,7 @@ std::map<std::string, double> derived_quantities(const Problem& p, std::span<con
                                                  const std::vector<double>& values) {
   const Law law{.kind = p.law, .values = values, .name = "", .source = "", .convention = {}};
   std::map<std::string, double> derived;
-  if (p.law == LawKind::optimal) {
+  if (p.form().predicts_size) {
     std::vector<double> log_flops, log_tokens;
     for (const LawPoint& point : p.points) {
       log_flops.push_back(std::log(point.flops));

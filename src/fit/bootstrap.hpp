@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "fit/fit.hpp"
+#include "fit/options.hpp"
+#include "fit/result.hpp"
 #include "fit/solve.hpp"
 
 namespace scalelaw {
@@ -21,6 +22,11 @@ struct Refit {
 
 /// Fewer groups than this say nothing of how an estimate would move with others.
 constexpr std::size_t kFewestGroups = 3;
+
+/// What `auto` resamples. IsoFLOP: parametric, losses redrawn around each budget's curve. Else groups wherever two
+/// points share one; else parametric for a law of the loss with fewer than 60 points, and runs. Anything but "auto" is
+/// returned as it is.
+[[nodiscard]] Resample resolved_resample(Resample resample, Method method, const std::vector<Observation>& points);
 
 /// Points that are resampled together: each run alone, or runs with the same non-empty group.
 /// Returns the unit of each point, numbered from 0 in order of appearance.

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <set>
 
+#include <fmt/ranges.h>
+
 #include "core/format.hpp"
 #include "core/stats.hpp"
 
@@ -96,34 +98,37 @@ DesignShape shape_of(const Logs& p) {
   return s;
 }
 
-// The parameters of a law by the term they belong to.
+// The parameters of a law of two variables by the term they belong to; empty for the laws of one.
 struct Terms {
-  std::vector<std::string> params, tokens;  // amplitude first, then exponent
-  bool offset = false;
-  const char* second = "D";
+  std::vector<std::string> params, second_term;  // amplitude first, then exponent
+  std::vector<std::string> shared;               // exponents of no term of its own
+  std::string offset;                            // empty: none
+  Quantity second = Quantity::tokens;
 };
 
-Terms terms_of(LawKind law) {
-  switch (law) {
-    case LawKind::chinchilla:
-    case LawKind::data_constrained:
-      return {.params = {"A", "alpha"}, .tokens = {"B", "beta"}, .offset = true};
-    case LawKind::kaplan:
-      return {.params = {"Nc", "alphaN"}, .tokens = {"Dc", "alphaD"}};
-    case LawKind::kaplan_steps:
-      return {.params = {"Nc", "alphaN"}, .tokens = {"Sc", "alphaS"}, .offset = false, .second = "steps"};
-    case LawKind::overtraining:
-      return {.params = {"A"}, .tokens = {"B"}, .offset = true};
-    default:
-      return {};
+Terms terms_of(const LawForm& form) {
+  if (form.only_variable() || form.predicts_size) return {};
+  Terms terms;
+  if (form.needs(Quantity::steps)) terms.second = Quantity::steps;
+  const auto names = [&](const std::vector<std::size_t>& places) {
+    std::vector<std::string> out;
+    for (const std::size_t k : places) out.push_back(form.parameters[k]);
+    return out;
+  };
+  terms.params = names(form.term_of(Quantity::params));
+  terms.second_term = names(form.term_of(terms.second));
+  for (const Constant& constant : form.constants) {
+    if (constant.role == Role::exponent && !constant.of) terms.shared.push_back(constant.name);
+    if (constant.role == Role::offset) terms.offset = constant.name;
   }
+  return terms;
 }
 
 // Runs that would give both variables their own way, from the middle of those there are.
 std::string wanted_runs(const Logs& p, const DesignShape& s, const Terms& terms) {
   using Kind = DesignShape::Kind;
   const double n = std::exp(median(p.n)), d = std::exp(median(p.d));
-  const std::string second = std::string(terms.second) == "D" ? "tokens" : terms.second;
+  const std::string second(name_of(terms.second));
   const auto run = [&](double params, double other) {
     return fmt::format("params={} {}={}", short_count(params), second, short_count(other));
   };
@@ -136,14 +141,15 @@ std::string wanted_runs(const Logs& p, const DesignShape& s, const Terms& terms)
   if (s.kind == Kind::one_budget) {
     return fmt::format("add runs at other budgets, for example {} and {}", run(n, d / 8), run(n, d * 8));
   }
-  if (s.kind == Kind::ray && second == "tokens") {
+  if (s.kind == Kind::ray && terms.second == Quantity::tokens) {
     return fmt::format("add runs at a few times more and fewer tokens per parameter, for example {} and {}",
                        run(n, d / 4), run(n, d * 4));
   }
   return fmt::format("add runs off that line, for example {} and {}", run(n, d / 4), run(n, d * 4));
 }
 
-std::string where_they_lie(const DesignShape& s, const char* second, const Logs& p) {
+std::string where_they_lie(const DesignShape& s, Quantity second_quantity, const Logs& p) {
+  const char* second = symbol_of(second_quantity);
   using Kind = DesignShape::Kind;
   switch (s.kind) {
     case Kind::point:
@@ -156,7 +162,7 @@ std::string where_they_lie(const DesignShape& s, const char* second, const Logs&
     case Kind::ray:
       return fmt::format("every run has {} = {} N", second, factor_text(s.factor));
     case Kind::one_budget:
-      return std::string(second) == "D"
+      return second_quantity == Quantity::tokens
                  ? fmt::format("every run has the same compute, 6 N D = {} FLOPs", power_text(6 * s.factor))
                  : fmt::format("every run has N {} = {:.3g}", second, s.factor);
     case Kind::line:
@@ -187,36 +193,42 @@ std::size_t free_among(const std::vector<std::string>& names, const std::map<std
 }
 
 // Rising lines only: where D falls as N rises the terms of N and D are the two sides of a valley.
-bool on_a_line_without_a_way(const Logs& p, const DesignShape& s, LawKind law, const Terms& terms,
+bool on_a_line_without_a_way(const Logs& p, const DesignShape& s, const LawForm& form, const Terms& terms,
                              const std::map<std::string, double>& fixed) {
   if (!(s.slope > 0)) return false;
-  if (free_among(terms.params, fixed) == 0 || free_among(terms.tokens, fixed) == 0) return false;
-  const bool offset = terms.offset && !fixed.contains("E");
+  if (free_among(terms.params, fixed) == 0 || free_among(terms.second_term, fixed) == 0) return false;
+  const bool offset = !terms.offset.empty() && !fixed.contains(terms.offset);
   // One exponent of N and D alike: off the ray the two terms have different shapes.
-  if (law == LawKind::overtraining) return s.slope > 0.8 && s.slope < 1.25;
-  if (!fixed.contains(terms.params[1]) || !fixed.contains(terms.tokens[1])) return true;
-  double alpha = fixed.at(terms.params[1]), beta = fixed.at(terms.tokens[1]);
-  if (law == LawKind::kaplan) {
-    alpha /= beta;
-    beta = 1;
+  if (!terms.shared.empty()) return s.slope > 0.8 && s.slope < 1.25;
+  if (!fixed.contains(terms.params[1]) || !fixed.contains(terms.second_term[1])) return true;
+  // The exponents of N and of the second variable in the linear problem inside the law.
+  std::vector<double> values(form.constants.size(), 1.0);
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    if (const auto held = fixed.find(form.parameters[k]); held != fixed.end()) values[k] = held->second;
   }
-  return !amplitudes_apart(p, alpha, beta, offset);
+  double of_params = 0, of_second = 0;
+  for (const LinearTerm& term : form.linear(values).terms) {
+    const std::optional<Quantity>& of = form.constants[term.constant].of;
+    if (of == Quantity::params) of_params = term.exponent;
+    if (of == terms.second) of_second = term.exponent;
+  }
+  return !amplitudes_apart(p, of_params, of_second, offset);
 }
 
-std::optional<DesignProblem> two_variables(const std::vector<Observation>& points, LawKind law,
+std::optional<DesignProblem> two_variables(const std::vector<Observation>& points, const LawForm& form,
                                            const std::map<std::string, double>& fixed) {
-  const Terms terms = terms_of(law);
-  const Logs p = logs_of(points, law == LawKind::kaplan_steps);
+  const Terms terms = terms_of(form);
+  const Logs p = logs_of(points, terms.second == Quantity::steps);
   DesignShape s = shape_of(p);
   // Data read again and again are worth less than their tokens: unique tokens off the line are a way of their own.
-  if (law == LawKind::data_constrained && s.slope > 0 && !(shape_of(unique_logs(points)).slope > 0)) s.slope = 0;
-  const std::size_t of_params = free_among(terms.params, fixed), of_tokens = free_among(terms.tokens, fixed),
-                    offset = terms.offset && !fixed.contains("E") ? 1 : 0,
-                    shared = law == LawKind::overtraining && !fixed.contains("eta") ? 1 : 0;
-  if (on_a_line_without_a_way(p, s, law, terms, fixed)) {
+  if (form.has_decays() && s.slope > 0 && !(shape_of(unique_logs(points)).slope > 0)) s.slope = 0;
+  const std::size_t of_params = free_among(terms.params, fixed), of_tokens = free_among(terms.second_term, fixed),
+                    offset = !terms.offset.empty() && !fixed.contains(terms.offset) ? 1 : 0,
+                    shared = free_among(terms.shared, fixed);
+  if (on_a_line_without_a_way(p, s, form, terms, fixed)) {
     return DesignProblem{
         fmt::format("{}, so that the effects of N and of {} are one curve and cannot be told apart",
-                    where_they_lie(s, terms.second, p), terms.second),
+                    where_they_lie(s, terms.second, p), symbol_of(terms.second)),
         fmt::format("{}; or hold the parameters of one of them with fit --fix", wanted_runs(p, s, terms))};
   }
   const bool few_params = of_params + (of_params > 0 ? offset : 0) > s.params_levels,
@@ -231,46 +243,43 @@ std::optional<DesignProblem> two_variables(const std::vector<Observation>& point
     as.kind = s.params_levels <= s.tokens_levels ? Kind::one_params : Kind::one_tokens;
     runs = wanted_runs(p, as, terms);
   }
-  const char* lacking = one ? (s.kind == Kind::one_tokens ? terms.second : "N")
-                            : (s.params_levels <= s.tokens_levels ? "N" : terms.second);
+  const bool few_lengths = one ? s.kind == Kind::one_tokens : s.params_levels > s.tokens_levels;
+  const char* lacking = symbol_of(few_lengths ? terms.second : Quantity::params);
   return DesignProblem{
       fmt::format("{}, {} for the {} parameters that the law {} has to find", where_they_lie(s, terms.second, p),
                   one ? fmt::format("so that nothing shows the effect of {}", lacking) : "too few",
-                  of_params + of_tokens + offset + shared, law_info(law).name),
+                  of_params + of_tokens + offset + shared, form.name),
       fmt::format("{}; or hold parameters with fit --fix", runs)};
 }
 
-std::optional<DesignProblem> repetition(const std::vector<Observation>& points,
+std::optional<DesignProblem> repetition(const std::vector<Observation>& points, const LawForm& form,
                                         const std::map<std::string, double>& fixed) {
-  if (fixed.contains("R_D") && fixed.contains("R_N")) return std::nullopt;
+  std::vector<std::string> decays;
+  for (const std::size_t k : form.of_role(Role::decay)) decays.push_back(form.parameters[k]);
+  if (free_among(decays, fixed) == 0) return std::nullopt;
   const bool repeats =
       std::ranges::any_of(points, [](const Observation& o) { return o.weight > 0 && repeats_data(o); });
   if (repeats) return std::nullopt;
-  return DesignProblem{"no run repeats its data (tokens > unique_tokens), so that nothing shows R_D and R_N",
+  return DesignProblem{fmt::format("no run repeats its data (tokens > unique_tokens), so that nothing shows {}",
+                                   fmt::join(decays, " and ")),
                        "add runs that read their data 2, 4 and 16 times, or use the law chinchilla"};
 }
 
-std::vector<double> variable(const std::vector<Observation>& points, LawKind law) {
+std::optional<DesignProblem> one_variable(const std::vector<Observation>& points, const LawForm& form,
+                                          const std::map<std::string, double>& fixed) {
+  const Quantity variable = form.only_variable().value_or(Quantity::flops);
   std::vector<double> x;
   for (const Observation& o : points) {
-    if (!(o.weight > 0)) continue;
-    x.push_back(std::log(law == LawKind::power_n ? o.params : law == LawKind::power_d ? o.tokens : o.flops));
+    if (o.weight > 0) x.push_back(std::log(quantity_of(law_point(o), variable)));
   }
-  return x;
-}
-
-std::optional<DesignProblem> one_variable(const std::vector<Observation>& points, LawKind law,
-                                          const std::map<std::string, double>& fixed) {
-  const std::vector<double> x = variable(points, law);
   if (x.empty()) return std::nullopt;
-  const std::size_t found = levels(x), needed = free_among(law_info(law).parameters, fixed);
+  const std::size_t found = levels(x), needed = free_among(form.parameters, fixed);
   if (found >= needed) return std::nullopt;
-  const char* name = law == LawKind::power_n ? "N" : law == LawKind::power_d ? "D" : "C";
-  const char* column = law == LawKind::power_n ? "params" : law == LawKind::power_d ? "tokens" : "flops";
+  const std::string_view column = name_of(variable);
   const double middle = std::exp(median(x));
   return DesignProblem{
       fmt::format("the runs have {} of {}, too few for the {} parameters that the law {} has to find",
-                  found == 1 ? "one value" : fmt::format("{} values", found), name, needed, law_info(law).name),
+                  found == 1 ? "one value" : fmt::format("{} values", found), symbol_of(variable), needed, form.name),
       fmt::format("add runs at {}={} and {}={}, or hold parameters with fit --fix", column, short_count(middle / 4),
                   column, short_count(middle * 4))};
 }
@@ -281,7 +290,8 @@ DesignShape design_shape(const std::vector<Observation>& points) { return shape_
 
 std::optional<DesignProblem> design_problem(const std::vector<Observation>& points, LawKind law,
                                             const std::map<std::string, double>& fixed) {
-  if (law != LawKind::optimal && points.size() > 1) {
+  const LawForm& form = law_form(law);
+  if (!form.predicts_size && points.size() > 1) {
     const auto [least, most] = std::ranges::minmax(points, {}, &Observation::loss_nats);
     if (least.loss_nats == most.loss_nats) {
       return DesignProblem{
@@ -289,31 +299,32 @@ std::optional<DesignProblem> design_problem(const std::vector<Observation>& poin
           "check which column holds the loss (--columns loss=NAME)"};
     }
   }
-  if (terms_of(law).params.empty()) return one_variable(points, law, fixed);
-  if (law == LawKind::data_constrained) {
-    if (auto none = repetition(points, fixed)) return none;
+  if (terms_of(form).params.empty()) return one_variable(points, form, fixed);
+  if (form.has_decays()) {
+    if (auto none = repetition(points, form, fixed)) return none;
   }
-  return two_variables(points, law, fixed);
+  return two_variables(points, form, fixed);
 }
 
 std::string one_valley(const std::vector<Observation>& points, LawKind law,
                        const std::map<std::string, double>& fixed) {
-  const Terms terms = terms_of(law);
-  if (terms.params.empty() || law == LawKind::kaplan_steps) return "";
+  const Terms terms = terms_of(law_form(law));
+  if (terms.params.empty() || terms.second != Quantity::tokens) return "";
   const auto held = [&](const std::vector<std::string>& term) { return fixed.contains(term.back()); };
-  if (held(terms.params) && held(terms.tokens)) return "";  // the exponents: compute is theirs
+  if (held(terms.params) && held(terms.second_term)) return "";  // the exponents: compute is theirs
   const Logs p = logs_of(points);
   const DesignShape s = shape_of(p);
   if (s.kind != DesignShape::Kind::one_budget && !(s.slope < 0)) return "";
   return fmt::format(
       "{}: nothing shows how the loss falls with compute, so every free parameter rests on the shape of one valley; {}",
-      where_they_lie(s, "D", p), wanted_runs(p, s, terms));
+      where_they_lie(s, terms.second, p), wanted_runs(p, s, terms));
 }
 
 std::string ignored_variable(const std::vector<Observation>& points, LawKind law) {
-  if (law != LawKind::power_n && law != LawKind::power_d) return "";
+  const auto variable = law_form(law).only_variable();
+  if (variable != Quantity::params && variable != Quantity::tokens) return "";
   const Logs p = logs_of(points);
-  const bool by_params = law == LawKind::power_n;
+  const bool by_params = variable == Quantity::params;
   const std::vector<double>&x = by_params ? p.n : p.d, &y = by_params ? p.d : p.n;
   const bool known = std::ranges::all_of(y, [](double v) { return std::isfinite(v); });
   if (x.size() < 2 || !known) return "";
@@ -332,7 +343,7 @@ std::string ignored_variable(const std::vector<Observation>& points, LawKind law
       "the law {} looks at {} alone, while {} varies on its own by a factor of {:.3g}, whose effect it takes for "
       "noise; "
       "the law chinchilla has both",
-      law_info(law).name, by_params ? "N" : "D", by_params ? "D" : "N", factor);
+      law_form(law).name, by_params ? "N" : "D", by_params ? "D" : "N", factor);
 }
 
 }  // namespace scalelaw

@@ -11,7 +11,7 @@ namespace scalelaw {
 double interval_tail(const FitResult& fit, double level) {
   const auto& intervals = level == 0.80 ? fit.bootstrap.ci80 : fit.bootstrap.ci95;
   const double nominal = (1 - level) / 2;
-  const auto& names = law_info(fit.law).parameters;
+  const auto& names = law_form(fit.law).parameters;
   for (std::size_t k = 0; k < names.size(); ++k) {
     const auto it = intervals.find(names[k]);
     if (it == intervals.end()) continue;

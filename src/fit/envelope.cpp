@@ -5,6 +5,7 @@
 
 #include "core/stats.hpp"
 #include "fit/valley.hpp"
+#include "law/optimum.hpp"
 
 namespace scalelaw {
 namespace {
@@ -151,7 +152,7 @@ FitResult fit_envelope(const std::vector<Observation>& points, const FitOptions&
   if (laws.status == RefitStatus::ok && boot.replicates > 0) {
     const std::vector<std::size_t> units = resampling_units(points, boot.resample);
     result.bootstrap =
-        run_bootstrap(boot, options.threads, law_info(LawKind::optimal).parameters, 0, [&](std::int64_t i) {
+        run_bootstrap(boot, options.threads, law_form(LawKind::optimal).parameters, 0, [&](std::int64_t i) {
           std::vector<double> drawn = multiplicities(units, {}, boot.seed, i);
           for (std::size_t k = 0; k < drawn.size(); ++k) drawn[k] *= weights[k];
           return envelope_laws(points, envelope_of(points, losses, drawn));

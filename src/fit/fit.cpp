@@ -8,142 +8,22 @@
 #include <fmt/ranges.h>
 
 #include "core/format.hpp"
-#include "core/parallel.hpp"
 #include "core/stats.hpp"
 #include "fit/bootstrap.hpp"
 #include "fit/design_check.hpp"
 #include "fit/envelope.hpp"
+#include "fit/goodness.hpp"
+#include "fit/goodness_text.hpp"
 #include "fit/isoflop.hpp"
 #include "fit/jackknife.hpp"
+#include "fit/parametric.hpp"
 #include "fit/prepare.hpp"
 #include "fit/problem.hpp"
-#include "fit/profile.hpp"
-#include "fit/search.hpp"
 #include "fit/signed_losses.hpp"
+#include "law/critical_batch.hpp"
 
 namespace scalelaw {
 namespace {
-
-// Beyond this the scaled design is singular in double precision: a minimum along a line, not at a point.
-constexpr double kSingular = 1e14;
-
-// What the law itself demands, joined with what the caller holds.
-std::map<std::string, double> fixed_parameters(const FitOptions& options) {
-  std::map<std::string, double> fixed = options.fixed;
-  const bool power = is_power_law(options.law);
-  if (power && !options.offset) fixed.try_emplace("E", 0.0);
-  return fixed;
-}
-
-FitStatus status_of(NewtonStatus status) {
-  switch (status) {
-    case NewtonStatus::converged:
-      return FitStatus::converged;
-    case NewtonStatus::at_bound:
-      return FitStatus::at_bound;
-    case NewtonStatus::diverged:
-      return FitStatus::diverged;
-    case NewtonStatus::stalled:
-      return FitStatus::stalled;
-  }
-  return FitStatus::stalled;
-}
-
-std::string message_of(const Problem& p, const Solution& s, double condition) {
-  if (s.status == NewtonStatus::at_bound) {
-    const bool one = s.at_bound.size() == 1;
-    return fmt::format("{} ended at the bound of {}: the data do not need {}, or cannot tell {} from the others",
-                       fmt::join(s.at_bound, ", "), one ? "its range" : "their ranges", one ? "it" : "them",
-                       one ? "it" : "them");
-  }
-  if (condition > kSingular) {
-    return fmt::format(
-        "the points do not tell the {} parameters apart (condition number {:.1e}); vary N and D separately, "
-        "or hold parameters with fit --fix",
-        p.free.size(), condition);
-  }
-  if (s.status == NewtonStatus::stalled) {
-    return fmt::format(
-        "the solver stopped after {} evaluations before it could prove a minimum (scaled gradient {:.1e})",
-        s.evaluations, s.gradient_norm);
-  }
-  return "";
-}
-
-void take_solution(const SearchResult& found, const Problem& problem, const FitOptions& options, FitResult& result) {
-  const Solution& best = *found.best;
-  // Huber's function is half a square near 0; plain squares are reported as such.
-  const double unit = result.objective.kind == ObjectiveKind::log_huber ? 1 : 2;
-  Convergence& c = result.convergence;
-  c.starts_at_best = found.starts_at_best;
-  c.paths = found.paths;
-  c.paths_at_best = found.paths_at_best;
-  c.minima_found = found.minima;
-  if (found.next_best) c.next_best_objective = unit * *found.next_best;
-  c.gradient_norm = best.gradient_norm;
-  c.condition = design_condition(problem, best.theta);
-  const bool singular = best.status == NewtonStatus::converged && !(c.condition < kSingular);
-  c.status = singular ? FitStatus::stalled : status_of(best.status);
-  result.message = message_of(problem, best, c.condition);
-  result.objective_value = best.value * unit;
-  result.fitted = fitted_law(problem, best.theta, options.convention);
-  result.derived = derived_quantities(problem, problem.weights, result.fitted.values);
-}
-
-void add_profiles(const std::vector<Observation>& points, const Problem& problem, const Solution& best,
-                  const std::map<std::string, double>& fixed, const FitOptions& options, FitResult& result) {
-  std::vector<Identifiability> profiles(problem.free.size());
-  parallel_for(profiles.size(), options.threads,
-               [&](std::size_t k) { profiles[k] = profile_interval(points, problem, best, fixed, problem.free[k]); });
-  for (std::size_t k = 0; k < profiles.size(); ++k) {
-    result.identifiability[law_info(options.law).parameters[problem.free[k]]] = profiles[k];
-  }
-  result.identifiability.merge(profile_exponents(points, problem, best, fixed, result.identifiability));
-}
-
-FitResult fit_parametric(const std::vector<Observation>& points, const FitOptions& options) {
-  FitResult result;
-  result.law = options.law;
-  result.objective = options.objective;
-  // N*(C) is a straight line in logarithms, fitted by least squares.
-  if (options.law == LawKind::optimal) result.objective.kind = ObjectiveKind::log_mse;
-  const std::map<std::string, double> fixed = fixed_parameters(options);
-  const Problem problem = make_problem(points, options.law, result.objective, fixed);
-  const std::size_t needed = problem.free.size() + 2;
-  const auto used =
-      static_cast<std::size_t>(std::ranges::count_if(points, [](const Observation& o) { return o.weight > 0; }));
-  if (used < needed) {
-    result.message = fmt::format(
-        "{} {} too few for {}: a fit of the law {} needs at least {}; add runs, or hold parameters with fit --fix",
-        counted(static_cast<std::int64_t>(used), "point"), used == 1 ? "is" : "are",
-        counted(std::ssize(problem.free), "parameter"), law_info(options.law).name, needed);
-    return result;
-  }
-  if (const auto design = design_problem(points, options.law, fixed)) {
-    result.convergence.status = FitStatus::design;
-    result.message = design->text();
-    return result;
-  }
-  const SearchResult found = search(problem, options);
-  result.convergence.starts = found.starts;
-  if (!found.best) {
-    result.convergence.status = FitStatus::diverged;
-    result.message = found.starts == 0
-                         ? fmt::format("no start has a finite objective: the points do not fit the law {}",
-                                       law_info(options.law).name)
-                         : "the objective is not finite from any start";
-    return result;
-  }
-  take_solution(found, problem, options, result);
-  if (result.message.empty()) result.message = ignored_variable(points, options.law);
-  if (options.profile && result.converged() && problem.free.size() > 1) {
-    add_profiles(points, problem, *found.best, fixed, options, result);
-  }
-  if (options.bootstrap.replicates > 0 && finished(*found.best)) {
-    result.bootstrap = bootstrap_parametric(problem, points, *found.best, options);
-  }
-  return result;
-}
 
 Interval range_of(const std::vector<Observation>& points, double Observation::*member) {
   if (points.empty()) return {};
@@ -176,7 +56,7 @@ Interval ratio_range(const std::vector<Observation>& points) {
 
 // The loss of a run that the fit has not seen; S_min of its steps is found together with the loss.
 double predict_held_out_run(const FitResult& result, const FitOptions& options, const Observation& o) {
-  if (result.fitted.kind != LawKind::kaplan_steps || !o.batch_tokens) return predict_loss(result.fitted, law_point(o));
+  if (!result.fitted.form().needs(Quantity::steps) || !o.batch_tokens) return predict_loss(result.fitted, law_point(o));
   LawPoint point = law_point(o);
   if (!(point.steps > 0)) point.steps = o.tokens / *o.batch_tokens;
   return predict_loss_at_batch(result.fitted, point, *o.batch_tokens, options.critical_batch);
@@ -186,7 +66,7 @@ Holdout predict_held_out(const FitResult& result, const std::vector<Observation>
                          const std::vector<Observation>& above, const FitOptions& options) {
   Holdout out;
   out.above_flops = *options.holdout_above;
-  if (result.fitted.values.empty() || result.fitted.kind == LawKind::optimal) return out;
+  if (result.fitted.values.empty() || result.fitted.form().predicts_size) return out;
   std::vector<double> log_flops, log_loss;
   for (const Observation& o : below) {
     log_flops.push_back(std::log(o.flops));
@@ -273,13 +153,14 @@ void judge(const std::vector<Observation>& points, const FitOptions& options, Fi
       g.without_outliers = without.derived;
       for (std::size_t k = 0; k < without.fitted.values.size(); ++k) {
         if (shows_parameter(without.fitted, k)) {
-          g.without_outliers[law_info(without.law).parameters[k]] = without.fitted.values[k];
+          g.without_outliers[law_form(without.law).parameters[k]] = without.fitted.values[k];
         }
       }
     }
   }
-  const bool two_variables = !is_power_law(options.law);
-  if (options.goodness && !result.fitted.values.empty() && options.law != LawKind::optimal && two_variables) {
+  const LawForm& form = law_form(options.law);
+  const bool two_variables = !form.predicts_size && !form.only_variable();
+  if (options.goodness && !result.fitted.values.empty() && two_variables) {
     for (const std::string& line :
          {one_valley(points, options.law, options.fixed), plateau_caution(points, options, g)}) {
       if (!line.empty()) result.cautions.push_back(line);
@@ -294,7 +175,7 @@ void judge(const std::vector<Observation>& points, const FitOptions& options, Fi
 
 FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
   if (!(options.objective.delta > 0)) fail_config("--delta {}: must be positive", options.objective.delta);
-  if (has_signed_losses(all, options)) return fit_signed_losses(all, options);
+  if (has_signed_losses(all, options)) return fit_signed_losses(all, options, fit);
   std::vector<Observation> points = weighted(without_highest(all, options.drop_highest), options), above;
   if (options.holdout_above) {
     std::ranges::copy_if(points, std::back_inserter(above),
@@ -307,7 +188,8 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
   known.bootstrap.resample = resolved_resample(options.bootstrap.resample, options.method, points);
   FitResult result;
   if (options.method == Method::parametric) {
-    if (options.law == LawKind::kaplan_steps) points = with_minimum_steps(std::move(points), options.critical_batch);
+    if (law_form(options.law).needs(Quantity::steps))
+      points = with_minimum_steps(std::move(points), options.critical_batch);
     result = fit_parametric(points, known);
     judge(points, known, result);
   } else {
@@ -334,7 +216,7 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
   result.tokens_range = range_of(points, &Observation::tokens);
   result.flops_range = range_of(points, &Observation::flops);
   result.ratio_range = ratio_range(points);
-  if (options.law != LawKind::optimal || options.method != Method::parametric)
+  if (!law_form(options.law).predicts_size || options.method != Method::parametric)
     result.best_measured = best_measured(points);
   if (!result.fitted.values.empty()) result.fitted.source = fmt::format("fit to {} observations", result.n);
   if (options.holdout_above) result.holdout = predict_held_out(result, points, above, options);

@@ -1,8 +1,9 @@
-// Reads a fit back from its JSON, of this version or an earlier one.
+#include "fit/fit_from_json.hpp"
+
 #include <limits>
 
 #include "core/format.hpp"
-#include "fit/fit.hpp"
+#include "fit/goodness_text.hpp"
 
 namespace scalelaw {
 namespace {
@@ -153,15 +154,16 @@ Objective objective_from(const Json& json, const Reader& read) {
   return o;
 }
 
-// The law at the fitted values; E, which a law without an offset lacks, is 0.
+// The law at the fitted values; an offset, which a law without an offset lacks, is 0.
 Law fitted_from(const Json& params, const FitResult& r, const Reader& read) {
   Law law{.kind = r.law,
           .values = {},
           .name = "fit",
           .source = fmt::format("fit to {} observations", r.n),
           .convention = r.convention};
-  for (const std::string& name : law_info(r.law).parameters) {
-    if (!params.contains(name) && name != "E") read.fail("params." + name, "is missing");
+  for (const Constant& constant : law_form(r.law).constants) {
+    const std::string& name = constant.name;
+    if (!params.contains(name) && constant.role != Role::offset) read.fail("params." + name, "is missing");
     law.values.push_back(params.contains(name) ? Reader::number(params.at(name)) : 0.0);
   }
   return law;

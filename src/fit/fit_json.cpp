@@ -1,9 +1,10 @@
-// "scalelaw.fit/1" and the text of a fit.
+#include "fit/fit_json.hpp"
+
 #include <algorithm>
 #include <cmath>
 
 #include "core/format.hpp"
-#include "fit/fit.hpp"
+#include "fit/goodness_text.hpp"
 #include "fit/valley.hpp"
 
 namespace scalelaw {
@@ -26,7 +27,7 @@ Json intervals(const std::map<std::string, Interval>& values) {
 Json params_json(const Law& law) {
   Json out = Json::object();
   for (std::size_t k = 0; k < law.values.size(); ++k) {
-    if (shows_parameter(law, k)) out[law_info(law.kind).parameters[k]] = finite_or_null(law.values[k]);
+    if (shows_parameter(law, k)) out[law_form(law.kind).parameters[k]] = finite_or_null(law.values[k]);
   }
   return out;
 }
@@ -101,13 +102,9 @@ Json holdout_json(const Holdout& h) {
 
 }  // namespace
 
-bool shows_parameter(const Law& law, std::size_t k) {
-  return !(law_info(law.kind).parameters[k] == "E" && law.values[k] == 0);  // a power law without offset
-}
-
 Json to_json(const FitResult& r) {
   Json out = {{"schema", "scalelaw.fit/1"},
-              {"law", law_info(r.law).name},
+              {"law", law_form(r.law).name},
               {"method", r.method},
               {"n", r.n},
               {"dropped", r.dropped}};
@@ -135,7 +132,7 @@ Json to_json(const FitResult& r) {
       out["identifiability"][name] = {{"profile_ci95", pair_of(i.profile_ci95)}, {"identified", i.identified}};
     }
   }
-  if (r.bootstrap.replicates > 0) out["bootstrap"] = bootstrap_json(r.bootstrap, law_info(r.law).parameters);
+  if (r.bootstrap.replicates > 0) out["bootstrap"] = bootstrap_json(r.bootstrap, law_form(r.law).parameters);
   if (!r.jackknife.budgets.empty()) out["jackknife"] = jackknife_json(r.jackknife);
   if (!r.budgets.empty()) out["budgets"] = budgets_json(r.budgets);
   if (!r.advice.empty()) out["advice"] = r.advice;

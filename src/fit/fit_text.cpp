@@ -1,9 +1,10 @@
-// A fit as text for a terminal.
+#include "fit/fit_text.hpp"
+
 #include <algorithm>
 #include <cmath>
 
 #include "core/format.hpp"
-#include "fit/fit.hpp"
+#include "fit/goodness_text.hpp"
 #include "fit/valley.hpp"
 
 namespace scalelaw {
@@ -26,18 +27,18 @@ std::string error_text(double value, double se) {
 
 // "(X/N)^alpha" where the law was fitted without its offset.
 std::string formula_text(const FitResult& r) {
-  const LawInfo& info = law_info(r.law);
-  const auto offset = static_cast<std::size_t>(std::ranges::find(info.parameters, "E") - info.parameters.begin());
-  const bool shown = r.fitted.values.empty() || offset == info.parameters.size() || shows_parameter(r.fitted, offset);
-  const std::string formula = info.formula;
-  return !shown && formula.starts_with("E + ") ? formula.substr(4) : formula;
+  const LawForm& form = law_form(r.law);
+  const std::vector<std::size_t> offset = form.of_role(Role::offset);
+  if (r.fitted.values.empty() || offset.empty() || shows_parameter(r.fitted, offset.front())) return form.formula;
+  const std::string shown = form.parameters[offset.front()] + " + ";
+  return form.formula.starts_with(shown) ? form.formula.substr(shown.size()) : form.formula;
 }
 
 // Parameters and derived quantities with their intervals.
 std::string values_text(const FitResult& r) {
   std::string text;
   if (!r.fitted.values.empty()) {
-    const LawInfo& info = law_info(r.fitted.kind);
+    const LawForm& info = law_form(r.fitted.kind);
     // The profile covers less often than it says in small designs (docs/METHODS.md): with a bootstrap it is in the
     // JSON.
     const bool boot = !r.bootstrap.se.empty(), profile = !boot && !r.identifiability.empty();
@@ -180,7 +181,7 @@ std::string bootstrap_text(const FitResult& r) {
 
 std::string describe(const FitResult& r) {
   std::string text =
-      fmt::format("{} fit of {}: {}\n{}", r.method, law_info(r.law).name, formula_text(r), counted(r.n, "observation"));
+      fmt::format("{} fit of {}: {}\n{}", r.method, law_form(r.law).name, formula_text(r), counted(r.n, "observation"));
   if (r.dropped > 0) text += fmt::format(" ({} dropped)", counted(r.dropped, "highest loss", "highest losses"));
   text += fmt::format(", N {}, C {}\n", r.convention.params, r.convention.flops);
   if (r.converged()) {

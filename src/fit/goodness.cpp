@@ -9,7 +9,6 @@
 
 #include "core/stats.hpp"
 #include "fit/bootstrap.hpp"
-#include "fit/fit.hpp"
 
 namespace scalelaw {
 namespace {
@@ -19,7 +18,7 @@ constexpr double kSmallestScale = 1e-9;  // below it residuals are those of arit
 constexpr double kRank = 1e-9;
 
 std::vector<std::size_t> free_parameters(const FitResult& fit, const FitOptions& options) {
-  const auto& names = law_info(fit.law).parameters;
+  const auto& names = law_form(fit.law).parameters;
   std::vector<std::size_t> out;
   for (std::size_t k = 0; k < names.size(); ++k) {
     if (!options.fixed.contains(names[k]) && shows_parameter(fit.fitted, k)) out.push_back(k);
@@ -87,33 +86,25 @@ Worst worst_series_of(const std::vector<Observation>& points, const std::vector<
   return worst;
 }
 
-// Columns of quadratic terms in the logarithms of what the law looks at.
-Eigen::MatrixXd quadratic_terms(LawKind law, const std::vector<Observation>& points) {
+// Columns of quadratic terms in the logarithms of what the law looks at: squares first, then products.
+Eigen::MatrixXd quadratic_terms(const LawForm& form, const std::vector<Observation>& points) {
   const auto n = static_cast<Eigen::Index>(points.size());
-  Eigen::ArrayXd x(n), y(n), c(n), s(n);
-  for (Eigen::Index i = 0; i < n; ++i) {
-    const Observation& o = points[static_cast<std::size_t>(i)];
-    x(i) = std::log(o.params), y(i) = std::log(o.tokens), c(i) = std::log(o.flops),
-    s(i) = std::log(o.steps.value_or(1));
+  std::vector<Eigen::ArrayXd> logs;
+  for (const Quantity quantity : all_of<Quantity>()) {
+    if (!form.needs(quantity)) continue;
+    Eigen::ArrayXd x(n);
+    for (Eigen::Index i = 0; i < n; ++i) {
+      x(i) = std::log(quantity_of(law_point(points[static_cast<std::size_t>(i)]), quantity));
+    }
+    logs.push_back(x - x.mean());
   }
-  for (Eigen::ArrayXd* v : {&x, &y, &c, &s}) *v -= v->mean();
-  Eigen::MatrixXd q;
-  switch (law) {
-    case LawKind::power_n:
-      return (x * x).matrix();
-    case LawKind::power_d:
-      return (y * y).matrix();
-    case LawKind::power_c:
-    case LawKind::optimal:
-      return (c * c).matrix();
-    case LawKind::kaplan_steps:
-      y = s;
-      [[fallthrough]];
-    default:
-      q.resize(n, 3);
-      q << (x * x).matrix(), (y * y).matrix(), (x * y).matrix();
-      return q;
+  const auto m = static_cast<Eigen::Index>(logs.size());
+  Eigen::MatrixXd q(n, m * (m + 1) / 2);
+  Eigen::Index column = 0;
+  for (std::size_t apart = 0; apart < logs.size(); ++apart) {
+    for (std::size_t k = 0; k + apart < logs.size(); ++k) q.col(column++) = (logs[k] * logs[k + apart]).matrix();
   }
+  return q;
 }
 
 struct Squares {
@@ -144,14 +135,13 @@ std::optional<LackOfFit> lack_of_fit(const FitResult& fit, const std::vector<Obs
   }
   const auto n = static_cast<Eigen::Index>(points.size()), p = static_cast<Eigen::Index>(free.size());
   if (n < p + 4) return std::nullopt;
-  Eigen::MatrixXd tangent(n, p), quadratic = quadratic_terms(fit.law, points);
+  Eigen::MatrixXd tangent(n, p), quadratic = quadratic_terms(law_form(fit.law), points);
   Eigen::VectorXd b(n);
   std::vector<double> gradient(fit.fitted.values.size());
   for (Eigen::Index i = 0; i < n; ++i) {
     const auto k = static_cast<std::size_t>(i);
     const LawPoint at = law_point(points[k]);
-    const double predicted = predict_loss(fit.fitted, at);
-    loss_gradient(fit.fitted, at, gradient);
+    const double predicted = loss_and_gradient(fit.fitted, at, gradient);
     // Residuals in the units of the objective, times the root of the point's weight.
     const double unit = std::sqrt(points[k].weight) * (fit.objective.kind == ObjectiveKind::mse ? predicted : 1.0);
     for (Eigen::Index j = 0; j < p; ++j) {
@@ -182,7 +172,7 @@ constexpr std::size_t kRowsOfGroup = 4;
 Goodness goodness_of(const FitResult& fit, const std::vector<Observation>& all, const FitOptions& options) {
   Goodness g;
   if (fit.fitted.values.empty() || !options.goodness) return g;
-  const bool optimum = fit.law == LawKind::optimal;
+  const bool optimum = law_form(fit.law).predicts_size;
   std::vector<Observation> points;
   std::vector<double> residual, log_observed;
   double squares = 0, variance = 0;

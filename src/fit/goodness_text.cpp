@@ -1,18 +1,18 @@
-// Goodness of fit as text and JSON.
+#include "fit/goodness_text.hpp"
+
 #include <cmath>
 
 #include <fmt/ranges.h>
 
 #include "core/format.hpp"
-#include "fit/fit.hpp"
 
 namespace scalelaw {
 namespace {
 
-const char* quantity(const FitResult& fit) { return fit.law == LawKind::optimal ? "ln N*" : "ln loss"; }
+const char* quantity(const FitResult& fit) { return law_form(fit.law).predicts_size ? "ln N*" : "ln loss"; }
 
 std::string value_text(const FitResult& fit, double x) {
-  return fit.law == LawKind::optimal ? short_count(x) : fmt::format("{:.4g}", x);
+  return law_form(fit.law).predicts_size ? short_count(x) : fmt::format("{:.4g}", x);
 }
 
 std::string row_text(const FitResult& fit, const Residual& r) {
@@ -33,14 +33,16 @@ std::string outlier_caution(const FitResult& fit) {
   std::string text = fmt::format("{}: {}", g.outliers == 1 ? "an outlier" : fmt::format("{} outliers", g.outliers),
                                  fmt::join(names, ", "));
   std::vector<std::string> changes;
-  for (const char* name : {"a", "E"}) {
+  const LawForm& form = law_form(fit.law);
+  std::vector<std::string> told = {"a"};
+  for (const std::size_t k : form.of_role(Role::offset)) told.push_back(form.parameters[k]);
+  for (const std::string& name : told) {
     const auto it = g.without_outliers.find(name);
     if (it == g.without_outliers.end()) continue;
     double now = 0;
     if (fit.derived.contains(name)) now = fit.derived.at(name);
-    const auto& names_of = law_info(fit.law).parameters;
-    for (std::size_t k = 0; k < names_of.size(); ++k) {
-      if (names_of[k] == name) now = fit.fitted.values[k];
+    for (std::size_t k = 0; k < form.parameters.size(); ++k) {
+      if (form.parameters[k] == name) now = fit.fitted.values[k];
     }
     changes.push_back(fmt::format("{} {:.4g} instead of {:.4g}", name, it->second, now));
   }
@@ -105,7 +107,7 @@ std::vector<std::string> goodness_cautions(const FitResult& fit, bool held) {
         fmt::format("the form {} is rejected by its own residuals: quadratic terms in the logarithms of N and D take "
                     "{:.0f} % of their squares (F {:.3g} with {:.0f} and {:.0f} degrees of freedom, p {:.2g}); its "
                     "parameters and extrapolations hold only as far as the form does",
-                    law_info(fit.law).name, 100 * l.explained, l.f, l.freedom, l.rest, l.p));
+                    law_form(fit.law).name, 100 * l.explained, l.f, l.freedom, l.rest, l.p));
   }
   return out;
 }

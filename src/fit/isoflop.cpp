@@ -272,7 +272,7 @@ void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions&
     if (laws.status == RefitStatus::ok && std::ranges::count_if(again, has_minimum) < minima) ++partial;
     return laws;
   };
-  const auto& names = law_info(LawKind::optimal).parameters;
+  const auto& names = law_form(LawKind::optimal).parameters;
   if (boot.resample == Resample::parametric) {
     const NoiseModel noise = pooled_noise(result, members, weights, options);
     if (noise.freedom == 0) {

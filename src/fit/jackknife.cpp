@@ -12,7 +12,7 @@ namespace {
 std::map<std::string, double> all_values(const FitResult& r) {
   std::map<std::string, double> out = r.derived;
   for (std::size_t k = 0; k < r.fitted.values.size(); ++k) {
-    out[law_info(r.fitted.kind).parameters[k]] = r.fitted.values[k];
+    out[law_form(r.fitted.kind).parameters[k]] = r.fitted.values[k];
   }
   return out;
 }

@@ -2,7 +2,8 @@
 // Leave-one-budget-out jackknife: how much the answer owes to any one budget.
 #include <functional>
 
-#include "fit/fit.hpp"
+#include "fit/options.hpp"
+#include "fit/result.hpp"
 
 namespace scalelaw {
 

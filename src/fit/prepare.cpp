@@ -7,6 +7,7 @@
 
 #include "core/csv.hpp"
 #include "core/stats.hpp"
+#include "law/critical_batch.hpp"
 
 namespace scalelaw {
 namespace {

@@ -2,7 +2,9 @@
 // From the points given to the points fitted: what is left out, weighted or converted on the way.
 #include <vector>
 
-#include "fit/fit.hpp"
+#include "fit/options.hpp"
+#include "fit/result.hpp"
+#include "law/critical_batch.hpp"
 #include "select/select.hpp"
 
 namespace scalelaw {

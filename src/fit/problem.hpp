@@ -7,40 +7,47 @@
 #include <vector>
 
 #include "core/newton.hpp"
-#include "fit/fit.hpp"
+#include "fit/options.hpp"
+#include "fit/result.hpp"
 #include "fit/surface.hpp"
 
 namespace scalelaw {
 
-/// Two exponents whose ratio is held: value `to` = factor * value `from` (indices of the law's parameters).
+/// Two exponents whose ratio is held: value `to` = factor * value `from` (indices of the law's constants).
 struct Tie {
   std::size_t from = 0;
   std::size_t to = 0;
   double factor = 1;
 };
 
-/// For chinchilla the amplitudes are those at the geometric means of N and D (unless one is fixed while its exponent is
-/// free), which takes the correlation between A and alpha out of the problem.
+/// A free amplitude whose working coordinate is the logarithm of its term at the points' mean, which takes the
+/// correlation between amplitude and exponent out of the problem.
+struct Centre {
+  std::size_t amplitude = 0, exponent = 0;  ///< indices of the law's constants
+  double at = 0;                            ///< mean of ln x over the points, x the variable of the term
+};
+
 struct Problem {
   LawKind law = LawKind::chinchilla;
   Objective objective;
   std::vector<LawPoint> points;
-  std::vector<double> observed;  ///< losses; N* for the law `optimal`
+  std::vector<double> observed;  ///< losses; N* for a law that predicts sizes
   std::vector<double> weights;   ///< padded for the kernel
   std::vector<double> values;    ///< natural units; only those of fixed parameters count
   std::vector<bool> fixed;       ///< per parameter of the law
   std::vector<std::size_t> free;
-  std::optional<Tie> tie;  ///< its `to` is neither free nor fixed
-  SurfacePoints surface;   ///< chinchilla only
-  double log_params_center = 0, log_tokens_center = 0;
+  std::optional<Tie> tie;                             ///< its `to` is neither free nor fixed
+  Coordinates coordinates = Coordinates::logarithms;  ///< the law's own, where what is fixed leaves them
+  std::vector<Centre> centres;
+  SurfacePoints surface;                ///< for Coordinates::surface
   Vector lower{}, upper{}, max_step{};  ///< of the free parameters
   Vector start_lower{};                 ///< within these a start lets every term of the law matter
 
   [[nodiscard]] std::size_t size() const { return observed.size(); }
+  [[nodiscard]] const LawForm& form() const { return law_form(law); }
+  /// Null where the amplitude is not centred.
+  [[nodiscard]] const Centre* centre_of(std::size_t amplitude) const;
 };
-
-/// True for parameters whose working coordinate is their logarithm (all but exponents).
-[[nodiscard]] bool is_log_parameter(const std::string& name);
 
 /// Errors (config): a fixed parameter that the law does not have or that is not positive; nothing left to fit.
 /// Errors (data): a loss, N, D or C that is not positive and finite, a weight that is negative.
@@ -55,22 +62,5 @@ struct Problem {
 [[nodiscard]] std::vector<double> natural_values(const Problem& problem, std::span<const double> theta);
 /// The law "fit" with those values.
 [[nodiscard]] Law fitted_law(const Problem& problem, std::span<const double> theta, const Convention& convention);
-
-/// Objective with Huber's delta replaced, its gradient and Hessian (or the Gauss-Newton part of it) at theta.
-void evaluate(const Problem& problem, std::span<const double> weights, double delta, bool second_order,
-              std::span<const double> theta, LocalModel& at);
-
-/// Residuals and their Jacobian in working coordinates, row per point; theta holds the free parameters alone.
-struct Linearised {
-  std::vector<double> residual;
-  std::vector<double> jacobian;
-};
-[[nodiscard]] Linearised linearise(const Problem& problem, std::span<const double> theta, bool with_jacobian = true);
-
-/// Residuals at theta: ln predicted - ln observed, or predicted - observed for the objective mse.
-[[nodiscard]] std::vector<double> residuals(const Problem& problem, std::span<const double> theta);
-
-/// Condition number of sum w J J' scaled to a unit diagonal: how well the points tell the parameters apart.
-[[nodiscard]] double design_condition(const Problem& problem, std::span<const double> theta);
 
 }  // namespace scalelaw

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/stats.hpp"
+#include "fit/evaluate.hpp"
 
 namespace scalelaw {
 namespace {
@@ -110,31 +111,14 @@ Identifiability interval_of(const Coordinate& c, double best, double limit, cons
   return out;
 }
 
-// The exponents of which a = numerator / (numerator + other), by index.
-struct Ratio {
-  std::size_t numerator = 0, other = 0;
-};
-
-std::optional<Ratio> ratio_of(LawKind law) {
-  switch (law) {
-    case LawKind::chinchilla:
-    case LawKind::data_constrained:
-      return Ratio{4, 3};
-    case LawKind::kaplan:
-      return Ratio{3, 2};
-    default:
-      return std::nullopt;
-  }
-}
-
 }  // namespace
 
 Identifiability profile_interval(const std::vector<Observation>& points, const Problem& problem,
                                  const Solution& solution, const std::map<std::string, double>& fixed,
                                  std::size_t parameter) {
-  const std::string& name = law_info(problem.law).parameters[parameter];
+  const Constant& constant = problem.form().constants[parameter];
   const std::vector<double> best = natural_values(problem, solution.theta);
-  const bool logarithmic = is_log_parameter(name);
+  const bool logarithmic = is_logarithmic(constant);
   const auto natural = [logarithmic](double x) { return logarithmic ? std::exp(x) : x; };
   const double center = logarithmic ? std::log(best[parameter]) : best[parameter];
   // An amplitude beyond the range of doubles (a steep exponent far from its data) has no interval.
@@ -149,7 +133,7 @@ Identifiability profile_interval(const std::vector<Observation>& points, const P
   Identifiability out = interval_of(c, solution.value, solution.value + threshold(problem, solution), [&]() -> Walk {
     return [&, near = best](double x) mutable {
       std::map<std::string, double> held = fixed;
-      held[name] = natural(x);
+      held[constant.name] = natural(x);
       return refit(make_problem(points, problem.law, problem.objective, held), near);
     };
   });
@@ -161,10 +145,10 @@ std::map<std::string, Identifiability> profile_exponents(const std::vector<Obser
                                                          const Solution& solution,
                                                          const std::map<std::string, double>& fixed,
                                                          const std::map<std::string, Identifiability>& known) {
-  const auto ratio = ratio_of(problem.law);
+  const std::optional<ExponentRatio>& ratio = problem.form().ratio;
   if (!ratio) return {};
   const std::size_t numerator = ratio->numerator, other = ratio->other;
-  const auto& names = law_info(problem.law).parameters;
+  const auto& names = problem.form().parameters;
   const std::vector<double> best = natural_values(problem, solution.theta);
   if (problem.fixed[numerator] && problem.fixed[other]) return {};
   Identifiability a;
@@ -190,9 +174,8 @@ std::map<std::string, Identifiability> profile_exponents(const std::vector<Obser
         const std::vector<double> last = near;
         near[numerator] = x * total;
         near[other] = (1 - x) * total;
-        if (p.law == LawKind::chinchilla) {
-          near[1] *= std::exp((near[3] - last[3]) * p.log_params_center);
-          near[2] *= std::exp((near[4] - last[4]) * p.log_tokens_center);
+        for (const Centre& centre : p.centres) {
+          near[centre.amplitude] *= std::exp((near[centre.exponent] - last[centre.exponent]) * centre.at);
         }
         return refit(p, near);
       };

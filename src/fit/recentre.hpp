@@ -3,7 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "fit/fit.hpp"
+#include "fit/options.hpp"
+#include "fit/result.hpp"
 
 namespace scalelaw {
 

@@ -6,6 +6,7 @@
 #include "core/parallel.hpp"
 #include "core/rng.hpp"
 #include "fit/starts.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {
@@ -155,8 +156,8 @@ SearchResult search(const Problem& p, const FitOptions& options) {
   if (local) {
     const Law& law = published_law(options.starts);
     if (law.kind != p.law) {
-      fail_config("--starts {}: is a set of constants of {}, not of {}", options.starts, law_info(law.kind).name,
-                  law_info(p.law).name);
+      fail_config("--starts {}: is a set of constants of {}, not of {}", options.starts, law_form(law.kind).name,
+                  law_form(p.law).name);
     }
     starts.projected = {law.values};
   } else {

@@ -5,18 +5,21 @@
 namespace scalelaw {
 namespace {
 
-std::size_t place_of_offset(LawKind law) {
-  const auto& names = law_info(law).parameters;
-  return static_cast<std::size_t>(std::ranges::find(names, "E") - names.begin());
+// Of the offset that this fit has free; none where it has none.
+std::optional<std::size_t> place_of_offset(const FitOptions& options) {
+  const LawForm& form = law_form(options.law);
+  for (const std::size_t k : form.of_role(Role::offset)) {
+    const Constant& constant = form.constants[k];
+    if (!options.fixed.contains(constant.name) && (!constant.optional || options.offset)) return k;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 bool has_signed_losses(const std::vector<Observation>& points, const FitOptions& options) {
-  const bool power = is_power_law(options.law);
   if (options.objective.kind != ObjectiveKind::mse || options.method != Method::parametric ||
-      options.fixed.contains("E") || (power && !options.offset) ||
-      place_of_offset(options.law) == law_info(options.law).parameters.size() ||
+      !place_of_offset(options) ||
       std::ranges::none_of(points, [](const Observation& o) { return o.loss_nats <= 0; })) {
     return false;
   }
@@ -26,7 +29,8 @@ bool has_signed_losses(const std::vector<Observation>& points, const FitOptions&
   return true;
 }
 
-FitResult fit_signed_losses(std::vector<Observation> points, const FitOptions& given) {
+FitResult fit_signed_losses(std::vector<Observation> points, const FitOptions& given,
+                            const std::function<FitResult(const std::vector<Observation>&, const FitOptions&)>& fit) {
   FitOptions options = given;
   options.goodness = false;  // of shifted losses: it would speak of numbers that nobody measured
   const auto [low, high] = std::ranges::minmax_element(points, {}, &Observation::loss_nats);
@@ -36,12 +40,13 @@ FitResult fit_signed_losses(std::vector<Observation> points, const FitOptions& g
   FitResult result = fit(points, options);
   result.noise.reset();
   result.best_measured.clear();
-  const std::size_t k = place_of_offset(options.law);
+  const std::size_t k = place_of_offset(options).value();
+  const std::string& name = law_form(options.law).parameters[k];
   const auto move = [&](std::map<std::string, Interval>& intervals) {
-    if (const auto it = intervals.find("E"); it != intervals.end()) it->second.low -= shift, it->second.high -= shift;
+    if (const auto it = intervals.find(name); it != intervals.end()) it->second.low -= shift, it->second.high -= shift;
   };
   if (k < result.fitted.values.size()) result.fitted.values[k] -= shift;
-  if (const auto it = result.identifiability.find("E"); it != result.identifiability.end()) {
+  if (const auto it = result.identifiability.find(name); it != result.identifiability.end()) {
     it->second.profile_ci95.low -= shift;
     it->second.profile_ci95.high -= shift;
   }
@@ -50,7 +55,7 @@ FitResult fit_signed_losses(std::vector<Observation> points, const FitOptions& g
   move(result.jackknife.ci95);
   for (std::vector<double>& draw : result.bootstrap.draws) draw.at(k) -= shift;
   for (Jackknife::Budget& budget : result.jackknife.budgets) {
-    if (const auto it = budget.values.find("E"); it != budget.values.end()) it->second -= shift;
+    if (const auto it = budget.values.find(name); it != budget.values.end()) it->second -= shift;
   }
   for (Holdout::Point& point : result.holdout.points) point.loss_nats -= shift, point.predicted_nats -= shift;
   return result;

@@ -1,8 +1,10 @@
 #pragma once
 // Losses of 0 and less, which only an objective without logarithms can fit.
+#include <functional>
 #include <vector>
 
-#include "fit/fit.hpp"
+#include "fit/options.hpp"
+#include "fit/result.hpp"
 
 namespace scalelaw {
 
@@ -12,6 +14,9 @@ namespace scalelaw {
 
 /// Squared errors do not change when the losses and E move together: moves both above 0, fits, and moves E with its
 /// intervals and draws back. The noise between seeds, a noise of ln loss, is left out.
-[[nodiscard]] FitResult fit_signed_losses(std::vector<Observation> points, const FitOptions& options);
+/// @param fit of positive losses, given by fit/fit.cpp, which calls this
+[[nodiscard]] FitResult fit_signed_losses(
+    std::vector<Observation> points, const FitOptions& options,
+    const std::function<FitResult(const std::vector<Observation>&, const FitOptions&)>& fit);
 
 }  // namespace scalelaw

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "fit/evaluate.hpp"
 #include "fit/huber.hpp"
 
 namespace scalelaw {
@@ -205,13 +206,12 @@ void take_found(const Problem& p, const NewtonResult& found, Solution& s) {
   s.theta = found.theta;
   s.value = found.at.value;
   s.status = found.status;
-  const auto& names = law_info(p.law).parameters;
   for (std::size_t k = 0; k < p.free.size(); ++k) {
-    const std::string& name = names[p.free[k]];
+    const Constant& constant = p.form().constants[p.free[k]];
     if (found.bound[k]) {
-      s.at_bound.push_back(name);
+      s.at_bound.push_back(constant.name);
     } else {
-      const double relative = is_log_parameter(name) ? 1.0 : std::abs(found.theta[k]);
+      const double relative = is_logarithmic(constant) ? 1.0 : std::abs(found.theta[k]);
       s.gradient_norm = std::max(s.gradient_norm, std::abs(found.at.gradient[k]) * relative);
     }
   }

@@ -6,38 +6,42 @@
 #include <map>
 #include <optional>
 
+#include "fit/evaluate.hpp"
 #include "fit/projection.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {
 
 constexpr std::size_t kStarts = 6;
-constexpr std::size_t kStartsWithDecays = 12;  // R_D and R_N have several minima on real data
+constexpr std::size_t kStartsWithDecays = 12;  // decays have several minima on real data
 constexpr std::size_t kRanked = 10;            // by the objective itself
+constexpr std::size_t kKeptColumns = 128;
+constexpr std::size_t kPerDecay = 3;  // cells kept for each decay of the linear problem
 
-std::vector<double> exponent_grid(const Problem& p, std::size_t parameter) {
-  if (p.fixed[parameter]) return {p.values[parameter]};
-  std::vector<double> grid;
-  for (double x = 0.03; x < 2.6; x *= 1.2) grid.push_back(x);
-  return grid;
-}
-
+// A point of the grid over exponents (or over decays), and the start that it gives.
 struct Cell {
   double value = 0;
-  int i = 0, j = 0, layer = 0;
+  std::array<int, 3> at{};  // index in the grid of each exponent; of each decay where the law has some
+  int layer = 0;
   StartValues values;
 };
 
-// The best cells, none a neighbour of a better one: nearer than `apart` in both directions.
+bool near(const Cell& a, const Cell& b, int apart) {
+  if (a.layer != b.layer) return false;
+  for (std::size_t k = 0; k < a.at.size(); ++k) {
+    if (std::abs(a.at[k] - b.at[k]) >= apart) return false;
+  }
+  return true;
+}
+
+// The best cells, none a neighbour of a better one: nearer than `apart` in every direction.
 std::vector<StartValues> best_cells(std::vector<Cell> cells, std::size_t count, int apart) {
   std::erase_if(cells, [](const Cell& c) { return !std::isfinite(c.value); });
   std::ranges::stable_sort(cells, {}, &Cell::value);
   std::vector<const Cell*> taken;
   for (const Cell& c : cells) {
-    const bool near = std::ranges::any_of(taken, [&](const Cell* t) {
-      return t->layer == c.layer && std::abs(t->i - c.i) < apart && std::abs(t->j - c.j) < apart;
-    });
-    if (!near) taken.push_back(&c);
+    if (std::ranges::none_of(taken, [&](const Cell* t) { return near(*t, c, apart); })) taken.push_back(&c);
     if (taken.size() == count) break;
   }
   std::vector<StartValues> starts;
@@ -45,56 +49,126 @@ std::vector<StartValues> best_cells(std::vector<Cell> cells, std::size_t count, 
   return starts;
 }
 
-std::optional<double> fixed_value(const Problem& p, std::size_t k) {
-  if (p.fixed[k]) return p.values[k];
-  return std::nullopt;
+// The values to try of a constant: of an exponent 0.03 to 2.6 in steps of a fifth, of a decay 0.5 to 512 in octaves.
+std::vector<double> grid_of(const Problem& p, std::size_t constant) {
+  if (p.fixed[constant]) return {p.values[constant]};
+  const bool exponent = p.form().constants[constant].role == Role::exponent;
+  std::vector<double> grid;
+  for (double x = exponent ? 0.03 : 0.5; x < (exponent ? 2.6 : 600); x *= exponent ? 1.2 : 2) grid.push_back(x);
+  return grid;
 }
 
-LinearColumn power_column(const std::vector<double>& x, double exponent, const std::vector<double>& target,
-                          std::optional<double> fixed) {
-  LinearColumn c{.f = std::vector<double>(x.size()), .fixed = fixed};
-  for (std::size_t i = 0; i < x.size(); ++i) c.f[i] = std::exp(-exponent * std::log(x[i])) / target[i];
-  return c;
-}
+// The linear problem inside a law at given exponents and decays, with the columns that cells share kept.
+class LinearProblem {
+ public:
+  explicit LinearProblem(const Problem& p) : p_(p), decays_(p.form().of_role(Role::decay)), ones_(p.size(), 1.0) {}
 
-LinearColumn constant_column(const std::vector<double>& target, std::optional<double> fixed) {
-  LinearColumn c{.f = target, .fixed = fixed};
-  for (double& f : c.f) f = 1 / f;
-  return c;
-}
-
-std::vector<double> values_of(const Problem& p, double LawPoint::*member) {
-  std::vector<double> x;
-  for (const LawPoint& point : p.points) x.push_back(point.*member);
-  return x;
-}
-
-// E + A/x^alpha + B/y^beta over the grids of both exponents; `values` turns amplitudes and exponents into a start.
-template <class Values>
-void scan_surface(const Problem& p, const std::vector<double>& x, const std::vector<double>& y, int layer,
-                  std::vector<Cell>& cells, const Values& values) {
-  const std::vector<double> ones(p.size(), 1.0);
-  const LinearColumn offset = constant_column(p.observed, fixed_value(p, 0));
-  const std::vector<double> alphas = exponent_grid(p, 3), betas = exponent_grid(p, 4);
-  std::vector<LinearColumn> x_columns, y_columns;
-  for (const double alpha : alphas) x_columns.push_back(power_column(x, alpha, p.observed, fixed_value(p, 1)));
-  for (const double beta : betas) y_columns.push_back(power_column(y, beta, p.observed, fixed_value(p, 2)));
-  for (std::size_t i = 0; i < alphas.size(); ++i) {
-    for (std::size_t j = 0; j < betas.size(); ++j) {
-      const Projection q = project(p.weights, {offset, x_columns[i], y_columns[j]}, ones);
-      if (q.amplitude.empty()) continue;
-      cells.push_back(
-          {q.value, static_cast<int>(i), static_cast<int>(j), layer, values(q.amplitude, alphas[i], betas[j])});
+  // A cell at these exponents and decays; none where the problem has no solution that the law can take.
+  std::optional<Cell> solve(StartValues values) {
+    const LinearForm form = p_.form().linear(values);
+    const std::vector<double>& target = target_at(form.power);
+    if (target.empty()) return std::nullopt;
+    std::vector<LinearColumn> columns;
+    for (std::size_t k = 0; k < form.terms.size(); ++k) columns.push_back(column(form, k, values, target));
+    const Projection found = project(p_.weights, columns, ones_);
+    if (found.amplitude.empty()) return std::nullopt;
+    for (std::size_t k = 0; k < form.terms.size(); ++k) {
+      const LinearTerm& term = form.terms[k];
+      if (!term.may_vanish && !(found.amplitude[k] > 0)) return std::nullopt;
+      values[term.constant] = term.root == 1 ? found.amplitude[k] : std::pow(found.amplitude[k], 1 / term.root);
     }
+    // A relative error of loss^power counts `power` times one of the loss.
+    return Cell{.value = found.value / (form.power * form.power), .values = std::move(values)};
   }
+
+ private:
+  // loss^power; empty where it leaves the range of doubles.
+  const std::vector<double>& target_at(double power) {
+    const auto [it, fresh] = targets_.try_emplace(power);
+    if (!fresh) return it->second;
+    for (const double loss : p_.observed) it->second.push_back(power == 1 ? loss : std::pow(loss, power));
+    if (power != 1 && !std::ranges::all_of(it->second, [](double t) { return t > 1e-250 && t < 1e250; }))
+      it->second.clear();
+    return it->second;
+  }
+
+  LinearColumn column(const LinearForm& form, std::size_t k, LawValues values, const std::vector<double>& target) {
+    const LinearTerm& term = form.terms[k];
+    std::optional<double> held;
+    if (p_.fixed[term.constant]) {
+      const double value = p_.values[term.constant];
+      held = term.root == 1 ? value : std::pow(value, term.root);
+    }
+    std::vector<double> key = place_of(k, values);
+    key.push_back(term.exponent);
+    key.push_back(form.power);
+    if (columns_.size() == kKeptColumns) columns_.clear();
+    const auto [it, fresh] = columns_.try_emplace(std::move(key));
+    if (fresh) it->second = divided(term, log_variable(k, term, values), target);
+    return {.f = it->second, .fixed = held};
+  }
+
+  std::vector<double> divided(const LinearTerm& term, const std::vector<double>& logs,
+                              const std::vector<double>& target) const {
+    std::vector<double> out(p_.size());
+    for (std::size_t i = 0; i < p_.size(); ++i) {
+      out[i] = term.variable == nullptr ? 1 / target[i] : std::exp(-term.exponent * logs[i]) / target[i];
+    }
+    return out;
+  }
+
+  // Of a term and the decays that its variable may depend on.
+  std::vector<double> place_of(std::size_t k, LawValues values) const {
+    std::vector<double> place{static_cast<double>(k)};
+    for (const std::size_t d : decays_) place.push_back(values[d]);
+    return place;
+  }
+
+  // ln of the variable of a term at every point.
+  const std::vector<double>& log_variable(std::size_t k, const LinearTerm& term, LawValues values) {
+    const auto [it, fresh] = logs_.try_emplace(place_of(k, values));
+    if (!fresh || term.variable == nullptr) return it->second;
+    for (const LawPoint& point : p_.points) it->second.push_back(std::log(term.variable(values, point)));
+    return it->second;
+  }
+
+  const Problem& p_;
+  std::vector<std::size_t> decays_;
+  std::vector<double> ones_;
+  std::map<double, std::vector<double>> targets_;
+  std::map<std::vector<double>, std::vector<double>> logs_, columns_;
+};
+
+// Every point of the grid of these constants, the last of them fastest, set into `values`.
+template <class See>
+void each_of_grid(const Problem& p, const std::vector<std::size_t>& constants, const StartValues& from, See&& see) {
+  std::vector<std::vector<double>> grids;
+  for (const std::size_t k : constants) grids.push_back(grid_of(p, k));
+  StartValues values = from;
+  std::array<int, 3> at{};
+  SCALELAW_CHECK(constants.size() <= at.size(), "a grid over {} constants", constants.size());
+  const auto descend = [&](const auto& self, std::size_t depth) -> void {
+    if (depth == constants.size()) {
+      see(at, values);
+      return;
+    }
+    for (std::size_t i = 0; i < grids[depth].size(); ++i) {
+      at[depth] = static_cast<int>(i);
+      values[constants[depth]] = grids[depth][i];
+      self(self, depth + 1);
+    }
+  };
+  descend(descend, 0);
 }
 
-std::vector<Cell> scan_chinchilla(const Problem& p) {
+std::vector<Cell> scan_exponents(const Problem& p, LinearProblem& linear, const StartValues& from) {
   std::vector<Cell> cells;
-  scan_surface(p, values_of(p, &LawPoint::params), values_of(p, &LawPoint::tokens), 0, cells,
-               [](const std::vector<double>& c, double alpha, double beta) {
-                 return StartValues{c[0], c[1], c[2], alpha, beta};
-               });
+  each_of_grid(p, p.form().of_role(Role::exponent), from, [&](const std::array<int, 3>& at, const StartValues& values) {
+    if (std::optional<Cell> cell = linear.solve(values)) {
+      cell->at = at;
+      cells.push_back(std::move(*cell));
+    }
+  });
   return cells;
 }
 
@@ -108,174 +182,45 @@ double objective_at(const Problem& p, const StartValues& values) {
   return at.value;
 }
 
-// Which parameters the data can feed depends on the constants sought, so the linear problem knows repetition in D
-// alone: for each R_D its few best cells, and with their constants the objective at each R_N.
-std::vector<Cell> scan_data_constrained(const Problem& p) {
-  constexpr std::size_t kPerDecay = 3;
-  std::vector<double> octaves;
-  for (double r = 0.5; r < 600; r *= 2) octaves.push_back(r);
-  const std::vector<double> r_ds = p.fixed[5] ? std::vector{p.values[5]} : octaves;
-  const std::vector<double> r_ns = p.fixed[6] ? std::vector{p.values[6]} : octaves;
+// The linear problem knows the first decay alone: for each value of it the few best cells over the exponents, and with
+// their constants the objective at each value of the other decays.
+std::vector<Cell> scan_decays(const Problem& p, LinearProblem& linear, const StartValues& from) {
+  const std::vector<std::size_t> decays = p.form().of_role(Role::decay), others(decays.begin() + 1, decays.end());
   std::vector<Cell> cells;
-  for (std::size_t i = 0; i < r_ds.size(); ++i) {
-    std::vector<double> tokens;
-    for (const LawPoint& point : p.points) {
-      const double unique = point.unique_tokens > 0 ? std::min(point.unique_tokens, point.tokens) : point.tokens;
-      tokens.push_back(unique * (1 - r_ds[i] * std::expm1(-(point.tokens / unique - 1) / r_ds[i])));
-    }
-    std::vector<Cell> flat;
-    scan_surface(p, values_of(p, &LawPoint::params), tokens, 0, flat,
-                 [&](const std::vector<double>& c, double alpha, double beta) {
-                   return StartValues{c[0], c[1], c[2], alpha, beta, r_ds[i], 1};
-                 });
+  each_of_grid(p, {decays.front()}, from, [&](const std::array<int, 3>& first, const StartValues& at_decay) {
     int layer = 0;
-    for (StartValues values : best_cells(std::move(flat), kPerDecay, 3)) {
-      for (std::size_t j = 0; j < r_ns.size(); ++j) {
-        values[6] = r_ns[j];
-        cells.push_back({objective_at(p, values), static_cast<int>(i), static_cast<int>(j), layer, values});
-      }
+    for (const StartValues& best : best_cells(scan_exponents(p, linear, at_decay), kPerDecay, 3)) {
+      each_of_grid(p, others, best, [&](const std::array<int, 3>& rest, const StartValues& values) {
+        cells.push_back(
+            {.value = objective_at(p, values), .at = {first[0], rest[0], rest[1]}, .layer = layer, .values = values});
+      });
       ++layer;
     }
-  }
+  });
   return cells;
-}
-
-std::vector<Cell> scan_power(const Problem& p, double LawPoint::*variable) {
-  std::vector<Cell> cells;
-  const std::vector<double> x = values_of(p, variable), ones(p.size(), 1.0);
-  const std::vector<double> alphas = exponent_grid(p, 1);
-  const LinearColumn offset = constant_column(p.observed, fixed_value(p, 2));
-  for (std::size_t i = 0; i < alphas.size(); ++i) {
-    std::optional<double> amplitude;
-    if (p.fixed[0]) amplitude = std::pow(p.values[0], alphas[i]);
-    const Projection q = project(p.weights, {offset, power_column(x, alphas[i], p.observed, amplitude)}, ones);
-    if (q.amplitude.empty() || !(q.amplitude[1] > 0)) continue;
-    cells.push_back(
-        {q.value, static_cast<int>(i), 0, 0, {std::pow(q.amplitude[1], 1 / alphas[i]), alphas[i], q.amplitude[0]}});
-  }
-  return cells;
-}
-
-// L^(1/alphaD) = Nc^r N^-r + Dc / D is linear in its amplitudes; a relative error of it counts alphaD times in L.
-std::vector<Cell> scan_kaplan(const Problem& p) {
-  std::vector<Cell> cells;
-  const std::vector<double> n = values_of(p, &LawPoint::params), d = values_of(p, &LawPoint::tokens),
-                            ones(p.size(), 1.0);
-  const std::vector<double> alpha_ns = exponent_grid(p, 2), alpha_ds = exponent_grid(p, 3);
-  for (std::size_t j = 0; j < alpha_ds.size(); ++j) {
-    std::vector<double> target;
-    for (const double loss : p.observed) target.push_back(std::pow(loss, 1 / alpha_ds[j]));
-    if (!std::ranges::all_of(target, [](double t) { return t > 1e-250 && t < 1e250; })) continue;
-    const LinearColumn data = power_column(d, 1, target, fixed_value(p, 1));
-    for (std::size_t i = 0; i < alpha_ns.size(); ++i) {
-      const double r = alpha_ns[i] / alpha_ds[j];
-      std::optional<double> amplitude;
-      if (p.fixed[0]) amplitude = std::pow(p.values[0], r);
-      const Projection q = project(p.weights, {power_column(n, r, target, amplitude), data}, ones);
-      if (q.amplitude.empty() || !(q.amplitude[0] > 0) || !(q.amplitude[1] > 0)) continue;
-      cells.push_back({q.value * alpha_ds[j] * alpha_ds[j],
-                       static_cast<int>(i),
-                       static_cast<int>(j),
-                       0,
-                       {std::pow(q.amplitude[0], 1 / r), q.amplitude[1], alpha_ns[i], alpha_ds[j]}});
-    }
-  }
-  return cells;
-}
-
-std::vector<Cell> scan_kaplan_steps(const Problem& p) {
-  std::vector<Cell> cells;
-  const std::vector<double> n = values_of(p, &LawPoint::params), s = values_of(p, &LawPoint::steps),
-                            ones(p.size(), 1.0);
-  const std::vector<double> alpha_ns = exponent_grid(p, 2), alpha_ss = exponent_grid(p, 3);
-  for (std::size_t i = 0; i < alpha_ns.size(); ++i) {
-    for (std::size_t j = 0; j < alpha_ss.size(); ++j) {
-      std::optional<double> nc, sc;
-      if (p.fixed[0]) nc = std::pow(p.values[0], alpha_ns[i]);
-      if (p.fixed[1]) sc = std::pow(p.values[1], alpha_ss[j]);
-      const Projection q =
-          project(p.weights,
-                  {power_column(n, alpha_ns[i], p.observed, nc), power_column(s, alpha_ss[j], p.observed, sc)}, ones);
-      if (q.amplitude.empty() || !(q.amplitude[0] > 0) || !(q.amplitude[1] > 0)) continue;
-      cells.push_back({q.value,
-                       static_cast<int>(i),
-                       static_cast<int>(j),
-                       0,
-                       {std::pow(q.amplitude[0], 1 / alpha_ns[i]), std::pow(q.amplitude[1], 1 / alpha_ss[j]),
-                        alpha_ns[i], alpha_ss[j]}});
-    }
-  }
-  return cells;
-}
-
-// (M/C)^eta = (6 N^2)^-eta and (M C)^-eta = (6 D^2)^-eta.
-std::vector<Cell> scan_overtraining(const Problem& p) {
-  std::vector<Cell> cells;
-  std::vector<double> x, y;
-  for (const LawPoint& point : p.points) {
-    x.push_back(6 * point.params * point.params);
-    y.push_back(6 * point.tokens * point.tokens);
-  }
-  const std::vector<double> ones(p.size(), 1.0), etas = exponent_grid(p, 3);
-  const LinearColumn offset = constant_column(p.observed, fixed_value(p, 0));
-  for (std::size_t i = 0; i < etas.size(); ++i) {
-    const Projection q = project(p.weights,
-                                 {offset, power_column(x, etas[i], p.observed, fixed_value(p, 1)),
-                                  power_column(y, etas[i], p.observed, fixed_value(p, 2))},
-                                 ones);
-    if (q.amplitude.empty()) continue;
-    cells.push_back({q.value, static_cast<int>(i), 0, 0, {q.amplitude[0], q.amplitude[1], q.amplitude[2], etas[i]}});
-  }
-  return cells;
-}
-
-std::vector<Cell> scan_optimal(const Problem& p) {
-  double log_ratio = 0;  // through the geometric means at an exponent of one half
-  for (std::size_t i = 0; i < p.size(); ++i) {
-    log_ratio += (std::log(p.observed[i]) - 0.5 * std::log(p.points[i].flops)) / static_cast<double>(p.size());
-  }
-  return {{0, 0, 0, 0, {std::exp(log_ratio), 0.5}}};
 }
 
 std::vector<Cell> scan(const Problem& p) {
-  switch (p.law) {
-    case LawKind::chinchilla:
-      return scan_chinchilla(p);
-    case LawKind::kaplan:
-      return scan_kaplan(p);
-    case LawKind::power_n:
-      return scan_power(p, &LawPoint::params);
-    case LawKind::power_d:
-      return scan_power(p, &LawPoint::tokens);
-    case LawKind::power_c:
-      return scan_power(p, &LawPoint::flops);
-    case LawKind::kaplan_steps:
-      return scan_kaplan_steps(p);
-    case LawKind::data_constrained:
-      return scan_data_constrained(p);
-    case LawKind::overtraining:
-      return scan_overtraining(p);
-    case LawKind::optimal:
-      return scan_optimal(p);
-  }
-  return {};
+  if (p.form().start != nullptr) return {{.values = p.form().start(p.points, p.observed)}};
+  LinearProblem linear(p);
+  const StartValues from(p.form().constants.size(), 1.0);
+  return p.form().has_decays() ? scan_decays(p, linear, from) : scan_exponents(p, linear, from);
 }
 
 // Cells with the objective itself for their value: those below all their neighbours first, then the best others.
 std::vector<StartValues> ranked_cells(const Problem& p, std::vector<Cell> cells) {
-  std::map<std::array<int, 3>, double> grid;
+  std::map<std::array<int, 4>, double> grid;
   for (Cell& c : cells) {
     c.value = objective_at(p, c.values);
-    if (std::isfinite(c.value)) grid[{c.layer, c.i, c.j}] = c.value;
+    if (std::isfinite(c.value)) grid[{c.layer, c.at[0], c.at[1], c.at[2]}] = c.value;
   }
   std::vector<Cell> basins;
   for (const Cell& c : cells) {
     bool least = std::isfinite(c.value);
-    for (int i = -1; i <= 1; ++i) {
-      for (int j = -1; j <= 1; ++j) {
-        const auto it = grid.find({c.layer, c.i + i, c.j + j});
-        if (it != grid.end() && it->second < c.value) least = false;
-      }
+    for (int neighbour = 0; neighbour < 27; ++neighbour) {  // a step of -1, 0 or 1 in each direction
+      const auto it = grid.find(
+          {c.layer, c.at[0] + neighbour / 9 - 1, c.at[1] + neighbour / 3 % 3 - 1, c.at[2] + neighbour % 3 - 1});
+      if (it != grid.end() && it->second < c.value) least = false;
     }
     if (least) basins.push_back(c);
   }
@@ -287,12 +232,9 @@ std::vector<StartValues> ranked_cells(const Problem& p, std::vector<Cell> cells)
   return starts;
 }
 
-std::size_t projected_count(const Problem& p) {
-  return p.law == LawKind::data_constrained ? kStartsWithDecays : kStarts;
-}
-
 std::vector<StartValues> projected(const Problem& p, std::vector<Cell> cells) {
-  return best_cells(std::move(cells), projected_count(p), p.law == LawKind::data_constrained ? 2 : 3);
+  const bool decays = p.form().has_decays();
+  return best_cells(std::move(cells), decays ? kStartsWithDecays : kStarts, decays ? 2 : 3);
 }
 
 }  // namespace
@@ -302,14 +244,15 @@ std::vector<StartValues> projection_starts(const Problem& problem) { return proj
 SearchStarts search_starts(const Problem& problem) {
   std::vector<Cell> cells = scan(problem);
   SearchStarts starts{.projected = projected(problem, cells), .ranked = ranked_cells(problem, std::move(cells))};
-  const auto& names = law_info(problem.law).parameters;
+  const auto& constants = problem.form().constants;
   for (const Law& law : published_laws()) {
     if (law.kind != problem.law) continue;
     starts.ranked.push_back(law.values);
     // The exponents alone, with the amplitudes that these points ask for.
     Problem shaped = problem;
-    for (std::size_t k = 0; k < names.size(); ++k) {
-      if (shaped.fixed[k] || (is_log_parameter(names[k]) && names[k] != "R_D" && names[k] != "R_N")) continue;
+    for (std::size_t k = 0; k < constants.size(); ++k) {
+      const bool shape = constants[k].role == Role::exponent || constants[k].role == Role::decay;
+      if (shaped.fixed[k] || !shape) continue;
       shaped.fixed[k] = true;
       shaped.values[k] = law.values[k];
     }
@@ -323,7 +266,7 @@ std::vector<StartValues> hoffmann_grid_starts(const Problem& problem) {
     fail_config(
         "--starts grid: the 4,500 starts of Hoffmann et al. are for the law chinchilla, not {}; use --starts "
         "projection",
-        law_info(problem.law).name);
+        law_form(problem.law).name);
   }
   std::vector<StartValues> starts;
   for (int alpha = 0; alpha < 5; ++alpha)

@@ -24,12 +24,31 @@ SCALELAW_INLINE double total(typename Lanes<kLanes>::Real v) {
   return v[0];
 }
 
-// With q_k the three terms (divided by their sum for log residuals) and U the map from theta to the terms' logarithms,
-// d r / d theta = U' q =: g and d2 r = U' diag(q) U - [log] g g'. So the Hessian of sum w rho(r) is
-// sum first * g g' + second * U' diag(q) U with first = w (rho'' - [log] rho'), second = w rho'; curvature 0 drops what
-// comes from d2 r and leaves Gauss-Newton.
+// The sums over points that Newton's method needs, for the law E + A' e^(-alpha x) + B' e^(-beta y).
+//
+// Legend, for one point: x = ln N and y = ln D from their centres, w its weight, s the loss predicted, o observed.
+//   theta = (ln E, ln A', ln B', alpha, beta)
+//   terms   q0 = E       q1 = A' e^(-alpha x)      q2 = B' e^(-beta y)      s = q0 + q1 + q2
+//   log residuals        r = ln s - ln o, and every q_k is divided by s; otherwise r = s - o
+//
+// The logarithms of the terms are linear in theta, ln q = U theta, with
+//              ln E  ln A'  ln B'  alpha  beta
+//       q0  (   1     0      0      0      0  )
+//   U = q1  (   0     1      0     -x      0  )
+//       q2  (   0     0      1      0     -y  )
+// so that dr/dtheta = g = U' q = (q0, q1, q2, -x q1, -y q2) and d2r = U' diag(q) U, less g g' for log residuals.
+//
+// Passes: 1. the terms; 2. the residual and psi = w rho'(r); 3. the gradient psi g; 4. the Hessian of w rho(r),
+//   first * g g' + psi * U' diag(q) U    with first = w rho''(r), less psi for log residuals,
+// of which `curvature` 0 leaves the Gauss-Newton part w rho'' g g'. With a = -x, b = -y and m_kl = first q_k q_l, plus
+// psi q_k where k = l, its upper triangle is
+//             ln E   ln A'   ln B'   alpha    beta
+//   ln E      m00    m01     m02     m01 a    m02 b
+//   ln A'            m11     m12     m11 a    m12 b
+//   ln B'                    m22     m12 a    m22 b
+//   alpha                            m11 aa   m12 ab
+//   beta                                      m22 bb
 // The observed loss comes as its inverse for log residuals, so that a point costs two divisions.
-// The sums of products of g are taken as moments of (q0, q1, q2) with powers of x and y.
 template <int kLanes, bool kLog>
 SCALELAW_INLINE void sums(const double* x, const double* y, const double* observed_or_inverse, const double* weight,
                           std::size_t n, const SurfaceTheta& theta, double delta, double curvature, SurfaceSums& out) {
@@ -40,10 +59,12 @@ SCALELAW_INLINE void sums(const double* x, const double* y, const double* observ
   Real h00 = zero, h01 = zero, h02 = zero, h03 = zero, h04 = zero, h11 = zero, h12 = zero, h13 = zero, h14 = zero;
   Real h22 = zero, h23 = zero, h24 = zero, h33 = zero, h34 = zero, h44 = zero;
   for (std::size_t i = 0; i < n; i += kLanes) {
-    const Real xi = load<kLanes>(x + i), yi = load<kLanes>(y + i), w = load<kLanes>(weight + i),
-               observed = load<kLanes>(observed_or_inverse + i);
+    const Real xi = load<kLanes>(x + i), yi = load<kLanes>(y + i), w = load<kLanes>(weight + i);
+    const Real observed = load<kLanes>(observed_or_inverse + i);
+    // 1. The terms.
     Real q1 = exp_of<kLanes>(theta[1] - theta[3] * xi), q2 = exp_of<kLanes>(theta[2] - theta[4] * yi);
     const Real predicted = q0_term + (q1 + q2);
+    // 2. The residual.
     Real q0 = q0_term, psi, first;
     if constexpr (kLog) {
       const Real inverse = 1.0 / predicted;
@@ -62,6 +83,7 @@ SCALELAW_INLINE void sums(const double* x, const double* y, const double* observ
       value += 0.5 * psi * r;
       first = w;
     }
+    // 3. The gradient.
     const Real a = -xi, b = -yi;
     const Real s0 = psi * q0, s1 = psi * q1, s2 = psi * q2;
     g0 += s0;
@@ -69,10 +91,12 @@ SCALELAW_INLINE void sums(const double* x, const double* y, const double* observ
     g2 += s2;
     g3 += s1 * a;
     g4 += s2 * b;
+    // 4. The Hessian.
     const Real f0 = first * q0, f1 = first * q1, f2 = first * q2;
     const Real c0 = curvature * s0, c1 = curvature * s1, c2 = curvature * s2;
     const Real m01 = f0 * q1, m02 = f0 * q2, m12 = f1 * q2, m11 = f1 * q1 + c1, m22 = f2 * q2 + c2;
-    h00 += f0 * q0 + c0;
+    const Real m00 = f0 * q0 + c0;
+    h00 += m00;
     h01 += m01;
     h02 += m02;
     h03 += m01 * a;
@@ -126,6 +150,7 @@ SCALELAW_INLINE void logs(const double* x, double* y, std::size_t n) {
 }
 
 // One set of functions for an instruction set; `target` is an attribute, or empty for the compiler's own.
+// NOLINTBEGIN(bugprone-macro-parentheses): an attribute takes none
 #define SCALELAW_KERNEL(name, lanes, target)                                                                         \
   target void sums_##name(const double* x, const double* y, const double* observed_or_inverse, const double* weight, \
                           std::size_t n, const SurfaceTheta& theta, bool log_residuals, double delta,                \
@@ -135,6 +160,7 @@ SCALELAW_INLINE void logs(const double* x, double* y, std::size_t n) {
   target void exp_##name(const double* x, double* y, std::size_t n) { exps<lanes>(x, y, n); }                        \
   target void log_##name(const double* x, double* y, std::size_t n) { logs<lanes>(x, y, n); }
 
+// NOLINTEND(bugprone-macro-parentheses)
 SCALELAW_KERNEL(plain, 4, )
 #if defined(__x86_64__)
 SCALELAW_KERNEL(avx2, 4, __attribute__((target("avx2,fma"))))

@@ -11,6 +11,7 @@
 
 #include "core/format.hpp"
 #include "core/stats.hpp"
+#include "fit/parametric.hpp"
 
 namespace scalelaw {
 namespace {
@@ -192,7 +193,7 @@ std::optional<Law> law_beside(const std::vector<Observation>& points, int thread
   FitOptions options;
   options.profile = options.goodness = false;
   options.threads = threads;
-  const FitResult fitted = fit(used, options);
+  const FitResult fitted = fit_parametric(used, options);
   if (!fitted.converged()) return std::nullopt;
   return fitted.fitted;
 }

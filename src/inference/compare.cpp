@@ -9,6 +9,7 @@
 #include "fit/draws.hpp"
 #include "fit/prepare.hpp"
 #include "inference/difference.hpp"
+#include "inference/exponents.hpp"
 #include "inference/slopes.hpp"
 #include "inference/studies.hpp"
 #include "sim/reanchor.hpp"
@@ -128,10 +129,11 @@ std::string counted_note(const Comparison& c) {
 /// Points with the steps that a law over steps looks at (S_min). Errors (data): points without steps, for such a law.
 std::vector<Observation> with_steps(const std::string& name, const std::vector<Observation>& points, const Law& law,
                                     const FitOptions& options) {
-  const bool fitted = options.law == LawKind::kaplan_steps && options.method == Method::parametric;
-  if (law.kind != LawKind::kaplan_steps && !fitted) return points;
+  const bool of_steps = law.form().needs(Quantity::steps);
+  const bool fitted = law_form(options.law).needs(Quantity::steps) && options.method == Method::parametric;
+  if (!of_steps && !fitted) return points;
   const auto lacking = std::ranges::count_if(points, [](const Observation& o) { return !o.steps && !o.batch_tokens; });
-  if (lacking > 0 && law.kind == LawKind::kaplan_steps) {
+  if (lacking > 0 && of_steps) {
     fail_data(
         "{}: {} of {} points have no optimizer steps, and the law {} is one of N and steps: add a column steps (and "
         "batch_tokens, unless the steps are those of a very large batch), or compare with a law of N and D, such as "
@@ -155,7 +157,7 @@ void check_options(const CompareOptions& options) {
 }
 
 void check_law(const Law& law, double noise) {
-  if (law.kind == LawKind::optimal) {
+  if (law.form().predicts_size) {
     fail_config("compare: the law '{}' gives the optimal size, not a loss, so it cannot be simulated", law.name);
   }
   if (!(noise >= 0) || !std::isfinite(noise)) fail_config("compare: --noise is {}; it must be at least 0", noise);
@@ -214,8 +216,8 @@ void judge_against(Comparison& c, const std::vector<Observation>& used, const La
   for (const auto& [exponent, value] : estimates) {
     ExponentComparison e =
         against_studies(exponent, value, c.first_fit, simulated, c.noise, c.noise_estimated && has_loss(c.first_fit));
-    if (e.verdict.empty()) give_verdict(e, c.margin);
-    any = any || e.verdict != "not_converged";
+    if (!e.verdict) give_verdict(e, c.margin);
+    any = any || e.verdict != Verdict::not_converged;
     c.exponents.push_back(e);
   }
   if (!any) {

@@ -10,6 +10,8 @@
 #include "core/stats.hpp"
 #include "fit/draws.hpp"
 #include "inference/compare.hpp"
+#include "inference/exponents.hpp"
+#include "law/optimum.hpp"
 #include "records/shape.hpp"
 #include "select/select.hpp"
 
@@ -95,7 +97,7 @@ QuantityCoverage summary(const std::string& name, double truth, const std::vecto
 }
 
 void check_options(const Law& law, const CoverageOptions& options) {
-  if (law.kind == LawKind::optimal) {
+  if (law.form().predicts_size) {
     fail_config("coverage: the law '{}' gives the optimal size, not a loss, so it cannot be simulated", law.name);
   }
   if (options.studies < 2) fail_config("coverage: --studies is {}; it must be at least 2", options.studies);
@@ -233,7 +235,7 @@ Json to_json(const Coverage& c) {
   }
   return {{"schema", "scalelaw.coverage/1"},
           {"law", c.law},
-          {"fitted", law_info(c.options.fit.law).name},
+          {"fitted", law_form(c.options.fit.law).name},
           {"method", c.options.fit.method},
           {"convention", to_json_fields(c.options.fit.convention)},
           {"points", c.points},
@@ -261,7 +263,7 @@ std::string describe(const Coverage& c) {
       c.options.noise.group_share > 0
           ? fmt::format(", {:g} % of its variance shared within a group", 100 * c.options.noise.group_share)
           : "",
-      law_info(fit.law).name, fit.method, fit.convention.params, fit.bootstrap.replicates, fit.bootstrap.resample,
+      law_form(fit.law).name, fit.method, fit.convention.params, fit.bootstrap.replicates, fit.bootstrap.resample,
       c.failed);
   std::vector<std::vector<std::string>> rows;
   for (const QuantityCoverage& q : c.quantities) {

@@ -5,6 +5,7 @@
 
 #include "core/stats.hpp"
 #include "fit/draws.hpp"
+#include "inference/exponents.hpp"
 
 namespace scalelaw {
 namespace {
@@ -56,14 +57,14 @@ void give_verdict(ExponentComparison& e, const Margin& margin) {
   e.margin = margin.at(e.second);
   e.significant = e.difference_ci95.low > 0 || e.difference_ci95.high < 0;
   const bool within = e.difference_ci90.low >= -e.margin && e.difference_ci90.high <= e.margin;
-  e.verdict = e.significant ? "different" : within ? "equivalent" : "inconclusive";
+  e.verdict = e.significant ? Verdict::different : within ? Verdict::equivalent : Verdict::inconclusive;
   e.within_margin = e.significant && within;
 }
 
 ExponentComparison not_converged(const std::string& name, double first, double second) {
   ExponentComparison e;
   e.name = name;
-  e.verdict = "not_converged";
+  e.verdict = Verdict::not_converged;
   e.first = first;
   e.second = second;
   e.difference = e.detectable = std::nan("");

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "inference/compare.hpp"
+#include "inference/comparison.hpp"
 #include "inference/studies.hpp"
 
 namespace scalelaw {

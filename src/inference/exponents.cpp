@@ -1,27 +1,22 @@
+#include "inference/exponents.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
-#include "inference/compare.hpp"
+#include "law/optimum.hpp"
 
 namespace scalelaw {
 
 std::map<std::string, double> exponents_of(const Law& law) {
   std::map<std::string, double> exponents;
-  const auto& names = law_info(law.kind).parameters;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i].starts_with("alpha") || names[i].starts_with("beta") || names[i] == "exponent") {
-      exponents[names[i]] = law.values[i];
-    }
-  }
+  const LawForm& form = law.form();
+  for (const std::size_t k : form.of_role(Role::exponent)) exponents[form.parameters[k]] = law.values[k];
   if (const auto allocation = allocation_exponents(law)) {
     exponents["a"] = allocation->a;
     exponents["b"] = allocation->b;
   }
-  if (law.kind == LawKind::chinchilla) {
-    const double alpha = law.value("alpha"), beta = law.value("beta");
-    exponents["frontier"] = alpha * beta / (alpha + beta);
-  }
+  if (form.frontier != nullptr) exponents["frontier"] = form.frontier(law.values);
   return exponents;
 }
 
@@ -64,7 +59,7 @@ PointNoise residual_noise(const FitResult& fit, const std::vector<Observation>& 
   return noise;
 }
 
-bool has_loss(const FitResult& fit) { return !fit.fitted.values.empty() && fit.fitted.kind != LawKind::optimal; }
+bool has_loss(const FitResult& fit) { return !fit.fitted.values.empty() && !fit.fitted.form().predicts_size; }
 
 PointNoise estimated_noise(const FitResult& fit, const std::vector<Observation>& points, FitOptions options) {
   if (has_loss(fit)) return residual_noise(fit, points);

@@ -7,20 +7,23 @@
 
 #include "core/format.hpp"
 #include "fit/draws.hpp"
+#include "law/optimum.hpp"
 
 namespace scalelaw {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+bool of_compute(const Law& law) { return law.form().only_variable() == Quantity::flops; }
+
 bool has_least_loss(const FitResult& fit) {
-  return fit.converged() && !fit.fitted.values.empty() && fit.fitted.kind != LawKind::optimal &&
-         (fit.fitted.kind == LawKind::power_c || allocation_exponents(fit.fitted));
+  return fit.converged() && !fit.fitted.values.empty() && !fit.fitted.form().predicts_size &&
+         (of_compute(fit.fitted) || allocation_exponents(fit.fitted));
 }
 
 /// The least loss with this compute.
 double least_loss(const Law& law, double flops) {
-  if (law.kind == LawKind::power_c) return predict_loss(law, LawPoint{.flops = flops});
+  if (of_compute(law)) return predict_loss(law, LawPoint{.flops = flops});
   return compute_optimal(law, flops).loss_nats;
 }
 

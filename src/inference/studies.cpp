@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/parallel.hpp"
+#include "inference/exponents.hpp"
 #include "inference/refit.hpp"
 #include "sim/reanchor.hpp"
 

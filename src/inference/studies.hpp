@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "inference/compare.hpp"
+#include "inference/comparison.hpp"
 #include "inference/slopes.hpp"
+#include "sim/simulate.hpp"
 
 namespace scalelaw {
 

@@ -9,38 +9,21 @@ namespace {
 
 constexpr double kRounding = 5e-3;  // C = 6 N D of the largest run itself is not beyond it
 
-std::string value_text(const std::string& quantity, double value) {
-  if (quantity == "flops") return power_text(value);
-  return quantity == "tokens_per_param" ? fmt::format("{:.3g}", value) : short_count(value);
+std::string value_text(RangeOf quantity, double value) {
+  if (quantity == RangeOf::flops) return power_text(value);
+  return quantity == RangeOf::tokens_per_param ? fmt::format("{:.3g}", value) : short_count(value);
 }
 
-const char* symbol(const std::string& quantity) {
-  if (quantity == "params") return "N";
-  if (quantity == "tokens") return "D";
-  return quantity == "flops" ? "C" : "D/N";
+const char* symbol(RangeOf quantity) {
+  constexpr std::array<const char*, 4> kSymbols = {"N", "D", "D/N", "C"};
+  return kSymbols[static_cast<std::size_t>(quantity)];
 }
 
 }  // namespace
 
-LawNeeds law_needs(LawKind kind) {
-  switch (kind) {
-    case LawKind::power_n:
-      return {.params = true};
-    case LawKind::power_d:
-      return {.tokens = true};
-    case LawKind::power_c:
-    case LawKind::optimal:
-      return {.flops = true};
-    case LawKind::kaplan_steps:
-      return {.params = true, .steps = true};
-    default:
-      return {.params = true, .tokens = true};
-  }
-}
-
 std::vector<Outside> outside(const LawRange& range, LawKind kind, const LawPoint& point, double slack) {
   std::vector<Outside> found;
-  const auto check = [&](const char* quantity, double value, const ValueRange& known) {
+  const auto check = [&](RangeOf quantity, double value, const ValueRange& known) {
     if (!(value > 0) || !known.known()) return;
     const bool above = value > known.high;
     const double factor = above ? value / known.high : known.low / value;
@@ -48,12 +31,13 @@ std::vector<Outside> outside(const LawRange& range, LawKind kind, const LawPoint
       found.push_back({.quantity = quantity, .value = value, .range = known, .factor = factor, .above = above});
     }
   };
-  const LawNeeds needs = law_needs(kind);
-  const bool both = needs.params && needs.tokens;
-  if (needs.params) check("params", point.params, range.params);
-  if (needs.tokens) check("tokens", point.tokens, range.tokens);
-  if (both && point.params > 0) check("tokens_per_param", point.tokens / point.params, range.tokens_per_param);
-  if (both || needs.flops) check("flops", point.flops, range.flops);
+  const LawForm& form = law_form(kind);
+  const bool of_params = form.needs(Quantity::params), of_tokens = form.needs(Quantity::tokens),
+             both = of_params && of_tokens;
+  if (of_params) check(RangeOf::params, point.params, range.params);
+  if (of_tokens) check(RangeOf::tokens, point.tokens, range.tokens);
+  if (both && point.params > 0) check(RangeOf::tokens_per_param, point.tokens / point.params, range.tokens_per_param);
+  if (both || form.needs(Quantity::flops)) check(RangeOf::flops, point.flops, range.flops);
   return found;
 }
 

@@ -7,16 +7,14 @@
 
 namespace scalelaw {
 
-/// What a law of this kind has to be told of a run.
-struct LawNeeds {
-  bool params = false, tokens = false, flops = false, steps = false;
-};
-/// power-n: N; power-d: D; power-c and optimal: C; kaplan-steps: N and S; all others N and D.
-[[nodiscard]] LawNeeds law_needs(LawKind kind);
+enum class RangeOf { params, tokens, tokens_per_param, flops };
+constexpr std::array<std::string_view, 4> names_of(RangeOf) {
+  return {"params", "tokens", "tokens_per_param", "flops"};
+}
 
 /// One quantity of a point beyond the runs.
 struct Outside {
-  std::string quantity;  ///< params | tokens | tokens_per_param | flops
+  RangeOf quantity = RangeOf::params;
   double value = 0;
   ValueRange range;   ///< of the runs
   double factor = 1;  ///< how many times beyond the nearer end, > 1

@@ -6,6 +6,7 @@
 #include "os/error.hpp"
 
 #if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -31,11 +32,20 @@ bool has_avx512() {
 #endif
 }
 
+#if defined(__x86_64__) && defined(__linux__)
+/// By CPUID, for not every compiler's __builtin_cpu_supports knows the names.
+bool has_amx_instructions() {
+  constexpr unsigned kBf16 = 1U << 22U, kTile = 1U << 24U;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kBf16) != 0 && (d & kTile) != 0;
+}
+#endif
+
 bool has_amx_bf16() {
 #if defined(__x86_64__) && defined(__linux__)
   constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA of Linux
-  return has_avx512() && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("amx-tile") &&
-         __builtin_cpu_supports("amx-bf16") && ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return has_avx512() && __builtin_cpu_supports("avx512bf16") && has_amx_instructions() &&
+         ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 #else
   return false;
 #endif

@@ -64,6 +64,8 @@ class Process {
   Process& operator=(const Process&) = delete;
   ~Process() { kill_unwaited(); }
 
+  /// Its number, to name it to others; -1 once it has been moved away.
+  [[nodiscard]] pid_t pid() const { return pid_; }
   /// Descriptor to poll for what it prints; -1 without a pipe, or once its end has been read.
   [[nodiscard]] int output() const { return output_.get(); }
   /// What it has printed to the pipe since the last call; never waits.

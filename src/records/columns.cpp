@@ -8,6 +8,8 @@
 
 #include "core/cells.hpp"
 #include "os/error.hpp"
+#include "records/quantity.hpp"
+#include "records/read_options.hpp"
 
 namespace scalelaw {
 namespace {
@@ -181,7 +183,8 @@ std::string headers_of(const Table& table, const std::vector<Candidate>& some) {
 }
 
 bool scale_or_loss(const std::string& ours) {
-  return ours == "params" || ours == "tokens" || ours == "flops" || ours == "loss";
+  const auto quantity = find_named<Quantity>(ours);
+  return quantity ? *quantity != Quantity::steps : ours == "loss";
 }
 
 /// The one column for it, none, or an error.
@@ -337,8 +340,7 @@ std::map<std::string, Column> find_columns(const Table& table, const Renames& re
     std::vector<Candidate> found = candidates_of(table, k);
     std::erase_if(found, [&](const Candidate& c) { return taken.contains(c.index); });
     const std::string ours = k.ours;
-    const bool needless = (ours == "perplexity" || ours == "bits_per_byte" || ours == "bits" || ours == "train_loss") &&
-                          out.contains("loss");
+    const bool needless = (find_named<LossUnit>(ours) || ours == "train_loss") && out.contains("loss");
     if (needless) continue;
     const std::optional<Candidate> chosen = choose(table, ours, found);
     if (!chosen) continue;

@@ -4,15 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "records/asked.hpp"
 #include "records/records.hpp"
 
 namespace scalelaw {
-
-/// What computes losses and gradients. auto: native on a CPU where it takes the shape, else torch. The names with an
-/// instruction set force the native engine to use that one, which must be there.
-inline Rule engine_rule() {
-  return one_of({"auto", "native", "torch", "native-amx", "native-avx512", "native-avx2", "native-baseline"});
-}
 
 /// Tokens that a trainer evaluates at once on CUDA, of all members together, but at least one window each: many for a
 /// device to be busy, and part of the memory that it takes.
@@ -25,9 +20,9 @@ struct Job {
   std::string schema = "scalelaw.job/1";
   std::string id;      ///< job_id(runs)
   std::string corpus;  ///< folder of the corpus: manifest.json and the token files
-  std::string device = "cpu";
-  std::string engine = "auto";  ///< models/engine_choice.hpp
-  std::string graph = "auto";   ///< models/step_repeater.hpp
+  DeviceKind device = DeviceKind::cpu;
+  AskedEngine engine = AskedEngine::automatic;  ///< models/engine_choice.hpp
+  AskedGraph graph = AskedGraph::automatic;     ///< models/step_repeater.hpp
   std::int64_t threads = 1;
   double checkpoint_every_s = 60;
   std::vector<RunSpec> runs;
@@ -38,9 +33,9 @@ void fields(Visit&& visit, T& j) {
   visit("schema", j.schema, one_of({"scalelaw.job/1"}), "format");
   visit("id", j.id, any(), "id of the job");
   visit("corpus", j.corpus, any(), "folder of the corpus");
-  visit("device", j.device, one_of({"cpu", "cuda"}), "where to train");
-  visit("engine", j.engine, engine_rule(), "what computes losses and gradients");
-  visit("graph", j.graph, one_of({"auto", "off"}), "whether steps are replayed from CUDA graphs");
+  visit("device", j.device, named<DeviceKind>(), "where to train");
+  visit("engine", j.engine, named<AskedEngine>(), "what computes losses and gradients");
+  visit("graph", j.graph, named<AskedGraph>(), "whether steps are replayed from CUDA graphs");
   visit("threads", j.threads, between(1, 1024), "threads inside an operation, on a CPU");
   visit("checkpoint_every_s", j.checkpoint_every_s, positive(), "seconds between two checkpoints");
   visit("runs", j.runs, any(), "specs of the runs");

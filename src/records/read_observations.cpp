@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/cells.hpp"
+#include "core/read_table.hpp"
 #include "os/error.hpp"
 #include "records/columns.hpp"
 #include "records/row_reader.hpp"
@@ -41,7 +42,7 @@ void take_convention(TableReader& in) {
 
 /// Which of the columns give tokens where there is none of that name.
 void derive_tokens(TableReader& in) {
-  const bool enough = in.has("params") + in.has("flops") == 2 && in.options.needs != "tokens";
+  const bool enough = in.has("params") + in.has("flops") == 2 && in.options.needs != Quantity::tokens;
   if (in.has("tokens") || enough || !in.has("steps")) return;
   if (in.has("batch_tokens")) {
     in.steps_times_batch = true;
@@ -61,7 +62,7 @@ void require_columns(const TableReader& in) {
     return in.has(ours) || (ours == std::string("tokens") && in.steps_times_batch);
   };
   const int scales = has("params") + has("tokens") + has("flops");
-  const std::string& needs = in.options.needs;
+  const std::string needs(in.options.needs ? name_of(*in.options.needs) : "");
   const bool enough = needs.empty() ? scales >= 2 : has(needs.c_str()) || scales >= 2;
   if (enough && (!in.options.need_loss || in.has("loss"))) return;
   const std::string what = needs.empty() ? "two of 'params', 'tokens', 'flops'"
@@ -81,7 +82,7 @@ void find_decimal(TableReader& in) {
   for (const auto& [ours, column] : in.columns) {
     const bool text = ours == "run" || ours == "group" || ours == "shape" || ours == "convention" || ours == "status";
     if (text) continue;
-    const bool little = small.contains(ours) && in.loss_unit != "perplexity";
+    const bool little = small.contains(ours) && in.loss_unit != LossUnit::perplexity;
     for (std::size_t r = 0; r < in.table.rows.size(); ++r) {
       const std::string& cell = in.table.rows[r][column.index];
       const MarkEvidence e = mark_evidence(cell, little);
@@ -109,14 +110,15 @@ void find_loss_unit(TableReader& in) {
   if (!in.has("loss")) return;
   const Column& column = in.columns.at("loss");
   const std::string unit = lower(column.unit);
-  if (!in.options.loss_unit.empty()) {
-    in.loss_unit = in.options.loss_unit;
-  } else if (column.alias == "perplexity" || unit == "perplexity" || unit == "ppl") {
-    in.loss_unit = "perplexity";
-  } else if (column.alias == "bits_per_byte" || unit.find("byte") != unit.npos || unit == "bpb") {
-    in.loss_unit = unit.starts_with("nat") ? "nats" : "bits_per_byte";
-  } else if (column.alias == "bits" || unit.starts_with("bit")) {
-    in.loss_unit = "bits";
+  const std::optional<LossUnit> alias = find_named<LossUnit>(column.alias), named = find_named<LossUnit>(unit);
+  if (in.options.loss_unit) {
+    in.loss_unit = *in.options.loss_unit;
+  } else if (alias == LossUnit::perplexity || named == LossUnit::perplexity || unit == "ppl") {
+    in.loss_unit = LossUnit::perplexity;
+  } else if (alias == LossUnit::bits_per_byte || unit.find("byte") != unit.npos || unit == "bpb") {
+    in.loss_unit = unit.starts_with("nat") ? LossUnit::nats : LossUnit::bits_per_byte;
+  } else if (alias == LossUnit::bits || unit.starts_with("bit")) {
+    in.loss_unit = LossUnit::bits;
   }
 }
 
@@ -124,9 +126,9 @@ std::string unit_text(const TableReader& in, const std::string& ours) {
   const auto [exponent, factor] = unit_of(in, ours);
   if (factor != 1) return " (petaflop/s-days)";
   if (exponent != 0) return fmt::format(" ({})", unit_name(exponent));
-  if (ours != "loss" || in.loss_unit == "nats") return "";
-  if (in.loss_unit == "perplexity") return " (perplexity: its logarithm)";
-  return in.loss_unit == "bits" ? " (bits: x ln 2, nats)" : " (bits a byte: x ln 2, nats a byte)";
+  if (ours != "loss" || in.loss_unit == LossUnit::nats) return "";
+  if (in.loss_unit == LossUnit::perplexity) return " (perplexity: its logarithm)";
+  return in.loss_unit == LossUnit::bits ? " (bits: x ln 2, nats)" : " (bits a byte: x ln 2, nats a byte)";
 }
 
 /// A count that is not written as plain digits, "70M" or "117,933,375", for a first look at how they were read.

@@ -1,3 +1,5 @@
+#include "records/read_report.hpp"
+
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -6,7 +8,6 @@
 
 #include "core/format.hpp"
 #include "core/stats.hpp"
-#include "records/read_observations.hpp"
 
 namespace scalelaw {
 namespace {
@@ -16,8 +17,8 @@ constexpr std::size_t kNamed = 5;   // rows left out that a line names
 
 /// "M" for 6
 char unit_letter(int exponent) {
-  constexpr std::array<char, 5> letters = {' ', 'k', 'M', 'B', 'T'};
-  return letters.at(static_cast<std::size_t>(exponent / 3));
+  constexpr std::array<char, 5> kLetters = {' ', 'k', 'M', 'B', 'T'};
+  return kLetters.at(static_cast<std::size_t>(exponent / 3));
 }
 
 std::string range_text(const std::vector<Observation>& points, double Observation::*member) {

@@ -58,10 +58,10 @@ void set_loss(const TableReader& in, std::size_t r, Observation& point) {
   }
   double loss = number(in, "loss", r);
   std::optional<double> error = optional_number(in, "loss_stderr", r);
-  if (in.loss_unit == "perplexity") {
+  if (in.loss_unit == LossUnit::perplexity) {
     if (error) error = *error / loss;
     loss = std::log(loss);
-  } else if (in.loss_unit != "nats") {
+  } else if (in.loss_unit != LossUnit::nats) {
     loss *= std::numbers::ln2;
     if (error) error = *error * std::numbers::ln2;
   }
@@ -74,11 +74,10 @@ void set_loss(const TableReader& in, std::size_t r, Observation& point) {
 std::string TableReader::where(std::size_t r) const { return fmt::format("{}: row {}", table.name, table.lines[r]); }
 
 std::pair<int, double> unit_of(const TableReader& in, const std::string& ours) {
-  const auto given = ours == "params"   ? in.options.params_unit
-                     : ours == "tokens" ? in.options.tokens_unit
-                     : ours == "flops"  ? in.options.flops_unit
-                                        : std::nullopt;
-  if (given) return {*given, 1.0};
+  const std::array given = {in.options.params_unit, in.options.tokens_unit, std::optional<int>(),
+                            in.options.flops_unit};
+  const auto quantity = find_named<Quantity>(ours);
+  if (quantity && given[static_cast<std::size_t>(*quantity)]) return {*given[static_cast<std::size_t>(*quantity)], 1.0};
   const std::string& unit = in.columns.at(ours).unit;
   if (!is_count(ours) || unit.empty()) return {0, 1.0};
   if (lower(unit).starts_with("p")) return {0, kPetaflopDay};
@@ -92,7 +91,7 @@ std::string not_finished(const TableReader& in, std::size_t r) {
   std::vector<std::string> reasons;
   int scales = in.steps_times_batch ? 1 : 0;
   for (const char* ours : {"params", "tokens", "flops"}) scales += there(in, ours, r);
-  const bool enough = scales >= 2 || (!in.options.needs.empty() && there(in, in.options.needs, r));
+  const bool enough = scales >= 2 || (in.options.needs && there(in, std::string(name_of(*in.options.needs)), r));
   for (const char* ours : {"params", "tokens", "flops", "loss"}) {
     if (!in.has(ours) || there(in, ours, r) || (enough && ours != std::string("loss"))) continue;
     const std::string text(trimmed(in.cell(ours, r)));
@@ -111,7 +110,7 @@ std::string bad_number(const TableReader& in, std::size_t r) {
   const auto problem = [&](const std::string& ours, const char* must) {
     return fmt::format("column '{}' is {}; {}", in.columns.at(ours).header, trimmed(in.cell(ours, r)), must);
   };
-  const bool any_sign = in.options.any_sign && in.loss_unit != "perplexity";
+  const bool any_sign = in.options.any_sign && in.loss_unit != LossUnit::perplexity;
   for (const std::string& ours : our_columns()) {
     static const std::set<std::string> text = {"run", "group", "shape", "convention"};
     static const std::set<std::string> positive = {"params", "tokens", "flops", "steps", "batch_tokens"};
@@ -121,7 +120,7 @@ std::string bad_number(const TableReader& in, std::size_t r) {
     if ((positive.contains(ours) || (ours == "loss" && !any_sign)) && !(finite && value > 0)) {
       return problem(ours, "it must be positive and finite");
     }
-    if (ours == "loss" && in.loss_unit == "perplexity" && !(value > 1)) {
+    if (ours == "loss" && in.loss_unit == LossUnit::perplexity && !(value > 1)) {
       return problem(ours, "a perplexity is above 1 (is it a loss? say --loss-unit nats)");
     }
     if (ours == "weight" && !(finite && value >= 0)) return problem(ours, "it must be 0 or more");

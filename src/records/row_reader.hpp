@@ -5,8 +5,10 @@
 #include <string>
 #include <utility>
 
+#include "core/table.hpp"
 #include "records/columns.hpp"
-#include "records/read_observations.hpp"
+#include "records/read_options.hpp"
+#include "records/read_report.hpp"
 
 namespace scalelaw {
 
@@ -16,7 +18,7 @@ struct TableReader {
   const ReadOptions& options;
   std::map<std::string, Column> columns;
   bool decimal_comma = false;
-  std::string loss_unit = "nats";
+  LossUnit loss_unit = LossUnit::nats;
   bool steps_times_batch = false, batch_of_sequences = false;
   ReadObservations out = {};
 

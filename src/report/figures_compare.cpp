@@ -1,7 +1,6 @@
-// The figure of a comparison of exponents.
-#include <cmath>
+#include "report/figures_compare.hpp"
 
-#include "report/figures.hpp"
+#include <cmath>
 
 namespace scalelaw {
 namespace {
@@ -18,9 +17,24 @@ void add(Series& series, double x, double y, const Interval& ci) {
   series.high.push_back(ci.high);
 }
 
-const char* color_of(const std::string& verdict) {
-  if (verdict == "equivalent") return kPalette[2];
-  return verdict == "different" ? kPalette[1] : "#666666";
+const char* color_of(const ExponentComparison& e) {
+  if (e.verdict == Verdict::equivalent) return kPalette[2];
+  return e.verdict == Verdict::different && !e.within_margin ? kPalette[1] : "#666666";
+}
+
+/// One for each verdict that is drawn, without points.
+std::vector<Series> verdict_series() {
+  std::vector<Series> verdicts;
+  for (const auto& [verdict, within_margin] : {std::pair(Verdict::equivalent, false),
+                                               {Verdict::different, false},
+                                               {Verdict::different, true},
+                                               {Verdict::inconclusive, false}}) {
+    ExponentComparison shown;
+    shown.verdict = verdict;
+    shown.within_margin = within_margin;
+    verdicts.push_back({.name = verdict_text(shown), .mark = Mark::points, .color = color_of(shown)});
+  }
+  return verdicts;
 }
 
 }  // namespace
@@ -30,11 +44,9 @@ Figure comparison_figure(const Comparison& c) {
   Panel differences{.title = "difference, 95 %", .x = {"", Scaling::linear}, .y = {"difference", Scaling::linear}};
   Series first = estimates(c.first, kPalette[0], -0.12), second = estimates(c.second, kPalette[3], 0.12);
   std::vector<double> margins;
-  std::vector<Series> verdicts;
-  for (const char* verdict : {"equivalent", "different", "different, but within the margin", "inconclusive"})
-    verdicts.push_back({.name = verdict, .mark = Mark::points, .color = color_of(verdict)});
+  std::vector<Series> verdicts = verdict_series();
   for (const ExponentComparison& e : c.exponents) {
-    if (e.verdict == "not_converged") continue;
+    if (e.verdict == Verdict::not_converged) continue;
     values.x.categories.push_back(e.name);
     const auto x = static_cast<double>(values.x.categories.size());
     add(first, x - 0.12, e.first, e.first_ci95);

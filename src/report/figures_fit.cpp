@@ -1,10 +1,12 @@
-// Figures of what was fitted: the surface, its residuals, the allocation, the bootstrap cloud.
+#include "report/figures_fit.hpp"
+
 #include <algorithm>
 #include <cmath>
 
 #include "core/stats.hpp"
 #include "fit/valley.hpp"
-#include "report/figures.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 #include "report/series.hpp"
 
 namespace scalelaw {
@@ -242,11 +244,8 @@ Figure cloud_figure(const Analysis& analysis) {
           "Every bootstrap refit as a point; a long thin cloud means that the data fix one combination of the "
           "exponents better than either."};
   const FitResult& fit = analysis.parametric;
-  const auto& names = law_info(fit.law).parameters;
-  std::vector<std::size_t> exponents;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i].starts_with("alpha") || names[i] == "beta") exponents.push_back(i);
-  }
+  const auto& names = law_form(fit.law).parameters;
+  const std::vector<std::size_t> exponents = law_form(fit.law).of_role(Role::exponent);
   if (exponents.size() < 2 || fit.bootstrap.draws.size() < 2 || fit.fitted.values.empty()) return figure;
   Panel panel{.title = "", .x = {names[exponents[0]], Scaling::linear}, .y = {names[exponents[1]], Scaling::linear}};
   Series draws{.name = "bootstrap refits", .mark = Mark::open_points, .color = "#56B4E9"};
@@ -273,20 +272,6 @@ Figure cloud_figure(const Analysis& analysis) {
   }
   figure.panels.push_back(std::move(panel));
   return figure;
-}
-
-std::vector<Figure> make_figures(const Analysis& analysis) {
-  std::vector<Figure> out;
-  for (Figure& figure : std::vector<Figure>{isoflop_figure(analysis), allocation_figure(analysis),
-                                            loss_figure(analysis), surface_figure(analysis), residual_figure(analysis),
-                                            cloud_figure(analysis), sweeps_figure(analysis), curves_figure(analysis)}) {
-    if (!figure.panels.empty()) out.push_back(std::move(figure));
-  }
-  if (analysis.comparison) {
-    Figure figure = comparison_figure(*analysis.comparison);
-    if (!figure.panels.empty()) out.push_back(std::move(figure));
-  }
-  return out;
 }
 
 }  // namespace scalelaw

@@ -1,4 +1,5 @@
-// Figures of the runs themselves: loss curves, learning-rate sweeps, losses against N and D, isoFLOP curves.
+#include "report/figures_runs.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -6,7 +7,6 @@
 #include "analysis/text.hpp"
 #include "core/format.hpp"
 #include "fit/valley.hpp"
-#include "report/figures.hpp"
 #include "report/series.hpp"
 
 namespace scalelaw {

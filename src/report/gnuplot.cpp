@@ -10,6 +10,7 @@
 #include "os/error.hpp"
 #include "os/files.hpp"
 #include "os/process.hpp"
+#include "report/gnuplot_script.hpp"
 
 namespace scalelaw {
 namespace {

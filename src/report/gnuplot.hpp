@@ -17,7 +17,4 @@ namespace scalelaw {
 /// Errors (environment): gnuplot is missing, or fails (with its message).
 void draw_figure(const Figure& figure, const std::filesystem::path& path, const std::string& format);
 
-/// The gnuplot script of a figure: its data stand inside as named blocks, the picture goes to `output`.
-[[nodiscard]] std::string gnuplot_script(const Figure& figure, const std::string& output, const std::string& format);
-
 }  // namespace scalelaw

@@ -1,9 +1,8 @@
-// Figures as gnuplot scripts.
+#include "report/gnuplot_script.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "report/gnuplot.hpp"
 
 namespace scalelaw {
 namespace {

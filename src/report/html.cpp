@@ -7,6 +7,10 @@
 #include "core/build_info.hpp"
 #include "core/format.hpp"
 #include "report/escape.hpp"
+#include "report/html_tables.hpp"
+#include "report/page_script.hpp"
+#include "report/page_style.hpp"
+#include "report/plotly.hpp"
 
 extern "C" {
 extern const char scalelaw_plotly_begin[];

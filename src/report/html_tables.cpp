@@ -1,4 +1,5 @@
-// The tables and statements of the report page.
+#include "report/html_tables.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -10,8 +11,9 @@
 #include "core/format.hpp"
 #include "core/stats.hpp"
 #include "fit/valley.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 #include "report/escape.hpp"
-#include "report/html.hpp"
 
 namespace scalelaw {
 namespace {
@@ -57,7 +59,7 @@ std::string count_cell(double value, const Interval* interval) {
 
 /// A constant of a fit with its interval; says so where the data do not identify it.
 std::string constant_cell(const FitResult& fit, const std::string& name) {
-  const auto& names = law_info(fit.law).parameters;
+  const auto& names = law_form(fit.law).parameters;
   const auto at = std::ranges::find(names, name);
   const auto index = static_cast<std::size_t>(at - names.begin());
   // An isoFLOP fit has a and b alone; its law's constants are not those of the surface.
@@ -80,7 +82,7 @@ std::string published_cell(const Law& law, const std::string& name) {
     const auto exponents = allocation_exponents(law);
     return exponents ? number_text(name == "a" ? exponents->a : exponents->b) : "–";
   }
-  const auto& names = law_info(law.kind).parameters;
+  const auto& names = law_form(law.kind).parameters;
   return std::ranges::find(names, name) == names.end() ? "–" : number_text(law.value(name));
 }
 
@@ -90,7 +92,7 @@ std::string fit_table(const Analysis& analysis) {
   const std::vector<const Law*> published = {&published_law("hoffmann2022"), &published_law("besiroglu2024")};
   std::vector<std::vector<std::string>> rows = {{"status", status_chip(p), status_chip(i), "published", "published"},
                                                 {"points used", std::to_string(p.n), std::to_string(i.n), "", ""}};
-  for (const auto& name : law_info(p.law).parameters) {
+  for (const auto& name : law_form(p.law).parameters) {
     std::vector<std::string> row = {e(name), constant_cell(p, name), "–"};
     for (const Law* law : published) row.push_back(published_cell(*law, name));
     rows.push_back(std::move(row));
@@ -115,7 +117,7 @@ std::string fit_table(const Analysis& analysis) {
   } else {
     note = "<p class=\"caption\">No bootstrap was run, so there are no intervals.</p>\n";
   }
-  return fmt::format("<h3>Fitted law: <code>{}</code></h3>\n", e(law_info(p.law).formula)) +
+  return fmt::format("<h3>Fitted law: <code>{}</code></h3>\n", e(law_form(p.law).formula)) +
          table("", {"", e(method_text(p)), e(method_text(i)), "hoffmann2022", "besiroglu2024"}, rows) + note;
 }
 
@@ -165,11 +167,12 @@ std::string allocation_table(const Analysis& analysis) {
                                                      rows);
 }
 
-std::string verdict_chip(const std::string& verdict) {
-  if (verdict == "equivalent") return chip("good", verdict);
-  if (verdict == "different") return chip("bad", verdict);
-  if (verdict == "not_converged") return chip("bad", "not converged");
-  return chip("open", verdict);
+std::string verdict_chip(const ExponentComparison& x) {
+  const std::string text = verdict_text(x);
+  if (x.verdict == Verdict::equivalent) return chip("good", text);
+  if (x.verdict == Verdict::not_converged || (x.verdict == Verdict::different && !x.within_margin))
+    return chip("bad", text);
+  return chip("open", text);
 }
 
 std::string sweep_words(SweepStatus status) {
@@ -236,11 +239,11 @@ std::string comparison_section(const Analysis& analysis) {
   const Comparison& c = *analysis.comparison;
   std::vector<std::vector<std::string>> rows;
   for (const auto& x : c.exponents) {
-    if (x.verdict == "not_converged") {
-      rows.push_back({e(x.name), "–", "–", "–", "–", verdict_chip(x.verdict)});
+    if (x.verdict == Verdict::not_converged) {
+      rows.push_back({e(x.name), "–", "–", "–", "–", verdict_chip(x)});
     } else {
       rows.push_back({e(x.name), value_cell(x.first, &x.first_ci95), value_cell(x.second, &x.second_ci95),
-                      difference_cell(x), number_text(x.detectable), verdict_chip(verdict_text(x))});
+                      difference_cell(x), number_text(x.detectable), verdict_chip(x)});
     }
   }
   std::string notes;
@@ -260,8 +263,8 @@ std::string conventions_section(const Analysis& analysis) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& f : analysis.conventions) {
     std::vector<std::string> row = {e(convention_text(f.convention)), status_chip(f.parametric)};
-    for (const auto& name : law_info(f.parametric.law).parameters) {
-      if (name.starts_with("alpha") || name == "beta") row.push_back(constant_cell(f.parametric, name));
+    for (const std::size_t k : law_form(f.parametric.law).of_role(Role::exponent)) {
+      row.push_back(constant_cell(f.parametric, law_form(f.parametric.law).parameters[k]));
     }
     row.push_back(derived_cell(f.parametric, "a"));
     row.push_back(status_chip(f.isoflop));
@@ -270,9 +273,8 @@ std::string conventions_section(const Analysis& analysis) {
   }
   if (rows.empty()) return "<p>No fits.</p>\n";
   std::vector<std::string> header = {"convention", "approach 3"};
-  for (const auto& name : law_info(analysis.parametric.law).parameters) {
-    if (name.starts_with("alpha") || name == "beta") header.push_back(e(name));
-  }
+  const LawForm& form = law_form(analysis.parametric.law);
+  for (const std::size_t k : form.of_role(Role::exponent)) header.push_back(e(form.parameters[k]));
   header.insert(header.end(), {"a", "approach 2", "a"});
   return "<p>What counts as a parameter and as a FLOP changes the exponents of the same runs, most of all at this "
          "scale. "

@@ -1,5 +1,4 @@
-// Script of the report page: draws the figures that stand as JSON in the page.
-#include "report/html.hpp"
+#include "report/page_script.hpp"
 
 namespace scalelaw {
 

@@ -1,5 +1,4 @@
-// Style sheet of the report page.
-#include "report/html.hpp"
+#include "report/page_style.hpp"
 
 namespace scalelaw {
 

@@ -1,10 +1,11 @@
 // Figures as Plotly's JSON. Only scatter and contour traces: scattergl would need 'unsafe-eval' in the page's policy.
+#include "report/plotly.hpp"
+
 #include <algorithm>
 #include <cmath>
 
 #include "analysis/text.hpp"
 #include "report/escape.hpp"
-#include "report/html.hpp"
 
 namespace scalelaw {
 namespace {
@@ -45,7 +46,8 @@ Box panel_box(std::size_t i, const Grid& grid) {
   const double width = (1 - grid.gap_x * (columns - 1)) / columns;
   const double height = (1 - grid.gap_y * (rows - 1)) / rows;
   const double left = static_cast<double>(i % grid.columns) * (width + grid.gap_x);
-  const double top = 1 - static_cast<double>(i / grid.columns) * (height + grid.gap_y);
+  const std::size_t row = i / grid.columns;
+  const double top = 1 - static_cast<double>(row) * (height + grid.gap_y);
   return {left, std::min(1.0, left + width), std::max(0.0, top - height), top};
 }
 

@@ -1,6 +1,7 @@
 #include "report/study_files.hpp"
 
 #include "core/json.hpp"
+#include "fit/fit_json.hpp"
 #include "os/files.hpp"
 #include "report/figures.hpp"
 #include "report/gnuplot.hpp"

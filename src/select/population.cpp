@@ -151,7 +151,7 @@ std::vector<PopulationDifference> population_differences(const std::vector<RunRe
     for (const auto& [field, value] : population_of(record)) ++counts[field][value];
   }
   std::vector<PopulationDifference> out;
-  const bool one_source = counts.size() > 0 && counts.at("source").size() == 1;
+  const bool one_source = !counts.empty() && counts.at("source").size() == 1;
   for (const char* first : {"source", "corpus"}) {
     if (counts.contains(first) && counts.at(first).size() > 1) out.push_back(difference_of(first, counts.at(first)));
   }

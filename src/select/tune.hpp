@@ -2,7 +2,8 @@
 // The best learning rate of runs that differ in rate and seed alone, from records and from tables alike.
 #include <vector>
 
-#include "select/select.hpp"
+#include "records/observation.hpp"
+#include "select/sweep.hpp"
 
 namespace scalelaw {
 

@@ -29,98 +29,58 @@ Eigen::VectorXd nonnegative_least_squares(const Eigen::MatrixXd& columns, const 
   return best;
 }
 
-/// loss^power = sum of amplitude * column; the first `needed` amplitudes belong to an exponent.
-struct LinearForm {
-  double power = 1;
-  Eigen::MatrixXd columns;
-  Eigen::Index needed = 0;
-};
-
-std::optional<LinearForm> linear_form(const Law& law, const std::vector<Observation>& points) {
-  const auto n = static_cast<Eigen::Index>(points.size());
-  const auto each = [&](auto&& function) {
-    return Eigen::VectorXd::NullaryExpr(n,
-                                        [&](Eigen::Index i) { return function(points[static_cast<std::size_t>(i)]); });
-  };
-  LinearForm form;
-  switch (law.kind) {
-    case LawKind::data_constrained:
-      if (std::ranges::any_of(points,
-                              [](const Observation& p) { return p.unique_tokens.value_or(p.tokens) < p.tokens; })) {
-        return std::nullopt;  // with repeats the law is not linear in A and B
-      }
-      [[fallthrough]];
-    case LawKind::chinchilla: {
-      const double alpha = law.value("alpha"), beta = law.value("beta");
-      form.columns.resize(n, 3);
-      form.columns.col(0) = each([&](const Observation& p) { return std::pow(p.params, -alpha); });
-      form.columns.col(1) = each([&](const Observation& p) { return std::pow(p.tokens, -beta); });
-      form.columns.col(2).setOnes();
-      form.needed = 2;
-      return form;
-    }
-    case LawKind::kaplan: {
-      const double ratio = law.value("alphaN") / law.value("alphaD");
-      form.power = 1 / law.value("alphaD");
-      form.columns.resize(n, 2);
-      form.columns.col(0) = each([&](const Observation& p) { return std::pow(p.params, -ratio); });
-      form.columns.col(1) = each([&](const Observation& p) { return 1 / p.tokens; });
-      form.needed = 2;
-      return form;
-    }
-    case LawKind::power_n:
-    case LawKind::power_d:
-    case LawKind::power_c: {
-      const double alpha = law.value("alpha");
-      form.columns = Eigen::MatrixXd::Ones(n, law.value("E") > 0 ? 2 : 1);
-      form.columns.col(0) = each([&](const Observation& p) {
-        const double x = law.kind == LawKind::power_n ? p.params : law.kind == LawKind::power_d ? p.tokens : p.flops;
-        return std::pow(x, -alpha);
-      });
-      form.needed = 1;
-      return form;
-    }
-    default:
-      return std::nullopt;
-  }
+/// The terms in the order of the columns: those of an exponent, then the offset, unless it is one that this law leaves
+/// out. Empty where the law is not linear in its amplitudes at these points: with decays and repeated data; or where
+/// its steps are not those of the points (S_min follows from the loss itself).
+std::vector<LinearTerm> terms_of(const Law& law, const std::vector<Observation>& points) {
+  const LawForm& form = law.form();
+  const bool repeats =
+      std::ranges::any_of(points, [](const Observation& p) { return p.unique_tokens.value_or(p.tokens) < p.tokens; });
+  if (form.linear == nullptr || form.needs(Quantity::steps) || (form.has_decays() && repeats)) return {};
+  std::vector<LinearTerm> terms = form.linear(law.values).terms;
+  std::erase_if(terms, [&](const LinearTerm& term) {
+    return form.constants[term.constant].optional && !(law.values[term.constant] > 0);
+  });
+  std::stable_partition(terms.begin(), terms.end(), [](const LinearTerm& term) { return term.variable != nullptr; });
+  return terms;
 }
 
-void set_value(Law& law, std::string_view name, double value) {
-  const auto& names = law_info(law.kind).parameters;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == name) law.values[i] = value;
+Eigen::VectorXd column_of(const LinearTerm& term, const Law& law, const std::vector<Observation>& points) {
+  Eigen::VectorXd column = Eigen::VectorXd::Ones(static_cast<Eigen::Index>(points.size()));
+  for (Eigen::Index i = 0; term.variable != nullptr && i < column.size(); ++i) {
+    const double x = term.variable(law.values, law_point(points[static_cast<std::size_t>(i)]));
+    column(i) = term.exponent == 1 ? 1 / x : std::pow(x, -term.exponent);
   }
+  return column;
 }
 
 }  // namespace
 
 std::optional<Law> reanchor(const Law& law, const std::vector<Observation>& points) {
-  std::optional<LinearForm> form = linear_form(law, points);
-  if (!form || form->columns.rows() < form->columns.cols()) return std::nullopt;
+  const std::vector<LinearTerm> terms = terms_of(law, points);
+  if (terms.empty() || points.size() < terms.size()) return std::nullopt;
+  const double power = law.form().linear(law.values).power;
 
-  Eigen::VectorXd target(form->columns.rows());
-  for (Eigen::Index i = 0; i < target.size(); ++i) {
+  const auto rows = static_cast<Eigen::Index>(points.size()), count = static_cast<Eigen::Index>(terms.size());
+  Eigen::MatrixXd columns(rows, count);
+  for (Eigen::Index j = 0; j < count; ++j) {
+    columns.col(j) = column_of(terms[static_cast<std::size_t>(j)], law, points);
+  }
+  Eigen::VectorXd target(rows);
+  for (Eigen::Index i = 0; i < rows; ++i) {
     const Observation& point = points[static_cast<std::size_t>(i)];
     target(i) = std::sqrt(point.weight);
-    form->columns.row(i) *= target(i) / std::pow(point.loss_nats, form->power);
+    columns.row(i) *= target(i) / std::pow(point.loss_nats, power);
   }
-  const Eigen::VectorXd sizes =
-      form->columns.colwise().norm();  // columns of one size: amplitudes differ by many decades
-  for (Eigen::Index j = 0; j < sizes.size(); ++j) form->columns.col(j) /= sizes(j);
-  const Eigen::VectorXd amplitudes = nonnegative_least_squares(form->columns, target).cwiseQuotient(sizes);
-  if (amplitudes.head(form->needed).minCoeff() <= 0) return std::nullopt;
+  const Eigen::VectorXd sizes = columns.colwise().norm();  // columns of one size: amplitudes differ by many decades
+  for (Eigen::Index j = 0; j < count; ++j) columns.col(j) /= sizes(j);
+  const Eigen::VectorXd amplitudes = nonnegative_least_squares(columns, target).cwiseQuotient(sizes);
 
   Law anchored = law;
-  if (law.kind == LawKind::chinchilla || law.kind == LawKind::data_constrained) {
-    set_value(anchored, "A", amplitudes(0));
-    set_value(anchored, "B", amplitudes(1));
-    set_value(anchored, "E", amplitudes(2));
-  } else if (law.kind == LawKind::kaplan) {
-    set_value(anchored, "Nc", std::pow(amplitudes(0), law.value("alphaD") / law.value("alphaN")));
-    set_value(anchored, "Dc", amplitudes(1));
-  } else {
-    set_value(anchored, "X", std::pow(amplitudes(0), 1 / law.value("alpha")));
-    if (amplitudes.size() > 1) set_value(anchored, "E", amplitudes(1));
+  for (Eigen::Index j = 0; j < count; ++j) {
+    const LinearTerm& term = terms[static_cast<std::size_t>(j)];
+    if (term.variable != nullptr && !(amplitudes(j) > 0)) return std::nullopt;
+    anchored.values[term.constant] = term.root == 1 ? amplitudes(j) : std::pow(amplitudes(j), 1 / term.root);
   }
   anchored.name = law.name + " (amplitudes refitted)";
   anchored.source = law.source + "; exponents kept, amplitudes refitted to the points";

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "core/json.hpp"
+#include "law/published.hpp"
 #include "sim/reanchor.hpp"
 #include "sim/simulate.hpp"
 
@@ -38,7 +39,11 @@ void take_fit(SimulationSpec& simulation, const fs::path& file) {
   for (const auto& [constant, value] : fit.at("params").items()) {
     if (value.is_number()) simulation.params.try_emplace(constant, value.get<double>());
   }
-  if (simulation.law.starts_with("power-")) simulation.params.try_emplace("E", 0.0);  // fitted without an offset
+  if (const auto kind = find_named<LawKind>(simulation.law)) {
+    for (const Constant& constant : law_form(*kind).constants) {
+      if (constant.optional) simulation.params.try_emplace(constant.name, 0.0);  // fitted without it
+    }
+  }
   if (simulation.convention.empty()) {
     simulation.convention = fit.value("/convention/params"_json_pointer, std::string("total"));
   }
@@ -60,9 +65,7 @@ void take_anchor(SimulationSpec& simulation, const fs::path& given) {
   simulation = *anchored;
 }
 
-bool is_published(const std::string& name) {
-  return std::ranges::any_of(published_laws(), [&](const Law& law) { return law.name == name; });
-}
+bool is_published(const std::string& name) { return find_published_law(name) != nullptr; }
 
 }  // namespace
 
@@ -80,7 +83,7 @@ std::optional<SimulationSpec> anchored_to(SimulationSpec simulation, const std::
   const Law law = simulation_law(simulation);
   const std::optional<Law> anchored = reanchor(law, points);
   if (!anchored) return std::nullopt;
-  const std::vector<std::string>& names = law_info(law.kind).parameters;
+  const std::vector<std::string>& names = law_form(law.kind).parameters;
   for (std::size_t i = 0; i < names.size(); ++i) {
     simulation.params[names[i]] =
         anchored->values[i] == law.values[i] ? law.values[i] : six_digits(anchored->values[i]);

@@ -10,6 +10,9 @@
 #include "core/build_info.hpp"
 #include "core/format.hpp"
 #include "core/rng.hpp"
+#include "law/critical_batch.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw {
@@ -17,22 +20,12 @@ namespace {
 
 constexpr double kFullCooldown = 0.2;  // share of a run, Haegele et al. 2024
 
-constexpr LawKind kLossLaws[] = {LawKind::chinchilla,       LawKind::kaplan,      LawKind::power_n,
-                                 LawKind::power_d,          LawKind::power_c,     LawKind::kaplan_steps,
-                                 LawKind::data_constrained, LawKind::overtraining};
-
-const Law* find_published(const std::string& name) {
-  for (const Law& law : published_laws()) {
-    if (law.name == name) return &law;
-  }
-  return nullptr;
-}
-
 /// A kind of law whose constants all have to be given: they start as NaN.
 Law empty_law(const std::string& name) {
   std::vector<std::string> names;
-  for (const LawKind kind : kLossLaws) {
-    const LawInfo& info = law_info(kind);
+  for (const LawKind kind : all_of<LawKind>()) {
+    const LawForm& info = law_form(kind);
+    if (info.predicts_size) continue;
     if (info.name == name) {
       Law law;
       law.kind = kind;
@@ -130,12 +123,12 @@ double largest_loss(const SimulationSpec& simulation, const RunSpec& spec) {
 Law simulation_law(const SimulationSpec& simulation) {
   SCALELAW_CHECK((simulation.anchor.empty() || simulation.anchor == "published") && !simulation.law.ends_with(".json"),
                  "the simulation's fit file or anchor was not resolved");
-  const Law* published = find_published(simulation.law);
+  const Law* published = find_published_law(simulation.law);
   Law law = published != nullptr ? *published : empty_law(simulation.law);
-  if (law.kind == LawKind::optimal) {
+  if (law.form().predicts_size) {
     fail_config("simulation law: '{}' gives the optimal size, not a loss; name a law of the loss", simulation.law);
   }
-  const std::vector<std::string>& names = law_info(law.kind).parameters;
+  const std::vector<std::string>& names = law_form(law.kind).parameters;
   for (const auto& [name, value] : simulation.params) {
     const auto it = std::find(names.begin(), names.end(), name);
     if (it == names.end()) {
@@ -165,7 +158,7 @@ double expected_loss(const Law& law, const LawPoint& point, const SimulationSpec
   const bool repeats = point.unique_tokens > 0 && point.unique_tokens < point.tokens;
   const Law used = repeats ? with_repetition(law) : law;
   CriticalBatch critical{.tokens = simulation.critical_batch_tokens, .alpha = simulation.critical_batch_exponent};
-  if (law.kind == LawKind::kaplan_steps) {
+  if (law.form().needs(Quantity::steps)) {
     if (critical.tokens == 0) critical.tokens = CriticalBatch{}.tokens;
     return predict_loss_at_batch(law, point, batch_tokens, critical);
   }

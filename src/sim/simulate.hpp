@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "law/laws.hpp"
+#include "law/optimum.hpp"
 #include "records/observation.hpp"
 #include "records/records.hpp"
 

@@ -21,8 +21,8 @@ std::vector<std::vector<RunSpec>> members_of(const std::vector<RunSpec>& runs) {
 
 double job_bytes(const std::vector<RunSpec>& runs, const JobPlace& place) {
   const std::int64_t members = std::ssize(members_of(runs));
-  return place.device == "cuda" ? device_bytes(runs.front(), members, place.corpus_bytes)
-                                : host_bytes(runs.front(), members, place.engine);
+  return place.device == DeviceKind::cuda ? device_bytes(runs.front(), members, place.corpus_bytes)
+                                          : host_bytes(runs.front(), members, place.engine);
 }
 
 bool fits(const std::vector<RunSpec>& runs, const JobLimit& limit) {
@@ -42,7 +42,7 @@ std::vector<std::vector<RunSpec>> split_to_fit(std::vector<RunSpec> runs, const 
     }
     if (std::ranges::all_of(parts, [&](const auto& part) { return fits(part, limit); })) return parts;
   }
-  const bool cuda = limit.place.device == "cuda";
+  const bool cuda = limit.place.device == DeviceKind::cuda;
   fail_config("{}: one run takes {} of memory on a {}, but a worker may take {}; {}", shape_name(runs.front().model),
               short_bytes(job_bytes(members.front(), limit.place)), cuda ? "CUDA device" : "CPU",
               short_bytes(limit.bytes),

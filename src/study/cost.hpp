@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/fields.hpp"
+#include "records/asked.hpp"
 #include "records/records.hpp"
 
 namespace scalelaw {
@@ -15,9 +16,9 @@ namespace scalelaw {
 
 /// Where a job is trained, as far as its memory goes.
 struct JobPlace {
-  std::string engine = "auto";  ///< as in TrainingConfig; on CUDA it is always torch
-  std::string device = "cpu";   ///< cpu | cuda
-  double corpus_bytes = 0;      ///< of all splits; they lie in the memory of a CUDA device
+  AskedEngine engine = AskedEngine::automatic;  ///< as in TrainingConfig; on CUDA it is always torch
+  DeviceKind device = DeviceKind::cpu;
+  double corpus_bytes = 0;  ///< of all splits; they lie in the memory of a CUDA device
 };
 
 /// Peak memory of a job, bytes: what its process has resident on a CPU, or takes of a CUDA device (memory.hpp).

@@ -14,7 +14,8 @@ struct DeviceSpeedRow {
   std::int64_t n_layer = 0, d_model = 0, d_head = 0, context = 0, vocab = 0;
   std::int64_t members = 0;
   std::int64_t batch_tokens = 0;  ///< of one member
-  std::string precision, graph;
+  std::string precision;
+  AskedGraph graph = AskedGraph::automatic;
   double flops_per_step = 0;  ///< of all members: members * batch_tokens * flops_per_token (records/shape.hpp)
   double step_s = 0;          ///< seconds of one step of all members together
 };
@@ -28,7 +29,7 @@ void fields(Visit&& visit, T& r) {
   visit("members", r.members, at_least(1), "members of the stack");
   visit("batch_tokens", r.batch_tokens, at_least(1), "tokens in one optimizer step of one member");
   visit("precision", r.precision, one_of({"fp32", "bf16"}), "of the factors of matrix products");
-  visit("graph", r.graph, one_of({"auto", "off"}), "as training.graph");
+  visit("graph", r.graph, named<AskedGraph>(), "as training.graph");
   visit("flops_per_step", r.flops_per_step, positive(), "training FLOPs of one step of all members");
   visit("step_s", r.step_s, positive(), "seconds of one step of all members together");
 }
@@ -54,7 +55,9 @@ void fields(Visit&& visit, T& t) {
 /// Seconds of a step = launch_s_per_layer * (n_layer + 2) + s_per_flop * FLOPs of the step: every layer, and what comes
 /// before and after them, costs launches whatever its size; products cost by their FLOPs.
 struct StepLaw {
-  std::string device, torch, precision, graph;  ///< of the rows it stands on
+  // of the rows it stands on
+  std::string device, torch, precision;
+  AskedGraph graph = AskedGraph::automatic;
   std::int64_t rows = 0;
   double launch_s_per_layer = 0, s_per_flop = 0;  ///< not negative
   double rms_error = 0;                           ///< relative, over its own rows
@@ -63,7 +66,7 @@ struct StepLaw {
 
 /// The law nearest to the rows of this precision and graph setting: least squares of relative errors.
 /// @param name of the table, for messages. Errors (data): fewer than 3 such rows.
-[[nodiscard]] StepLaw fit_step_law(const DeviceSpeeds& table, const std::string& precision, const std::string& graph,
+[[nodiscard]] StepLaw fit_step_law(const DeviceSpeeds& table, const std::string& precision, AskedGraph graph,
                                    const std::string& name);
 
 [[nodiscard]] double step_seconds(const StepLaw& law, std::int64_t n_layer, double flops);

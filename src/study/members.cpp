@@ -66,7 +66,7 @@ std::set<std::string> members_of(const StudyConfig& config, const RecordSet& set
 void add_failed(const RecordSet& set, std::vector<RunRecord>& members) {
   const std::size_t finished = members.size();
   for (const auto& [id, record] : set.records) {
-    const bool known = std::ranges::any_of(members, [&](const RunRecord& m) { return m.id == id; });
+    const bool known = std::ranges::any_of(members, [&id = id](const RunRecord& m) { return m.id == id; });
     if (set.finished(id) || known) continue;
     if (finished == 0 || population_of(record) == population_of(members.front())) members.push_back(record);
   }

@@ -55,8 +55,8 @@ double torch_bytes(const RunSpec& spec, double members) {
          (bf16 ? kCopies * members * wide(count_params(m).total) : 0);
 }
 
-double engine_bytes(const RunSpec& spec, double members, const std::string& engine) {
-  const bool torch = engine == "torch" || (engine == "auto" && !native_takes(spec.model));
+double engine_bytes(const RunSpec& spec, double members, AskedEngine engine) {
+  const bool torch = engine == AskedEngine::torch || (engine == AskedEngine::automatic && !native_takes(spec.model));
   return torch ? torch_bytes(spec, members) : 2 * sizeof(float) * native_floats(spec.model);
 }
 
@@ -92,7 +92,7 @@ double flash_floats(const ModelSpec& m, double windows) {
 
 }  // namespace
 
-double host_bytes(const RunSpec& spec, std::int64_t members, const std::string& engine) {
+double host_bytes(const RunSpec& spec, std::int64_t members, AskedEngine engine) {
   constexpr double kProgram = 300e6, kMember = 80;
   return kProgram +
          wide(members) *

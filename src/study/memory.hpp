@@ -1,8 +1,8 @@
 #pragma once
 // The memory that training one job takes, by formula.
 #include <cstdint>
-#include <string>
 
+#include "records/asked.hpp"
 #include "records/records.hpp"
 
 namespace scalelaw {
@@ -15,7 +15,7 @@ namespace scalelaw {
 /// processes, and given up by the system where memory is short.
 /// @param engine as in TrainingConfig. The torch engine's buffers grow with members x batch_tokens, the native engine's
 /// hold one chunk of one member; `auto` is what models/engine_choice.hpp makes of it.
-[[nodiscard]] double host_bytes(const RunSpec& spec, std::int64_t members, const std::string& engine);
+[[nodiscard]] double host_bytes(const RunSpec& spec, std::int64_t members, AskedEngine engine);
 
 /// Memory of a CUDA device, bytes, that training a stack takes: an estimate never compared with a device. What the
 /// trainer allocates is counted, and compared in tests/cuda/memory_test.cpp with the same trainer on the host: 32 P

@@ -7,6 +7,7 @@
 #include "corpus/corpus.hpp"
 #include "models/engine_choice.hpp"
 #include "models/step_repeater.hpp"
+#include "records/asked.hpp"
 #include "records/records.hpp"
 
 namespace scalelaw {
@@ -17,7 +18,7 @@ struct StackSetup {
   Device device;
   std::string precision = "fp32";
   EngineChoice engine;
-  std::string graph = "auto";  ///< StepRepeater
+  AskedGraph graph = AskedGraph::automatic;  ///< StepRepeater
   std::int64_t train_tokens = 0, validation_tokens = 0;
   Buffer<std::uint8_t> train, validation;  ///< empty on a CPU, which reads the mapped files
   const std::uint8_t* train_data = nullptr;

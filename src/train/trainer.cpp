@@ -206,7 +206,7 @@ class Trainer {
     context_.graph = repetition.what;
     graph_refused_ = repetition.fell_back;
     if (!graph_refused_) return;
-    setup_.graph = "off";
+    setup_.graph = AskedGraph::off;
     hooks_.report({{"event", "note"}, {"message", repetition.what}});
   }
 

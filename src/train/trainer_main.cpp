@@ -19,6 +19,7 @@ void request_stop(int /*signal*/) { stop_requested = 1; }
 scalelaw::ExitCode run(int argc, char** argv) {
   CLI::App app("scalelaw-trainer: trains the runs of one job and writes their records. Started by scalelaw.");
   std::string job_path, out, device;
+  const auto kinds = scalelaw::names_of(scalelaw::DeviceKind{});
   bool measure = false, check_device = false;
   app.add_option("--job", job_path, "job file (scalelaw.job/1)");
   auto* out_option = app.add_option("--out", out, "study folder that receives runs/, curves/ and jobs/");
@@ -26,7 +27,7 @@ scalelaw::ExitCode run(int argc, char** argv) {
       app.add_flag("--measure", measure, "train for half a second, print how long a step takes, and write nothing");
   out_option->excludes(measure_option);
   app.add_option("--device", device, "cpu or cuda, instead of what the job says")
-      ->check(CLI::IsMember({"cpu", "cuda"}));
+      ->check(CLI::IsMember(std::vector<std::string>(kinds.begin(), kinds.end())));
   app.add_flag("--check-device", check_device,
                "only print the name of the first CUDA device, or why it cannot be used (exit code 4)");
   app.set_version_flag("--version", [] {
@@ -39,7 +40,7 @@ scalelaw::ExitCode run(int argc, char** argv) {
     scalelaw::fail_config("{}; 'scalelaw-trainer --help' lists the options", e.what());
   }
   if (check_device) {
-    fmt::print("{}\n", scalelaw::open_device("cuda").name);
+    fmt::print("{}\n", scalelaw::open_device(scalelaw::DeviceKind::cuda).name);
     return scalelaw::ExitCode::ok;
   }
   if (job_path.empty()) scalelaw::fail_config("--job is missing; 'scalelaw-trainer --help' lists the options");
@@ -47,7 +48,7 @@ scalelaw::ExitCode run(int argc, char** argv) {
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
   scalelaw::Job job = scalelaw::job_from_json(scalelaw::read_json_file(job_path), job_path);
-  if (!device.empty()) job.device = device;
+  if (!device.empty()) job.device = scalelaw::find_named<scalelaw::DeviceKind>(device).value();
   scalelaw::configure_torch(job.threads);
   if (measure) {
     fmt::print("{}\n", scalelaw::measure_job(job).dump());

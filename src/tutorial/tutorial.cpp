@@ -9,6 +9,10 @@
 #include "core/fields.hpp"
 #include "core/format.hpp"
 #include "os/error.hpp"
+#include "tutorial/tutorial_compute.hpp"
+#include "tutorial/tutorial_counting.hpp"
+#include "tutorial/tutorial_laws.hpp"
+#include "tutorial/tutorial_runs.hpp"
 
 namespace scalelaw {
 namespace {
@@ -114,21 +118,25 @@ void say_counting(std::vector<std::string>& out, const TutorialPage* page) {
 
 const std::vector<TutorialTopic>& tutorial_topics() {
   static const std::vector<TutorialTopic> topics = {
-      {"model-size", "loss against model size at fixed data, and what doubling the model is worth", "model-size"},
-      {"data-size", "loss against training data at a fixed model, and what doubling the data is worth", "data-size"},
+      {"model-size", "loss against model size at fixed data, and what doubling the model is worth", "model-size",
+       model_size_page},
+      {"data-size", "loss against training data at a fixed model, and what doubling the data is worth", "data-size",
+       data_size_page},
       {"compute-optimal", "the best model and data at each compute budget, and how they and the loss scale",
-       "compute-optimal"},
+       "compute-optimal", compute_optimal_page},
       {"strategies", "a large, a small and a balanced model at equal compute: who wins, and by more than the noise?",
-       "strategies"},
+       "strategies", strategies_page},
       {"extrapolate", "the model-size law far beyond its runs, to 1e12 parameters, with intervals that widen",
-       "model-size"},
-      {"curve", "the published L(N) of Kaplan et al. from 1e6 to 1e11 parameters, GPT-3 marked", ""},
-      {"allocation", "best model and data for 1e18 to 1e22 FLOPs under Kaplan, Hoffmann (three ways) and Besiroglu",
-       ""},
-      {"gpt3", "GPT-3's split of its compute against the optimum under each law", ""},
+       "model-size", extrapolate_page},
+      {"curve", "the published L(N) of Kaplan et al. from 1e6 to 1e11 parameters, GPT-3 marked", "",
+       [](const auto&) { return curve_page(); }},
+      {"allocation", "best model and data for 1e18 to 1e22 FLOPs under Kaplan, Hoffmann (three ways) and Besiroglu", "",
+       [](const auto&) { return allocation_page(); }},
+      {"gpt3", "GPT-3's split of its compute against the optimum under each law", "",
+       [](const auto&) { return gpt3_page(); }},
       {"counting", "one simulated study, two counts of N: the exponents of Kaplan et al. and of Hoffmann et al.",
-       "counting", false},
-      {"takeaways", "what follows, in sentences made of the numbers of the other pages", ""},
+       "counting", counting_page, false},
+      {"takeaways", "what follows, in sentences made of the numbers of the other pages", "", nullptr},
   };
   return topics;
 }
@@ -144,8 +152,6 @@ const TutorialTopic& tutorial_topic(const std::string& name) {
   fail_config("no tutorial page is called '{}'{}; the pages are {}", name,
               near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(names, ", "));
 }
-
-Scale gpt3_scale() { return {.params = 175e9, .tokens = 300e9}; }
 
 TutorialPage takeaways_page(const std::vector<TutorialPage>& pages) {
   std::vector<std::string> sentences;

@@ -1,5 +1,7 @@
 // Tutorial pages of compute: the optimum at each budget, and ways to miss it. Nothing here knows whether runs were
 // trained or simulated.
+#include "tutorial/tutorial_compute.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -11,9 +13,9 @@
 #include "core/stats.hpp"
 #include "fit/fit.hpp"
 #include "fit/valley.hpp"
+#include "law/optimum.hpp"
 #include "os/error.hpp"
 #include "report/series.hpp"
-#include "tutorial/tutorial.hpp"
 #include "tutorial/tutorial_parts.hpp"
 
 namespace scalelaw {

@@ -1,4 +1,5 @@
-// The tutorial's page on counting: one set of records, the exponents of two papers.
+#include "tutorial/tutorial_counting.hpp"
+
 #include <array>
 #include <cmath>
 
@@ -8,7 +9,6 @@
 #include "core/stats.hpp"
 #include "inference/frontier.hpp"
 #include "report/series.hpp"
-#include "tutorial/tutorial.hpp"
 #include "tutorial/tutorial_parts.hpp"
 
 namespace scalelaw {

@@ -1,13 +1,15 @@
-// Tutorial pages that follow from published laws alone.
+#include "tutorial/tutorial_laws.hpp"
+
 #include <cmath>
 #include <limits>
 
 #include "alloc/optimum.hpp"
 #include "core/format.hpp"
 #include "law/laws.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 #include "os/error.hpp"
 #include "report/series.hpp"
-#include "tutorial/tutorial.hpp"
 
 namespace scalelaw {
 namespace {
@@ -59,6 +61,8 @@ std::vector<SourceOptimum> source_optima(double flops, const char* kaplan) {
 std::string loss_text(double nats) { return std::isfinite(nats) ? fmt::format("{:.4f}", nats) : "–"; }
 
 }  // namespace
+
+Scale gpt3_scale() { return {.params = 175e9, .tokens = 300e9}; }
 
 Scale hoffmann_table_optimum(int approach, double flops) {
   if (approach != 1 && approach != 2)

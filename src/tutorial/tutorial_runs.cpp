@@ -1,4 +1,6 @@
 // Tutorial pages of one size varied: model, data. Nothing here knows whether they were trained or simulated.
+#include "tutorial/tutorial_runs.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -9,7 +11,7 @@
 #include "fit/fit.hpp"
 #include "os/error.hpp"
 #include "report/series.hpp"
-#include "tutorial/tutorial.hpp"
+#include "tutorial/tutorial_laws.hpp"
 #include "tutorial/tutorial_parts.hpp"
 
 namespace scalelaw {

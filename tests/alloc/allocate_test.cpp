@@ -5,8 +5,12 @@
 
 #include <cmath>
 
+#include "alloc/nearest_shape.hpp"
 #include "alloc/optimum.hpp"
 #include "core/rng.hpp"
+#include "error_of.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw {
@@ -17,17 +21,6 @@ using testing::HasSubstr;
 constexpr double kGpt3Flops = 3.15e23;
 
 const std::vector<std::string> kOptimumLaws = {"hoffmann2022", "besiroglu2024", "kaplan2020-joint", "muennighoff2023"};
-
-template <class Callable>
-std::string error_of(Callable callable, ExitCode code = ExitCode::usage) {
-  try {
-    callable();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), code);
-    return e.what();
-  }
-  return "";
-}
 
 FitResult fit_with_draws(std::size_t draws, double spread) {
   FitResult fit;
@@ -97,22 +90,27 @@ TEST(Allocate, KaplansOptimalSizeHasNoLoss) {
 
 TEST(Allocate, RequestsThatCannotBeAnsweredAreNamed) {
   const Law& law = published_law("besiroglu2024");
-  EXPECT_THAT(error_of([&] { (void)allocate(law, {}); }), HasSubstr("0 of --flops"));
-  EXPECT_THAT(error_of([&] { (void)allocate(law, {.flops = 1e20, .loss = 2}); }), HasSubstr("exactly one"));
-  EXPECT_THAT(error_of([&] { (void)allocate(law, {.loss = 1.8}); }), HasSubstr("lie above 1.8172"));
-  EXPECT_THAT(error_of([&] { (void)allocate(law, {.flops = -1}); }), HasSubstr("--flops is -1"));
-  EXPECT_THAT(error_of([&] { (void)allocate(law, {.flops = std::nan("")}); }), HasSubstr("positive and finite"));
-  EXPECT_THAT(error_of([&] { (void)allocate(published_law("kaplan2020-n"), {.flops = 1e20}); }), HasSubstr("optimal"));
-  EXPECT_THAT(error_of([&] { (void)allocate(law, {.params = 1e9, .unique_tokens = 1e9}); }), HasSubstr("fixed model"));
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)allocate(law, {}); }), HasSubstr("0 of --flops"));
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)allocate(law, {.flops = 1e20, .loss = 2}); }),
+              HasSubstr("exactly one"));
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)allocate(law, {.loss = 1.8}); }), HasSubstr("lie above 1.8172"));
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)allocate(law, {.flops = -1}); }), HasSubstr("--flops is -1"));
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)allocate(law, {.flops = std::nan("")}); }),
+              HasSubstr("positive and finite"));
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)allocate(published_law("kaplan2020-n"), {.flops = 1e20}); }),
+              HasSubstr("optimal"));
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)allocate(law, {.params = 1e9, .unique_tokens = 1e9}); }),
+              HasSubstr("fixed model"));
   EXPECT_THAT(
-      error_of([&] { (void)allocate(published_law("kaplan2020-joint"), {.flops = 1e20, .unique_tokens = 1e9}); }),
+      error_of(ExitCode::usage,
+               [&] { (void)allocate(published_law("kaplan2020-joint"), {.flops = 1e20, .unique_tokens = 1e9}); }),
       HasSubstr("repeated data"));
 }
 
 TEST(Allocate, AFitThatDidNotConvergeIsRefusedByName) {
   FitResult fit = fit_with_draws(0, 0);
   fit.convergence.status = FitStatus::stalled;
-  EXPECT_THAT(error_of([&] { (void)allocate(fit, {.flops = 1e20}); }, ExitCode::data), HasSubstr("stalled"));
+  EXPECT_THAT(error_of(ExitCode::data, [&] { (void)allocate(fit, {.flops = 1e20}); }), HasSubstr("stalled"));
 }
 
 TEST(Allocate, IntervalsCoverTheEstimateAndWidenWithExtrapolation) {
@@ -180,8 +178,9 @@ TEST(Allocate, ALawOfTheOptimalSizeHasNoIntervalOfTheLoss) {
   EXPECT_FALSE(a.ci95.contains("loss"));
   EXPECT_TRUE(a.ci95.contains("params"));
   EXPECT_EQ(describe({a}).find("no bound"), std::string::npos);
-  EXPECT_THAT(error_of([&] { (void)allocate(fit, {.loss = 2}); }), HasSubstr("gives the optimal size, not a loss"));
-  EXPECT_THAT(error_of([&] { (void)allocate(fit, {.flops = 1e20, .inference_tokens = 1e9}); }),
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)allocate(fit, {.loss = 2}); }),
+              HasSubstr("gives the optimal size, not a loss"));
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)allocate(fit, {.flops = 1e20, .inference_tokens = 1e9}); }),
               HasSubstr("not a loss"));
 }
 

@@ -7,22 +7,13 @@
 #include <cmath>
 
 #include "core/rng.hpp"
+#include "error_of.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {
 
 using testing::HasSubstr;
-
-template <class Callable>
-std::string error_of(Callable callable, ExitCode code) {
-  try {
-    callable();
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), code);
-    return e.what();
-  }
-  return "";
-}
 
 FitResult fit_with_draws(double spread) {
   FitResult fit;
@@ -87,7 +78,7 @@ TEST(Predict, ALawAsksOnlyForWhatItNeeds) {
   EXPECT_GT(predict(published_law("kaplan2020-c"), {.params = 1e8, .tokens = 1e9}).loss_nats, 0);
   EXPECT_GT(predict(published_law("kaplan2020-steps"), {.params = 1e8, .steps = 1e4}).loss_nats, 0);
   const auto refused = [](const char* law, const LawPoint& point) {
-    return error_of([&] { (void)predict(published_law(law), point); }, ExitCode::usage);
+    return error_of(ExitCode::usage, [&] { (void)predict(published_law(law), point); });
   };
   EXPECT_THAT(refused("kaplan2020-n", {.tokens = 1e9}), HasSubstr("--params is missing"));
   EXPECT_THAT(refused("kaplan2020-d", {.params = 1e9}), HasSubstr("--tokens is missing"));
@@ -122,19 +113,19 @@ TEST(Predict, DrawsWithoutALossAreCounted) {
 
 TEST(Predict, WrongInputIsNamed) {
   const Law& law = published_law("besiroglu2024");
-  EXPECT_THAT(error_of([&] { (void)predict(law, {.params = 0, .tokens = 1}); }, ExitCode::usage),
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)predict(law, {.params = 0, .tokens = 1}); }),
               HasSubstr("--params is missing"));
-  EXPECT_THAT(error_of([&] { (void)predict(law, {.params = 1, .tokens = -1}); }, ExitCode::usage),
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)predict(law, {.params = 1, .tokens = -1}); }),
               HasSubstr("--tokens is -1"));
-  EXPECT_THAT(error_of([&] { (void)predict(published_law("kaplan2020-optimal"), {.params = 1, .tokens = 1}); },
-                       ExitCode::usage),
+  EXPECT_THAT(error_of(ExitCode::usage,
+                       [&] { (void)predict(published_law("kaplan2020-optimal"), {.params = 1, .tokens = 1}); }),
               HasSubstr("not a loss"));
-  EXPECT_THAT(error_of([&] { (void)predict(published_law("kaplan2020-steps"), {.params = 1e6, .tokens = 1e9}); },
-                       ExitCode::usage),
+  EXPECT_THAT(error_of(ExitCode::usage,
+                       [&] { (void)predict(published_law("kaplan2020-steps"), {.params = 1e6, .tokens = 1e9}); }),
               HasSubstr("--steps is missing"));
   FitResult fit = fit_with_draws(0.01);
   fit.convergence.status = FitStatus::at_bound;
-  EXPECT_THAT(error_of([&] { (void)predict(fit, {.params = 1e6, .tokens = 1e9}); }, ExitCode::data),
+  EXPECT_THAT(error_of(ExitCode::data, [&] { (void)predict(fit, {.params = 1e6, .tokens = 1e9}); }),
               HasSubstr("at_bound"));
 }
 

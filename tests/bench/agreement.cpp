@@ -27,10 +27,10 @@ ModelSpec model_of(const Case& c) {
 }
 
 /// A step on the device against the CPU in fp32 with attention by products, which has no kernel in common with it.
-Json step_row(const Case& c, const std::string& device, const std::string& precision) {
+Json step_row(const Case& c, DeviceKind device, const std::string& precision) {
   const ModelSpec model = model_of(c);
   cuda::Stacked found(device, model, c.members, c.windows, {.precision = precision, .attention = "sdpa"});
-  cuda::Stacked reference("cpu", model, c.members, c.windows, {.precision = "fp32", .attention = "products"});
+  cuda::Stacked reference(DeviceKind::cpu, model, c.members, c.windows, {.precision = "fp32", .attention = "products"});
   for (cuda::Stacked* one : {&found, &reference}) {
     one->step();
     one->step();  // the second must not depend on what the first left behind
@@ -69,15 +69,15 @@ Json graph_row(const Device& device, const Corpus& corpus, const std::string& pr
   const char* shape = "L2C64T64B4D16";
   std::vector<RunSpec> specs = {spec_of(shape, precision), spec_of(shape, precision)};
   specs[1].seed = 1;
-  const EngineChoice engine = choose_engine("torch", specs[0].model, device, precision);
+  const EngineChoice engine = choose_engine(AskedEngine::torch, specs[0].model, device, precision);
   StackSetup setup = make_setup(specs[0].model, device, precision, engine, corpus, /*curve_stride=*/1);
-  const auto trained = [&](const char* graph) {
+  const auto trained = [&](AskedGraph graph) {
     setup.graph = graph;
     Stack stack = make_stack(setup, specs);
     train(setup, stack, StepRepeater::kWorthwhileSteps + 7, [] { return true; });
     return stack;
   };
-  const Stack graphs = trained("auto"), steps = trained("off");
+  const Stack graphs = trained(AskedGraph::automatic), steps = trained(AskedGraph::off);
   const bool equal = graphs.parameters.download() == steps.parameters.download() &&
                      graphs.moment2.download() == steps.moment2.download() && graphs.curve.loss == steps.curve.loss;
   return {{"what", "graph"},
@@ -98,10 +98,11 @@ bool agreement(const std::string& device_name, const std::string& folder) {
     ok = ok && row.at("ok").get<bool>();
     answer(row);
   };
+  const DeviceKind kind = find_named<DeviceKind>(device_name).value();
   for (const char* precision : {"fp32", "bf16"}) {
-    for (const Case& c : kCases) say(step_row(c, device_name, precision));
+    for (const Case& c : kCases) say(step_row(c, kind, precision));
   }
-  const Device device = open_device(device_name);
+  const Device device = open_device(kind);
   if (device.kind != DeviceKind::cuda) return ok;
   const Corpus corpus = load_corpus(folder);
   for (const char* precision : {"fp32", "bf16"}) say(graph_row(device, corpus, precision));

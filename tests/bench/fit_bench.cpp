@@ -5,8 +5,11 @@
 
 #include "core/rng.hpp"
 #include "fit/bootstrap.hpp"
+#include "fit/evaluate.hpp"
+#include "fit/fit.hpp"
 #include "fit/solve.hpp"
 #include "fit/starts.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {

@@ -135,7 +135,8 @@ int main(int argc, char** argv) {
     contenders.push_back({make_native_engine(four.layout, four.buffers), &four});
     contenders.back().engine.name += " K=4";
 #ifdef SCALELAW_BENCH_TORCH
-    contenders.push_back({make_torch_engine(one.layout, scalelaw::open_device("cpu"), one.buffers), &one});
+    contenders.push_back(
+        {make_torch_engine(one.layout, scalelaw::open_device(scalelaw::DeviceKind::cpu), one.buffers), &one});
 #endif
     for (Contender& c : contenders) c.measure(0);  // memory, caches
     for (int round = 0; round < rounds; ++round) {

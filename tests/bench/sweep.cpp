@@ -68,9 +68,9 @@ Json row_of(const Ask& ask, const Device& device, const Corpus& corpus) {
               {"precision", ask.precision},
               {"graph", ask.graph},
               {"flops_per_step", tokens * flops_per_token(model)}};
-  const EngineChoice engine = choose_engine("torch", model, device, ask.precision);
+  const EngineChoice engine = choose_engine(AskedEngine::torch, model, device, ask.precision);
   StackSetup setup = make_setup(model, device, ask.precision, engine, corpus, /*curve_stride=*/1);
-  setup.graph = ask.graph;
+  setup.graph = find_named<AskedGraph>(ask.graph).value();
   Stack stack = make_stack(setup, specs);
   const double step_s = step_seconds(setup, stack, ask.seconds);
   row["engine"] = stack.engine.name;
@@ -86,7 +86,7 @@ Json row_of(const Ask& ask, const Device& device, const Corpus& corpus) {
 
 void sweep(const std::string& device_name, const std::string& folder) {
   const Corpus corpus = load_corpus(folder);
-  const Device device = open_device(device_name);
+  const Device device = open_device(find_named<DeviceKind>(device_name).value());
   answer({{"device", device.name}});
   for (std::string line; std::getline(std::cin, line);) {
     const Ask ask = ask_of(Json::parse(line));

@@ -65,8 +65,8 @@ void serve(const std::string& shape, const std::string& engine, const std::strin
            const std::string& device_name) {
   const RunSpec spec = spec_of(shape, precision);
   const Corpus corpus = load_corpus(dir);
-  const Device device = open_device(device_name);
-  const auto choice = choose_engine(engine, spec.model, device, precision);
+  const Device device = open_device(find_named<DeviceKind>(device_name).value());
+  const auto choice = choose_engine(find_named<AskedEngine>(engine).value(), spec.model, device, precision);
   const auto setup = make_setup(spec.model, device, precision, choice, corpus, /*curve_stride=*/1);
   answer({{"engine", choice.reason},
           {"device", device.name},

@@ -1,11 +1,11 @@
 // scalelaw allocate as a program.
-#include "cli/run_scalelaw.hpp"
 #include "inference/surface.hpp"
+#include "law/optimum.hpp"
+#include "program.hpp"
 
 namespace scalelaw {
 namespace {
 
-using test::run_scalelaw;
 using testing::HasSubstr;
 
 class AllocateCommand : public testing::Test {

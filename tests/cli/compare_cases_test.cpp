@@ -1,12 +1,11 @@
 // Answers of compare, coverage, predict and allocate that misled once, as programs.
-#include "cli/run_scalelaw.hpp"
 #include "inference/surface.hpp"
+#include "program.hpp"
 #include "study/store.hpp"
 
 namespace scalelaw {
 namespace {
 
-using test::run_scalelaw;
 using testing::HasSubstr;
 using testing::Not;
 

@@ -1,13 +1,11 @@
 // What scalelaw compare reads, by the rules of fit, and what it says of its sources.
-#include "cli/run_scalelaw.hpp"
 #include "cli/small_design.hpp"
 #include "inference/surface.hpp"
+#include "program.hpp"
 
 namespace scalelaw {
 namespace {
 
-using test::Outcome;
-using test::run_scalelaw;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -26,7 +24,7 @@ noise = 0.001
 kind = "simulate"
 )");
   }
-  [[nodiscard]] Outcome run(const std::string& arguments) const { return run_scalelaw(folder_, arguments); }
+  [[nodiscard]] ProgramResult run(const std::string& arguments) const { return run_scalelaw(folder_, arguments); }
   std::vector<Observation> points_;
   TempFolder folder_;
 };
@@ -45,14 +43,14 @@ TEST_F(CompareSources, CautionsOfItsFitsArePrinted) {
 TEST_F(CompareSources, NothingComparedIsThreeAndOneLine) {
   write_file_atomic(folder_ / "few.csv", observations_csv({points_.begin(), points_.begin() + 3}));
   for (const char* second : {"besiroglu2024", "points.csv"}) {
-    const Outcome o = run(fmt::format("compare few.csv {} --studies 40 --plot few.svg", second));
+    const ProgramResult o = run(fmt::format("compare few.csv {} --studies 40 --plot few.svg", second));
     EXPECT_EQ(o.code, 3);
     EXPECT_THAT(o.err, testing::StartsWith("error: nothing could be compared: the fit of few.csv did not converge: "
                                            "too_few_points: "));
     EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 1) << o.err;
     EXPECT_THAT(o.out, HasSubstr("few.csv against "));
   }
-  const Outcome json = run("compare few.csv besiroglu2024 --studies 40 --json few.json --quiet");
+  const ProgramResult json = run("compare few.csv besiroglu2024 --studies 40 --json few.json --quiet");
   EXPECT_EQ(json.code, 3);
   EXPECT_EQ(read_json_file(folder_ / "few.json")["schema"], "scalelaw.comparison/1") << "the JSON is written";
 }
@@ -76,8 +74,8 @@ noise = 0.002
 }
 
 TEST_F(CompareSources, GroupsWithoutAnyAreRefusedAsByFit) {
-  const Outcome fit = run("fit points.csv --resample groups"),
-                c = run("compare points.csv points.csv --resample groups");
+  const ProgramResult fit = run("fit points.csv --resample groups"),
+                      c = run("compare points.csv points.csv --resample groups");
   c.expect_error(2, "--resample groups: no row says with which others it belongs");
   EXPECT_EQ(c.err, fit.err);
 }
@@ -100,12 +98,12 @@ TEST_F(CompareSources, ASimulatedStudyIsSaidToBeOne) {
 }
 
 TEST_F(CompareSources, ATablesOwnCountsAreTakenAsTheyAre) {
-  const Outcome own = run("compare points.csv kaplan2020-joint --studies 40");
+  const ProgramResult own = run("compare points.csv kaplan2020-joint --studies 40");
   EXPECT_THAT(own.out, HasSubstr("N counted as points.csv counts it"));
   EXPECT_THAT(own.out, HasSubstr("note: kaplan2020-joint counts N as non_embedding; points.csv does not say"));
   EXPECT_THAT(own.out, Not(HasSubstr("counted as non_embedding")));
   run("compare points.csv kaplan2020-joint --convention non_embedding").expect_error(3, "params_non_embedding");
-  const Outcome claimed =
+  const ProgramResult claimed =
       run("compare points.csv kaplan2020-joint --studies 40 --convention non_embedding --columns params=params");
   EXPECT_THAT(claimed.out, HasSubstr("N counted as non_embedding"));
   EXPECT_THAT(run("compare points.csv besiroglu2024 --studies 40").out, HasSubstr("points.csv does not say"));
@@ -143,13 +141,13 @@ TEST_F(CompareSources, ALawOfStepsSaysWhatATableLacks) {
 TEST_F(CompareSources, CoverageOfAFitBeyondItsRunsIsCautioned) {
   ASSERT_EQ(run("fit points.csv --bootstrap 0 --json fit.json").code, 0);
   const std::string options = " --law fit.json --studies 4 --bootstrap 40";
-  const Outcome beyond = run("coverage tiny.toml" + options);
+  const ProgramResult beyond = run("coverage tiny.toml" + options);
   EXPECT_EQ(beyond.code, 0) << beyond.err;
   EXPECT_THAT(beyond.out, HasSubstr("note: the design lies outside the runs behind fit.json (N = "));
   // the fit of the design's own runs
   ASSERT_EQ(run("simulate tiny.toml --out study --quiet").code, 0);
   ASSERT_EQ(run("fit study --bootstrap 0 --json fit.json").code, 0);
-  const Outcome within = run("coverage tiny.toml" + options);
+  const ProgramResult within = run("coverage tiny.toml" + options);
   EXPECT_EQ(within.code, 0) << within.err;
   EXPECT_THAT(within.out, Not(HasSubstr("outside the runs")));
 }

@@ -1,14 +1,13 @@
 // scalelaw compare and scalelaw coverage as programs.
-#include "cli/run_scalelaw.hpp"
 #include "cli/small_design.hpp"
 #include "inference/surface.hpp"
+#include "program.hpp"
 #include "report/gnuplot.hpp"
 #include "study/store.hpp"
 
 namespace scalelaw {
 namespace {
 
-using test::run_scalelaw;
 using testing::HasSubstr;
 
 std::vector<Observation> read_observations_of(const std::filesystem::path& study) {

@@ -1,12 +1,9 @@
 // A corpus larger than the memory that the program may use.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-
-#include <cstdlib>
 
 #include "corpus/corpus.hpp"
-#include "temp_folder.hpp"
+#include "program.hpp"
 
 namespace scalelaw {
 namespace {
@@ -14,18 +11,15 @@ namespace {
 class LargeCorpus : public testing::TestWithParam<const char*> {};
 
 TEST_P(LargeCorpus, IsBuiltInLittleMemory) {
-  const std::string program = std::string(SCALELAW_BINARY_DIR) + "/scalelaw";
-  if (!std::filesystem::exists(program)) GTEST_SKIP() << program << " is not built";
   if (std::string(SCALELAW_BINARY_DIR).ends_with("asan"))
     GTEST_SKIP() << "sanitizers reserve terabytes of address space";
   const TempFolder folder;
   if (std::filesystem::space(folder.path()).available < std::uintmax_t{4} << 30U) GTEST_SKIP() << "needs 4 GB of disk";
   constexpr std::int64_t kInput = 500'000'000;
   constexpr int kLimitKib = 160 * 1024;  // of address space, libraries included: less than a third of the input
-  const std::string command = fmt::format("ulimit -v {} && {} | '{}' --quiet corpus build --input - --out '{}'",
-                                          kLimitKib, GetParam(), program, (folder / "c").string());
-  const int status = std::system(command.c_str());
-  ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  const ProgramResult built = run_scalelaw(folder, "--quiet corpus build --input - --out c",
+                                           fmt::format("ulimit -v {} && {} |", kLimitKib, GetParam()));
+  ASSERT_EQ(built.code, 0) << built.err;
   const Manifest m = load_corpus(folder / "c").manifest;
   ASSERT_EQ(m.inputs.size(), 1U);
   EXPECT_GE(m.inputs[0].bytes, kInput);

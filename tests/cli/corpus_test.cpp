@@ -6,16 +6,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
-#include <cstdlib>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 
 #include "core/json.hpp"
 #include "core/rng.hpp"
 #include "corpus/corpus.hpp"
 #include "os/files.hpp"
-#include "temp_folder.hpp"
+#include "program.hpp"
+#include "wait_until.hpp"
 
 namespace scalelaw {
 namespace {
@@ -24,11 +26,6 @@ using testing::HasSubstr;
 namespace fs = std::filesystem;
 
 const std::string kProgram = std::string(SCALELAW_BINARY_DIR) + "/scalelaw";
-
-struct Ended {
-  int code = -1;
-  std::string out, err;
-};
 
 std::string some_text(std::size_t bytes) {
   Rng rng = make_rng(1, "cli-corpus-test");
@@ -43,38 +40,30 @@ std::string some_text(std::size_t bytes) {
 
 class CorpusCommand : public testing::Test {
  protected:
-  void SetUp() override {
-    if (!fs::exists(kProgram)) GTEST_SKIP() << kProgram << " is not built";
-    write_file_atomic(folder_ / "text.txt", some_text(400'000));
-  }
+  void SetUp() override { write_file_atomic(folder_ / "text.txt", some_text(400'000)); }
   /// Runs a shell command in the test's folder; $scalelaw is the program.
-  [[nodiscard]] Ended shell(const std::string& command) const {
-    const std::string line = fmt::format("cd '{}' && scalelaw='{}' && ({}) > '{}' 2> '{}'", folder_.path().string(),
-                                         kProgram, command, (logs_ / "out").string(), (logs_ / "err").string());
-    const int status = std::system(line.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text_file(logs_ / "out"), read_text_file(logs_ / "err")};
+  [[nodiscard]] ProgramResult shell(const std::string& command) const {
+    return run_program({"sh", "-c", command}, {.folder = folder_, .environment = {{"scalelaw", kProgram}}});
   }
   /// The command must end with this code and one line of error, and leave no folder of that name nor a temporary one.
   [[nodiscard]] std::string failed(int code, const std::string& command, const std::string& out = "c") const {
-    const Ended e = shell(command);
-    EXPECT_EQ(e.code, code) << command << "\n" << e.err;
-    EXPECT_EQ(e.out, "");
-    EXPECT_THAT(e.err, testing::StartsWith("error: "));
-    EXPECT_EQ(std::ranges::count(e.err, '\n'), 1) << e.err;
+    const ProgramResult e = shell(command);
+    e.expect_error(code, "");
     EXPECT_FALSE(fs::exists(folder_ / out));
     EXPECT_FALSE(fs::exists(folder_ / (out + ".tmp")));
     return e.err;
   }
-  TempFolder folder_, logs_;
+  TempFolder folder_;
 };
 
 TEST_F(CorpusCommand, BuildsShowsAndChecks) {
-  const Ended built = shell("$scalelaw corpus build --input text.txt --out c --name mine --validation-fraction 0.1");
+  const ProgramResult built =
+      shell("$scalelaw corpus build --input text.txt --out c --name mine --validation-fraction 0.1");
   ASSERT_EQ(built.code, 0) << built.err;
   EXPECT_EQ(built.err, "");
   EXPECT_THAT(built.out, testing::AllOf(HasSubstr("mine"), HasSubstr("bigram entropy"), HasSubstr("text.txt")));
   EXPECT_EQ(shell("$scalelaw corpus info c").out, built.out);
-  const Ended checked = shell("$scalelaw corpus info c --check --json -");
+  const ProgramResult checked = shell("$scalelaw corpus info c --check --json -");
   EXPECT_EQ(checked.code, 0);
   EXPECT_EQ(Json::parse(checked.out), read_json_file(folder_ / "c/manifest.json"));
   EXPECT_EQ(shell("$scalelaw --quiet corpus info c").out, "");
@@ -92,7 +81,8 @@ TEST_F(CorpusCommand, StandardInputIsThatOfAFile) {
 }
 
 TEST_F(CorpusCommand, SynthesizesAStreamOfKnownEntropy) {
-  const Ended e = shell("$scalelaw corpus synth --out m --order 1 --symbols 8 --tokens 200000 --seed 3 --json -");
+  const ProgramResult e =
+      shell("$scalelaw corpus synth --out m --order 1 --symbols 8 --tokens 200000 --seed 3 --json -");
   ASSERT_EQ(e.code, 0) << e.err;
   const Json manifest = Json::parse(e.out);
   EXPECT_NEAR(manifest["entropy_rate_nats"].get<double>(), manifest["entropy_nats"]["bigram"].get<double>(), 0.01);
@@ -125,7 +115,7 @@ TEST_F(CorpusCommand, WrongUsageEndsWithOneLineAndExitCodeTwo) {
               HasSubstr("--format jsonl"));
   EXPECT_THAT(failed(2, "$scalelaw corpus synth --out c --symbols 1000"), HasSubstr("2 .. 256"));
   (void)failed(2, "$scalelaw corpus");
-  const Ended e = shell("mkdir mine && touch mine/notes && $scalelaw corpus build --input text.txt --out mine");
+  const ProgramResult e = shell("mkdir mine && touch mine/notes && $scalelaw corpus build --input text.txt --out mine");
   EXPECT_EQ(e.code, 2);
   EXPECT_THAT(e.err, HasSubstr("notes"));
   EXPECT_TRUE(fs::exists(folder_ / "mine/notes"));
@@ -136,7 +126,7 @@ TEST_F(CorpusCommand, AFullDiskEndsWithExitCodeFourAndLeavesNothing) {
   const std::string mount = "unshare -rm sh -c 'mount -t tmpfs -o size=200k tmpfs disk && ";
   if (shell(mount + "true'").code != 0)
     GTEST_SKIP() << "no file system may be mounted here, not even in a namespace of our own";
-  const Ended e = shell(
+  const ProgramResult e = shell(
       "export scalelaw; " + mount +
       "{ $scalelaw corpus build --input text.txt --out disk/c --validation-fraction 0.1; echo code $?; ls -A disk; }'");
   EXPECT_EQ(e.out, "code 4\n") << "files are left on the full disk, or another exit code";
@@ -156,54 +146,41 @@ TEST_F(CorpusCommand, AFolderThatCannotBeWrittenEndsWithExitCodeFour) {
 }
 
 /// A build that waits for more of its input.
-struct WaitingBuild {
-  pid_t child = -1;
-  int feed = -1;
-
+class WaitingBuild {
+ public:
   explicit WaitingBuild(const std::string& out) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return;
-    child = ::fork();
-    if (child == 0) {
-      ::signal(SIGINT, SIG_DFL);  // which a shell's background jobs ignore
-      ::dup2(ends[0], STDIN_FILENO);
-      ::execl(kProgram.c_str(), "scalelaw", "--quiet", "corpus", "build", "--input", "-", "--out", out.c_str(),
-              nullptr);
-      ::_exit(99);
-    }
-    ::close(ends[0]);
-    feed = ends[1];
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+    const UniqueFd input(ends[0]), ours(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10));
+    feed_ = UniqueFd(ends[1]);
+    ::signal(SIGINT, SIG_DFL);  // which a shell's background jobs ignore
+    ::dup2(input.get(), STDIN_FILENO);
+    process_.emplace(
+        Program{.argv = {kProgram, "--quiet", "corpus", "build", "--input", "-", "--out", out}, .error = Stream::null});
+    ::dup2(ours.get(), STDIN_FILENO);
     const std::string text = some_text(10'000);  // less than a chunk: the program waits for more
-    EXPECT_EQ(::write(feed, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    EXPECT_EQ(::write(feed_.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
   }
-  ~WaitingBuild() { ::close(feed); }
-  WaitingBuild(const WaitingBuild&) = delete;
-  WaitingBuild& operator=(const WaitingBuild&) = delete;
 
-  /// Its wait status after one Ctrl-C; none where that did not end it within ten seconds.
-  [[nodiscard]] std::optional<int> interrupt() const {
-    EXPECT_EQ(::kill(child, SIGINT), 0);
-    int status = 0;
-    for (int i = 0; i < 1000; ++i) {
-      if (::waitpid(child, &status, WNOHANG) == child) return status;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    ::kill(child, SIGKILL);
-    ::waitpid(child, &status, 0);
-    return std::nullopt;
+  /// How it ends after one Ctrl-C; none where that does not end it within ten seconds.
+  [[nodiscard]] std::optional<ProcessEnd> interrupt() {
+    process_->signal(SIGINT);
+    if (!wait_for_end(process_->pid(), std::chrono::seconds(10))) return std::nullopt;
+    return process_->wait();
   }
+
+ private:
+  UniqueFd feed_;
+  std::optional<Process> process_;
 };
 
 TEST_F(CorpusCommand, CtrlCEndsWithExitCode130AndLeavesNothing) {
   const std::string out = (folder_ / "c").string();
-  const WaitingBuild build(out);
-  for (int i = 0; i < 1000 && !fs::exists(out + ".tmp/validation.bin"); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));  // until it has begun
-  }
-  ASSERT_TRUE(fs::exists(out + ".tmp/validation.bin"));
-  const std::optional<int> status = build.interrupt();
-  ASSERT_TRUE(status);
-  EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 130) << *status;
+  WaitingBuild build(out);
+  ASSERT_TRUE(wait_until({.folder = folder_}, [&] { return fs::exists(out + ".tmp/validation.bin"); }));
+  const std::optional<ProcessEnd> end = build.interrupt();
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->exit_code(), 130) << describe(*end);
   EXPECT_FALSE(fs::exists(out));
   EXPECT_FALSE(fs::exists(out + ".tmp"));
 }
@@ -213,7 +190,7 @@ TEST_F(CorpusCommand, APipeWithoutAWriterIsLeftWithCtrlC) {
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   EXPECT_EQ(shell("timeout --preserve-status -k 5 -s INT 0.5 $scalelaw corpus build --input pipe --out c").code, 130);
   EXPECT_FALSE(fs::exists(out));
-  const Ended fed = shell(
+  const ProgramResult fed = shell(
       "cat text.txt > pipe & $scalelaw corpus build --input pipe --out c --validation-fraction 0.1; code=$?; wait; "
       "exit $code");
   EXPECT_EQ(fed.code, 0) << fed.err;
@@ -223,11 +200,11 @@ TEST_F(CorpusCommand, APipeWithoutAWriterIsLeftWithCtrlC) {
 TEST_F(CorpusCommand, NoMomentIsBlindToCtrlC) {
   for (int i = 0; i < 60; ++i) {  // before it catches signals, while it opens its files, in the wait for input
     const std::string out = (folder_ / fmt::format("c{}", i)).string();
-    const WaitingBuild build(out);
-    std::this_thread::sleep_for(std::chrono::microseconds(400 * i));
-    const std::optional<int> status = build.interrupt();
-    ASSERT_TRUE(status) << "one Ctrl-C after " << 400 * i << " us was overlooked";
-    EXPECT_TRUE(WIFSIGNALED(*status) || WEXITSTATUS(*status) == 130) << *status;
+    WaitingBuild build(out);
+    std::this_thread::sleep_for(std::chrono::microseconds(400 * i));  // the moment is the point
+    const std::optional<ProcessEnd> end = build.interrupt();
+    ASSERT_TRUE(end) << "one Ctrl-C after " << 400 * i << " us was overlooked";
+    EXPECT_TRUE(WIFSIGNALED(end->status) || end->exit_code() == 130) << describe(*end);
     EXPECT_FALSE(fs::exists(out));
     EXPECT_FALSE(fs::exists(out + ".tmp"));
   }

@@ -46,7 +46,7 @@ class CudaMachine : public ::testing::Test {
                        check_device, (folder_ / "jobs_started").string(), SCALELAW_BINARY_DIR));
   }
   ProgramResult scalelaw(const std::string& arguments) const {
-    return run_in(folder_.path(), "unset CUDA_VISIBLE_DEVICES; PATH=\"$PWD/bin:$PATH\" bin/scalelaw " + arguments);
+    return run_in(folder_, "unset CUDA_VISIBLE_DEVICES; PATH=\"$PWD/bin:$PATH\" bin/scalelaw " + arguments);
   }
   void make_corpus() const {
     const ProgramResult made = scalelaw("corpus synth --out corpus --tokens 3000000 --seed 1");
@@ -85,8 +85,7 @@ TEST_F(CudaMachine, DoctorGivesTheTrainersReasonWhereTheDeviceCannotBeUsed) {
 
 TEST_F(CudaMachine, DoctorDoesNotAskTheTrainerWhereThereIsNoDevice) {
   trainer(fmt::format("touch '{}'; exit 0", (folder_ / "asked").string()));
-  const ProgramResult result =
-      run_in(folder_.path(), "CUDA_VISIBLE_DEVICES=-1 PATH=\"$PWD/bin:$PATH\" bin/scalelaw doctor");
+  const ProgramResult result = run_in(folder_, "CUDA_VISIBLE_DEVICES=-1 PATH=\"$PWD/bin:$PATH\" bin/scalelaw doctor");
   EXPECT_THAT(result.out, HasSubstr("missing CUDA device   none found"));
   EXPECT_FALSE(fs::exists(folder_ / "asked"));
 }

@@ -4,14 +4,15 @@
 
 #include <cmath>
 
-#include "cli/run_scalelaw.hpp"
 #include "law/laws.hpp"
+#include "law/published.hpp"
+#include "program.hpp"
 
 namespace scalelaw::test {
 namespace {
 
 /// Nothing in it is null or not finite but what is null by contract.
-void expect_no_nan(const Outcome& outcome, const std::string& what) {
+void expect_no_nan(const ProgramResult& outcome, const std::string& what) {
   EXPECT_EQ(outcome.out.find("nan"), std::string::npos) << what << ": " << outcome.out;
   EXPECT_EQ(outcome.out.find("inf "), std::string::npos) << what << ": " << outcome.out;
   if (outcome.code == 0) return;
@@ -44,13 +45,11 @@ struct EveryLaw : testing::Test {
 };
 
 TEST_F(EveryLaw, IsFittedAndCompared) {
-  for (const char* law : {"chinchilla", "kaplan", "power-n", "power-d", "power-c", "kaplan-steps", "data-constrained",
-                          "overtraining", "optimal"}) {
-    (void)law_kind(law);  // throws if there is none of that name
+  for (const LawKind law : all_of<LawKind>()) {
     expect_no_nan(run_scalelaw(folder, fmt::format("fit a.csv --law {} --bootstrap 40", law)),
-                  std::string("fit ") + law);
+                  fmt::format("fit {}", law));
     expect_no_nan(run_scalelaw(folder, fmt::format("compare a.csv b.csv --law {} --studies 40 --bootstrap 40", law)),
-                  std::string("compare ") + law);
+                  fmt::format("compare {}", law));
   }
 }
 

@@ -19,9 +19,7 @@ class OutsideTrainer : public testing::Test {
     fs::copy(fs::path(SCALELAW_SOURCE_DIR) / "tests/data/cases/minimal_record", folder_ / "study",
              fs::copy_options::recursive);
   }
-  ProgramResult scalelaw(const std::string& arguments) const {
-    return run_in(folder_.path(), fmt::format("'{}/scalelaw' {}", SCALELAW_BINARY_DIR, arguments));
-  }
+  ProgramResult scalelaw(const std::string& arguments) const { return run_scalelaw(folder_, arguments); }
   TempFolder folder_;
 };
 

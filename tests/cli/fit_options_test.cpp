@@ -1,11 +1,11 @@
 // Every option of scalelaw fit changes what it says, and only that; wrong ones end with the right code.
-#include "cli/run_scalelaw.hpp"
 #include "fit/fixtures.hpp"
+#include "law/critical_batch.hpp"
+#include "program.hpp"
 
 namespace scalelaw {
 namespace {
 
-using test::Outcome;
 using testing::AllOf;
 using testing::HasSubstr;
 
@@ -23,7 +23,7 @@ class FitOption : public testing::Test {
   void write(const std::vector<Observation>& points, const std::string& name) const {
     write_file_atomic(folder_ / name, observations_csv(points));
   }
-  [[nodiscard]] Outcome run(const std::string& arguments) const { return test::run_scalelaw(folder_, arguments); }
+  [[nodiscard]] ProgramResult run(const std::string& arguments) const { return run_scalelaw(folder_, arguments); }
   [[nodiscard]] Json fit(const std::string& arguments) const { return run("fit " + arguments + " --json -").json(); }
   [[nodiscard]] static double param(const Json& r, const char* name) { return r.at("params").at(name); }
 
@@ -54,7 +54,7 @@ TEST_F(FitOption, LawTakesEveryLaw) {
       {"optimal", {"coefficient", "exponent"}}};
   for (const auto& [law, names] : keys) {
     const char* file = law == "optimal" ? "optimal.csv" : "all.csv";
-    const Outcome o = run(fmt::format("fit {} --law {} --objective log-mse --json -", file, law));
+    const ProgramResult o = run(fmt::format("fit {} --law {} --objective log-mse --json -", file, law));
     const Json r = Json::parse(o.out);
     EXPECT_EQ(r.at("law"), law);
     std::vector<std::string> found;
@@ -163,7 +163,7 @@ TEST_F(FitOption, StartsAndMaxEvaluations) {
   EXPECT_EQ(grid.at("convergence").at("starts"), 4500);
   EXPECT_EQ(law.at("convergence").at("starts"), 1);
   EXPECT_NEAR(param(grid, "alpha") / param(projection, "alpha"), 1, 1e-7);
-  const Outcome stopped = run("fit runs.csv --max-evaluations 2 --json -");
+  const ProgramResult stopped = run("fit runs.csv --max-evaluations 2 --json -");
   EXPECT_EQ(stopped.code, 3);
   EXPECT_EQ(Json::parse(stopped.out).at("convergence").at("status"), "stalled");
   EXPECT_THAT(stopped.err, HasSubstr("stalled"));
@@ -275,7 +275,7 @@ TEST_F(FitOption, CurvesFillTheEnvelope) {
 TEST_F(FitOption, UnusableDataGetTheirStatusOrALine) {
   const auto status = [&](const std::vector<Observation>& points, const std::string& options = "") {
     write(points, "case.csv");
-    const Outcome o = run("fit case.csv --json - " + options);
+    const ProgramResult o = run("fit case.csv --json - " + options);
     EXPECT_EQ(o.code, 3) << o.out;
     EXPECT_THAT(o.err, testing::StartsWith("error: the fit is "));
     return Json::parse(o.out).at("convergence").at("status").get<std::string>();
@@ -295,7 +295,7 @@ TEST_F(FitOption, UnusableDataGetTheirStatusOrALine) {
     ratio.push_back(o);
   }
   write(ratio, "ratio.csv");
-  const Outcome o = run("fit ratio.csv --json -");
+  const ProgramResult o = run("fit ratio.csv --json -");
   const Json r = Json::parse(o.out);
   bool open = r.at("convergence").at("status") != "converged";
   if (r.contains("identifiability")) {

@@ -1,14 +1,13 @@
 // scalelaw fit on a study folder: records of several seeds, their training curves, every convention.
 #include <set>
 
-#include "cli/run_scalelaw.hpp"
 #include "fit/fixtures.hpp"
+#include "program.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {
 
-using test::Outcome;
 using testing::HasSubstr;
 
 /// Six shapes at six token counts with three seeds each, 0.5 % noise, their curves under a schedule of this kind.
@@ -48,7 +47,7 @@ class FitStudy : public testing::Test {
     }
     write_file_atomic(folder_ / "curves" / (r.id + ".csv"), text);
   }
-  [[nodiscard]] Outcome run(const std::string& arguments) const { return test::run_scalelaw(folder_, arguments); }
+  [[nodiscard]] ProgramResult run(const std::string& arguments) const { return run_scalelaw(folder_, arguments); }
   TempFolder folder_;
 };
 
@@ -80,18 +79,18 @@ TEST_F(FitStudy, AllCoversEveryConvention) {
 
 TEST_F(FitStudy, CurvesOfAConstantRateAreNoFinishedRuns) {
   make(ScheduleKind::constant);
-  const Outcome o = run("fit . --method envelope --curves");
+  const ProgramResult o = run("fit . --method envelope --curves");
   EXPECT_EQ(o.code, 3);
   EXPECT_THAT(o.out, HasSubstr("never falls to a tenth"));
   EXPECT_THAT(o.err, HasSubstr("too_few_points"));
-  const Outcome finals = run("fit . --method envelope");
+  const ProgramResult finals = run("fit . --method envelope");
   EXPECT_THAT(finals.err, HasSubstr("the fit is biased")) << "their final losses are comparable among themselves";
 }
 
 TEST_F(FitStudy, ARunWithoutACurveIsNamed) {
   make(ScheduleKind::cosine);
   std::filesystem::remove_all(folder_ / "curves");
-  const Outcome o = run("fit . --method envelope --curves");
+  const ProgramResult o = run("fit . --method envelope --curves");
   EXPECT_EQ(o.code, 3);
   EXPECT_THAT(o.out, HasSubstr("there is no training curve"));
 }

@@ -1,14 +1,13 @@
 // scalelaw fit and scalelaw laws as programs: answers, output and exit codes.
 #include <gmock/gmock.h>
-#include <sys/wait.h>
 
-#include <cstdlib>
 #include <set>
 
 #include "core/json.hpp"
 #include "fit/fixtures.hpp"
+#include "law/published.hpp"
 #include "os/files.hpp"
-#include "temp_folder.hpp"
+#include "program.hpp"
 
 namespace scalelaw {
 namespace {
@@ -17,47 +16,30 @@ using testing::AllOf;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-const std::string kProgram = std::string(SCALELAW_BINARY_DIR) + "/scalelaw";
-
-struct Ended {
-  int code = -1;
-  std::string out, err;
-};
-
 class FitCommand : public testing::Test {
  protected:
   void SetUp() override {
-    if (!fs::exists(kProgram)) GTEST_SKIP() << kProgram << " is not built";
     write(test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 7, 8, 0.01, 1), "runs.csv");
   }
   void write(const std::vector<Observation>& points, const std::string& name) const {
     write_file_atomic(folder_ / name, observations_csv(points));
   }
-  /// Runs the program with these arguments in the test's folder.
-  [[nodiscard]] Ended run(const std::string& arguments) const {
-    const std::string line = fmt::format("cd '{}' && '{}' {} > '{}' 2> '{}'", folder_.path().string(), kProgram,
-                                         arguments, (logs_ / "out").string(), (logs_ / "err").string());
-    const int status = std::system(line.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text_file(logs_ / "out"), read_text_file(logs_ / "err")};
-  }
+  [[nodiscard]] ProgramResult run(const std::string& arguments) const { return run_scalelaw(folder_, arguments); }
   /// The whole of standard output as JSON; the program must succeed and say nothing else.
   [[nodiscard]] Json json_of(const std::string& arguments) const {
-    const Ended e = run(arguments + " --json -");
+    const ProgramResult e = run(arguments + " --json -");
     EXPECT_EQ(e.code, 0) << arguments << "\n" << e.err;
     EXPECT_EQ(e.err, "");
     return Json::parse(e.out);
   }
   /// The program must end with this code and one line of error, print no result and write no file.
   [[nodiscard]] std::string failed(int code, const std::string& arguments) const {
-    const Ended e = run(arguments + " --json result.json");
-    EXPECT_EQ(e.code, code) << arguments << "\n" << e.err;
-    EXPECT_EQ(e.out, "");
-    EXPECT_THAT(e.err, testing::StartsWith("error: "));
-    EXPECT_EQ(std::ranges::count(e.err, '\n'), 1) << e.err;
+    const ProgramResult e = run(arguments + " --json result.json");
+    e.expect_error(code, "");
     EXPECT_FALSE(fs::exists(folder_ / "result.json")) << arguments;
     return e.err;
   }
-  TempFolder folder_, logs_;
+  TempFolder folder_;
 };
 
 TEST_F(FitCommand, The240PointsOfBesiroglu) {
@@ -77,7 +59,7 @@ TEST_F(FitCommand, The240PointsOfBesiroglu) {
 }
 
 TEST_F(FitCommand, PrintsATableAndWritesTheSameResultAsJson) {
-  const Ended e = run("fit runs.csv --bootstrap 50 --json fit.json");
+  const ProgramResult e = run("fit runs.csv --bootstrap 50 --json fit.json");
   ASSERT_EQ(e.code, 0) << e.err;
   EXPECT_THAT(e.out, AllOf(HasSubstr("35 observations"), HasSubstr("status: converged"), HasSubstr("95 % interval"),
                            HasSubstr("bootstrap: 50 replicates by parametric, 0 failed")));
@@ -90,8 +72,8 @@ TEST_F(FitCommand, PrintsATableAndWritesTheSameResultAsJson) {
 TEST_F(FitCommand, ThreadsDoNotChangeAByteOfTheOutput) {
   for (const char* arguments : {"fit runs.csv --bootstrap 40 --seed 3", "fit runs.csv --bootstrap 40 --all",
                                 "fit runs.csv --bootstrap 40 --resample parametric --starts grid"}) {
-    const Ended one = run(fmt::format("{} --threads 1 --json -", arguments));
-    const Ended two = run(fmt::format("{} --threads 2 --json -", arguments));
+    const ProgramResult one = run(fmt::format("{} --threads 1 --json -", arguments));
+    const ProgramResult two = run(fmt::format("{} --threads 2 --json -", arguments));
     EXPECT_EQ(one.code, 0) << one.err;
     EXPECT_EQ(one.out, two.out) << arguments;
   }
@@ -111,7 +93,7 @@ TEST_F(FitCommand, ForeignColumnsAreRenamed) {
 }
 
 TEST_F(FitCommand, AllApproachesStandSideBySide) {
-  const Ended e = run("fit runs.csv --all --bootstrap 30");
+  const ProgramResult e = run("fit runs.csv --all --bootstrap 30");
   EXPECT_EQ(e.code, 0) << e.err;
   EXPECT_THAT(e.out, AllOf(HasSubstr("envelope"), HasSubstr("isoflop"), HasSubstr("parametric")));
   const Json fits = json_of("fit runs.csv --all --bootstrap 30");
@@ -171,12 +153,12 @@ TEST_F(FitCommand, AFitThatIsNotOneSaysSoAndEndsWithExitCodeThree) {
   auto few = test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 7, 8, 0.01, 1);
   few.resize(4);
   write(few, "few.csv");
-  const Ended refused = run("fit few.csv --json -");
+  const ProgramResult refused = run("fit few.csv --json -");
   EXPECT_EQ(refused.code, 3);
   EXPECT_THAT(refused.err, AllOf(testing::StartsWith("error: the fit is too_few_points"), HasSubstr("at least 7")));
   EXPECT_EQ(Json::parse(refused.out).at("convergence").at("status"), "too_few_points");
   EXPECT_TRUE(Json::parse(refused.out).at("params").empty());
-  const Ended stopped = run("fit runs.csv --starts hoffmann2022 --max-evaluations 3");
+  const ProgramResult stopped = run("fit runs.csv --starts hoffmann2022 --max-evaluations 3");
   EXPECT_EQ(stopped.code, 3);
   EXPECT_THAT(stopped.err, HasSubstr("stalled"));
   EXPECT_THAT(stopped.out, HasSubstr("NOT CONVERGED (stalled)"));
@@ -188,7 +170,7 @@ TEST_F(FitCommand, AFolderWithoutRecordsIsNamed) {
 }
 
 TEST_F(FitCommand, LawsListsEverySetWithItsSource) {
-  const Ended e = run("laws");
+  const ProgramResult e = run("laws");
   EXPECT_EQ(e.code, 0) << e.err;
   EXPECT_EQ(e.err, "");
   const Json laws = json_of("laws");

@@ -1,15 +1,14 @@
 // What scalelaw fit says of its own answer.
 #include <cmath>
 
-#include "cli/run_scalelaw.hpp"
 #include "core/rng.hpp"
 #include "fit/fixtures.hpp"
+#include "program.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw {
 namespace {
 
-using test::Outcome;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
@@ -20,22 +19,22 @@ std::string case_file(const std::string& name) {
 
 class FitVerdicts : public testing::Test {
  protected:
-  [[nodiscard]] Outcome run(const std::string& arguments) const { return test::run_scalelaw(folder_, arguments); }
+  [[nodiscard]] ProgramResult run(const std::string& arguments) const { return run_scalelaw(folder_, arguments); }
   TempFolder folder_;
 };
 
 TEST_F(FitVerdicts, AnIntervalIsPrintedUnasked) {
-  const Outcome o = run(fmt::format("fit '{}'", case_file("quick_points.csv")));
+  const ProgramResult o = run(fmt::format("fit '{}'", case_file("quick_points.csv")));
   EXPECT_EQ(o.code, 0) << o.err;
   EXPECT_THAT(o.out, AllOf(HasSubstr("95 % interval"), HasSubstr("bootstrap: 500 replicates by groups"),
                            HasSubstr("seed 2"), HasSubstr("the form chinchilla is rejected"),
                            HasSubstr("goodness: rms residual of ln loss"), Not(HasSubstr("95 % profile"))));
-  const Outcome none = run(fmt::format("fit '{}' --bootstrap 0", case_file("quick_points.csv")));
+  const ProgramResult none = run(fmt::format("fit '{}' --bootstrap 0", case_file("quick_points.csv")));
   EXPECT_THAT(none.out, AllOf(HasSubstr("95 % profile"), Not(HasSubstr("95 % interval"))));
 }
 
 TEST_F(FitVerdicts, EveryResidualIsPrintedWhenAskedFor) {
-  const Outcome o = run(fmt::format("fit '{}' --residuals --json fit.json", case_file("outlier.csv")));
+  const ProgramResult o = run(fmt::format("fit '{}' --residuals --json fit.json", case_file("outlier.csv")));
   EXPECT_THAT(o.out, AllOf(HasSubstr("an outlier: exp17-d128"), HasSubstr("ln observed - ln law")));
   const Json r = read_json_file(folder_ / "fit.json");
   EXPECT_EQ(r.at("residuals").size(), 57U);
@@ -49,7 +48,7 @@ TEST_F(FitVerdicts, ApproachesOneAndTwoAreJudged) {
               AllOf(HasSubstr("not_a_parabola"), HasSubstr("(loss 3.07)")));
   EXPECT_THAT(run(fmt::format("fit '{}' --method isoflop", case_file("wide_grid.csv"))).out,
               HasSubstr("narrow them to about x4"));
-  const Outcome ray = run(fmt::format("fit '{}' --method envelope", case_file("ratio20.csv")));
+  const ProgramResult ray = run(fmt::format("fit '{}' --method envelope", case_file("ratio20.csv")));
   EXPECT_EQ(ray.code, 3);
   EXPECT_THAT(ray.err, HasSubstr("all runs have D = 20 N"));
   EXPECT_THAT(run(fmt::format("fit '{}' --all", case_file("quick_points.csv"))).out,

@@ -4,12 +4,11 @@
 #include <cmath>
 #include <functional>
 
-#include "run_scalelaw.hpp"
+#include "program.hpp"
 
 namespace scalelaw {
 namespace {
 
-using test::run_scalelaw;
 using ::testing::HasSubstr;
 using ::testing::Not;
 

@@ -52,14 +52,8 @@ class PlanCommand : public ::testing::Test {
     return Json::parse(result.out).at("estimate");
   }
   void make_corpus() const {
-    const ProgramResult made =
-        run_in(folder_.path(), "bin/scalelaw corpus synth --out corpus --tokens 3000000 --seed 1");
+    const ProgramResult made = run_in(folder_, "bin/scalelaw corpus synth --out corpus --tokens 3000000 --seed 1");
     ASSERT_EQ(made.code, 0) << made.err;
-  }
-  static void expect_error(const ProgramResult& result, int code, const std::string& line) {
-    EXPECT_EQ(result.code, code);
-    EXPECT_EQ(result.err, line + "\n");
-    EXPECT_EQ(result.out, "");
   }
 
   TempFolder folder_;
@@ -114,14 +108,15 @@ TEST_F(PlanCommand, MeasuringWithoutADeviceOrItsTrainerIsAOneLineError) {
   const std::string no_device =
       "error: --measure: this study trains on CUDA and no CUDA device is here; run it on the machine with the device, "
       "or measure the CPU with --device cpu";
-  expect_error(plan("--device cuda --measure", kNoDevice), 4, no_device);
+  plan("--device cuda --measure", kNoDevice).expect_error(4, no_device);
   write_cuda_trainer("exit 0");
-  expect_error(plan("--device cuda --measure", kNoDevice), 4, no_device);
+  plan("--device cuda --measure", kNoDevice).expect_error(4, no_device);
   fs::remove(folder_ / "bin/scalelaw-trainer-cuda");
   make_corpus();
-  expect_error(plan("--device cuda --measure", kDevice), 4,
-               "error: --measure: this study trains on CUDA and scalelaw-trainer-cuda is not beside this program; "
-               "scripts/setup.sh --cuda and cmake --preset cuda make it, or measure the CPU with --device cpu");
+  plan("--device cuda --measure", kDevice)
+      .expect_error(4,
+                    "error: --measure: this study trains on CUDA and scalelaw-trainer-cuda is not beside this program; "
+                    "scripts/setup.sh --cuda and cmake --preset cuda make it, or measure the CPU with --device cpu");
 }
 
 TEST_F(PlanCommand, MeasuresTheDeviceByTheCudaTrainerAndRemembersIt) {
@@ -193,13 +188,14 @@ TEST_F(PlanCommand, TakesTheTimeFromATableOfADevice) {
   const std::string h100 = fmt::format(
       "--device cuda --set training.precision=bf16 --speeds '{}/data/speeds/h100_80gb_hbm3.json'", SCALELAW_SOURCE_DIR);
   EXPECT_THAT(plan(h100, kNoDevice).out, HasSubstr("measured on NVIDIA H100 80GB HBM3, torch 2.11.0"));
-  expect_error(
-      plan(options + " --set training.precision=bf16", kNoDevice), 3,
-      "error: table.json: 0 rows of bf16 with graph auto, and the study needs 3 at least; it has rows of: fp32 "
-      "with graph auto");
-  expect_error(
-      plan("--speeds table.json", kNoDevice), 2,
-      "error: --speeds: the table is of a CUDA device, and this study does not train on one; add --device cuda");
+  plan(options + " --set training.precision=bf16", kNoDevice)
+      .expect_error(
+          3,
+          "error: table.json: 0 rows of bf16 with graph auto, and the study needs 3 at least; it has rows of: fp32 "
+          "with graph auto");
+  plan("--speeds table.json", kNoDevice)
+      .expect_error(
+          2, "error: --speeds: the table is of a CUDA device, and this study does not train on one; add --device cuda");
   EXPECT_EQ(plan(options + " --measure", kNoDevice).code, 2) << "one or the other";
 }
 

@@ -9,6 +9,7 @@
 #include "corpus/corpus.hpp"
 #include "design/plan.hpp"
 #include "fit/fit.hpp"
+#include "fit/fit_from_json.hpp"
 #include "os/files.hpp"
 #include "records/observation.hpp"
 #include "select/select.hpp"

@@ -1,12 +1,11 @@
 // The files of tests/data/cases through the program: the fits they give, the lines that say what was read.
-#include "cli/run_scalelaw.hpp"
+#include "program.hpp"
 
 #include <cmath>
 
 namespace scalelaw {
 namespace {
 
-using test::Outcome;
 using testing::AllOf;
 using testing::HasSubstr;
 
@@ -14,9 +13,9 @@ const std::string kCases = std::string(SCALELAW_SOURCE_DIR) + "/tests/data/cases
 
 class Reading : public testing::Test {
  protected:
-  [[nodiscard]] Outcome run(const std::string& arguments) const { return test::run_scalelaw(folder_, arguments); }
+  [[nodiscard]] ProgramResult run(const std::string& arguments) const { return run_scalelaw(folder_, arguments); }
   [[nodiscard]] Json fit(const std::string& arguments) const {
-    const Outcome o = run("fit " + arguments + " --json -");
+    const ProgramResult o = run("fit " + arguments + " --json -");
     EXPECT_EQ(o.code, 0) << arguments << "\n" << o.err;
     return o.code == 0 ? Json::parse(o.out) : Json{{"params", Json::object()}, {"derived", Json::object()}};
   }
@@ -72,7 +71,7 @@ TEST_F(Reading, RatesAndShortRunsCountAsInRecords) {
   EXPECT_THAT(run("fit '" + (folder_ / "gap.csv").string() + "'").out,
               AllOf(HasSubstr("25 (shape, tokens) pairs tuned"),
                     HasSubstr("1 row beside the sweeps of the learning rate names no lr: taken as tuned")));
-  const Outcome shorter = run("fit " + file("min_steps_ignored.csv") + " --min-steps 500");
+  const ProgramResult shorter = run("fit " + file("min_steps_ignored.csv") + " --min-steps 500");
   EXPECT_THAT(shorter.out + shorter.err,
               AllOf(HasSubstr("left out: 6 rows of a table: fewer than 500 optimizer steps"), HasSubstr("N 10M D 5M")));
 }
@@ -97,7 +96,7 @@ TEST_F(Reading, RowsOfOneRunAreOneUnit) {
 
 TEST_F(Reading, CosinesThatEndAtATenthAreTaken) {
   // The envelope is biased at this design (exit code 3); what is looked at here is that every run was taken.
-  const Outcome o = run("fit " + file("cosine_to_a_tenth.csv") + " --method envelope --curves --json -");
+  const ProgramResult o = run("fit " + file("cosine_to_a_tenth.csv") + " --method envelope --curves --json -");
   EXPECT_EQ(o.code, 3);
   const Json r = Json::parse(o.out);
   EXPECT_FALSE(r.contains("excluded")) << r.at("excluded").dump();
@@ -122,14 +121,14 @@ TEST_F(Reading, WhatMakesAnAnswerWrongIsSaidBesideIt) {
   EXPECT_THAT(fitted("doubled.csv", doubled).out,
               AllOf(HasSubstr("the column of FLOPs is 0.33 times 6 N D at the median"),
                     HasSubstr("corpus is given in 8 of 16 rows (pile), and the others are taken to have the same")));
-  const Outcome same = fitted("constant.csv", constant);
+  const ProgramResult same = fitted("constant.csv", constant);
   EXPECT_EQ(same.code, 3);
   EXPECT_THAT(same.out, HasSubstr("every loss is 3, so that nothing shows what it depends on"));
   EXPECT_THAT(run("compare doubled.csv doubled.csv").out, HasSubstr("hold the same runs"));
   run("compare doubled.csv constant.csv --bootstrap 30").expect_error(2, "the 2.5 % quantile needs at least 40");
   EXPECT_THAT(run("compare " + file("outlier.csv") + " hoffmann2022 --studies 40").out,
               HasSubstr("residuals that hold 1 outlier of outlier.csv, which widens every interval"));
-  const Outcome held = run("fit doubled.csv --fix alpha=0.35");
+  const ProgramResult held = run("fit doubled.csv --fix alpha=0.35");
   EXPECT_THAT(held.out, HasSubstr("held"));
 }
 
@@ -179,7 +178,7 @@ TEST_F(Reading, CountsAreTakenAsTheyArePrinted) {
 TEST_F(Reading, OptionsSayHowToRead) {
   write_file_atomic(folder_ / "c.csv", "model params;D;\"eval, loss\"\n1,234;5000000;8\n");
   run("fit c.csv --columns 'params=model params,loss=\"eval, loss\"'").expect_error(3, "say --decimal comma or");
-  const Outcome o = run(
+  const ProgramResult o = run(
       "fit c.csv --columns 'params=model params,loss=\"eval, loss\"' --decimal comma --params-unit M --loss-unit bits");
   EXPECT_THAT(o.out, HasSubstr("read as: semicolon separated, decimal comma, counts as '1,234', params = 'model "
                                "params' (millions), tokens = 'D', "

@@ -47,7 +47,7 @@ TEST(Readme, EveryCommandWorks) {
   const std::vector<std::string> lines = commands("build/release/scalelaw");
   EXPECT_GE(lines.size(), 11U);
   for (const std::string& line : lines) {
-    const ProgramResult result = run_in(folder.path(), line);
+    const ProgramResult result = run_in(folder, line);
     EXPECT_EQ(result.code, 0) << line << "\n" << result.err;
     EXPECT_FALSE(result.out.empty()) << line;
   }

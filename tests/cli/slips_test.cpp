@@ -17,14 +17,7 @@ namespace fs = std::filesystem;
 class Slips : public testing::Test {
  protected:
   ProgramResult scalelaw(const std::string& arguments) const {
-    return run_in(folder_.path(),
-                  fmt::format("CUDA_VISIBLE_DEVICES= '{}/scalelaw' {}", SCALELAW_BINARY_DIR, arguments));
-  }
-  static void expect_error(const ProgramResult& result, int code, const std::string& text) {
-    EXPECT_EQ(result.code, code) << result.err;
-    EXPECT_TRUE(result.err.starts_with("error: ")) << result.err;
-    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-    EXPECT_THAT(result.err, HasSubstr(text));
+    return run_scalelaw(folder_, arguments, "CUDA_VISIBLE_DEVICES=");
   }
   /// A folder with the program and, where asked for, a trainer of `script` beside it.
   ProgramResult doctor(const std::string& script, const std::string& options) const {
@@ -33,23 +26,22 @@ class Slips : public testing::Test {
                   fs::copy_options::overwrite_existing);
     write_file_atomic(folder_ / "bin/scalelaw-trainer", "#!/bin/sh\n" + script + "\n");
     fs::permissions(folder_ / "bin/scalelaw-trainer", fs::perms::owner_all);
-    return run_in(folder_.path(), "CUDA_VISIBLE_DEVICES= bin/scalelaw doctor " + options);
+    return run_in(folder_, "CUDA_VISIBLE_DEVICES= bin/scalelaw doctor " + options);
   }
   TempFolder folder_;
 };
 
 TEST_F(Slips, AWordThatIsNoSubcommandIsNamedWithTheOneMeant) {
-  expect_error(scalelaw("foo"), 2, "there is no subcommand 'foo'; 'scalelaw --help' lists the subcommands");
-  expect_error(scalelaw("stuyd config.toml"), 2, "there is no subcommand 'stuyd', did you mean 'study'?");
-  expect_error(scalelaw("corpus bild --out x"), 2, "there is no subcommand 'bild' of corpus, did you mean 'build'?");
-  expect_error(scalelaw(""), 2, "ubcommand");
-  expect_error(scalelaw("fit --nonsense"), 2, "input is required");
+  scalelaw("foo").expect_error(2, "there is no subcommand 'foo'; 'scalelaw --help' lists the subcommands");
+  scalelaw("stuyd config.toml").expect_error(2, "there is no subcommand 'stuyd', did you mean 'study'?");
+  scalelaw("corpus bild --out x").expect_error(2, "there is no subcommand 'bild' of corpus, did you mean 'build'?");
+  scalelaw("").expect_error(2, "ubcommand");
+  scalelaw("fit --nonsense").expect_error(2, "input is required");
 }
 
 TEST_F(Slips, AWordWithoutQuotesInAConfig) {
   write_file_atomic(folder_ / "mine.toml", "[design]\nkind = isoflop\nbudgets = [1e10]\n");
-  expect_error(scalelaw("plan mine.toml"), 2,
-               "mine.toml:2: not valid TOML; a text needs quotes around it: \"isoflop\"");
+  scalelaw("plan mine.toml").expect_error(2, "mine.toml:2: not valid TOML; a text needs quotes around it: \"isoflop\"");
 }
 
 TEST_F(Slips, DoctorEndsWithFourWhereTrainingIsNotPossible) {
@@ -70,13 +62,13 @@ TEST_F(Slips, DoctorEndsWithFourWhereTrainingIsNotPossible) {
 /// The limit is passed in, so the answer is the same on every processor.
 TEST_F(Slips, TheInstructionSetCanBeLimitedFromOutside) {
   const auto limited = [&](const std::string& set, const std::string& arguments) {
-    return run_in(folder_.path(), fmt::format("CUDA_VISIBLE_DEVICES= SCALELAW_MAX_ISA={} '{}/scalelaw' {}", set,
-                                              SCALELAW_BINARY_DIR, arguments));
+    return run_in(folder_, fmt::format("CUDA_VISIBLE_DEVICES= SCALELAW_MAX_ISA={} '{}/scalelaw' {}", set,
+                                       SCALELAW_BINARY_DIR, arguments));
   };
   EXPECT_THAT(limited("baseline", "doctor").out,
               HasSubstr("kernels for baseline (SCALELAW_MAX_ISA=baseline): training.precision fp32; bf16 needs AMX"));
   EXPECT_THAT(limited("avx2", "doctor").out, Not(HasSubstr("kernels for avx512")));
-  expect_error(limited("sse9", "doctor"), 2, "SCALELAW_MAX_ISA is 'sse9'; allowed: baseline, avx2, avx512, amx");
+  limited("sse9", "doctor").expect_error(2, "SCALELAW_MAX_ISA is 'sse9'; allowed: baseline, avx2, avx512, amx");
   write_file_atomic(folder_ / "bf16.toml",
                     "[design]\nbudgets = [1e11]\nshapes = [{ d_model = 64, n_layer = 2 }]\n[training]\nprecision = "
                     "\"auto\"\n[backend]\nkind = \"train\"\ndevice = \"cpu\"\n");
@@ -87,7 +79,7 @@ TEST_F(Slips, TheInstructionSetCanBeLimitedFromOutside) {
 TEST_F(Slips, APlanTooLargeForItsCorpusSaysSo) {
   ASSERT_EQ(scalelaw("corpus synth --out corpus --tokens 300000 --seed 1").code, 0);
   write_file_atomic(folder_ / "large.toml", "[corpus]\npath = \"corpus\"\n[design]\nbudgets = [1e18]\n");
-  expect_error(scalelaw("plan large.toml"), 2, "max_epochs = 4 times; lower design.budgets, use more text");
+  scalelaw("plan large.toml").expect_error(2, "max_epochs = 4 times; lower design.budgets, use more text");
 }
 
 TEST_F(Slips, AContextLongerThanTheHeldOutTextIsFoundByThePlan) {
@@ -96,7 +88,7 @@ TEST_F(Slips, AContextLongerThanTheHeldOutTextIsFoundByThePlan) {
                     "[corpus]\npath = \"corpus\"\n[model]\ncontext = 8192\n[design]\nbudgets = [1e10]\nmin_steps = 1\n"
                     "batch_tokens = 8192\n[backend]\nkind = \"command\"\ncommand = [\"false\"]\n");
   for (const char* command : {"plan long.toml", "study long.toml --out s", "run long.toml --out s"}) {
-    expect_error(scalelaw(command), 2, "model.context is 8192, but corpus holds 5000 validation tokens");
+    scalelaw(command).expect_error(2, "model.context is 8192, but corpus holds 5000 validation tokens");
   }
   EXPECT_FALSE(fs::exists(folder_ / "s/jobs")) << "nothing was begun";
 }
@@ -104,7 +96,7 @@ TEST_F(Slips, AContextLongerThanTheHeldOutTextIsFoundByThePlan) {
 TEST_F(Slips, AnotherCorpusIsNotReplacedWithoutAWord) {
   ASSERT_EQ(scalelaw("corpus synth --out corpus --tokens 300000 --seed 1").code, 0);
   EXPECT_EQ(scalelaw("corpus synth --out corpus --tokens 300000 --seed 1").code, 0) << "the same";
-  expect_error(scalelaw("corpus synth --out corpus --tokens 300000 --seed 2"), 2, "corpus: holds another corpus");
+  scalelaw("corpus synth --out corpus --tokens 300000 --seed 2").expect_error(2, "corpus: holds another corpus");
   EXPECT_EQ(scalelaw("corpus synth --out corpus --tokens 300000 --seed 2 --replace").code, 0);
 }
 

@@ -1,22 +1,21 @@
 // plan, study, run, simulate, status and doctor as programs: output, exit codes, what they leave behind.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
-#include <thread>
 
 #include "core/csv.hpp"
 #include "core/json.hpp"
 #include "os/files.hpp"
 #include "program.hpp"
+#include "wait_until.hpp"
 
 namespace scalelaw {
 namespace {
@@ -24,11 +23,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 namespace fs = std::filesystem;
-
-struct Result {
-  int code = -1;
-  std::string out, err;
-};
 
 class StudyCommand : public ::testing::Test {
  protected:
@@ -45,16 +39,11 @@ class StudyCommand : public ::testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   /// Runs `scalelaw ARGUMENTS` in the test's folder.
-  Result scalelaw(const std::string& arguments, const std::string& before = "") const {
-    const std::string command =
-        fmt::format("cd '{}' && {} '{}/scalelaw' {} >'{}' 2>'{}'", folder_.string(), before, SCALELAW_BINARY_DIR,
-                    arguments, (folder_ / "out").string(), (folder_ / "err").string());
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text_file(folder_ / "out"),
-            read_text_file(folder_ / "err")};
+  ProgramResult scalelaw(const std::string& arguments, const std::string& before = "") const {
+    return run_scalelaw(folder_, arguments, before);
   }
   void make_corpus() const {
-    const Result made = scalelaw("corpus synth --out corpus --tokens 3000000 --seed 1");
+    const ProgramResult made = scalelaw("corpus synth --out corpus --tokens 3000000 --seed 1");
     ASSERT_EQ(made.code, 0) << made.err;
   }
   std::string fake_backend(const std::string& extra = "") const {
@@ -63,18 +52,12 @@ class StudyCommand : public ::testing::Test {
         "\"--out\", \"{{out}}\"{}]'",
         SCALELAW_BINARY_DIR, extra);
   }
-  static void expect_one_line_error(const Result& result, int code, const std::string& text) {
-    EXPECT_EQ(result.code, code) << result.err;
-    EXPECT_TRUE(result.err.starts_with("error: ")) << result.err;
-    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-    EXPECT_THAT(result.err, HasSubstr(text));
-  }
 
   fs::path folder_;
 };
 
 TEST_F(StudyCommand, PlanPrintsRunsTotalsAndAnEstimateWithoutACorpus) {
-  const Result result = scalelaw("plan small.toml --backend train", "CUDA_VISIBLE_DEVICES=");
+  const ProgramResult result = scalelaw("plan small.toml --backend train", "CUDA_VISIBLE_DEVICES=");
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("d16 L1"));
   EXPECT_THAT(result.out, HasSubstr("8 runs in 2 jobs"));
@@ -89,7 +72,7 @@ TEST_F(StudyCommand, PlanMeasuresThisMachineWhereAskedAndRemembersIt) {
   EXPECT_EQ(scalelaw("plan small.toml --measure", cache).code, 2) << "no corpus";
   make_corpus();
   EXPECT_EQ(scalelaw("plan small.toml --measure --backend simulate", cache).code, 2);
-  const Result result = scalelaw("plan small.toml --measure --json -", cache);
+  const ProgramResult result = scalelaw("plan small.toml --measure --json -", cache);
   if (!fs::exists(fs::path(SCALELAW_BINARY_DIR) / "scalelaw-trainer")) {
     EXPECT_EQ(result.code, 4);
     EXPECT_THAT(result.err, HasSubstr("scalelaw-trainer is not beside this program"));
@@ -114,13 +97,13 @@ TEST_F(StudyCommand, PlanSplitsJobsThatWouldNotFitAndSaysWhenOneRunDoesNot) {
   EXPECT_GT(split["jobs"], whole["jobs"]);
   EXPECT_LE(split["peak_bytes"], split["limit_bytes"]);
   EXPECT_EQ(split["limit_bytes"], 1048576 * mib);
-  const Result refused = scalelaw(train + "--set backend.memory_mib=100");
+  const ProgramResult refused = scalelaw(train + "--set backend.memory_mib=100");
   EXPECT_EQ(refused.code, 2);
   EXPECT_THAT(refused.err, HasSubstr("a worker may take 100 MiB; raise backend.memory_mib"));
 }
 
 TEST_F(StudyCommand, PlanNamesWhatIsLeftOut) {
-  const Result result = scalelaw("plan small.toml --set design.min_steps=50");
+  const ProgramResult result = scalelaw("plan small.toml --set design.min_steps=50");
   EXPECT_THAT(result.out, HasSubstr("left out: d24 L2 at 10⁹ FLOPs"));
   EXPECT_THAT(result.out, HasSubstr("25 steps, fewer than min_steps = 50"));
 }
@@ -129,11 +112,11 @@ TEST_F(StudyCommand, PlanSaysWhatResultsMayAddAndTheStudyWhatTheyDid) {
   const std::string policy =
       "small.toml --set design.lr_extend=4 --set design.branch_checks=1 --set simulation.noise=0 "
       "--set simulation.lr_best_coefficient=0.002 --set simulation.lr_best_exponent=0";
-  const Result plan = scalelaw("plan " + policy);
+  const ProgramResult plan = scalelaw("plan " + policy);
   EXPECT_EQ(plan.code, 0) << plan.err;
   EXPECT_THAT(plan.out, HasSubstr("up to 4 more rates on a side"));
   EXPECT_THAT(plan.out, HasSubstr("1 run from scratch for each shape"));
-  const Result study = scalelaw("simulate " + policy + " --out s");
+  const ProgramResult study = scalelaw("simulate " + policy + " --out s");
   EXPECT_EQ(study.code, 0) << study.err;
   EXPECT_THAT(study.out, HasSubstr("d16 L1 at 14.8k tokens: lr 0.005 (the best rate, 0.01, was the lowest)"));
   EXPECT_THAT(study.out, HasSubstr("from scratch, to check branching"));
@@ -155,13 +138,13 @@ TEST_F(StudyCommand, PlanAsCsvAndJsonHoldEveryRun) {
 }
 
 TEST_F(StudyCommand, AutoWithoutCudaSimulatesAndSaysHowToTrainOnTheCpu) {
-  const Result result = scalelaw("run small.toml --backend auto --out s", "CUDA_VISIBLE_DEVICES=");
+  const ProgramResult result = scalelaw("run small.toml --backend auto --out s", "CUDA_VISIBLE_DEVICES=");
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_TRUE(result.out.starts_with("no CUDA device here: SIMULATED, your text is not read.")) << result.out;
   EXPECT_THAT(result.out, HasSubstr("To train on this CPU, about "));
   EXPECT_THAT(result.out, HasSubstr("scalelaw study small.toml --backend train --device cpu --out s-trained\n"));
   EXPECT_THAT(result.out, HasSubstr("8 of 8 runs finished"));
-  const Result again = scalelaw("run small.toml --backend auto --out s", "CUDA_VISIBLE_DEVICES=");
+  const ProgramResult again = scalelaw("run small.toml --backend auto --out s", "CUDA_VISIBLE_DEVICES=");
   EXPECT_THAT(again.out, HasSubstr("(8 before, 0 now"));
 }
 
@@ -170,8 +153,8 @@ TEST_F(StudyCommand, AutoWithoutCudaSimulatesAndSaysHowToTrainOnTheCpu) {
 TEST_F(StudyCommand, AConfigWithoutBackendIsSimulatedBesideNoGpuAndEveryPartSaysSo) {
   fs::copy_file(fs::path(SCALELAW_SOURCE_DIR) / "tests/data/cases/no_backend.toml", folder_ / "no_backend.toml");
   const std::string overrides = " --set 'design.budgets=[2e10, 4e10, 8e10]' --set analysis.bootstrap=20";
-  const Result plan = scalelaw("plan no_backend.toml" + overrides, "CUDA_VISIBLE_DEVICES=");
-  const Result study = scalelaw("study no_backend.toml" + overrides, "CUDA_VISIBLE_DEVICES=");
+  const ProgramResult plan = scalelaw("plan no_backend.toml" + overrides, "CUDA_VISIBLE_DEVICES=");
+  const ProgramResult study = scalelaw("study no_backend.toml" + overrides, "CUDA_VISIBLE_DEVICES=");
   ASSERT_EQ(plan.code, 0) << plan.err;
   ASSERT_EQ(study.code, 0) << study.err;
   const auto first = [](const std::string& text) { return text.substr(0, text.find('\n')); };
@@ -199,22 +182,24 @@ TEST_F(StudyCommand, ASecondCorpusIsNeverPooledWithTheFirst) {
   ASSERT_EQ(scalelaw("corpus synth --out other --tokens 2000000 --seed 2").code, 0);
   ASSERT_EQ(scalelaw("run small.toml --out s " + fake_backend()).code, 0);
   const std::string second = "run small.toml --set corpus.path=other " + fake_backend();
-  expect_one_line_error(scalelaw(second + " --out s"), 2, "--keep-runs");
+  const ProgramResult refused = scalelaw(second + " --out s");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--keep-runs"));
   ASSERT_EQ(scalelaw(second + " --out t").code, 0);
-  const Result both = scalelaw("fit s t --min-steps 1");
+  const ProgramResult both = scalelaw("fit s t --min-steps 1");
   EXPECT_EQ(both.code, 3);
   for (const char* part : {"do not belong together", "corpus: ", "--where", "--pool"}) {
     EXPECT_THAT(both.err, HasSubstr(part));
   }
   EXPECT_THAT(scalelaw("fit s t --min-steps 1 --pool").out, HasSubstr("pooled (--pool); they differ in corpus"));
   EXPECT_THAT(scalelaw("fit s t --min-steps 1 --where source=trained").err, HasSubstr("corpus"));
-  const Result kept = scalelaw(second + " --out s --keep-runs");
+  const ProgramResult kept = scalelaw(second + " --out s --keep-runs");
   EXPECT_EQ(kept.code, 0) << kept.err;
   EXPECT_THAT(kept.out, HasSubstr("in the folder, not of this plan: 8 runs: another corpus"));
   EXPECT_THAT(scalelaw("report s").out, HasSubstr("not analysed, since they are not of the study's plan: 8 runs"));
   // both by their names: the one of study.toml, and the one that only the jobs remember
   for (const char* name : {"other", "corpus"}) {
-    const Result named = scalelaw(fmt::format("report s --where corpus={}", name));
+    const ProgramResult named = scalelaw(fmt::format("report s --where corpus={}", name));
     EXPECT_THAT(named.out, HasSubstr(fmt::format("8 of 16 runs, those with corpus={}", name))) << named.err;
   }
   EXPECT_THAT(scalelaw("report s --where corpus=poems").err, HasSubstr("other ("));
@@ -227,47 +212,48 @@ TEST_F(StudyCommand, ASecondCorpusIsNeverPooledWithTheFirst) {
 TEST_F(StudyCommand, SimulateWritesRecordsUnderStudiesNameAndStatusCountsThem) {
   EXPECT_EQ(scalelaw("simulate small.toml").code, 0);
   EXPECT_TRUE(fs::exists(folder_ / "studies" / "small" / "study.toml"));
-  const Result status = scalelaw("status studies/small");
+  const ProgramResult status = scalelaw("status studies/small");
   EXPECT_EQ(status.code, 0) << status.err;
   EXPECT_THAT(status.out, HasSubstr("8 completed, 0 diverged, 0 failed"));
   EXPECT_EQ(Json::parse(scalelaw("status studies/small --json -").out)["completed"], 8);
 }
 
 TEST_F(StudyCommand, AMissingCorpusIsADataErrorThatNamesTheScript) {
-  expect_one_line_error(scalelaw("run small.toml " + fake_backend()), 3, "scripts/get_corpus.sh");
+  scalelaw("run small.toml " + fake_backend()).expect_error(3, "scripts/get_corpus.sh");
   EXPECT_FALSE(fs::exists(folder_ / "studies")) << "nothing is left behind";
 }
 
 TEST_F(StudyCommand, WrongConfigsAndFoldersAreOneLineErrors) {
-  expect_one_line_error(scalelaw("run small.toml --set design.budget=[1e9]"), 2, "did you mean 'budgets'?");
-  expect_one_line_error(scalelaw("run none.toml"), 2, "no such config file");
-  expect_one_line_error(scalelaw("run small.toml --backend gpu"), 2, "--backend");
-  expect_one_line_error(scalelaw("status ."), 3, "is no study folder");
-  expect_one_line_error(scalelaw("run small.toml --backend train --device cuda", "CUDA_VISIBLE_DEVICES="), 4,
-                        "no CUDA device");
+  scalelaw("run small.toml --set design.budget=[1e9]").expect_error(2, "did you mean 'budgets'?");
+  scalelaw("run none.toml").expect_error(2, "no such config file");
+  scalelaw("run small.toml --backend gpu").expect_error(2, "--backend");
+  scalelaw("status .").expect_error(3, "is no study folder");
+  scalelaw("run small.toml --backend train --device cuda", "CUDA_VISIBLE_DEVICES=").expect_error(4, "no CUDA device");
 }
 
 TEST_F(StudyCommand, RunsAnExternalProgramThroughTheJobProtocol) {
   make_corpus();
-  const Result result = scalelaw("run small.toml --out s " + fake_backend());
+  const ProgramResult result = scalelaw("run small.toml --out s " + fake_backend());
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("8 of 8 runs finished"));
 }
 
 TEST_F(StudyCommand, AFailedJobGivesExitCodeOneAndItsReason) {
   make_corpus();
-  const Result result = scalelaw("run small.toml --out s " + fake_backend(", \"--fail-shape\", \"d24 L2\""));
+  const ProgramResult result = scalelaw("run small.toml --out s " + fake_backend(", \"--fail-shape\", \"d24 L2\""));
   EXPECT_EQ(result.code, 1);
   EXPECT_THAT(result.out, HasSubstr("failed: job"));
   EXPECT_THAT(result.out, HasSubstr("the corpus is on fire"));
   EXPECT_THAT(result.out, HasSubstr("4 of 8 runs finished"));
-  const Result quiet = scalelaw("--quiet run small.toml --out s " + fake_backend(", \"--fail-shape\", \"d24 L2\""));
+  const ProgramResult quiet =
+      scalelaw("--quiet run small.toml --out s " + fake_backend(", \"--fail-shape\", \"d24 L2\""));
   EXPECT_THAT(quiet.err, testing::AllOf(HasSubstr("warning: job "), HasSubstr("the corpus is on fire")));
 }
 
 TEST_F(StudyCommand, WhereEveryJobFailedItSaysWhyAndAnalysesNothing) {
   make_corpus();
-  const Result result = scalelaw("--quiet study small.toml --out s " + fake_backend(", \"--fail-shape\", \"all\""));
+  const ProgramResult result =
+      scalelaw("--quiet study small.toml --out s " + fake_backend(", \"--fail-shape\", \"all\""));
   EXPECT_EQ(result.code, 1);
   EXPECT_THAT(result.err, testing::AllOf(HasSubstr("error: s: no run finished, so there is nothing to analyse"),
                                          HasSubstr("the corpus is on fire")));
@@ -277,24 +263,27 @@ TEST_F(StudyCommand, WhereEveryJobFailedItSaysWhyAndAnalysesNothing) {
 TEST_F(StudyCommand, InterruptedItEndsWith130AndSaysHowToGoOn) {
   make_corpus();
   // The trainer holds after two runs; the signal comes when they are there.
-  const std::string held = fmt::format(
-      "env --default-signal=INT '{}/scalelaw' run small.toml --out s {} & study=$!; "
-      "until [ \"$(grep -c trained s/trace.txt 2>.grep)\" -ge 2 ] 2>.test || ! grep -q '^State:.[^Z]' "
-      "/proc/$study/status; "
-      "do "
-      "sleep 0.02; done; kill -INT $study; wait $study",
-      SCALELAW_BINARY_DIR, fake_backend(", \"--hold-after\", \"2\""));
-  const ProgramResult stopped = run_in(folder_, held);
-  EXPECT_EQ(stopped.code, 130) << stopped.err;
-  EXPECT_THAT(stopped.out, HasSubstr("interrupted; run the same command again to go on\n"));
-  const Result rest = scalelaw("run small.toml --out s " + fake_backend());
+  Process study = start_in(folder_,
+                           fmt::format("'{}/scalelaw' run small.toml --out s {}", SCALELAW_BINARY_DIR,
+                                       fake_backend(", \"--hold-after\", \"2\"")),
+                           folder_ / "log");
+  ASSERT_TRUE(wait_until({.folder = folder_ / "s", .processes = {study.pid()}}, [&] {
+    std::ifstream trace(folder_ / "s/trace.txt");
+    int trained = 0;
+    for (std::string line; std::getline(trace, line);) trained += line.starts_with("trained ") ? 1 : 0;
+    return trained >= 2 || study.try_wait();
+  }));
+  study.signal(SIGINT);
+  EXPECT_EQ(study.wait().exit_code(), 130);
+  EXPECT_THAT(read_text_file(folder_ / "log"), HasSubstr("interrupted; run the same command again to go on\n"));
+  const ProgramResult rest = scalelaw("run small.toml --out s " + fake_backend());
   EXPECT_EQ(rest.code, 0) << rest.err;
   EXPECT_THAT(rest.out, HasSubstr("8 of 8 runs finished"));
   EXPECT_THAT(rest.out, HasSubstr("study.toml was rewritten")) << "the backend's command differs";
 }
 
 TEST_F(StudyCommand, QuietPrintsNothingAndJsonStandsAlone) {
-  const Result quiet = scalelaw("simulate small.toml --quiet");
+  const ProgramResult quiet = scalelaw("simulate small.toml --quiet");
   EXPECT_EQ(quiet.out + quiet.err, "");
   const Json json = Json::parse(scalelaw("simulate small.toml --out other --json -").out);
   EXPECT_EQ(json["made"], 8);
@@ -317,13 +306,13 @@ TEST_F(StudyCommand, PlanNamesTheMemoryOfACudaDeviceAndSplitsWhatWouldNotFit) {
       Json::parse(plan(fmt::format("--set backend.device_memory_mib={:.0f} --json -", mib)).out)["estimate"];
   EXPECT_GT(split["jobs"], whole["jobs"]);
   EXPECT_LT(split["peak_bytes"], whole["peak_bytes"]);
-  const Result small = plan("--set backend.device_memory_mib=500");
+  const ProgramResult small = plan("--set backend.device_memory_mib=500");
   EXPECT_EQ(small.code, 2);
   EXPECT_THAT(small.err, HasSubstr("a worker may take"));
 }
 
 TEST_F(StudyCommand, DoctorNamesEachCheckAndWhatToDo) {
-  const Result result = scalelaw("doctor");
+  const ProgramResult result = scalelaw("doctor");
   const bool light = !fs::exists(fs::path(SCALELAW_BINARY_DIR) / "scalelaw-trainer");
   EXPECT_EQ(result.code, light ? 0 : 4) << "there is no corpus, which a light build does not need";
   for (const char* name : {"CPU trainer", "CUDA trainer", "CUDA device", "corpus", "gnuplot", "disk"})

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cli/run_scalelaw.hpp"
+#include "program.hpp"
 
 namespace scalelaw::test {
 namespace {
@@ -36,9 +36,7 @@ class OwnTerminal {
   /// What the program writes to standard error where that is this terminal.
   [[nodiscard]] std::string errors_of(const TempFolder& folder, const std::string& variables,
                                       const std::string& arguments) const {
-    const std::string command = fmt::format("cd '{}' && env -u NO_COLOR {} '{}/scalelaw' {} >.out 2>'{}'",
-                                            folder.path().string(), variables, SCALELAW_BINARY_DIR, arguments, name_);
-    EXPECT_NE(std::system(command.c_str()), -1);
+    (void)run_scalelaw(folder, fmt::format("{} 2>'{}'", arguments, name_), "env -u NO_COLOR " + variables);
     std::string text(4096, '\0');
     const ssize_t read = ::read(master_, text.data(), text.size());
     text.resize(read > 0 ? static_cast<std::size_t>(read) : 0);
@@ -81,8 +79,8 @@ TEST(Terminal, VerboseSaysWhatIsReadAndDoneOnStandardError) {
     }
   }
   write_file_atomic(folder / "points.csv", rows);
-  const Outcome quiet = run_scalelaw(folder, "fit points.csv --bootstrap 0");
-  const Outcome verbose = run_scalelaw(folder, "fit points.csv --bootstrap 0 --verbose");
+  const ProgramResult quiet = run_scalelaw(folder, "fit points.csv --bootstrap 0");
+  const ProgramResult verbose = run_scalelaw(folder, "fit points.csv --bootstrap 0 --verbose");
   EXPECT_EQ(quiet.out, verbose.out);
   EXPECT_EQ(quiet.err, "");
   EXPECT_THAT(verbose.err, testing::AllOf(HasSubstr("scalelaw 0.1.0"), HasSubstr("read points.csv"),

@@ -1,10 +1,8 @@
 // A page of the tutorial on runs that are trained: a chain whose entropy is known, in seconds.
-#include "cli/run_scalelaw.hpp"
+#include "program.hpp"
 
 namespace scalelaw {
 namespace {
-
-using test::run_scalelaw;
 
 TEST(TrainedTutorial, BalancedIsNotBeatenAndNoModelBeatsTheEntropy) {
   if (!std::filesystem::exists(std::filesystem::path(SCALELAW_BINARY_DIR) / "scalelaw-trainer"))

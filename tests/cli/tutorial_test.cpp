@@ -1,12 +1,11 @@
 // scalelaw tutorial as a program.
 #include <gmock/gmock.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 #include "core/json.hpp"
 #include "os/files.hpp"
+#include "program.hpp"
 #include "report/gnuplot.hpp"
-#include "temp_folder.hpp"
 #include "tutorial/tutorial.hpp"
 
 namespace scalelaw {
@@ -27,12 +26,10 @@ double processor_seconds() {
 class TutorialCommand : public ::testing::Test {
  protected:
   int scalelaw(const std::string& arguments, const std::string& before = "") {
-    const int status = std::system(fmt::format("cd '{}' && {} '{}/scalelaw' {} >out 2>err", folder_.path().string(),
-                                               before, SCALELAW_BINARY_DIR, arguments)
-                                       .c_str());
-    out_ = read_text_file(folder_ / "out");
-    err_ = read_text_file(folder_ / "err");
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    const ProgramResult result = run_scalelaw(folder_, arguments, before);
+    out_ = result.out;
+    err_ = result.err;
+    return result.code;
   }
   TempFolder folder_;
   std::string out_, err_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "core/rng.hpp"
+#include "error_of.hpp"
 #include "os/files.hpp"
 #include "temp_folder.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "temp_folder.hpp"
+#include "error_of.hpp"
 
 namespace scalelaw {
 namespace {

@@ -10,6 +10,7 @@
 #include <regex>
 
 #include "core/rng.hpp"
+#include "error_of.hpp"
 #include "os/error.hpp"
 
 namespace scalelaw {
@@ -108,7 +109,7 @@ TEST(NumbersForPeople, AreSaneAtEverySize) {
     }
     return std::strtod(text.c_str(), nullptr);
   };
-  for (const std::uint64_t seed : {1, 2, 3}) {
+  for (const std::uint64_t seed : {1U, 2U, 3U}) {
     Rng rng = make_rng(seed, "numbers for people");
     for (int i = 0; i < 600; ++i) {
       double x = std::pow(10, -3 + 33 * uniform01(rng));
@@ -169,12 +170,7 @@ TEST(TextTable, LeavesNoTrailingSpaceAndTakesNoRows) {
 }
 
 TEST(Error, CarriesMessageAndExitCode) {
-  try {
-    fail_data("{}: row {}", "f.csv", 3);
-  } catch (const Error& e) {
-    EXPECT_STREQ(e.what(), "f.csv: row 3");
-    EXPECT_EQ(static_cast<int>(e.code()), 3);
-  }
+  EXPECT_EQ(error_of(ExitCode::data, [] { fail_data("{}: row {}", "f.csv", 3); }), "f.csv: row 3");
   EXPECT_THROW(fail_config("x"), Error);
   EXPECT_THROW(fail_device("x"), Error);
   EXPECT_THROW(SCALELAW_CHECK(1 + 1 == 3, "sum is {}", 2), std::logic_error);

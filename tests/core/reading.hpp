@@ -5,9 +5,10 @@
 #include <string>
 
 #include "core/input_text.hpp"
+#include "core/read_table.hpp"
+#include "error_of.hpp"
 #include "records/columns.hpp"
 #include "records/read_observations.hpp"
-#include "temp_folder.hpp"
 
 namespace scalelaw::test {
 

@@ -46,7 +46,8 @@ TEST(Quantile, InterpolatesBetweenOrderStatistics) {
 TEST(CentralInterval, HoldsItsShareOfTheSample) {
   const std::vector<double> x = sample(5000, 1);
   const auto [low, high] = central_interval(x, 0.9);
-  const auto inside = std::count_if(x.begin(), x.end(), [&](double v) { return v >= low && v <= high; });
+  const auto inside =
+      std::count_if(x.begin(), x.end(), [low = low, high = high](double v) { return v >= low && v <= high; });
   EXPECT_NEAR(static_cast<double>(inside) / 5000, 0.9, 0.001);
 }
 

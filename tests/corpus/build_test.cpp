@@ -10,6 +10,7 @@
 #include "core/json.hpp"
 #include "corpus/corpus_helpers.hpp"
 #include "corpus/writer.hpp"
+#include "error_of.hpp"
 
 namespace scalelaw {
 namespace {

@@ -8,6 +8,7 @@
 #include "corpus/build.hpp"
 #include "corpus/corpus_helpers.hpp"
 #include "corpus/sha256.hpp"
+#include "error_of.hpp"
 
 namespace scalelaw {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "temp_folder.hpp"
+#include "error_of.hpp"
 
 namespace scalelaw {
 namespace {

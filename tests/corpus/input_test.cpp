@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "corpus/corpus_helpers.hpp"
+#include "error_of.hpp"
 
 namespace scalelaw {
 namespace {

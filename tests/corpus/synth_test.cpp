@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "corpus/corpus_helpers.hpp"
+#include "error_of.hpp"
 
 namespace scalelaw {
 namespace {

@@ -11,7 +11,7 @@ namespace {
 TEST(OnADevice, EveryTensorOfAStepIsThereAndNothingAsksTheHost) {
   SCALELAW_NEED_CUDA();
   for (const char* precision : {"fp32", "bf16"}) {
-    Stacked stack("cuda", small_shape(), 3, 2, {.precision = precision});
+    Stacked stack(DeviceKind::cuda, small_shape(), 3, 2, {.precision = precision});
     stack.step();
     const DeviceObserver observer(at::kCUDA);
     stack.step();
@@ -22,7 +22,7 @@ TEST(OnADevice, EveryTensorOfAStepIsThereAndNothingAsksTheHost) {
 TEST(OnADevice, AStepRepeatsItselfToTheBit) {
   SCALELAW_NEED_CUDA();
   for (const char* precision : {"fp32", "bf16"}) {
-    Stacked stack("cuda", small_shape(), 3, 2, {.precision = precision});
+    Stacked stack(DeviceKind::cuda, small_shape(), 3, 2, {.precision = precision});
     stack.step();
     const std::vector<float> first = stack.gradients.download();
     stack.step();

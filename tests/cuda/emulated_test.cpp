@@ -18,9 +18,9 @@ struct EmulatedCuda : testing::Test {
 };
 
 TEST_F(EmulatedCuda, RepeatsAStepInGraphsOnceTheyAreChecked) {
-  const Device device = open_device("cuda");
+  const Device device = open_device(DeviceKind::cuda);
   Buffer<double> state(device, 1);
-  StepRepeater repeater(device, "auto", 1000, {{.data = state.data(), .bytes = sizeof(double)}},
+  StepRepeater repeater(device, AskedGraph::automatic, 1000, {{.data = state.data(), .bytes = sizeof(double)}},
                         [&] { state.data()[0] += 1; });
   repeater.run(1);
   EXPECT_EQ(repeater.status().what, "");
@@ -33,11 +33,11 @@ TEST_F(EmulatedCuda, RepeatsAStepInGraphsOnceTheyAreChecked) {
 }
 
 TEST_F(EmulatedCuda, AGraphThatGivesOtherNumbersIsNotUsed) {
-  const Device device = open_device("cuda");
+  const Device device = open_device(DeviceKind::cuda);
   Buffer<double> state(device, 1);
   double on_the_host = 0;  // the mistake: a value that only the host moves on
   const auto step = [&] { state.data()[0] += ++on_the_host; };
-  StepRepeater repeater(device, "auto", 1000, {{.data = state.data(), .bytes = sizeof(double)}}, step);
+  StepRepeater repeater(device, AskedGraph::automatic, 1000, {{.data = state.data(), .bytes = sizeof(double)}}, step);
   constexpr std::int64_t kWarmUp = 3;
   repeater.run(kWarmUp + StepRepeater::kStepsPerGraph);
   EXPECT_EQ(state.download()[0], 19.0 * 20 / 2);  // as without a graph
@@ -50,9 +50,9 @@ TEST_F(EmulatedCuda, AGraphThatGivesOtherNumbersIsNotUsed) {
 
 TEST_F(EmulatedCuda, AStepThatCannotBeRecordedIsRunByItself) {
   emulated::settings().capture_error = "operation not permitted when stream is capturing";
-  const Device device = open_device("cuda");
+  const Device device = open_device(DeviceKind::cuda);
   Buffer<double> state(device, 1);
-  StepRepeater repeater(device, "auto", 1000, {{.data = state.data(), .bytes = sizeof(double)}},
+  StepRepeater repeater(device, AskedGraph::automatic, 1000, {{.data = state.data(), .bytes = sizeof(double)}},
                         [&] { state.data()[0] += 1; });
   repeater.run(200);
   EXPECT_EQ(state.download()[0], 200);
@@ -75,7 +75,7 @@ TEST_F(EmulatedCuda, AJobsRecordsSayWhatWasUsed) {
 TEST_F(EmulatedCuda, AMeasurementRecordsOneGraphBeforeItsClockRuns) {
   Job job;
   job.corpus = fresh_folder("measured_graph").string();
-  job.device = "cuda";
+  job.device = DeviceKind::cuda;
   const Manifest manifest = synthetic::write_corpus(job.corpus);
   job.runs.push_back(synthetic::small_run(manifest.sha256, 0.01, 20));
   job.runs.front().data.eval_tokens = 64;

@@ -20,7 +20,7 @@ inline JobRun run_on_cuda(const std::string& name, int stop_after = -1) {
   const auto folder = fresh_folder(name);
   Job job;
   job.corpus = (folder / "corpus").string();
-  job.device = "cuda";
+  job.device = DeviceKind::cuda;
   const Manifest manifest = synthetic::write_corpus(job.corpus);
   for (const std::int64_t steps : {20, 190}) job.runs.push_back(synthetic::small_run(manifest.sha256, 0.01, steps));
   job.id = job_id(job.runs);

@@ -29,7 +29,7 @@ struct Measured {
 Measured measure(const Shape& shape) {
   const TempFolder folder;
   Job job = job_of(shape, folder.path(), {2, 4});  // few and short: the emulator is slow
-  job.device = "cuda";
+  job.device = DeviceKind::cuda;
   emulated::settings() = {};
   emulated::memory() = {};
   {
@@ -61,14 +61,15 @@ TEST_P(DeviceMemory, PredictedIsWhatTheTrainerAllocatesAndAtMostTwice) {
   EXPECT_LE(own, 2 * allocated);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, DeviceMemory,
-                         testing::Values(Shape{"ManyParameters", 128, 2, 32, 32, 64, 64, 2, "torch"},
-                                         Shape{"LargeBatch", 32, 2, 8, 64, 64, 1024, 2, "torch"},
-                                         Shape{"LargeBatchBf16", 32, 2, 8, 64, 64, 1024, 2, "torch", "bf16"},
-                                         Shape{"ManyParametersBf16", 128, 2, 32, 32, 64, 64, 2, "torch", "bf16"},
-                                         Shape{"LargeVocabulary", 16, 1, 16, 32, 1024, 256, 2, "torch"},
-                                         Shape{"LargeVocabularyBf16", 16, 1, 16, 32, 1024, 256, 2, "torch", "bf16"}),
-                         [](const auto& shape) { return std::string(shape.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, DeviceMemory,
+    testing::Values(Shape{"ManyParameters", 128, 2, 32, 32, 64, 64, 2, AskedEngine::torch},
+                    Shape{"LargeBatch", 32, 2, 8, 64, 64, 1024, 2, AskedEngine::torch},
+                    Shape{"LargeBatchBf16", 32, 2, 8, 64, 64, 1024, 2, AskedEngine::torch, "bf16"},
+                    Shape{"ManyParametersBf16", 128, 2, 32, 32, 64, 64, 2, AskedEngine::torch, "bf16"},
+                    Shape{"LargeVocabulary", 16, 1, 16, 32, 1024, 256, 2, AskedEngine::torch},
+                    Shape{"LargeVocabularyBf16", 16, 1, 16, 32, 1024, 256, 2, AskedEngine::torch, "bf16"}),
+    [](const auto& shape) { return std::string(shape.param.name); });
 
 }  // namespace
 }  // namespace scalelaw::cuda

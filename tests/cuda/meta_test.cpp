@@ -23,7 +23,7 @@ struct MetaDevice : testing::TestWithParam<TorchOptions> {
 
 TEST_P(MetaDevice, EveryTensorOfAStepIsOnTheDevice) {
   for (const bool tied : {false, true}) {
-    Stacked stack("cuda", small_shape(tied), 3, 2, GetParam());
+    Stacked stack(DeviceKind::cuda, small_shape(tied), 3, 2, GetParam());
     const DeviceObserver observer(at::kMeta);
     stack.step();
     stack.step();

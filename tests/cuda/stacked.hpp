@@ -18,7 +18,7 @@ struct Stacked {
   Buffer<std::int64_t> inputs, targets;
   Engine engine;
 
-  Stacked(const std::string& kind, const ModelSpec& model, std::int64_t k, std::int64_t b, const TorchOptions& how)
+  Stacked(DeviceKind kind, const ModelSpec& model, std::int64_t k, std::int64_t b, const TorchOptions& how)
       : layout(make_layout(model)), device(open_device(kind)), members(k), windows(b) {
     const std::int64_t p = layout.params, tokens = k * b * model.context;
     parameters = Buffer<float>(device, k * p);

@@ -12,7 +12,7 @@ namespace scalelaw::cuda {
 /// Why there is no CUDA device to test on, or "".
 inline std::string why_no_cuda() {
   try {
-    (void)open_device("cuda");
+    (void)open_device(DeviceKind::cuda);
     return "";
   } catch (const Error& e) {
     return e.what();

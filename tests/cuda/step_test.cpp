@@ -30,8 +30,8 @@ struct EngineOnCuda : testing::TestWithParam<Case> {
 TEST_P(EngineOnCuda, GivesTheLossesAndGradientsOfTheCpu) {
   const Case& c = GetParam();
   const Limits limits = limits_of(c.precision);
-  Stacked device("cuda", small_shape(c.tied), 3, 2, {.precision = c.precision, .attention = c.attention});
-  Stacked cpu("cpu", small_shape(c.tied), 3, 2, {.precision = c.precision});
+  Stacked device(DeviceKind::cuda, small_shape(c.tied), 3, 2, {.precision = c.precision, .attention = c.attention});
+  Stacked cpu(DeviceKind::cpu, small_shape(c.tied), 3, 2, {.precision = c.precision});
   for (Stacked* one : {&device, &cpu}) {
     one->step();
     one->step();  // the second must not depend on what the first left behind
@@ -58,8 +58,8 @@ INSTANTIATE_TEST_SUITE_P(Ways, EngineOnCuda,
 
 TEST_F(OnCuda, AMemberThatIsNotFiniteChangesNoOtherBit) {
   for (const char* precision : {"fp32", "bf16"}) {
-    Stacked clean("cuda", small_shape(), 3, 2, {.precision = precision}),
-        poisoned("cuda", small_shape(), 3, 2, {.precision = precision});
+    Stacked clean(DeviceKind::cuda, small_shape(), 3, 2, {.precision = precision}),
+        poisoned(DeviceKind::cuda, small_shape(), 3, 2, {.precision = precision});
     const std::int64_t p = clean.layout.params;
     poisoned.parameters.upload(std::vector<float>(100, std::nanf("")), p);
     clean.step();
@@ -79,9 +79,9 @@ struct Training {
   Corpus corpus = load_corpus(folder);
   StackSetup setup;
 
-  explicit Training(const std::string& device, const std::string& graph = "auto")
-      : setup(make_setup(run(0.01, 1).model, open_device(device), "fp32", EngineChoice{.kind = "torch", .reason = ""},
-                         corpus, 1)) {
+  explicit Training(DeviceKind device, AskedGraph graph = AskedGraph::automatic)
+      : setup(make_setup(run(0.01, 1).model, open_device(device), "fp32",
+                         EngineChoice{.kind = EngineKind::torch, .reason = ""}, corpus, 1)) {
     setup.graph = graph;
   }
   RunSpec run(double lr, std::int64_t seed) const { return synthetic::small_run(manifest.sha256, lr, 160, seed); }
@@ -93,7 +93,7 @@ struct Training {
 };
 
 TEST_F(OnCuda, TrainsAsTheCpuDoes) {
-  const Training device("cuda"), cpu("cpu");
+  const Training device(DeviceKind::cuda), cpu(DeviceKind::cpu);
   const std::vector<RunSpec> specs = {device.run(0.01, 1), device.run(0.002, 2)};
   const Stack a = device.trained(specs, 40), b = cpu.trained(specs, 40);
   ASSERT_EQ(a.curve.loss.size(), b.curve.loss.size());
@@ -110,7 +110,7 @@ TEST_F(OnCuda, TrainsAsTheCpuDoes) {
 }
 
 TEST_F(OnCuda, MembersTrainAsTheyWouldAlone) {
-  const Training device("cuda");
+  const Training device(DeviceKind::cuda);
   const std::vector<RunSpec> specs = {device.run(0.002, 1), device.run(0.01, 2)};
   const Stack together = device.trained(specs, 30);
   for (std::size_t k = 0; k < 2; ++k) {
@@ -120,7 +120,7 @@ TEST_F(OnCuda, MembersTrainAsTheyWouldAlone) {
 }
 
 TEST_F(OnCuda, GraphsGiveWhatSingleStepsGive) {
-  const Training graphs("cuda"), steps("cuda", "off");
+  const Training graphs(DeviceKind::cuda), steps(DeviceKind::cuda, AskedGraph::off);
   const std::vector<RunSpec> specs = {graphs.run(0.01, 1)};
   const Stack a = graphs.trained(specs, StepRepeater::kWorthwhileSteps + 7);
   const Stack b = steps.trained(specs, StepRepeater::kWorthwhileSteps + 7);
@@ -136,19 +136,20 @@ TEST_F(OnCuda, GraphsGiveWhatSingleStepsGive) {
 TEST_F(OnCuda, IsMeasuredAsItTrains) {
   Job job;
   job.corpus = fresh_folder("measured").string();
-  job.device = "cuda";
+  job.device = DeviceKind::cuda;
   const Manifest manifest = synthetic::write_corpus(job.corpus);
   job.runs.push_back(synthetic::small_run(manifest.sha256, 0.01, 20));
   job.runs.front().data.eval_tokens = 64;
-  for (const char* graph : {"auto", "off"}) {
+  for (const AskedGraph graph : {AskedGraph::automatic, AskedGraph::off}) {
     job.graph = graph;
     const Json times = measure_job(job);
     const double step_s = times.at("member_step_s").get<double>();
     EXPECT_GT(step_s, 0);
     EXPECT_GT(times.at("eval_token_s").get<double>(), 0);
     EXPECT_GT(times.at("busy_s").get<double>(), 0.5) << "by the clock: at least what is measured";
-    EXPECT_THAT(times.at("engine").get<std::string>(),
-                HasSubstr(job.graph == "auto" ? ", 16 steps per CUDA graph" : ", single steps: asked for"));
+    EXPECT_THAT(
+        times.at("engine").get<std::string>(),
+        HasSubstr(job.graph == AskedGraph::automatic ? ", 16 steps per CUDA graph" : ", single steps: asked for"));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/rng.hpp"
+#include "error_of.hpp"
 #include "os/files.hpp"
 
 namespace scalelaw {
@@ -29,14 +30,8 @@ class Config : public ::testing::Test {
     return read_study_config(folder_ / "mine.toml", overrides);
   }
   void expect_error(const std::string& text, const std::vector<std::string>& parts) const {
-    try {
-      (void)read(text);
-      FAIL() << "accepted: " << text;
-    } catch (const Error& e) {
-      EXPECT_EQ(e.code(), ExitCode::usage);
-      EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos);
-      for (const auto& part : parts) EXPECT_THAT(e.what(), HasSubstr(part));
-    }
+    const std::string error = error_of(ExitCode::usage, [&] { (void)read(text); });
+    for (const auto& part : parts) EXPECT_THAT(error, HasSubstr(part)) << text;
   }
   fs::path folder_;
 };

@@ -8,8 +8,9 @@
 #include <set>
 
 #include "core/rng.hpp"
+#include "design/ladder.hpp"
+#include "error_of.hpp"
 #include "records/shape.hpp"
-#include "temp_folder.hpp"
 
 namespace scalelaw {
 namespace {

@@ -20,7 +20,7 @@ std::vector<RunSpec> runs_of(const StudyConfig& config) {
 
 StudyConfig cuda_config() {
   StudyConfig config = small_config();
-  config.backend = {.kind = BackendKind::train, .device = "cuda"};
+  config.backend = {.kind = BackendKind::train, .device = AskedDevice::cuda};
   return config;
 }
 
@@ -49,7 +49,7 @@ StepLaw some_law() {
   return {.device = "Device B",
           .torch = "2.11.0",
           .precision = "fp32",
-          .graph = "auto",
+          .graph = AskedGraph::automatic,
           .rows = 12,
           .launch_s_per_layer = 1e-4,
           .s_per_flop = 1e-12,
@@ -91,15 +91,15 @@ TEST(EstimateOnACpu, TakesMeasuredSpeedsAndAssumesTheOthers) {
 TEST(EstimateOnACpu, IsWhatOtherProgramsAndSimulatedStudiesGet) {
   for (const BackendKind kind : {BackendKind::command, BackendKind::simulate}) {
     StudyConfig config = small_config();
-    config.backend = {.kind = kind, .device = "cuda"};
+    config.backend = {.kind = kind, .device = AskedDevice::cuda};
     const StudyEstimate e = estimate(config, kTwoDevices);
-    EXPECT_EQ(e.workers.device, "cpu") << kind;
+    EXPECT_EQ(e.workers.device, DeviceKind::cpu) << kind;
     EXPECT_TRUE(e.seconds) << kind;
   }
   StudyConfig config = small_config();
   config.backend = {.kind = BackendKind::automatic};
-  EXPECT_EQ(estimate(config, kNoDevice).workers.device, "cpu");
-  EXPECT_EQ(estimate(config, kTwoDevices).workers.device, "cuda");
+  EXPECT_EQ(estimate(config, kNoDevice).workers.device, DeviceKind::cpu);
+  EXPECT_EQ(estimate(config, kTwoDevices).workers.device, DeviceKind::cuda);
 }
 
 TEST(EstimateOnCuda, WhereNothingIsKnownNamesTheWaysToKnow) {

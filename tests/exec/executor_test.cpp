@@ -75,11 +75,11 @@ TEST_F(ExecutorTest, EachBackendHasItsExecutor) {
   const StudyConfig config = small_config();
   StudyOptions o = options(folder_, {}, 5);
   Signals signals;
-  EXPECT_EQ(executor_kind(o.backend), ExecutorKind::process);
+  EXPECT_FALSE(simulate_executor(config, o, signals));
   EXPECT_EQ(make_executor(config, o, signals).capacity, 5);
   EXPECT_FALSE(make_executor(config, o, signals).in_process);
   o.backend.simulate = true;
-  EXPECT_EQ(executor_kind(o.backend), ExecutorKind::simulate);
+  EXPECT_FALSE(process_executor(config, o, signals));
   EXPECT_TRUE(make_executor(config, o, signals).in_process);
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "error_of.hpp"
 #include "os/error.hpp"
 #include "study/store.hpp"
 #include "temp_folder.hpp"
@@ -28,29 +29,31 @@ StudyConfig config_with(const std::string& precision, std::vector<std::int64_t> 
 const Environment kAmx{.cpu_trainer = {}, .cuda_trainer = {}, .cuda_devices = 0, .cores = 2, .amx_bf16 = true};
 const Environment kPlain{.cpu_trainer = {}, .cuda_trainer = {}, .cuda_devices = 0, .cores = 2, .amx_bf16 = false};
 
-BackendChoice trained_on(const std::string& device) {
+BackendChoice trained_on(DeviceKind device) {
   return {.simulate = false, .device = device, .command = {"trainer"}, .workers = 1, .note = "", .fallback = ""};
 }
 
 TEST(ChoosePrecision, FollowsItsRule) {
   const StudyConfig wide = config_with("auto", {64, 128}), narrow = config_with("auto", {48, 128});
-  EXPECT_EQ(choose_precision(wide, trained_on("cuda"), kPlain, {}).precision, "bf16");
-  EXPECT_EQ(choose_precision(narrow, trained_on("cuda"), kPlain, {}).precision, "bf16");
-  EXPECT_EQ(choose_precision(wide, trained_on("cpu"), kAmx, {}).precision, "bf16");
-  EXPECT_EQ(choose_precision(narrow, trained_on("cpu"), kAmx, {}).precision, "fp32");
-  EXPECT_NE(choose_precision(narrow, trained_on("cpu"), kAmx, {}).reason.find("d_model 48"), std::string::npos);
-  EXPECT_EQ(choose_precision(wide, trained_on("cpu"), kPlain, {}).precision, "fp32");
+  EXPECT_EQ(choose_precision(wide, trained_on(DeviceKind::cuda), kPlain, {}).precision, "bf16");
+  EXPECT_EQ(choose_precision(narrow, trained_on(DeviceKind::cuda), kPlain, {}).precision, "bf16");
+  EXPECT_EQ(choose_precision(wide, trained_on(DeviceKind::cpu), kAmx, {}).precision, "bf16");
+  EXPECT_EQ(choose_precision(narrow, trained_on(DeviceKind::cpu), kAmx, {}).precision, "fp32");
+  EXPECT_NE(choose_precision(narrow, trained_on(DeviceKind::cpu), kAmx, {}).reason.find("d_model 48"),
+            std::string::npos);
+  EXPECT_EQ(choose_precision(wide, trained_on(DeviceKind::cpu), kPlain, {}).precision, "fp32");
   StudyConfig torch = wide;
-  torch.training.engine = "torch";
-  EXPECT_EQ(choose_precision(torch, trained_on("cpu"), kAmx, {}).precision, "fp32");
-  BackendChoice simulated = trained_on("cuda");
+  torch.training.engine = AskedEngine::torch;
+  EXPECT_EQ(choose_precision(torch, trained_on(DeviceKind::cpu), kAmx, {}).precision, "fp32");
+  BackendChoice simulated = trained_on(DeviceKind::cuda);
   simulated.simulate = true;
   EXPECT_EQ(choose_precision(wide, simulated, kAmx, {}).precision, "fp32");
 }
 
 TEST(ChoosePrecision, LeavesWhatTheConfigNames) {
   for (const std::string precision : {"fp32", "bf16"}) {
-    const PrecisionChoice choice = choose_precision(config_with(precision, {64}), trained_on("cpu"), kAmx, {});
+    const PrecisionChoice choice =
+        choose_precision(config_with(precision, {64}), trained_on(DeviceKind::cpu), kAmx, {});
     EXPECT_EQ(choice.precision, precision);
     EXPECT_EQ(choice.reason, "");
   }
@@ -58,30 +61,26 @@ TEST(ChoosePrecision, LeavesWhatTheConfigNames) {
 
 TEST(ChoosePrecision, Bf16OnACpuNeedsAmxOrTheTorchEngine) {
   StudyConfig config = config_with("bf16", {64});
-  try {
-    (void)choose_precision(config, trained_on("cpu"), kPlain, {});
-    ADD_FAILURE() << "no error";
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ExitCode::device);
-    EXPECT_NE(std::string(e.what()).find("needs AMX"), std::string::npos);
-  }
-  EXPECT_EQ(choose_precision(config, trained_on("cuda"), kPlain, {}).precision, "bf16");
-  config.training.engine = "torch";
-  EXPECT_EQ(choose_precision(config, trained_on("cpu"), kPlain, {}).precision, "bf16");
-  config.training.engine = "auto";
+  const std::string error =
+      error_of(ExitCode::device, [&] { (void)choose_precision(config, trained_on(DeviceKind::cpu), kPlain, {}); });
+  EXPECT_NE(error.find("needs AMX"), std::string::npos) << error;
+  EXPECT_EQ(choose_precision(config, trained_on(DeviceKind::cuda), kPlain, {}).precision, "bf16");
+  config.training.engine = AskedEngine::torch;
+  EXPECT_EQ(choose_precision(config, trained_on(DeviceKind::cpu), kPlain, {}).precision, "bf16");
+  config.training.engine = AskedEngine::automatic;
   config.backend.kind = BackendKind::command;  // another program's business
-  EXPECT_EQ(choose_precision(config, trained_on("cpu"), kPlain, {}).precision, "bf16");
+  EXPECT_EQ(choose_precision(config, trained_on(DeviceKind::cpu), kPlain, {}).precision, "bf16");
 }
 
 TEST(ChoosePrecision, AStudyKeepsThatItBeganWith) {
   const auto folder = fresh_folder("precision");
   StudyConfig begun = config_with("fp32", {64});
   write_study_config(folder, begun);
-  EXPECT_EQ(choose_precision(config_with("auto", {64}), trained_on("cpu"), kAmx, folder).precision, "fp32");
+  EXPECT_EQ(choose_precision(config_with("auto", {64}), trained_on(DeviceKind::cpu), kAmx, folder).precision, "fp32");
   begun.training.precision = "bf16";
   write_study_config(folder, begun);
-  EXPECT_EQ(choose_precision(config_with("auto", {32}), trained_on("cpu"), kAmx, folder).precision, "bf16");
-  EXPECT_THROW((void)choose_precision(config_with("auto", {64}), trained_on("cpu"), kPlain, folder), Error);
+  EXPECT_EQ(choose_precision(config_with("auto", {32}), trained_on(DeviceKind::cpu), kAmx, folder).precision, "bf16");
+  EXPECT_THROW((void)choose_precision(config_with("auto", {64}), trained_on(DeviceKind::cpu), kPlain, folder), Error);
 }
 
 }  // namespace

@@ -6,14 +6,16 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "core/rng.hpp"
+#include "error_of.hpp"
 #include "records/shape.hpp"
 #include "study/fake_trainer.hpp"
 #include "study/status.hpp"
 #include "study/study_fixture.hpp"
-#include "temp_folder.hpp"
 
 namespace scalelaw::testing {
 namespace {
@@ -48,14 +50,14 @@ TEST_F(RunStudy, MakesEveryRunOnceAndNothingOnASecondCall) {
 StudyConfig config_with_room_for_two() {
   StudyConfig config = small_config();
   config.backend.kind = BackendKind::train;
-  config.backend.device = "cpu";
-  config.training.engine = "native";
+  config.backend.device = AskedDevice::cpu;
+  config.training.engine = AskedEngine::native;
   std::vector<RunSpec> two;
   for (const PlannedRun& run : make_plan(config, nullptr).runs) {
     const RunSpec& spec = run.spec;
     if (spec.model.d_model == 32 && spec.optimizer.lr == 0.004) two.push_back(spec);  // both seeds
   }
-  const double mib = std::ceil(job_bytes(two, {.engine = "native"}) / 1048576);
+  const double mib = std::ceil(job_bytes(two, {.engine = AskedEngine::native}) / 1048576);
   config.backend.workers = 2;
   config.backend.memory_mib = static_cast<std::int64_t>(2 * mib);
   return config;
@@ -94,16 +96,11 @@ TEST_F(RunStudy, KilledAtRandomMomentsItFinishesWithTheSameRecordsAndRepeatsNone
     const std::size_t moment = trace(broken, "trained ").size() + 1 + uniform_below(rng, 3);
     const pid_t study = start(broken, {"--hold-after", std::to_string(moment + 1)});
     ASSERT_TRUE(wait_for_records(broken, moment));
-    sleep_ms(static_cast<int>(uniform_below(rng, 10)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(uniform_below(rng, 10)));  // the random moment of the kill
     ::kill(study, SIGKILL);
     EXPECT_EQ(wait_for(study), 1000 + SIGKILL);
-    for (const long pid : worker_pids(broken)) {
-      bool dead = false;
-      for (int i = 0; i < 6000 && !dead; ++i) {
-        dead = is_dead(pid);
-        if (!dead) sleep_ms(10);
-      }
-      EXPECT_TRUE(dead) << "worker " << pid << " outlived the study";
+    for (const pid_t pid : worker_pids(broken)) {
+      EXPECT_TRUE(wait_for_end(pid)) << "worker " << pid << " outlived the study";
     }
   }
   EXPECT_EQ(wait_for(start(broken)), 0);
@@ -118,9 +115,9 @@ TEST_F(RunStudy, AWorkerKilledAtRandomMomentsIsStartedAgain) {
   const pid_t study = start(broken, {"--hold-after", "3"});
   ASSERT_TRUE(wait_for_records(broken, 3));
   ASSERT_TRUE(wait_for_trace(broken, "job ", 2));
-  ::kill(static_cast<pid_t>(worker_pids(broken).front()), SIGKILL);
+  ::kill(worker_pids(broken).front(), SIGKILL);
   ASSERT_TRUE(wait_for_trace(broken, "job ", 3)) << "started again";
-  ::kill(static_cast<pid_t>(worker_pids(broken).at(1)), SIGKILL);
+  ::kill(worker_pids(broken).at(1), SIGKILL);
   ASSERT_TRUE(wait_for_trace(broken, "job ", 4));
   write_file_atomic(broken / "go", "");
   EXPECT_EQ(wait_for(study), 0);
@@ -152,7 +149,7 @@ TEST_F(RunStudy, ASecondSignalKillsWorkersThatDoNotStop) {
   const pid_t study = start(folder_, {"--hold-after", "0", "--ignore-term"});
   ASSERT_TRUE(wait_for_trace(folder_, "job ", 2));
   ::kill(study, SIGINT);
-  sleep_ms(300);
+  ASSERT_TRUE(wait_for_trace(folder_, "told ", 2)) << "both workers";
   ASSERT_EQ(::waitpid(study, nullptr, WNOHANG), 0) << "it waits for its workers";
   ::kill(study, SIGINT);
   EXPECT_EQ(wait_for(study), static_cast<int>(ExitCode::interrupted));
@@ -254,13 +251,8 @@ TEST_F(RunStudy, TwoStudiesCannotShareAFolderAtOneTime) {
   const StudyStatus status = study_status(folder_);
   EXPECT_EQ(status.process, study);
   EXPECT_THAT(status.running, SizeIs(2));
-  try {
-    (void)run_study(small_config(), options(folder_));
-    FAIL() << "a second study started";
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ExitCode::device);
-    EXPECT_THAT(e.what(), HasSubstr(fmt::format("process {}", study)));
-  }
+  EXPECT_THAT(error_of(ExitCode::device, [&] { (void)run_study(small_config(), options(folder_)); }),
+              HasSubstr(fmt::format("process {}", study)));
   ::kill(study, SIGKILL);
   wait_for(study);
   EXPECT_EQ(running_study(folder_), 0) << "the lock ends with its process";
@@ -283,6 +275,7 @@ TEST_F(RunStudy, ALockLeftToAChildOfADeadStudyIsWaitedFor) {
     lock.l_whence = SEEK_SET;
     const bool held =
         ::fcntl(fd, F_OFD_SETLK, &lock) == 0 && ::write(fd, pid.data(), pid.size()) == static_cast<ssize_t>(pid.size());
+    // the pause is the time in which the other asks
     ::_exit(held && ::write(ready[1], "x", 1) == 1 && ::usleep(100000) == 0 ? 0 : 1);
   }
   char byte = 0;

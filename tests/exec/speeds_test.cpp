@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "error_of.hpp"
 #include "os/files.hpp"
 #include "temp_folder.hpp"
 
@@ -16,8 +17,8 @@ constexpr const char* kTimes = R"({"busy_s": 0, "member_step_s": 0.5, "eval_toke
 
 Job some_job() {
   Job job;
-  job.device = "cuda";
-  job.graph = "off";
+  job.device = DeviceKind::cuda;
+  job.graph = AskedGraph::off;
   RunSpec run;
   run.data.tokens = 100 * run.data.batch_tokens;
   job.runs = {run};
@@ -49,9 +50,9 @@ TEST(MeasureSpeed, TakesTheLastMeasurementThatIsPrinted) {
 }
 
 TEST(MeasureSpeed, CountsTheStartOfACudaTrainerByTheClock) {
-  const fs::path trainer = script("slow", fmt::format("sleep 0.2; echo '{}'", kTimes));
-  EXPECT_GE(measure_speed(trainer, some_job(), {.device = "cuda"}).start_s, 0.2);
-  EXPECT_LT(measure_speed(trainer, some_job(), {.device = "cpu"}).start_s, 0.2) << "it slept";
+  const fs::path trainer = script("slow", fmt::format("sleep 0.2; echo '{}'", kTimes));  // the time to be measured
+  EXPECT_GE(measure_speed(trainer, some_job(), {.device = DeviceKind::cuda}).start_s, 0.2);
+  EXPECT_LT(measure_speed(trainer, some_job(), {.device = DeviceKind::cpu}).start_s, 0.2) << "it slept";
 }
 
 TEST(MeasureSpeed, SpreadsCudaWorkersOverTheDevices) {
@@ -71,11 +72,11 @@ TEST(MeasureSpeed, SpreadsCudaWorkersOverTheDevices) {
   };
   using Lines = std::vector<std::string>;
   ::setenv("CUDA_VISIBLE_DEVICES", "5,7", 1);
-  EXPECT_EQ(seen({.workers = 3, .device = "cuda", .devices = 2}), (Lines{"on 5", "on 5", "on 7"}));
-  EXPECT_EQ(seen({.workers = 2, .device = "cuda", .devices = 1}), (Lines{"on 5,7", "on 5,7"})) << "as it is";
+  EXPECT_EQ(seen({.workers = 3, .device = DeviceKind::cuda, .devices = 2}), (Lines{"on 5", "on 5", "on 7"}));
+  EXPECT_EQ(seen({.workers = 2, .device = DeviceKind::cuda, .devices = 1}), (Lines{"on 5,7", "on 5,7"})) << "as it is";
   EXPECT_EQ(seen({.workers = 2}), (Lines{"on 5,7", "on 5,7"})) << "a CPU";
   ::unsetenv("CUDA_VISIBLE_DEVICES");
-  EXPECT_EQ(seen({.workers = 2, .device = "cuda", .devices = 2}), (Lines{"on 0", "on 1"}));
+  EXPECT_EQ(seen({.workers = 2, .device = DeviceKind::cuda, .devices = 2}), (Lines{"on 0", "on 1"}));
 }
 
 TEST(MeasureSpeed, SaysHowATrainerEndedAndWhatItSaid) {

@@ -305,7 +305,7 @@ TEST(Certified, EveryLawUnderEveryObjective) {
         points[i].unique_tokens = points[i].tokens / std::pow(2.0, static_cast<double>(i % 6));
         points[i].steps = points[i].tokens / (1e3 * (1 + static_cast<double>(i % 5)));
         std::vector<double> g(c.values.size());
-        loss_gradient(law, law_point(points[i]), g);
+        (void)loss_and_gradient(law, law_point(points[i]), g);
         predicted.push_back(predict_loss(law, law_point(points[i])));
         for (std::size_t k = 0; k < g.size(); ++k) {
           j(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(k)) = logs ? g[k] / predicted[i] : g[k];
@@ -323,11 +323,11 @@ TEST(Certified, EveryLawUnderEveryObjective) {
       }
       FitOptions options{.law = c.kind, .objective = {.kind = kind}, .offset = true, .profile = false};
       const FitResult fitted = fit(points, options);
-      const std::string what = law_info(c.kind).name + " " + std::string(name_of(kind));
+      const std::string what = law_form(c.kind).name + " " + std::string(name_of(kind));
       ASSERT_TRUE(fitted.converged()) << what << ": " << fitted.message;
       EXPECT_NEAR(fitted.objective_value / expected, 1, 1e-9) << what;
       for (std::size_t k = 0; k < c.values.size(); ++k) {
-        EXPECT_NEAR(fitted.fitted.values[k] / c.values[k], 1, 1e-6) << what << " " << law_info(c.kind).parameters[k];
+        EXPECT_NEAR(fitted.fitted.values[k] / c.values[k], 1, 1e-6) << what << " " << law_form(c.kind).parameters[k];
       }
     }
   }

@@ -5,6 +5,8 @@
 #include "core/parallel.hpp"
 #include "fit/fixtures.hpp"
 #include "law/laws.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "fit/fit_text.hpp"
 #include "fit/fixtures.hpp"
 
 namespace scalelaw {
@@ -61,10 +62,10 @@ TEST(DesignCheck, EveryLawOfTwoVariablesRefusesARayAndTakesAPlane) {
                             LawKind::overtraining}) {
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
       const FitResult bad = fit(runs_of(Kind::ray, seed), {.law = law, .profile = false});
-      EXPECT_EQ(bad.convergence.status, FitStatus::design) << law_info(law).name;
+      EXPECT_EQ(bad.convergence.status, FitStatus::design) << law_form(law).name;
       EXPECT_TRUE(bad.fitted.values.empty());
       EXPECT_THAT(describe(bad), HasSubstr("every run has"));
-      EXPECT_FALSE(design_problem(runs_of(Kind::plane, seed), law, {})) << law_info(law).name;
+      EXPECT_FALSE(design_problem(runs_of(Kind::plane, seed), law, {})) << law_form(law).name;
     }
   }
 }

@@ -44,7 +44,7 @@ std::vector<double> column(const FitResult& fit, std::size_t k) {
 }
 
 TEST(IntervalTail, GivesBackTheFitsOwnIntervals) {
-  const auto& names = law_info(LawKind::chinchilla).parameters;
+  const auto& names = law_form(LawKind::chinchilla).parameters;
   for (const Resample resample : {Resample::runs, Resample::parametric}) {
     const FitResult r = bootstrapped(resample);
     for (const double level : {0.80, 0.95}) {

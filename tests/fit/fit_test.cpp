@@ -2,7 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include "fit/fit_from_json.hpp"
+#include "fit/fit_json.hpp"
+#include "fit/fit_text.hpp"
 #include "fit/fixtures.hpp"
+#include "law/critical_batch.hpp"
 
 namespace scalelaw {
 namespace {
@@ -40,10 +44,10 @@ TEST(Fit, EveryLawRecoversItsOwnConstants) {
       points[i].loss_nats = predict_loss(law, law_point(points[i]));
     }
     const FitResult r = fit(points, {.law = law.kind, .offset = true, .profile = false});
-    EXPECT_EQ(r.convergence.status, FitStatus::converged) << law_info(law.kind).name << ": " << r.message;
+    EXPECT_EQ(r.convergence.status, FitStatus::converged) << law_form(law.kind).name << ": " << r.message;
     for (std::size_t k = 0; k < law.values.size(); ++k) {
       EXPECT_NEAR(r.fitted.values[k] / law.values[k], 1, 1e-5)
-          << law_info(law.kind).name << " " << law_info(law.kind).parameters[k];
+          << law_form(law.kind).name << " " << law_form(law.kind).parameters[k];
     }
   }
 }

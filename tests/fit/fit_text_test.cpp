@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "fit/fit_text.hpp"
 #include "fit/fixtures.hpp"
 
 namespace scalelaw {

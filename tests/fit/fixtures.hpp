@@ -11,6 +11,7 @@
 
 #include "core/rng.hpp"
 #include "fit/fit.hpp"
+#include "law/optimum.hpp"
 
 namespace scalelaw::test {
 

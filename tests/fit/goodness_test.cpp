@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 
 #include "fit/cases.hpp"
+#include "fit/fit_from_json.hpp"
+#include "fit/fit_json.hpp"
+#include "fit/fit_text.hpp"
 #include "fit/fixtures.hpp"
+#include "fit/goodness_text.hpp"
 
 namespace scalelaw {
 namespace {

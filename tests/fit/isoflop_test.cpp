@@ -1,6 +1,10 @@
 #include "fit/isoflop.hpp"
 
+#include "fit/fit_from_json.hpp"
+#include "fit/fit_json.hpp"
+#include "fit/fit_text.hpp"
 #include "fit/fixtures.hpp"
+#include "law/optimum.hpp"
 
 namespace scalelaw {
 namespace {

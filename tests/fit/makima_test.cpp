@@ -5,7 +5,11 @@
 
 #include <boost/math/interpolators/makima.hpp>
 
+#include "error_of.hpp"
+#include "fit/fit_from_json.hpp"
+#include "fit/fit_json.hpp"
 #include "fit/fixtures.hpp"
+#include "law/optimum.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {

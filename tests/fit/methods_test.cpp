@@ -4,6 +4,9 @@
 #include <regex>
 
 #include "fit/fixtures.hpp"
+#include "law/critical_batch.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 #include "os/files.hpp"
 #include "records/shape.hpp"
 

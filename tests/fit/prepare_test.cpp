@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include "fit/fixtures.hpp"
+#include "law/critical_batch.hpp"
+#include "law/optimum.hpp"
 #include "os/files.hpp"
 #include "temp_folder.hpp"
 

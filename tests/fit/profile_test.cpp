@@ -3,6 +3,8 @@
 
 #include <boost/math/tools/minima.hpp>
 
+#include "fit/evaluate.hpp"
+#include "fit/fit_text.hpp"
 #include "fit/fixtures.hpp"
 
 namespace scalelaw {

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include "fit/fit_text.hpp"
 #include "fit/fixtures.hpp"
+#include "law/optimum.hpp"
 
 namespace scalelaw {
 namespace {

@@ -2,6 +2,7 @@
 #include "core/csv.hpp"
 #include "fit/fixtures.hpp"
 #include "fit/solve.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {

@@ -1,11 +1,10 @@
 // The same optimum as SciPy's on random studies. Skipped where Python has no SciPy.
-#include <sys/wait.h>
-
 #include "core/json.hpp"
 #include "fit/fixtures.hpp"
+#include "law/published.hpp"
 #include "os/files.hpp"
+#include "program.hpp"
 #include "python.hpp"
-#include "temp_folder.hpp"
 
 namespace scalelaw {
 namespace {
@@ -14,14 +13,12 @@ namespace {
 std::optional<Json> scipy(const TempFolder& folder, const std::vector<Observation>& points, const char* objective,
                           const std::vector<double>& v) {
   write_file_atomic(folder / "points.csv", observations_csv(points));
-  const std::string command =
-      fmt::format("OPENBLAS_NUM_THREADS=1 '{}' '{}/tests/fit/scipy_check.py' '{}' {} {},{},{},{},{} > '{}'",
-                  test_python(), SCALELAW_SOURCE_DIR, (folder / "points.csv").string(), objective, std::log(v[0]),
-                  std::log(v[1]), std::log(v[2]), v[3], v[4], (folder / "out.json").string());
-  const int status = std::system(command.c_str());
-  if (WIFEXITED(status) && (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127)) return std::nullopt;
-  EXPECT_EQ(status, 0) << command;
-  return read_json_file(folder / "out.json");
+  const ProgramResult result = run_program(
+      {test_python(), SCALELAW_SOURCE_DIR "/tests/fit/scipy_check.py", (folder / "points.csv").string(), objective,
+       fmt::format("{},{},{},{},{}", std::log(v[0]), std::log(v[1]), std::log(v[2]), v[3], v[4])},
+      {.environment = {{"OPENBLAS_NUM_THREADS", "1"}}});
+  if (result.code == 77 || result.code == 127) return std::nullopt;
+  return result.json();
 }
 
 // A random law of the size of published ones, and runs around its optima with noise.

@@ -1,13 +1,12 @@
 // Never above the least objective that a wide search finds (scipy_search.py): every law on random studies, many of them
 // contaminated. Skipped where Python has no SciPy. SCALELAW_SEARCH_STUDIES: how many a law (default 3);
 // SCALELAW_SEARCH_FOLDER: a folder that scipy_search.py has written before.
-#include <sys/wait.h>
-
 #include <cstdlib>
 
 #include "core/json.hpp"
 #include "fit/fixtures.hpp"
 #include "os/files.hpp"
+#include "program.hpp"
 #include "python.hpp"
 #include "temp_folder.hpp"
 
@@ -27,13 +26,10 @@ TEST(ScipySearch, NothingLowerIsFoundForAnyLaw) {
     folder = given;
   } else {
     const char* count = std::getenv("SCALELAW_SEARCH_STUDIES");
-    const std::string command = fmt::format("'{}' '{}/tests/fit/scipy_search.py' '{}' {}", test_python(),
-                                            SCALELAW_SOURCE_DIR, folder.string(), count ? count : "3");
-    const int status = std::system(command.c_str());
-    if (WIFEXITED(status) && (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127)) {
-      GTEST_SKIP() << test_python() << " is absent or has no SciPy";
-    }
-    ASSERT_EQ(status, 0) << command;
+    const ProgramResult result = run_program({test_python(), SCALELAW_SOURCE_DIR "/tests/fit/scipy_search.py",
+                                              folder.string(), count != nullptr ? count : "3"});
+    if (result.code == 77 || result.code == 127) GTEST_SKIP() << test_python() << " is absent or has no SciPy";
+    ASSERT_EQ(result.code, 0) << result.err;
   }
   const std::map<std::string, ObjectiveKind> kinds = {
       {"log-huber", ObjectiveKind::log_huber}, {"log-mse", ObjectiveKind::log_mse}, {"mse", ObjectiveKind::mse}};

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "fit/fit_text.hpp"
 #include "fit/fixtures.hpp"
 
 namespace scalelaw {
@@ -103,20 +104,20 @@ TEST(Search, NoRandomStartLeadsLower) {
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
       const std::vector<Observation> points = contaminated_study(seed);
       const FitResult r = fit(points, {.law = law, .offset = seed % 2 == 0, .profile = false});
-      ASSERT_FALSE(r.fitted.values.empty()) << law_info(law).name << " " << r.message;
+      ASSERT_FALSE(r.fitted.values.empty()) << law_form(law).name << " " << r.message;
       std::map<std::string, double> fixed;
-      if (!shows_parameter(r.fitted, 2) && law_info(law).parameters[2] == "E") fixed["E"] = 0;
+      if (!shows_parameter(r.fitted, 2) && law_form(law).parameters[2] == "E") fixed["E"] = 0;
       const Problem p = make_problem(points, law, {}, fixed);
       Rng rng = make_rng(seed, "anywhere");
       for (int i = 0; i < 100; ++i) {
         Vector theta = start_from(p, r.fitted.values);
         for (std::size_t k = 0; k < p.free.size(); ++k) {
-          const bool log_scale = is_log_parameter(law_info(law).parameters[p.free[k]]);
+          const bool log_scale = is_logarithmic(law_form(law).constants[p.free[k]]);
           theta[k] = log_scale ? theta[k] + 2 * standard_normal(rng) : theta[k] * std::exp(0.8 * standard_normal(rng));
         }
         const Solution s = solve(p, p.weights, theta, {.warm = true, .piecewise = true, .finish = false});
         if (s.status == NewtonStatus::diverged) continue;
-        ASSERT_GE(s.value, r.objective_value - 1e-9) << law_info(law).name << " seed " << seed << " start " << i;
+        ASSERT_GE(s.value, r.objective_value - 1e-9) << law_form(law).name << " seed " << seed << " start " << i;
       }
     }
   }

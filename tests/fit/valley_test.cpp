@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 
 #include "fit/cases.hpp"
+#include "fit/fit_from_json.hpp"
+#include "fit/fit_json.hpp"
+#include "fit/fit_text.hpp"
 #include "fit/fixtures.hpp"
 #include "fit/isoflop.hpp"
+#include "law/optimum.hpp"
 
 namespace scalelaw {
 namespace {

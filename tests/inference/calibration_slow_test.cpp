@@ -35,7 +35,7 @@ std::map<std::string, double> found(const std::vector<Observation>& at, const La
   std::map<std::string, double> share;
   for (const Comparison& c : comparisons) {
     for (const ExponentComparison& e : c.exponents) {
-      EXPECT_NE(e.verdict, "not_converged");
+      EXPECT_NE(e.verdict, Verdict::not_converged);
       share[e.name] += (e.significant ? 1.0 : 0.0) / static_cast<double>(count);
     }
   }

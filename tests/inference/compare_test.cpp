@@ -6,7 +6,11 @@
 #include <cmath>
 
 #include "core/stats.hpp"
+#include "error_of.hpp"
+#include "inference/exponents.hpp"
 #include "inference/surface.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {
@@ -80,16 +84,16 @@ TEST(CompareWithLaw, TheTrueLawIsEquivalentAndItsEstimatesUnbiased) {
     EXPECT_GT(e.detectable, (e.difference_ci95.high - e.difference_ci95.low) / 2);
   }
   EXPECT_NEAR(exponent(c, "a").second, exponents_of(law).at("a"), 0.02);
-  EXPECT_EQ(exponent(c, "a").verdict, "equivalent");
+  EXPECT_EQ(exponent(c, "a").verdict, Verdict::equivalent);
 }
 
 TEST(CompareWithLaw, ALawWithOtherExponentsIsDifferent) {
   const auto points = simulate_points(tiny_points(), tiny_law(0.35, 0.30), {.sd = 0.003}, 12, 0);
   const Comparison c = compare_with_law("study", points, tiny_law(0.35, 0.50), 0, quick_options());
-  EXPECT_EQ(exponent(c, "beta").verdict, "different");
+  EXPECT_EQ(exponent(c, "beta").verdict, Verdict::different);
   EXPECT_TRUE(exponent(c, "beta").significant);
   EXPECT_LT(exponent(c, "beta").difference, 0);
-  EXPECT_EQ(exponent(c, "a").verdict, "different");
+  EXPECT_EQ(exponent(c, "a").verdict, Verdict::different);
 }
 
 TEST(CompareWithLaw, MuchNoiseIsInconclusive) {
@@ -97,7 +101,7 @@ TEST(CompareWithLaw, MuchNoiseIsInconclusive) {
   const auto points = simulate_points(tiny_points(), law, {.sd = 0.02}, 13, 0);
   CompareOptions options = quick_options();
   options.margin = {.value = 0.005, .relative = false};
-  EXPECT_EQ(exponent(compare_with_law("study", points, law, 0, options), "a").verdict, "inconclusive");
+  EXPECT_EQ(exponent(compare_with_law("study", points, law, 0, options), "a").verdict, Verdict::inconclusive);
 }
 
 TEST(CompareWithLaw, AGivenNoiseIsUsedAsItIs) {
@@ -125,29 +129,23 @@ TEST(CompareWithLaw, AFitThatDoesNotConvergeGivesNoVerdict) {
   auto points = simulate_points(tiny_points(), tiny_law(), {.sd = 0.003}, 16, 0);
   points.resize(3);
   const Comparison c = compare_with_law("study", points, tiny_law(), 0, quick_options());
-  for (const ExponentComparison& e : c.exponents) EXPECT_EQ(e.verdict, "not_converged");
+  for (const ExponentComparison& e : c.exponents) EXPECT_EQ(e.verdict, Verdict::not_converged);
   EXPECT_THAT(c.notes, Contains(HasSubstr("did not converge")));
   EXPECT_THAT(describe(c), HasSubstr("did not converge"));
 }
 
 TEST(CompareWithLaw, WrongOptionsAreNamed) {
   const auto points = simulate_points(tiny_points(), tiny_law(), {.sd = 0.003}, 17, 0);
-  const auto error_of = [&](CompareOptions options, const Law& law, double noise) -> std::string {
-    try {
-      (void)compare_with_law("study", points, law, noise, options);
-    } catch (const Error& e) {
-      EXPECT_EQ(e.code(), ExitCode::usage);
-      return e.what();
-    }
-    return "";
+  const auto refusal = [&](const CompareOptions& options, const Law& law, double noise) {
+    return error_of(ExitCode::usage, [&] { (void)compare_with_law("study", points, law, noise, options); });
   };
   CompareOptions few = quick_options(), narrow = quick_options();
   few.studies = 5;
   narrow.margin.value = 0;
-  EXPECT_THAT(error_of(few, tiny_law(), 0), HasSubstr("--studies is 5"));
-  EXPECT_THAT(error_of(narrow, tiny_law(), 0), HasSubstr("--margin is 0"));
-  EXPECT_THAT(error_of(quick_options(), tiny_law(), -1), HasSubstr("--noise is -1"));
-  EXPECT_THAT(error_of(quick_options(), published_law("kaplan2020-optimal"), 0), HasSubstr("cannot be simulated"));
+  EXPECT_THAT(refusal(few, tiny_law(), 0), HasSubstr("--studies is 5"));
+  EXPECT_THAT(refusal(narrow, tiny_law(), 0), HasSubstr("--margin is 0"));
+  EXPECT_THAT(refusal(quick_options(), tiny_law(), -1), HasSubstr("--noise is -1"));
+  EXPECT_THAT(refusal(quick_options(), published_law("kaplan2020-optimal"), 0), HasSubstr("cannot be simulated"));
 }
 
 TEST(CompareWithLaw, JsonAndTextHoldTheAnswer) {
@@ -170,8 +168,8 @@ TEST(CompareObservations, TwoStudiesOfOneLawAgreeAndOfTwoLawsDiffer) {
   options.fit.bootstrap.replicates = 100;
   const Comparison same = compare_observations("first", first, "again", again, options);
   const Comparison different = compare_observations("first", first, "other", other, options);
-  EXPECT_EQ(exponent(same, "a").verdict, "equivalent");
-  EXPECT_EQ(exponent(different, "beta").verdict, "different");
+  EXPECT_EQ(exponent(same, "a").verdict, Verdict::equivalent);
+  EXPECT_EQ(exponent(different, "beta").verdict, Verdict::different);
   EXPECT_LT(exponent(different, "beta").difference_ci95.low, -0.2);  // the true difference
   EXPECT_GT(exponent(different, "beta").difference_ci95.high, -0.2);
 }

@@ -6,7 +6,10 @@
 
 #include <cmath>
 
+#include "error_of.hpp"
 #include "inference/surface.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 #include "temp_folder.hpp"
 
 namespace scalelaw {

@@ -6,6 +6,8 @@
 
 #include "inference/surface.hpp"
 #include "law/laws.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {

@@ -25,7 +25,8 @@ Shares verdicts(const std::vector<Observation>& design, const Law& first, const 
   });
   Shares shares;
   for (const Comparison& c : all) {
-    for (const ExponentComparison& e : c.exponents) shares[e.name][e.verdict] += 1 / static_cast<double>(count);
+    for (const ExponentComparison& e : c.exponents)
+      shares[e.name][std::string(name_of(e.verdict.value()))] += 1 / static_cast<double>(count);
   }
   return shares;
 }

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "core/rng.hpp"
+#include "error_of.hpp"
 #include "inference/compare.hpp"
 #include "inference/surface.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {
@@ -25,15 +27,15 @@ const ExponentComparison& exponent(const Comparison& c, const std::string& name)
 /// The words follow from the numbers shown beside them, and from nothing else.
 void expect_consistent(const Comparison& c) {
   for (const ExponentComparison& e : c.exponents) {
-    if (e.verdict == "not_converged") continue;
+    if (e.verdict == Verdict::not_converged) continue;
     const double margin = c.margin.relative ? c.margin.value * std::abs(e.second) : c.margin.value;
     EXPECT_DOUBLE_EQ(e.margin, margin);
     const bool away = e.difference_ci95.low > 0 || e.difference_ci95.high < 0;
     const bool within = -margin <= e.difference_ci90.low && e.difference_ci90.high <= margin;
     EXPECT_EQ(e.significant, away);
-    EXPECT_EQ(e.verdict, away ? "different" : within ? "equivalent" : "inconclusive") << e.name;
+    EXPECT_EQ(e.verdict, away ? Verdict::different : within ? Verdict::equivalent : Verdict::inconclusive) << e.name;
     EXPECT_EQ(e.within_margin, away && within);
-    EXPECT_EQ(verdict_text(e), e.within_margin ? "different, but within the margin" : e.verdict);
+    EXPECT_EQ(verdict_text(e), e.within_margin ? "different, but within the margin" : name_of(e.verdict.value()));
   }
 }
 
@@ -46,7 +48,7 @@ TEST(Margin, TheCaseOfTwoLossSlopesIsDifferent) {
   EXPECT_NEAR(slope.first, 0.060, 0.001);
   EXPECT_NEAR(slope.second, 0.022, 0.001);
   EXPECT_NEAR(slope.difference, 0.039, 0.001);
-  EXPECT_EQ(slope.verdict, "different");
+  EXPECT_EQ(slope.verdict, Verdict::different);
   EXPECT_FALSE(slope.within_margin);
   EXPECT_EQ(verdict_text(slope), "different");
   expect_consistent(c);
@@ -77,7 +79,7 @@ TEST(Margin, ARealDifferenceWithinTheMarginIsBoth) {
   options.fit.profile = false;
   const Comparison c = compare_with_law("a", a, tiny_law(0.35, 0.31), 0, options);
   const ExponentComparison& beta = exponent(c, "beta");
-  EXPECT_EQ(beta.verdict, "different");
+  EXPECT_EQ(beta.verdict, Verdict::different);
   EXPECT_TRUE(beta.within_margin);
   EXPECT_THAT(describe(c), HasSubstr("different, but within the margin"));
   const Json json = to_json(c);
@@ -122,13 +124,10 @@ TEST(CompareWithLaw, LossesThatNoModelHasAreRefused) {
   options.fit.profile = false;
   (void)compare_with_law("study", points, published_law("besiroglu2024"), 0, options);  // refitted: possible
   options.reanchor = false;
-  try {
-    (void)compare_with_law("study", points, published_law("besiroglu2024"), 0, options);
-    FAIL() << "21 nats were taken";
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ExitCode::usage);
-    EXPECT_THAT(e.what(), HasSubstr("above ln(vocab) = 5.55"));
-  }
+  EXPECT_THAT(error_of(ExitCode::usage,
+                       [&] { (void)compare_with_law("study", points, published_law("besiroglu2024"), 0, options); }),
+              HasSubstr("above ln(vocab) = 5.55"))
+      << "21 nats";
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "core/rng.hpp"
 #include "inference/compare.hpp"
 #include "inference/surface.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {

@@ -7,6 +7,7 @@
 #include "core/stats.hpp"
 #include "inference/compare.hpp"
 #include "inference/surface.hpp"
+#include "law/optimum.hpp"
 
 namespace scalelaw {
 namespace {
@@ -91,10 +92,10 @@ TEST(CompareWithLaw, IsoflopAndLossSlopesAreComparedToo) {
     EXPECT_LT(exponent(same, name)->first_ci95.low, exponent(same, name)->first) << name;
     EXPECT_GT(exponent(same, name)->first_ci95.high, exponent(same, name)->first) << name;
   }
-  EXPECT_EQ(exponent(same, "loss_slope")->verdict, "equivalent");
+  EXPECT_EQ(exponent(same, "loss_slope")->verdict, Verdict::equivalent);
   // amplitudes are refitted, exponents are not: the isoFLOP minima move with C in another way
   const Comparison other = compare_with_law("study", isoflop_points(law, 0.002, 4), tiny_law(0.35, 0.60), 0, options);
-  EXPECT_NE(exponent(other, "a")->verdict, "equivalent");
+  EXPECT_NE(exponent(other, "a")->verdict, Verdict::equivalent);
 }
 
 TEST(CompareObservations, IsoflopSlopesOfTwoStudiesAreBootstrapped) {
@@ -113,7 +114,7 @@ TEST(CompareObservations, IsoflopSlopesOfTwoStudiesAreBootstrapped) {
   ASSERT_NE(a, nullptr);
   const double truth = allocation_exponents(law)->a - allocation_exponents(other)->a;
   EXPECT_NEAR(a->difference, truth, 0.05);
-  EXPECT_EQ(a->verdict, "different");
+  EXPECT_EQ(a->verdict, Verdict::different);
   ASSERT_NE(exponent(c, "loss_slope"), nullptr);
 }
 

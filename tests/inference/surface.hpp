@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "law/optimum.hpp"
 #include "sim/simulate.hpp"
 
 namespace scalelaw {

@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "law/laws.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {

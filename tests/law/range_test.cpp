@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/rng.hpp"
+#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {
@@ -15,7 +16,7 @@ using testing::HasSubstr;
 
 std::vector<std::string> names(const std::vector<Outside>& all) {
   std::vector<std::string> out;
-  for (const Outside& o : all) out.push_back(o.quantity);
+  for (const Outside& o : all) out.emplace_back(name_of(o.quantity));
   return out;
 }
 
@@ -42,7 +43,8 @@ TEST(Range, RandomPointsAreFlaggedWhereAndOnlyWhereTheyLieOutside) {
           {"tokens_per_param", {point.tokens / point.params, runs.tokens_per_param}}};
       const auto found = outside(runs, LawKind::chinchilla, point);
       for (const auto& [name, value] : values) {
-        const auto it = std::ranges::find(found, name, &Outside::quantity);
+        const auto quantity_name = [](const Outside& o) { return name_of(o.quantity); };
+        const auto it = std::ranges::find(found, name, quantity_name);
         const auto& [x, known] = value;
         const double beyond = std::max(known.low / x, x / known.high);  // within half a percent it is the end itself
         if (beyond > 1 && beyond < 1.006) continue;
@@ -56,7 +58,7 @@ TEST(Range, RandomPointsAreFlaggedWhereAndOnlyWhereTheyLieOutside) {
         EXPECT_DOUBLE_EQ(it->factor, x > known.high ? x / known.high : known.low / x);
         const auto slack = outside(runs, LawKind::chinchilla, point, 10);
         if (it->factor < 10 || it->factor > 10.06) {  // within half a percent it is ten times
-          EXPECT_EQ(std::ranges::count(slack, name, &Outside::quantity), it->factor > 10 ? 1 : 0);
+          EXPECT_EQ(std::ranges::count(slack, name, quantity_name), it->factor > 10 ? 1 : 0);
         }
       }
     }
@@ -85,10 +87,9 @@ TEST(Range, SaysHowFarInPlainNumbers) {
 
 TEST(Range, EveryPublishedLawKnowsItsRuns) {
   for (const Law& law : published_laws()) {
-    const LawNeeds needs = law_needs(law.kind);
-    EXPECT_TRUE(!needs.params || law.range.params.known()) << law.name;
-    EXPECT_TRUE(!needs.tokens || law.range.tokens.known()) << law.name;
-    EXPECT_TRUE(!needs.flops || law.range.flops.known()) << law.name;
+    EXPECT_TRUE(!law.form().needs(Quantity::params) || law.range.params.known()) << law.name;
+    EXPECT_TRUE(!law.form().needs(Quantity::tokens) || law.range.tokens.known()) << law.name;
+    EXPECT_TRUE(!law.form().needs(Quantity::flops) || law.range.flops.known()) << law.name;
   }
   const auto is = [](const ValueRange& range, double low, double high) {
     EXPECT_DOUBLE_EQ(range.low, low);

@@ -38,7 +38,8 @@ struct Training {
       initialize(layout, k, std::span(parameters).subspan(at(k * layout.params), at(layout.params)));
     }
     const EngineBuffers buffers{kMembers, parameters.data(), gradients.data()};
-    engine = native ? make_native_engine(layout, buffers) : make_torch_engine(layout, open_device("cpu"), buffers);
+    engine =
+        native ? make_native_engine(layout, buffers) : make_torch_engine(layout, open_device(DeviceKind::cpu), buffers);
   }
   void draw(std::uint64_t step) {
     inputs.clear();
@@ -63,7 +64,7 @@ struct Training {
       return static_cast<float>(1.0 / (1.0 - std::pow(static_cast<double>(beta), static_cast<double>(step))));
     };
     const std::vector<AdamScalars> scalars(at(kMembers), {3e-3F, correction(0.9F), correction(0.95F)});
-    adam_step(open_device("cpu"),
+    adam_step(open_device(DeviceKind::cpu),
               {.members = kMembers,
                .params = layout.params,
                .decayed = layout.decayed,

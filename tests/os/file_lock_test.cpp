@@ -9,6 +9,7 @@
 #include <fstream>
 #include <optional>
 
+#include "error_of.hpp"
 #include "os/process.hpp"
 #include "temp_folder.hpp"
 

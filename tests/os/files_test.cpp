@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "error_of.hpp"
 #include "os/error.hpp"
 #include "temp_folder.hpp"
 

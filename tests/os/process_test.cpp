@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdlib>
 
+#include "error_of.hpp"
 #include "os/files.hpp"
 #include "temp_folder.hpp"
 
@@ -98,13 +100,16 @@ TEST(Process, AMissingProgramIsAnErrorThatNamesIt) {
 
 TEST(Process, ReadsWhatIsThereWithoutWaiting) {
   const TempFolder folder;
-  Process process(shell("echo one; while ! [ -e '" + (folder / "go").string() + "' ]; do sleep 0.01; done; echo two"));
+  const std::string go = (folder / "go").string();
+  ASSERT_EQ(::mkfifo(go.c_str(), 0600), 0);
+  Process process(shell("echo one; read word <'" + go + "'; echo two"));
   pollfd news{process.output(), POLLIN, 0};
   ASSERT_EQ(::poll(&news, 1, kSoon_ms), 1);
   EXPECT_EQ(process.read_available(), "one\n");
   EXPECT_EQ(process.read_available(), "");
   EXPECT_FALSE(process.try_wait());
-  write_file_atomic(folder / "go", "");
+  const UniqueFd word(::open(go.c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_EQ(::write(word.get(), "x\n", 2), 2);
   EXPECT_EQ(process.read_all(), "two\n");
   EXPECT_EQ(process.wait().status, 0);
 }

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "error_of.hpp"
 #include "os/files.hpp"
 #include "temp_folder.hpp"
 

@@ -6,7 +6,9 @@
 #include <cmath>
 
 #include "core/reading.hpp"
+#include "error_of.hpp"
 #include "os/files.hpp"
+#include "temp_folder.hpp"
 
 namespace scalelaw {
 namespace {
@@ -143,7 +145,7 @@ TEST(ReadTables, UnitsOfTheHeader) {
 TEST(ReadTables, UnitsOfTheLoss) {
   const auto loss = [](const std::string& header, const std::string& unit = "") {
     ReadOptions options;
-    options.loss_unit = unit;
+    options.loss_unit = find_named<LossUnit>(unit);
     const auto got = read_text("params,tokens," + header + ",loss_stderr\n1e6,2e8,8,0.4\n2e6,2e8,7,0.4\n", options);
     return std::pair(got.points[0].loss_nats, *got.points[0].loss_stderr);
   };
@@ -222,10 +224,10 @@ TEST(ReadTables, CountsUnderAConvention) {
 
 TEST(ReadTables, ALawOfOneQuantityNeedsNoOther) {
   EXPECT_THAT(refused("N,loss\n1e6,3\n"), HasSubstr("two of 'params', 'tokens', 'flops'"));
-  const auto got = read_text("N,loss\n1e6,3\n2e6,2.9\n", {.needs = "params"});
+  const auto got = read_text("N,loss\n1e6,3\n2e6,2.9\n", {.needs = Quantity::params});
   EXPECT_EQ(got.points[1].params, 2e6);
   EXPECT_EQ(got.points[1].tokens, 0);
-  EXPECT_THAT(refused("D,loss\n1e6,3\n", {.needs = "params"}),
+  EXPECT_THAT(refused("D,loss\n1e6,3\n", {.needs = Quantity::params}),
               HasSubstr("needs a column 'loss' and a column 'params'"));
   EXPECT_EQ(read_text("params,tokens,loss\n1e6,2e8,-3\n", {.any_sign = true}).points[0].loss_nats, -3);
 }

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "core/json.hpp"
-#include "temp_folder.hpp"
+#include "error_of.hpp"
 
 namespace scalelaw {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "error_of.hpp"
 #include "os/error.hpp"
-#include "temp_folder.hpp"
 
 namespace scalelaw {
 namespace {

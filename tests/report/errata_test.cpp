@@ -4,9 +4,12 @@
 #include <cmath>
 
 #include "law/laws.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 #include "os/error.hpp"
 #include "os/files.hpp"
 #include "tutorial/tutorial.hpp"
+#include "tutorial/tutorial_laws.hpp"
 
 namespace scalelaw {
 namespace {

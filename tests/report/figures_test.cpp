@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "report/figures_runs.hpp"
 #include "report/synthetic.hpp"
 
 namespace scalelaw {

@@ -9,6 +9,7 @@
 #include "os/files.hpp"
 #include "report/escape.hpp"
 #include "report/figures.hpp"
+#include "report/html_tables.hpp"
 #include "report/study_files.hpp"
 #include "report/synthetic.hpp"
 

@@ -1,13 +1,15 @@
 // The page in a real browser, and the plots through a real gnuplot.
 #include <gmock/gmock.h>
-#include <sys/wait.h>
 
 #include <cstdlib>
 #include <filesystem>
 
+#include "error_of.hpp"
 #include "os/files.hpp"
+#include "program.hpp"
 #include "python.hpp"
 #include "report/figures.hpp"
+#include "report/figures_runs.hpp"
 #include "report/gnuplot.hpp"
 #include "report/html.hpp"
 #include "report/synthetic.hpp"
@@ -19,27 +21,18 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-struct CheckResult {
-  int code = 0;
-  std::string output;
-};
-
-CheckResult check_page(const fs::path& page) {
-  const fs::path log = page.parent_path() / "check.txt";
-  const std::string command = fmt::format("'{}' '{}/tests/report/check_page.py' '{}' > '{}' 2>&1", test_python(),
-                                          SCALELAW_SOURCE_DIR, page.string(), log.string());
-  const int status = std::system(command.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text_file(log)};
+ProgramResult check_page(const fs::path& page) {
+  return run_program({test_python(), SCALELAW_SOURCE_DIR "/tests/report/check_page.py", page.string()});
 }
 
 TEST(ReportInBrowser, EveryPlotIsDrawnWithoutErrorRequestOrPolicyViolation) {
   const fs::path folder = fresh_folder("browser");
   const Analysis analysis = test::toy_analysis();
   write_file_atomic(folder / "report.html", report_html(analysis, make_figures(analysis)));
-  const CheckResult result = check_page(folder / "report.html");
-  if (result.code == 77 || result.code == 127) GTEST_SKIP() << "no browser to check with: " << result.output;
-  EXPECT_EQ(result.code, 0) << result.output;
-  EXPECT_THAT(result.output, HasSubstr("9 plots drawn, 10 sections"));
+  const ProgramResult result = check_page(folder / "report.html");
+  if (result.code == 77 || result.code == 127) GTEST_SKIP() << "no browser to check with: " << result.out;
+  EXPECT_EQ(result.code, 0) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("9 plots drawn, 10 sections"));
 }
 
 TEST(ReportInBrowser, TheCheckSeesABrokenFigureAndAForeignRequest) {
@@ -51,11 +44,11 @@ TEST(ReportInBrowser, TheCheckSeesABrokenFigureAndAForeignRequest) {
   const std::string end = "</main>";
   page.insert(page.find(end), "<img alt=\"\" src=\"http://192.0.2.1/x.png\">");
   write_file_atomic(folder / "report.html", page);
-  const CheckResult result = check_page(folder / "report.html");
-  if (result.code == 77 || result.code == 127) GTEST_SKIP() << "no browser to check with: " << result.output;
-  EXPECT_EQ(result.code, 1);
-  EXPECT_THAT(result.output, HasSubstr("plot_gone is empty"));
-  EXPECT_THAT(result.output, HasSubstr("content security policy: img-src"));
+  const ProgramResult result = check_page(folder / "report.html");
+  if (result.code == 77 || result.code == 127) GTEST_SKIP() << "no browser to check with: " << result.out;
+  EXPECT_EQ(result.code, 1) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("plot_gone is empty"));
+  EXPECT_THAT(result.out, HasSubstr("content security policy: img-src"));
 }
 
 TEST(Gnuplot, DrawsEveryFigureInEveryFormat) {
@@ -98,14 +91,8 @@ TEST(Gnuplot, AFailureIsOneLineAndLeavesThePictureThatWasThere) {
                     .x = {"x", Scaling::linear},
                     .y = {"y", Scaling::linear},
                     .series = {{.name = "s", .color = "no colour", .x = {1}, .y = {1}}}}};
-  try {
-    draw_figure(figure, folder / "bad.svg", "svg");
-    FAIL() << "no error";
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ExitCode::device);
-    EXPECT_THAT(e.what(), HasSubstr("gnuplot failed"));
-    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos);
-  }
+  EXPECT_THAT(error_of(ExitCode::device, [&] { draw_figure(figure, folder / "bad.svg", "svg"); }),
+              HasSubstr("gnuplot failed"));
   EXPECT_EQ(read_text_file(folder / "bad.svg"), "old");
 }
 
@@ -113,13 +100,8 @@ TEST(Gnuplot, MissingProgramSaysHowToInstallIt) {
   const std::string path = std::getenv("PATH");
   setenv("PATH", "/nonexistent", 1);
   const Figure figure = isoflop_figure(test::toy_analysis());
-  try {
-    draw_figure(figure, "x.svg", "svg");
-    ADD_FAILURE() << "no error";
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ExitCode::device);
-    EXPECT_THAT(e.what(), HasSubstr("apt-get install gnuplot-nox"));
-  }
+  EXPECT_THAT(error_of(ExitCode::device, [&] { draw_figure(figure, "x.svg", "svg"); }),
+              HasSubstr("apt-get install gnuplot-nox"));
   setenv("PATH", path.c_str(), 1);
 }
 

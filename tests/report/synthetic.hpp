@@ -6,6 +6,7 @@
 
 #include "analysis/analysis.hpp"
 #include "core/rng.hpp"
+#include "law/optimum.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw::test {
@@ -154,7 +155,7 @@ inline Analysis toy_analysis() {
                                   .difference = 0.072,
                                   .difference_ci95 = {0.04, 0.10},
                                   .difference_ci90 = {0.04, 0.10},
-                                  .verdict = "different"});
+                                  .verdict = Verdict::different});
   comparison.exponents.push_back({.name = "beta",
                                   .first = 0.38,
                                   .second = 0.366,
@@ -163,7 +164,7 @@ inline Analysis toy_analysis() {
                                   .difference = 0.014,
                                   .difference_ci95 = {-0.02, 0.04},
                                   .difference_ci90 = {-0.02, 0.04},
-                                  .verdict = "equivalent"});
+                                  .verdict = Verdict::equivalent});
   a.comparison = comparison;
   LossCurve curve{.run = a.records[0].id,
                   .shape = shape_name(a.records[0].spec.model),

@@ -1,6 +1,9 @@
 #pragma once
 // Rules about what the code says: names of types, names that are compared, length of functions.
+#include "report/figures_runs.hpp"
 #include "rules/rules.hpp"
+#include "tutorial/tutorial_compute.hpp"
+#include "tutorial/tutorial_runs.hpp"
 
 namespace scalelaw::rules {
 
@@ -30,13 +33,16 @@ inline std::set<std::string> names_of_enums(const Tree& tree) {
       const std::string list = (*it)[1].str();
       for (std::sregex_iterator one(list.begin(), list.end(), name); one != end; ++one) names.insert((*one)[1].str());
     }
+    // Tables with one line a value, src/law/kinds.hpp.
+    static const std::regex line(R"re(\bLAW\(\w+, "([^"]+)"\))re");
+    for (std::sregex_iterator it(text.begin(), text.end(), line), end; it != end; ++it) names.insert((*it)[1].str());
   }
   return names;
 }
 
 /// A name of an enum is never compared as a string: the enum is.
 inline Violations enums_are_compared_as_enums(const Tree& tree) {
-  // words that are names of other things too, which are no enums: engines, starts, graphs, the lack of something
+  // words that are names of other things too, which are no enums: formats, precisions, starts, the lack of something
   static const std::set<std::string> elsewhere = {"auto", "none", "grid"};
   // files that read a status out of JSON that is not theirs to read whole
   static const std::set<std::string> readers = {"src/sim/resolve.cpp"};
@@ -56,13 +62,85 @@ inline Violations enums_are_compared_as_enums(const Tree& tree) {
   return found;
 }
 
+/// "src/fit/solve.hpp" -> "fit/solve": what a header and its implementation have in common.
+inline std::string stem_of(const std::string& path) {
+  const std::string inside = under(path, "src") ? path.substr(4) : path;
+  return inside.substr(0, inside.rfind('.'));
+}
+
+/// Files that include each other, by whatever way: a header and its implementation are one. Every pair of a circle is
+/// told. Two kinds are meant to be and pass: the lists of laws, subcommands and executors declare what their files
+/// define without including them; and under models the two halves of a device and the copies of a kernel, chosen when
+/// linking, know each other.
+inline Violations no_circles(const Tree& tree) {
+  static const std::regex include(R"re(^\s*#\s*include\s*"([^"]+)")re");
+  std::map<std::string, std::set<std::string>> to;
+  const auto wanted = [](const std::string& path) { return under(path, "src") && is_cpp(path); };
+  each_line(tree, wanted, [&](const std::string& path, int, const std::string& line) {
+    std::smatch match;
+    if (std::regex_search(line, match, include)) to[stem_of(path)].insert(stem_of(match[1].str()));
+  });
+  // What each reaches, by going on until nothing is added.
+  std::map<std::string, std::set<std::string>> reached;
+  for (const auto& [from, next] : to) {
+    std::vector<std::string> open(next.begin(), next.end());
+    while (!open.empty()) {
+      const std::string at = open.back();
+      open.pop_back();
+      if (at == from || !reached[from].insert(at).second) continue;
+      if (const auto more = to.find(at); more != to.end())
+        open.insert(open.end(), more->second.begin(), more->second.end());
+    }
+  }
+  Violations found;
+  for (const auto& [from, all] : reached) {
+    for (const std::string& other : all) {
+      const auto back = reached.find(other);
+      if (from < other && back != reached.end() && back->second.contains(from)) {
+        found.push_back(from + " and " + other + " include each other");
+      }
+    }
+  }
+  return found;
+}
+
+/// Every source under src implements the header of its own name, which it includes first, but for those that a list
+/// names: main programs, the laws (src/law/kinds.hpp) and the subcommands (src/cli/cli.hpp).
+inline Violations sources_implement_their_header(const Tree& tree) {
+  static const std::set<std::string> programs = {"src/cli/main.cpp", "src/train/trainer_main.cpp"};
+  static const std::regex listed(R"re(\b(?:LAW|ADD)\((\w+))re");
+  std::set<std::string> lists;  // "src/law/kaplan"
+  for (const char* list : {"src/law/kinds.hpp", "src/cli/cli.hpp"}) {
+    const auto at = tree.find(list);
+    if (at == tree.end()) continue;
+    const std::string folder = at->first.substr(0, at->first.rfind('/') + 1);
+    for (std::sregex_iterator it(at->second.begin(), at->second.end(), listed), end; it != end; ++it) {
+      lists.insert(folder + (*it)[1].str());
+    }
+  }
+  lists.insert("src/law/power");  // power_n, power_d and power_c
+  Violations found;
+  for (const auto& [path, text] : tree) {
+    if (!under(path, "src") || std::filesystem::path(path).extension() != ".cpp" || programs.contains(path)) continue;
+    const std::string stem = path.substr(0, path.rfind('.'));
+    if (lists.contains(stem)) continue;
+    std::smatch first;
+    static const std::regex include(R"re(#include ["<]([^">]+)[">])re");
+    if (!tree.contains(stem + ".hpp")) {
+      found.push_back(path + ": there is no " + stem + ".hpp");
+    } else if (!std::regex_search(text, first, include) || "src/" + first[1].str() != stem + ".hpp") {
+      found.push_back(path + ": does not include " + stem + ".hpp first");
+    }
+  }
+  return found;
+}
+
 /// Functions that stand at the start of a line, formatted as .clang-format has them: from the line of the name to "}".
 inline Violations functions_are_short(const Tree& tree, int most_lines = 60) {
   // path and first words of the longer ones, and why
   static const std::set<std::string> exceptions = {
       "src/records/columns.cpp const std::vector<Known>& known()",  // a table of names
       "src/fit/surface.cpp SCALELAW_INLINE void sums(",             // one loop that must stay in registers
-      "src/law/laws.cpp void loss_gradient(",                       // a case for each law
       "src/core/newton.cpp NewtonResult minimise(",                 // one loop, its state is local
       "src/report/figures_runs.cpp Figure isoflop_figure(",         // from here on: pages and figures, top to bottom
       "src/report/figures_runs.cpp Figure sweeps_figure(",          //

@@ -215,6 +215,36 @@ inline Violations random_numbers_are_portable(const Tree& tree) {
   return found;
 }
 
+/// Tests start programs by tests/program.hpp or os/process.hpp and catch errors by tests/error_of.hpp. Tests of this
+/// rule hold the words.
+inline Violations tests_run_and_catch_in_one_way(const Tree& tree) {
+  // path -> why it catches by itself
+  static const std::set<std::string> catchers = {
+      "tests/error_of.hpp",
+      "tests/study/study_fixture.hpp",  // in a forked child, which ends with the code
+      "tests/cuda/step_fixture.hpp",    // an error is an answer: there is no device
+      "tests/alloc/allocate_test.cpp",  // an answer or an error, either without a nan
+      "tests/bench/train_bench.cpp"};   // a program of its own
+  static const std::set<std::string> starters = {"tests/train/memory_test.cpp"};  // it asks for the memory of the child
+  static const std::regex start(R"re((std::system|\bpopen|::exec[lv]\w*|::posix_spawnp?)\s*\()re");
+  static const std::regex caught(R"re(catch \((const )?(scalelaw::)?Error\b)re");
+  static const std::regex defined(R"re(\b(string|auto) error_of\b)re");
+  Violations found;
+  const auto wanted = [](const std::string& path) {
+    return under(path, "tests") && is_cpp(path) && !under(path, "tests/rules");
+  };
+  each_line(tree, wanted, [&](const std::string& path, int number, const std::string& line) {
+    const std::string code = code_of(line);
+    if (std::regex_search(code, start) && !starters.contains(path)) {
+      found.push_back(at(path, number, "starts a program by itself"));
+    }
+    if (catchers.contains(path)) return;
+    if (std::regex_search(code, caught)) found.push_back(at(path, number, "catches an Error by itself"));
+    if (std::regex_search(code, defined)) found.push_back(at(path, number, "has an error_of of its own"));
+  });
+  return found;
+}
+
 /// The words are put together here so that this file does not hold them.
 inline Violations nothing_is_left_to_do(const Tree& tree) {
   static const std::regex word(std::string("\\b(TO") + "DO|FIX" + "ME|XX" + "X)\\b");

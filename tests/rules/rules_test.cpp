@@ -108,6 +108,22 @@ TEST(Rules, RandomNumbersArePortable) {
   EXPECT_THAT(random_numbers_are_portable(planted), ElementsAre(HasSubstr("a.cpp:1"), HasSubstr("a.cpp:2")));
 }
 
+TEST(Rules, TestsRunProgramsAndCatchErrorsInOneWay) {
+  EXPECT_EQ(text_of(tests_run_and_catch_in_one_way(repository())), "");
+  const Tree planted = {
+      {"src/os/command.cpp", "popen(command, \"r\");\n"},
+      {"tests/cli/a_test.cpp", "std::system(line.c_str());\nFILE* f = popen(line, \"r\");\n::execl(\"x\", \"x\");\n"},
+      {"tests/fit/a_test.cpp",
+       "} catch (const Error& e) {\nstd::string error_of(const Call& call) {\nconst auto error_of = [&](int x) {\n"
+       "EXPECT_EQ(error_of(ExitCode::data, call), \"\");\nreturn error_of(ExitCode::data, call);\n"},
+      {"tests/error_of.hpp", "std::string error_of(ExitCode code, const Call& call) {\n} catch (const Error& e) {\n"}};
+  EXPECT_THAT(tests_run_and_catch_in_one_way(planted),
+              ElementsAre("tests/cli/a_test.cpp:1: starts a program by itself", HasSubstr("a_test.cpp:2: starts"),
+                          HasSubstr("a_test.cpp:3: starts"), "tests/fit/a_test.cpp:1: catches an Error by itself",
+                          "tests/fit/a_test.cpp:2: has an error_of of its own",
+                          "tests/fit/a_test.cpp:3: has an error_of of its own"));
+}
+
 TEST(Rules, NothingIsLeftToDo) {
   EXPECT_EQ(text_of(nothing_is_left_to_do(repository())), "");
   EXPECT_THAT(nothing_is_left_to_do({{"a.md", std::string("fine\nTO") + "DO later\n"}}),
@@ -137,6 +153,33 @@ TEST(Rules, EnumsAreComparedAsEnums) {
                         {"src/fit/a.cpp", "if (x == \"isoflop\") y();\nif (x != \"auto\" || z == \"else\") y();\n"}};
   EXPECT_THAT(enums_are_compared_as_enums(planted),
               ElementsAre(HasSubstr("src/fit/a.cpp:1: compares with \"isoflop\"")));
+}
+
+TEST(Rules, NoFilesIncludeEachOther) {
+  EXPECT_EQ(text_of(no_circles(repository())), "");
+  const Tree planted = {{"src/fit/a.hpp", "#include \"fit/b.hpp\"\n"},
+                        {"src/fit/b.hpp", "#pragma once\n"},
+                        {"src/fit/b.cpp", "#include \"fit/b.hpp\"\n#include \"fit/c.hpp\"\n"},
+                        {"src/fit/c.hpp", "#include \"fit/a.hpp\"\n"},
+                        {"src/fit/d.cpp", "#include \"fit/d.hpp\"\n#include \"fit/a.hpp\"\n"}};
+  EXPECT_THAT(no_circles(planted),
+              ElementsAre("fit/a and fit/b include each other", "fit/a and fit/c include each other",
+                          "fit/b and fit/c include each other"));
+}
+
+TEST(Rules, SourcesImplementTheirHeader) {
+  EXPECT_EQ(text_of(sources_implement_their_header(repository())), "");
+  const Tree planted = {{"src/law/kinds.hpp", "  LAW(kaplan, \"kaplan\") \\\n"},
+                        {"src/law/kaplan.cpp", ""},
+                        {"src/law/other.cpp", ""},
+                        {"src/fit/a.cpp", "#include \"fit/a.hpp\"\n#include <cmath>\n"},
+                        {"src/fit/a.hpp", ""},
+                        {"src/fit/b.cpp", "#include <cmath>\n#include \"fit/b.hpp\"\n"},
+                        {"src/fit/b.hpp", ""},
+                        {"models/b.cpp", ""}};
+  EXPECT_THAT(sources_implement_their_header(planted),
+              ElementsAre("src/fit/b.cpp: does not include src/fit/b.hpp first",
+                          "src/law/other.cpp: there is no src/law/other.hpp"));
 }
 
 TEST(Rules, FunctionsAreShort) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "law/published.hpp"
 #include "sim/simulate.hpp"
 
 namespace scalelaw {
@@ -28,7 +29,7 @@ TEST(Reanchor, RecoversTheAmplitudesThatMadeThePoints) {
     const Law& law = published_law(name);
     const auto points = simulate_points(grid(), law, {}, 1, 0);
     Law other = law;  // amplitudes off by a factor, exponents kept
-    const auto& parameters = law_info(law.kind).parameters;
+    const auto& parameters = law_form(law.kind).parameters;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       if (!parameters[i].starts_with("alpha") && !parameters[i].starts_with("beta")) other.values[i] *= 7;
     }

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "core/json.hpp"
+#include "error_of.hpp"
+#include "law/published.hpp"
 #include "os/files.hpp"
 #include "records/observation.hpp"
 #include "sim/simulate.hpp"

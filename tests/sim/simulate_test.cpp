@@ -6,6 +6,10 @@
 #include <cmath>
 
 #include "core/stats.hpp"
+#include "error_of.hpp"
+#include "law/critical_batch.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw {
@@ -28,14 +32,8 @@ RunSpec simulated_spec(double noise = 0.01, double lr_penalty = 0.05) {
   return as_simulated(spec, SimulationSpec{.noise = noise, .lr_penalty = lr_penalty});
 }
 
-std::string error_of(const SimulationSpec& simulation) {
-  try {
-    (void)simulation_law(simulation);
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), ExitCode::usage);
-    return e.what();
-  }
-  return "";
+std::string refusal(const SimulationSpec& simulation) {
+  return error_of(ExitCode::usage, [&] { (void)simulation_law(simulation); });
 }
 
 TEST(Simulate, WithoutNoiseAtTheBestRateGivesTheLaw) {
@@ -289,10 +287,10 @@ TEST(Simulate, ConstantsOfAPublishedLawCanBeReplacedAndAllBeGiven) {
 }
 
 TEST(Simulate, WrongLawsAndConstantsAreNamed) {
-  EXPECT_THAT(error_of({.law = "besiroglu2042"}), HasSubstr("did you mean 'besiroglu2024'"));
-  EXPECT_THAT(error_of({.law = "besiroglu2024", .params = {{"gamma", 1}}}), HasSubstr("no constant 'gamma'"));
-  EXPECT_THAT(error_of({.law = "chinchilla", .params = {{"E", 1}}}), HasSubstr("needs a value for 'A'"));
-  EXPECT_THAT(error_of({.law = "kaplan2020-optimal"}), HasSubstr("not a loss"));
+  EXPECT_THAT(refusal({.law = "besiroglu2042"}), HasSubstr("did you mean 'besiroglu2024'"));
+  EXPECT_THAT(refusal({.law = "besiroglu2024", .params = {{"gamma", 1}}}), HasSubstr("no constant 'gamma'"));
+  EXPECT_THAT(refusal({.law = "chinchilla", .params = {{"E", 1}}}), HasSubstr("needs a value for 'A'"));
+  EXPECT_THAT(refusal({.law = "kaplan2020-optimal"}), HasSubstr("not a loss"));
 }
 
 TEST(SimulatePoints, KeepsPointsAndDependsOnSeedAndIndexAlone) {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "error_of.hpp"
 #include "exec/estimate.hpp"
 #include "records/job.hpp"
 #include "records/shape.hpp"
@@ -14,7 +15,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const JobPlace kNative{.engine = "native"}, kTorch{.engine = "torch"}, kAuto;
+const JobPlace kNative{.engine = AskedEngine::native}, kTorch{.engine = AskedEngine::torch}, kAuto;
 
 RunSpec run(double lr, std::int64_t seed, std::int64_t steps) {
   RunSpec spec;
@@ -181,7 +182,7 @@ TEST(JobLimit, HoldsForTheStudysOwnTrainerOnACpu) {
                           .cores = 4,
                           .memory_bytes = 4e10};
   config.backend.kind = BackendKind::train;
-  config.backend.device = "cpu";
+  config.backend.device = AskedDevice::cpu;
   EXPECT_DOUBLE_EQ(job_limit(config, environment, nullptr).bytes, 0.9e10);
   const double flops = job_limit(config, environment, nullptr).flops;
   EXPECT_GT(flops, 0);
@@ -189,9 +190,9 @@ TEST(JobLimit, HoldsForTheStudysOwnTrainerOnACpu) {
   EXPECT_EQ(job_limit(config, environment, nullptr).flops, flops) << "jobs do not depend on the number of workers";
   environment.cores = 4;
   config.training.threads_per_worker = 2;
-  config.training.engine = "torch";
+  config.training.engine = AskedEngine::torch;
   EXPECT_DOUBLE_EQ(job_limit(config, environment, nullptr).bytes, 1.8e10);
-  EXPECT_EQ(job_limit(config, environment, nullptr).place.engine, "torch");
+  EXPECT_EQ(job_limit(config, environment, nullptr).place.engine, AskedEngine::torch);
   for (const BackendKind kind : {BackendKind::simulate, BackendKind::command, BackendKind::automatic}) {
     config.backend.kind = kind;
     EXPECT_EQ(job_limit(config, environment, nullptr).bytes, 0) << kind;
@@ -212,7 +213,7 @@ TEST(JobLimit, OnCudaIsAShareOfTheDevice) {
     const JobLimit limit = job_limit(config, environment, &corpus);
     EXPECT_DOUBLE_EQ(limit.bytes, 7.2e10);
     EXPECT_EQ(limit.flops, 0) << "stacking pays on a device";
-    EXPECT_EQ(limit.place.device, "cuda");
+    EXPECT_EQ(limit.place.device, DeviceKind::cuda);
     EXPECT_EQ(limit.place.corpus_bytes, 8e6);
     EXPECT_EQ(job_limit(config, environment, nullptr).place.corpus_bytes, 0);
     config.backend.jobs_per_device = 4;
@@ -226,7 +227,7 @@ TEST(JobLimit, OnCudaIsAShareOfTheDevice) {
 
 TEST(JobBytes, OnCudaGrowWithMembersAndHoldTheCorpus) {
   const std::vector<RunSpec> one{run(0.01, 1, 100), run(0.01, 1, 200)}, two{run(0.01, 1, 100), run(0.02, 1, 100)};
-  const JobPlace empty{.device = "cuda"}, corpus{.device = "cuda", .corpus_bytes = 5e6};
+  const JobPlace empty{.device = DeviceKind::cuda}, corpus{.device = DeviceKind::cuda, .corpus_bytes = 5e6};
   EXPECT_DOUBLE_EQ(job_bytes(one, corpus) - job_bytes(one, empty), 5e6);
   const double params = static_cast<double>(count_params(one.front().model).total);
   EXPECT_GT(job_bytes(two, empty) - job_bytes(one, empty), 32 * params);
@@ -262,12 +263,12 @@ TEST(SpeedKey, DependsOnWhatASpeedDependsOn) {
   with([](auto& r, auto&) { r.erase(r.begin() + 3); });  // the only run of a member
   with([](auto&, auto& w) { w.workers = 2; });
   with([](auto&, auto& w) { w.threads = 2; });
-  with([](auto&, auto& w) { w.engine = "torch"; });
-  with([](auto&, auto& w) { w.device = "cuda"; });
+  with([](auto&, auto& w) { w.engine = AskedEngine::torch; });
+  with([](auto&, auto& w) { w.device = DeviceKind::cuda; });
 }
 
 TEST(SpeedKey, OfCudaDependsOnTheDeviceAndHowItIsShared) {
-  const WorkerSetup setup{.device = "cuda", .cuda_name = "Device A"};
+  const WorkerSetup setup{.device = DeviceKind::cuda, .cuda_name = "Device A"};
   const std::vector<RunSpec> runs = some_runs();
   std::set<std::string> keys{speed_key(runs, setup)};
   const auto with = [&](auto change) {
@@ -278,7 +279,7 @@ TEST(SpeedKey, OfCudaDependsOnTheDeviceAndHowItIsShared) {
   with([](auto& w) { w.cuda_name = "Device B"; });
   with([](auto& w) { w.workers = 2; });
   with([](auto& w) { w.workers = w.devices = 2; });
-  with([](auto& w) { w.graph = "off"; });
+  with([](auto& w) { w.graph = AskedGraph::off; });
 }
 
 TEST(SpeedTable, IsReadAsWrittenAndEmptyWhereUnreadable) {

@@ -14,12 +14,14 @@
 #include <iostream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "os/files.hpp"
 #include "records/job.hpp"
 #include "records/shape.hpp"
 #include "study/store.hpp"
+#include "wait_until.hpp"
 
 namespace scalelaw::testing {
 
@@ -68,12 +70,15 @@ inline bool pass_gate(const FakeTrainerArguments& a) {
     for (std::string line; std::getline(in, line);) count += line.starts_with("trained ") ? 1 : 0;
     return count;
   };
-  while (a.hold_after >= 0 && trained() >= a.hold_after &&
-         !std::filesystem::exists(std::filesystem::path(a.out) / "go")) {
+  const auto may_pass = [&] {
+    return a.hold_after < 0 || trained() < a.hold_after || std::filesystem::exists(std::filesystem::path(a.out) / "go");
+  };
+  for (bool told = false;;) {
+    wait_until({.folder = a.out}, [&] { return may_pass() || (stop_requested() && !told); });
+    if (may_pass()) return true;
     if (stop_requested() && !a.ignore_term) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    if (stop_requested() && !std::exchange(told, true)) trace(a, "told and goes on");
   }
-  return true;
 }
 
 inline void write_as(const FakeTrainerArguments& a, const RunRecord& record, bool first) {
@@ -120,7 +125,7 @@ inline int fake_trainer(const FakeTrainerArguments& a) {
       return 130;
     }
     for (int step = 0; step < 4; ++step) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(a.step_ms));
+      std::this_thread::sleep_for(std::chrono::milliseconds(a.step_ms));  // the work
       std::cout << fmt::format(R"({{"event":"progress","tokens":{},"tokens_total":{},"loss":2.5,"tokens_per_s":1000}})",
                                4 * done - 4 + static_cast<std::size_t>(step), 4 * job.runs.size())
                 << "\n"

@@ -133,7 +133,7 @@ JobLimit two_of_the_largest(const std::vector<JobPlan>& jobs) {
   const auto members = members_of(largest);
   std::vector<RunSpec> two = members[0];
   two.insert(two.end(), members[1].begin(), members[1].end());
-  return {.bytes = job_bytes(two, {.engine = "native"}), .place = {.engine = "native"}};
+  return {.bytes = job_bytes(two, {.engine = AskedEngine::native}), .place = {.engine = AskedEngine::native}};
 }
 
 TEST_F(Jobs, AreSplitToFitTheSameWhateverIsMissing) {
@@ -144,7 +144,7 @@ TEST_F(Jobs, AreSplitToFitTheSameWhateverIsMissing) {
   std::set<std::string> all;
   std::size_t count = 0;
   for (const JobPlan& job : split) {
-    EXPECT_LE(job_bytes(job.runs, {.engine = "native"}), limit.bytes);
+    EXPECT_LE(job_bytes(job.runs, {.engine = AskedEngine::native}), limit.bytes);
     all.insert(job.id);
     count += job.runs.size();
   }
@@ -181,7 +181,7 @@ TEST_F(Jobs, AWrittenJobThatNoLongerFitsKeepsItsFinishedRunsOnly) {
     std::set<std::string> seen, now_ids;
     const auto now = group_jobs(runs, folder_, records, limit);
     for (const JobPlan& job : now) {
-      EXPECT_LE(job_bytes(job.runs, {.engine = "native"}), limit.bytes);
+      EXPECT_LE(job_bytes(job.runs, {.engine = AskedEngine::native}), limit.bytes);
       now_ids.insert(job.id);
       for (const RunSpec& run : job.runs) EXPECT_TRUE(seen.insert(run_id(run)).second) << "in two jobs";
     }

@@ -163,9 +163,7 @@ TEST_F(Rounds, KilledAtRandomMomentsTheSameRunsAndLossesFollow) {
     }
     ::kill(study, SIGKILL);
     EXPECT_EQ(wait_for(study), 1000 + SIGKILL);
-    for (const long pid : worker_pids(broken)) {
-      for (int i = 0; i < 30000 && !is_dead(pid); ++i) sleep_ms(2);
-    }
+    for (const pid_t pid : worker_pids(broken)) EXPECT_TRUE(wait_for_end(pid)) << "worker " << pid;
   }
   EXPECT_GE(kills, 5);
   EXPECT_EQ(wait_for(start(broken, valley, config)), 0);

@@ -4,8 +4,6 @@
 #include <sys/wait.h>
 
 #include <csignal>
-#include <thread>
-
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -16,6 +14,7 @@
 
 #include "exec/run.hpp"
 #include "os/files.hpp"
+#include "wait_until.hpp"
 
 namespace scalelaw::testing {
 
@@ -32,16 +31,6 @@ inline StudyConfig small_config() {
   config.simulation.law = "chinchilla";  // published amplitudes mean nothing at this size
   config.simulation.params = {{"E", 1}, {"A", 12}, {"B", 15}, {"alpha", 0.28}, {"beta", 0.24}};
   return config;
-}
-
-inline void sleep_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
-
-/// Gone, or a zombie that nobody has collected.
-inline bool is_dead(long pid) {
-  std::ifstream in(fmt::format("/proc/{}/stat", pid));
-  std::string text;
-  if (!std::getline(in, text)) return true;
-  return text.find(") Z") != std::string::npos || text.find(") X") != std::string::npos;
 }
 
 class StudyTest : public ::testing::Test {
@@ -104,13 +93,9 @@ class StudyTest : public ::testing::Test {
     ::waitpid(pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
   }
-  /// Waits until the trace holds so many lines of this kind; gives up after a minute.
+  /// Waits until the trace holds so many lines of this kind.
   static bool wait_for_trace(const std::filesystem::path& folder, const std::string& prefix, std::size_t count) {
-    for (int i = 0; i < 30000; ++i) {
-      if (trace(folder, prefix).size() >= count) return true;
-      sleep_ms(2);
-    }
-    return false;
+    return wait_until({.folder = folder}, [&] { return trace(folder, prefix).size() >= count; });
   }
   static bool wait_for_records(const std::filesystem::path& folder, std::size_t count) {
     return wait_for_trace(folder, "trained ", count);
@@ -118,19 +103,18 @@ class StudyTest : public ::testing::Test {
   /// The same while the study lives. @return false if it has ended: a worker killed between a record and its line in
   /// the trace leaves the line out, so a study can end with fewer lines than runs.
   static bool wait_for_records_or_end(const std::filesystem::path& folder, std::size_t count, pid_t study) {
-    for (siginfo_t ended{}; trace(folder, "trained ").size() < count; sleep_ms(2)) {
-      if (::waitid(P_PID, static_cast<id_t>(study), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == study)
-        return trace(folder, "trained ").size() >= count;
-    }
-    return true;
+    EXPECT_TRUE(wait_until({.folder = folder, .processes = {study}}, [&] {
+      return wait_for_end(study, std::chrono::seconds(0)) || trace(folder, "trained ").size() >= count;
+    }));
+    return trace(folder, "trained ").size() >= count;
   }
   static void expect_no_run_twice(const std::filesystem::path& folder) {
     std::set<std::string> seen;
     for (const auto& line : trace(folder, "trained ")) EXPECT_TRUE(seen.insert(line).second) << line;
   }
-  static std::vector<long> worker_pids(const std::filesystem::path& folder) {
-    std::vector<long> pids;
-    for (const auto& line : trace(folder, "job ")) pids.push_back(std::stol(line.substr(line.rfind(' '))));
+  static std::vector<pid_t> worker_pids(const std::filesystem::path& folder) {
+    std::vector<pid_t> pids;
+    for (const auto& line : trace(folder, "job ")) pids.push_back(std::stoi(line.substr(line.rfind(' '))));
     return pids;
   }
 

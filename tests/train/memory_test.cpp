@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "error_of.hpp"
 #include "exec/speeds.hpp"
 #include "models/native/native.hpp"
 #include "study/cost.hpp"
@@ -53,22 +54,24 @@ TEST_P(PeakMemory, PredictedIsAtLeastWhatTrainingTakesAndAtMostHalfAsMuchAgain) 
   EXPECT_LE(predicted, 1.5 * actual);
 }
 
-constexpr Shape kSmall{"small", 16, 1, 8, 32, 256, 256, 2, "native"};
-INSTANTIATE_TEST_SUITE_P(Shapes, PeakMemory,
-                         ::testing::Values(Shape{"ManyParameters", 256, 4, 64, 64, 256, 64, 3, "native"},
-                                           Shape{"LongContext", 128, 8, 16, 512, 256, 512, 2, "native"},
-                                           Shape{"LargeVocabulary", 32, 1, 16, 32, 32768, 64, 2, "native"},
-                                           Shape{"TorchManyParameters", 256, 4, 64, 64, 256, 64, 3, "torch"},
-                                           Shape{"TorchLargeBatch", 64, 2, 16, 64, 256, 4096, 4, "torch"},
-                                           Shape{"TorchLargeVocabulary", 16, 1, 16, 32, 8192, 2048, 2, "torch"},
-                                           Shape{"TorchBf16", 64, 1, 16, 32, 4096, 2048, 2, "torch", "bf16"}),
-                         [](const auto& shape) { return std::string(shape.param.name); });
+constexpr Shape kSmall{"small", 16, 1, 8, 32, 256, 256, 2, AskedEngine::native};
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, PeakMemory,
+    ::testing::Values(Shape{"ManyParameters", 256, 4, 64, 64, 256, 64, 3, AskedEngine::native},
+                      Shape{"LongContext", 128, 8, 16, 512, 256, 512, 2, AskedEngine::native},
+                      Shape{"LargeVocabulary", 32, 1, 16, 32, 32768, 64, 2, AskedEngine::native},
+                      Shape{"TorchManyParameters", 256, 4, 64, 64, 256, 64, 3, AskedEngine::torch},
+                      Shape{"TorchLargeBatch", 64, 2, 16, 64, 256, 4096, 4, AskedEngine::torch},
+                      Shape{"TorchLargeVocabulary", 16, 1, 16, 32, 8192, 2048, 2, AskedEngine::torch},
+                      Shape{"TorchBf16", 64, 1, 16, 32, 4096, 2048, 2, AskedEngine::torch, "bf16"}),
+    [](const auto& shape) { return std::string(shape.param.name); });
 
 /// The program itself, with LibTorch, whose size depends on how that was built: an upper estimate only.
 TEST(Memory, OfASmallJobIsThatOfTheProgram) {
   const TempFolder folder;
   const Job job = job_of(kSmall, folder.path());
-  const double predicted = job_bytes(job.runs, {.engine = "native"}), actual = peak_of_training(job, folder.path());
+  const double predicted = job_bytes(job.runs, {.engine = AskedEngine::native}),
+               actual = peak_of_training(job, folder.path());
   fmt::print("small: predicted {:.0f} MiB, took {:.0f} MiB\n", predicted / 1048576, actual / 1048576);
   ASSERT_GT(actual, 0);
   EXPECT_GE(predicted, actual);
@@ -79,7 +82,7 @@ TEST(Memory, KnowsWhatTheNativeEngineTakes) {
     RunSpec spec;
     spec.model = model;
     spec.data.batch_tokens = 16 * model.context;
-    return host_bytes(spec, 1, "auto") == host_bytes(spec, 1, "native");
+    return host_bytes(spec, 1, AskedEngine::automatic) == host_bytes(spec, 1, AskedEngine::native);
   };
   ModelSpec at_limits;
   at_limits.d_head = kNativeMaxHead;
@@ -101,10 +104,10 @@ TEST(Memory, KnowsWhatTheNativeEngineTakes) {
 TEST(SplitJob, ItsLossesAreThoseOfTheWholeToTheLastBit) {
   const TempFolder folder;
   Job whole = synthetic::small_job(folder.path());
-  whole.engine = "native";
+  whole.engine = AskedEngine::native;
   ASSERT_EQ(run_job(whole, folder / "whole", {.report = [](const Json&) {}, .stop = [] { return false; }}),
             ExitCode::ok);
-  const JobPlace place{.engine = "native"};
+  const JobPlace place{.engine = AskedEngine::native};
   const double one = job_bytes({whole.runs.front()}, place), all = job_bytes(whole.runs, place);
   for (const double bytes : {one, (one + all) / 2}) {
     const auto study = folder / fmt::format("split_{:.0f}", bytes);

@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <limits>
 
 #include "os/error.hpp"
 #include "os/files.hpp"
+#include "program.hpp"
 #include "python.hpp"
 #include "synthetic.hpp"
 
@@ -67,14 +67,15 @@ TEST(Safetensors, IsReadByThePythonLibrary) {
   const auto folder = fresh_folder("python");
   write_file_atomic(folder / "t.safetensors", to_safetensors(sample()));
   const std::string python = test_python();
-  if (std::system(fmt::format("'{}' -c 'import safetensors, numpy' 2>/dev/null", python).c_str()) != 0) {
+  if (run_program({python, "-c", "import safetensors, numpy"}).code != 0) {
     GTEST_SKIP() << python << " has no safetensors and numpy; scripts/setup.sh --tests installs them";
   }
-  const std::string script = fmt::format(
-      "'{}' -c \"from safetensors.numpy import load_file; t = load_file('{}'); "
-      "assert t['a'].shape == (2, 3) and t['a'][1, 0] == -4.5 and t['e'][1] == 2**60 and t['b.c'][0] == 0.1\"",
-      python, (folder / "t.safetensors").string());
-  EXPECT_EQ(std::system(script.c_str()), 0);
+  const ProgramResult read = run_program(
+      {python, "-c",
+       "import sys; from safetensors.numpy import load_file; t = load_file(sys.argv[1]); "
+       "assert t['a'].shape == (2, 3) and t['a'][1, 0] == -4.5 and t['e'][1] == 2**60 and t['b.c'][0] == 0.1",
+       (folder / "t.safetensors").string()});
+  EXPECT_EQ(read.code, 0) << read.err;
 }
 
 }  // namespace

@@ -12,9 +12,12 @@
 #include <thread>
 
 #include "core/csv.hpp"
+#include "error_of.hpp"
+#include "os/process.hpp"
 #include "records/shape.hpp"
 #include "run_whole.hpp"
 #include "synthetic.hpp"
+#include "wait_until.hpp"
 
 namespace scalelaw {
 namespace {
@@ -31,15 +34,8 @@ int count(const Trained& result, const std::string& event) {
   return n;
 }
 
-std::string error_of(const Job& job, ExitCode expected) {
-  try {
-    train_job(job, fresh_folder("errors_out"));
-  } catch (const Error& e) {
-    EXPECT_EQ(e.code(), expected);
-    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos);
-    return e.what();
-  }
-  return "no error";
+std::string refusal(const Job& job, ExitCode expected) {
+  return error_of(expected, [&] { train_job(job, fresh_folder("errors_out")); });
 }
 
 TEST(RunJob, WritesCompleteRecordsAndCleansUp) {
@@ -97,7 +93,7 @@ TEST_P(WithEngine, InterruptedAnywhereItEndsWithTheSameBits) {
   const auto folder = fresh_folder("resume_" + GetParam());
   Job job = small_job(folder);
   job.checkpoint_every_s = 1e-6;
-  job.engine = GetParam();
+  job.engine = find_named<AskedEngine>(GetParam()).value();
   train_job(job, folder / "whole");
   const auto expected = numbers(job, folder / "whole");
   EXPECT_THAT(record_of(job.runs[0], folder / "whole").context.engine, testing::StartsWith(GetParam() + " "));
@@ -179,83 +175,80 @@ TEST(RunJob, SaysWhatIsWrong) {
   const Job job = small_job(folder);
   Job bad = job;
   bad.corpus = (folder / "nowhere").string();
-  EXPECT_THAT(error_of(bad, ExitCode::data), testing::HasSubstr("nowhere"));
+  EXPECT_THAT(refusal(bad, ExitCode::data), testing::HasSubstr("nowhere"));
   bad = job;
-  bad.device = "cuda";
-  EXPECT_THAT(error_of(bad, ExitCode::device), testing::HasSubstr("--device cpu"));
+  bad.device = DeviceKind::cuda;
+  EXPECT_THAT(refusal(bad, ExitCode::device), testing::HasSubstr("--device cpu"));
   bad = job;
-  bad.engine = "native-baseline";  // every processor has it, and none has bf16 in it
+  bad.engine = AskedEngine::native_baseline;  // every processor has it, and none has bf16 in it
   for (RunSpec& run : bad.runs) run.precision = "bf16";
-  EXPECT_THAT(error_of(bad, ExitCode::usage), testing::HasSubstr("bf16"));
+  EXPECT_THAT(refusal(bad, ExitCode::usage), testing::HasSubstr("bf16"));
   bad = job;
   for (RunSpec& run : bad.runs) run.data.corpus_sha256 = "0";
-  EXPECT_THAT(error_of(bad, ExitCode::data), testing::HasSubstr("sha256"));
+  EXPECT_THAT(refusal(bad, ExitCode::data), testing::HasSubstr("sha256"));
   bad = job;
   for (RunSpec& run : bad.runs) run.model.vocab = 16;
-  EXPECT_THAT(error_of(bad, ExitCode::usage), testing::HasSubstr("vocab"));
+  EXPECT_THAT(refusal(bad, ExitCode::usage), testing::HasSubstr("vocab"));
 }
 
 /// The program itself, in a process of its own.
-struct Program {
+struct TrainerProgram {
   std::filesystem::path job_file, out, log;
 
-  Program(const Job& job, const std::filesystem::path& folder, const std::string& name)
+  TrainerProgram(const Job& job, const std::filesystem::path& folder, const std::string& name)
       : job_file(folder / (name + ".json")), out(folder / name), log(folder / (name + ".log")) {
     write_json_file(job_file, to_json(job));
   }
-  pid_t start(const std::string& device = "cpu") const {
-    const pid_t child = ::fork();
-    if (child != 0) return child;
-    if (std::freopen(log.c_str(), "a", stdout) == nullptr || std::freopen(log.c_str(), "a", stderr) == nullptr)
-      ::_exit(99);
-    ::execl(SCALELAW_BINARY_DIR "/scalelaw-trainer", "scalelaw-trainer", "--job", job_file.c_str(), "--out",
-            out.c_str(), "--device", device.c_str(), nullptr);
-    ::_exit(98);
+  [[nodiscard]] Process start(const std::string& device = "cpu") const {
+    return Process({.argv = {SCALELAW_BINARY_DIR "/scalelaw-trainer", "--job", job_file.string(), "--out", out.string(),
+                             "--device", device},
+                    .output = Stream::file,
+                    .error = Stream::file,
+                    .log = log});
   }
-  static int wait(pid_t child) {
-    int status = 0;
-    ::waitpid(child, &status, 0);
+  /// Its exit code, or the number of the signal that ended it with a minus.
+  static int wait(Process process) {
+    const int status = process.wait().status;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
 };
 
 /// Waits until the file at `path` has been replaced `times` times or the child has ended. @return false if it has ended
-bool wait_for_replacements(pid_t child, const std::filesystem::path& path, int times) {
+bool wait_for_replacements(Process& child, const std::filesystem::path& path, int times) {
   const auto inode = [&] {
     struct stat info {};
     return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
   };
-  for (auto last = inode(); times > 0;) {
-    siginfo_t ended{};
-    if (::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == child)
-      return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  auto last = inode();
+  EXPECT_TRUE(wait_until({.folder = path.parent_path(), .processes = {child.pid()}}, [&] {
     if (const auto now = inode(); now != 0 && now != last) --times, last = now;
-  }
-  return true;
+    return times <= 0 || child.try_wait();
+  }));
+  return times <= 0;
 }
 
 TEST_P(WithEngine, KilledAtRandomMomentsTheProgramEndsWithTheSameBits) {
   const auto folder = fresh_folder("kill_" + GetParam());
   Job job = small_job(folder);
-  job.engine = GetParam();
+  job.engine = find_named<AskedEngine>(GetParam()).value();
   for (RunSpec& run : job.runs) run.data.tokens *= 20;
   for (RunSpec& run : job.runs) run.optimizer.warmup_fraction /= 20;
   job.id = job_id(job.runs);
   job.checkpoint_every_s = 0.01;
-  const Program whole(job, folder, "whole"), killed(job, folder, "killed");
-  ASSERT_EQ(Program::wait(whole.start()), 0) << read_text_file(whole.log);
+  const TrainerProgram whole(job, folder, "whole"), killed(job, folder, "killed");
+  ASSERT_EQ(TrainerProgram::wait(whole.start()), 0) << read_text_file(whole.log);
   const auto checkpoint = killed.out / "jobs" / job.id / "checkpoint.safetensors";
   const auto expected = numbers(job, whole.out);
   Rng rng = make_rng(static_cast<std::uint64_t>(::getpid()), "kill");
   int kills = 0;
   for (int attempt = 0; kills < 4; ++attempt) {
     ASSERT_LT(attempt, 100) << "the job ends before it can be killed, " << kills << " kills";
-    const pid_t child = killed.start();
+    Process child = killed.start();
     wait_for_replacements(child, checkpoint, 1 + static_cast<int>(uniform_below(rng, 3)));
+    // the random moment of the kill
     std::this_thread::sleep_for(std::chrono::microseconds(uniform_below(rng, 5000)));
-    ::kill(child, attempt % 3 == 2 ? SIGTERM : SIGKILL);
-    const int code = Program::wait(child);
+    child.signal(attempt % 3 == 2 ? SIGTERM : SIGKILL);
+    const int code = TrainerProgram::wait(std::move(child));
     if (code == 0) {  // it was faster: once more from the start
       ASSERT_EQ(numbers(job, killed.out), expected) << kills << " kills";
       std::filesystem::remove_all(killed.out);
@@ -264,22 +257,22 @@ TEST_P(WithEngine, KilledAtRandomMomentsTheProgramEndsWithTheSameBits) {
     ASSERT_TRUE(code == -SIGKILL || code == -SIGTERM || code == 130) << code << "\n" << read_text_file(killed.log);
     ++kills;
   }
-  ASSERT_EQ(Program::wait(killed.start()), 0) << read_text_file(killed.log);
+  ASSERT_EQ(TrainerProgram::wait(killed.start()), 0) << read_text_file(killed.log);
   EXPECT_EQ(numbers(job, killed.out), expected) << kills << " kills";
 }
 
 TEST(TrainerProgram, EndsWithTheExitCodeOfTheContractAndOneLine) {
   const auto folder = fresh_folder("program_errors");
   Job job = small_job(folder);
-  const Program cuda(job, folder, "cuda");
-  EXPECT_EQ(Program::wait(cuda.start("cuda")), 4);
+  const TrainerProgram cuda(job, folder, "cuda");
+  EXPECT_EQ(TrainerProgram::wait(cuda.start("cuda")), 4);
   EXPECT_THAT(read_text_file(cuda.log), testing::HasSubstr("error: "));
   job.corpus = (folder / "nowhere").string();
-  const Program data(job, folder, "data");
-  EXPECT_EQ(Program::wait(data.start()), 3);
+  const TrainerProgram data(job, folder, "data");
+  EXPECT_EQ(TrainerProgram::wait(data.start()), 3);
   EXPECT_FALSE(std::filesystem::exists(data.out / "runs"));
   write_file_atomic(data.job_file, R"({"schema":"scalelaw.job/1","runs":[],"colour":1})");
-  EXPECT_EQ(Program::wait(data.start()), 2);
+  EXPECT_EQ(TrainerProgram::wait(data.start()), 2);
   EXPECT_THAT(read_text_file(data.log), testing::HasSubstr("colour"));
 }
 

@@ -8,10 +8,17 @@
 #include "analysis/analysis.hpp"
 #include "analysis/sources.hpp"
 #include "design/plan.hpp"
+#include "error_of.hpp"
 #include "law/laws.hpp"
+#include "law/optimum.hpp"
+#include "law/published.hpp"
 #include "sim/resolve.hpp"
 #include "sim/simulate.hpp"
 #include "temp_folder.hpp"
+#include "tutorial/tutorial_compute.hpp"
+#include "tutorial/tutorial_counting.hpp"
+#include "tutorial/tutorial_laws.hpp"
+#include "tutorial/tutorial_runs.hpp"
 
 namespace scalelaw {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/table.hpp"
+#include "core/read_table.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,6 +6,7 @@
 #include "core/cells.hpp"
 #include "core/csv.hpp"
 #include "core/input_text.hpp"
+#include "core/table_json.hpp"
 #include "os/error.hpp"
 
 namespace scalelaw {

@@ -1,6 +1,7 @@
+#include "alloc/allocation.hpp"
+
 #include <cmath>
 
-#include "alloc/allocate.hpp"
 #include "core/format.hpp"
 
 namespace scalelaw {

@@ -1,8 +1,10 @@
+#include "inference/comparison.hpp"
+
 #include <cmath>
 #include <cstdlib>
 
 #include "core/format.hpp"
-#include "inference/compare.hpp"
+#include "fit/fit_json.hpp"
 
 namespace scalelaw {
 namespace {
@@ -64,8 +66,9 @@ std::string describe(const Margin& margin) {
 }
 
 std::string verdict_text(const ExponentComparison& e) {
-  if (e.verdict == "not_converged") return "not converged";
-  return e.within_margin ? "different, but within the margin" : e.verdict;
+  const Verdict verdict = e.verdict.value();
+  if (verdict == Verdict::not_converged) return "not converged";
+  return e.within_margin ? "different, but within the margin" : std::string(name_of(verdict));
 }
 
 Json to_json(const Comparison& c) {
@@ -82,7 +85,7 @@ Json to_json(const Comparison& c) {
                          {"significant", e.significant},
                          {"detectable", finite_or_null(e.detectable)},
                          {"margin", finite_or_null(e.margin)},
-                         {"verdict", e.verdict},
+                         {"verdict", e.verdict.value()},
                          {"within_margin", e.within_margin}});
   }
   Json multipliers = Json::array();
@@ -125,7 +128,7 @@ std::string describe(const Comparison& c) {
   }
   std::vector<std::vector<std::string>> rows;
   for (const ExponentComparison& e : c.exponents) {
-    if (e.verdict == "not_converged") {
+    if (e.verdict == Verdict::not_converged) {
       rows.push_back({e.name, "-", "-", "-", "-", "not converged"});
     } else {
       rows.push_back({e.name, text_of(e.first, e.first_ci95), text_of(e.second, e.second_ci95),

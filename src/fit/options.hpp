@@ -1,0 +1,69 @@
+#pragma once
+// What a fit is asked for.
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/resample.hpp"
+#include "law/critical_batch.hpp"
+#include "law/laws.hpp"
+#include "records/observation.hpp"
+#include "select/noise.hpp"
+
+namespace scalelaw {
+
+/// Least squares on what: log_huber = sum of weight * Huber_delta(ln predicted - ln observed) (Hoffmann et al. 2022,
+/// eq. 3).
+enum class ObjectiveKind { log_huber, log_mse, mse };
+constexpr std::array<std::string_view, 3> names_of(ObjectiveKind) { return {"log-huber", "log-mse", "mse"}; }
+struct Objective {
+  ObjectiveKind kind = ObjectiveKind::log_huber;
+  double delta = 1e-3;
+};
+
+/// Approach 3, 2 and 1 of Hoffmann et al. 2022.
+enum class Method { parametric, isoflop, envelope };
+constexpr std::array<std::string_view, 3> names_of(Method) { return {"parametric", "isoflop", "envelope"}; }
+
+/// Loss against ln N at one budget (method isoflop).
+enum class BudgetCurve { parabola, makima };
+constexpr std::array<std::string_view, 2> names_of(BudgetCurve) { return {"parabola", "makima"}; }
+
+/// Whether points count by the inverse variance of their losses.
+enum class Weights { none, loss_stderr };
+constexpr std::array<std::string_view, 2> names_of(Weights) { return {"none", "stderr"}; }
+
+struct BootstrapOptions {
+  std::int64_t replicates = 0;              ///< 0 = none
+  Resample resample = Resample::automatic;  ///< automatic: see resolved_resample (fit/bootstrap.hpp)
+  std::uint64_t seed = 2;                   ///< docs/METHODS.md, "Intervals", says why
+};
+
+/// Replicates of a fit whose caller names none: the command line, [analysis] and the report give the same interval.
+constexpr std::int64_t kDefaultReplicates = 500;
+
+struct FitOptions {
+  LawKind law = LawKind::chinchilla;
+  Method method = Method::parametric;
+  Objective objective = {};
+  Convention convention = {};                ///< recorded in the result; the observations already follow it
+  std::int64_t drop_highest = 0;             ///< leave out the K highest losses before fitting
+  std::map<std::string, double> fixed = {};  ///< parameters held at a value
+  bool offset = false;                       ///< power laws: fit the offset E (else it is 0)
+  std::string starts =
+      "projection";  ///< projection | grid (4,500 of Hoffmann et al.) | a published law: the minimum nearest to it
+  std::int64_t max_evaluations = 400;  ///< of the objective per start; a solver that needs more is reported as stalled
+  bool profile = true;                 ///< profile-likelihood intervals (method parametric)
+  bool goodness = true;                ///< goodness of fit and what the fit's own residuals and design say against it
+  Weights weights = Weights::none;
+  BudgetCurve curve = BudgetCurve::parabola;           ///< method isoflop
+  bool jackknife = false;                              ///< leave out each budget in turn
+  std::optional<double> holdout_above = std::nullopt;  ///< FLOPs: fit the runs up to it, predict the others
+  BootstrapOptions bootstrap = {};
+  std::optional<NoiseModel> noise = std::nullopt;  ///< between seeds; none: estimated from replicates among the points
+  CriticalBatch critical_batch = {};               ///< kaplan-steps: turns steps into S_min
+  int threads = 1;
+};
+
+}  // namespace scalelaw

@@ -1,0 +1,201 @@
+#pragma once
+// What a fit gives.
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fit/options.hpp"
+
+namespace scalelaw {
+
+struct Interval {
+  double low = 0;
+  double high = 0;
+};
+
+/// How a fit ended: docs/RECORDS.md, "Convergence of a fit".
+enum class FitStatus { converged, at_bound, stalled, diverged, too_few_points, design, one_line, biased };
+constexpr std::array<std::string_view, 8> names_of(FitStatus) {
+  return {"converged", "at_bound", "stalled", "diverged", "too_few_points", "design", "one_line", "biased"};
+}
+
+struct Convergence {
+  FitStatus status = FitStatus::too_few_points;
+  double gradient_norm = 0;  ///< scaled: in units of the objective per relative change of a parameter
+  std::int64_t starts = 0;
+  std::int64_t starts_at_best = 0;  ///< starts that ended within 1e-6 relative of the best objective
+  std::int64_t paths = 0;           ///< separate ways down: starts that met on the way share one; 0: not counted
+  std::int64_t paths_at_best = 0;   ///< of these, those that ended at the best
+  std::int64_t minima_found = 0;    ///< minima that differ by more than 1e-6 relative in their objective
+  std::optional<double> next_best_objective = std::nullopt;  ///< of the second lowest minimum
+  double condition = 0;                                      ///< condition number of the scaled Gauss-Newton matrix
+};
+
+struct Identifiability {
+  Interval profile_ci95;
+  bool identified = false;
+};
+
+struct BootstrapResult {
+  Resample resample = Resample::runs;
+  std::int64_t replicates = 0;
+  std::int64_t failed = 0;    ///< refits that did not converge; they are left out
+  std::int64_t at_bound = 0;  ///< refits whose minimum lies at a bound; they are kept
+  std::int64_t partial = 0;  ///< isoflop: refits in which a budget lost its minimum; they are kept, without that budget
+  std::uint64_t seed = 1;
+  std::map<std::string, double> se;
+  std::map<std::string, Interval> ci95, ci80;
+  std::map<std::string, double> derived_se;  ///< a, b
+  std::map<std::string, Interval> derived_ci95, derived_ci80;
+  std::vector<std::vector<double>> draws;  ///< converged refits, values in the law's order
+};
+
+/// Where the minimum of a budget's curve lies, or why the curve has none (fit/valley.hpp, budget_status_text).
+enum class BudgetStatus { interior, edge_low, edge_high, not_convex, not_a_parabola, too_few_points };
+constexpr std::array<std::string_view, 6> names_of(BudgetStatus) {
+  return {"interior", "edge_low", "edge_high", "not_convex", "not_a_parabola", "too_few_points"};
+}
+
+/// One isoFLOP budget of approach 2.
+struct IsoflopBudget {
+  double flops = 0;
+  std::int64_t points = 0;
+  BudgetStatus status = BudgetStatus::too_few_points;
+  double params = 0;  ///< N at the minimum: interior, or not_a_parabola where a curve without `plateau` has one; else 0
+  double tokens = 0;
+  double loss_nats = 0;
+  /// loss = constant + linear x + curvature x^2, x = ln N; NaN where the curve is not a parabola
+  double curvature = 0, linear = 0, constant = 0;
+  Interval sizes;     ///< least and largest N tried
+  double center = 0;  ///< geometric mean of the N tried
+  double rms = 0;     ///< of ln loss about the parabola, with n - 3 degrees of freedom; 0 where there are none
+  std::vector<std::string> plateau;  ///< runs far above every valley through the others; the minimum is without them
+  double rejected_loss = 0;          ///< of the rejected parabola through all runs, where it has a minimum
+  double cubic_params = 0;           ///< N at the minimum of a cubic in ln N; 0 = none
+  double law_params = 0;             ///< N at the least loss of a chinchilla law fitted to all points; 0 = none
+};
+
+/// The fit repeated without each budget in turn (delete-a-group jackknife, Kott 2001).
+struct Jackknife {
+  struct Budget {
+    double flops = 0;
+    std::int64_t left_out = 0;                     ///< points
+    FitStatus status = FitStatus::too_few_points;  ///< of the fit to the others
+    std::map<std::string, double> values;  ///< of that fit: parameters and derived; empty where it did not converge
+  };
+  std::vector<Budget> budgets;
+  std::int64_t failed = 0;  ///< fits that did not converge; they are left out of what follows
+  /// se^2 = (g - 1)/g sum (x_i - mean x)^2 over the g fits; ci95 = full fit -+ t se, Student's t with g - 1 degrees of
+  /// freedom. Empty with fewer than 3 fits.
+  std::map<std::string, double> se;
+  std::map<std::string, Interval> ci95;
+};
+
+/// How a fit to the smaller runs predicts the larger ones.
+struct Holdout {
+  double above_flops = 0;
+  std::int64_t n = 0;                 ///< points predicted; 0 = no check was asked for
+  double rms_log_error = 0;           ///< root mean square of ln predicted - ln observed
+  double mean_log_error = 0;          ///< its mean: bias
+  double baseline_rms_log_error = 0;  ///< of a straight line in ln C through ln loss of the same points
+  std::optional<double> noise;        ///< sd of ln loss between seeds at these points, where it is known
+  struct Point {
+    double params = 0, tokens = 0, flops = 0, loss_nats = 0, predicted_nats = 0;
+  };
+  std::vector<Point> points;
+};
+
+/// A measured run with the least loss of all that took no more compute.
+struct BestMeasured {
+  double params = 0, tokens = 0, flops = 0, loss_nats = 0;
+};
+
+/// One point and what the law says of it. For the law `optimal` the quantity is N instead of the loss.
+struct Residual {
+  std::size_t row = 0;  ///< from 1, among the points fitted
+  std::string run;      ///< may be empty
+  double params = 0, tokens = 0, flops = 0;
+  double observed = 0, predicted = 0;  ///< nats (optimal: parameters)
+  double residual = 0;                 ///< ln observed - ln predicted
+  double standardised = 0;             ///< residual / Goodness::scale
+};
+
+/// Points that share a group, shape, budget, prefix of their run names, N or D.
+struct SeriesResidual {
+  std::string by, name;  ///< "shape", "d64 L2"
+  std::int64_t points = 0;
+  double mean = 0;          ///< mean residual of ln loss
+  double standardised = 0;  ///< mean sqrt(points) / scale
+};
+
+/// F test of quadratic terms in the logarithms of N and D (of the law's own variable where it has one), added to the
+/// law's tangent space. Residuals of the right law have nothing to give to them.
+struct LackOfFit {
+  double f = 0, freedom = 0, rest = 0;  ///< F and its two degrees of freedom
+  double p = 1;                         ///< probability of a larger F under the law
+  double explained = 0;                 ///< share of the squared residuals that the terms take
+};
+
+struct Goodness {
+  std::int64_t n = 0;    ///< 0 = nothing was measured
+  double rms = 0;        ///< of ln observed - ln predicted
+  double r_squared = 0;  ///< of ln loss: 1 - squares about the law / squares about the mean; NaN for constant losses
+  double scale = 0;      ///< of one residual: 1.4826 times the median size of the n - p largest
+  double limit = 0;      ///< |standardised| that one point in a hundred data sets of normal noise exceeds
+  std::optional<double> noise;      ///< rms sd of ln loss between seeds at these points
+  std::vector<Residual> residuals;  ///< largest |residual| first
+  std::int64_t outliers = 0;        ///< of them beyond the limit: the first ones
+  std::optional<SeriesResidual> worst_series;
+  bool series_stands_out = false;  ///< more than one series in a hundred data sets would by chance
+  std::optional<LackOfFit> lack_of_fit;
+  std::map<std::string, double>
+      without_outliers;  ///< parameters, a and b of a fit without them; empty: none or not done
+
+  /// Up to a fifth of the points are single ones; more say that the losses are of two kinds.
+  [[nodiscard]] bool few_outliers() const { return outliers > 0 && 5 * outliers <= n; }
+};
+
+/// |standardised| from which a point is listed as one of the worst.
+constexpr double kListedResidual = 3;
+/// Level of the test of the form, of the outliers and of the series, each for the whole data set.
+constexpr double kGoodnessLevel = 0.01;
+
+struct FitResult {
+  LawKind law = LawKind::chinchilla;
+  Method method = Method::parametric;
+  BudgetCurve curve = BudgetCurve::parabola;  ///< of method isoflop
+  Weights weights = Weights::none;
+  std::int64_t n = 0;
+  std::int64_t dropped = 0;
+  Convention convention;
+  Objective objective;
+  double objective_value = 0;             ///< sum over observations
+  Law fitted;                             ///< the constants, for predict_loss; empty values where nothing was fitted
+  std::map<std::string, double> derived;  ///< a, b; for isoflop also the prefactors
+  Convergence convergence;
+  std::map<std::string, Identifiability> identifiability;  ///< free parameters, and a and b where the law has them
+  BootstrapResult bootstrap;
+  Jackknife jackknife;
+  std::vector<IsoflopBudget> budgets;  ///< method isoflop
+  std::vector<std::string> advice;     ///< method isoflop: where to put the sizes of a next study, a line each
+  std::vector<std::string> cautions;   ///< what speaks against the answer although the solver converged, a line each
+  Goodness goodness;                   ///< method parametric
+  /// Method envelope: what the same design makes of the noise-free losses of a law fitted to the points, minus that
+  /// law's own a and b. Empty where no law could be fitted.
+  std::map<std::string, double> bias;
+  std::optional<NoiseModel> noise;  ///< between seeds, where replicates show it
+  Holdout holdout;
+  Interval params_range, tokens_range, flops_range;  ///< of the observations used
+  Interval ratio_range;                              ///< of their D/N; 0 in files that do not hold it
+  std::vector<BestMeasured> best_measured;           ///< by rising flops and falling loss
+  std::string message;  ///< one line for people where the status is not converged, or a caution where it is
+
+  [[nodiscard]] bool converged() const { return convergence.status == FitStatus::converged; }
+};
+
+/// False for the offset of a power law that was fitted without one.
+[[nodiscard]] bool shows_parameter(const Law& law, std::size_t k);
+
+}  // namespace scalelaw

@@ -1,0 +1,22 @@
+#include "law/point.hpp"
+
+namespace scalelaw {
+
+LawPoint law_point(const Scale& scale) {
+  return {.params = scale.params, .tokens = scale.tokens, .flops = 6 * scale.params * scale.tokens};
+}
+
+LawPoint law_point(const Observation& o) {
+  return {.params = o.params,
+          .tokens = o.tokens,
+          .flops = o.flops,
+          .unique_tokens = o.unique_tokens.value_or(0),
+          .steps = o.steps.value_or(0)};
+}
+
+double quantity_of(const LawPoint& point, Quantity quantity) {
+  constexpr std::array kMembers = {&LawPoint::params, &LawPoint::tokens, &LawPoint::steps, &LawPoint::flops};
+  return point.*kMembers[static_cast<std::size_t>(quantity)];
+}
+
+}  // namespace scalelaw

@@ -1,0 +1,26 @@
+#pragma once
+// Where and how a study asks for its training to be done: what its config, its jobs and the trainer call by name.
+#include <array>
+#include <string_view>
+
+#include "core/names.hpp"
+#include "records/device_kind.hpp"
+
+namespace scalelaw {
+
+/// automatic: CUDA if possible, else the CPU.
+enum class AskedDevice { automatic, cpu, cuda };
+constexpr std::array<std::string_view, 3> names_of(AskedDevice) { return {"auto", "cpu", "cuda"}; }
+
+/// What computes losses and gradients. automatic: native on a CPU where it takes the shape, else torch. Those with an
+/// instruction set force the native engine to use that one, which must be there.
+enum class AskedEngine { automatic, native, torch, native_amx, native_avx512, native_avx2, native_baseline };
+constexpr std::array<std::string_view, 7> names_of(AskedEngine) {
+  return {"auto", "native", "torch", "native-amx", "native-avx512", "native-avx2", "native-baseline"};
+}
+
+/// Whether steps are replayed from CUDA graphs. automatic: where a checked graph gives the bits of single steps.
+enum class AskedGraph { automatic, off };
+constexpr std::array<std::string_view, 2> names_of(AskedGraph) { return {"auto", "off"}; }
+
+}  // namespace scalelaw

@@ -1,0 +1,10 @@
+#pragma once
+// The script of the report.
+#include <string_view>
+
+namespace scalelaw {
+
+/// JavaScript; draws the figures and keeps the switches of the page.
+[[nodiscard]] std::string_view page_script();
+
+}  // namespace scalelaw

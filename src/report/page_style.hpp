@@ -1,0 +1,10 @@
+#pragma once
+// The style sheet of the report.
+#include <string_view>
+
+namespace scalelaw {
+
+/// CSS.
+[[nodiscard]] std::string_view page_style();
+
+}  // namespace scalelaw

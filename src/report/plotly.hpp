@@ -1,0 +1,11 @@
+#pragma once
+// Figures as Plotly draws them.
+#include "core/json.hpp"
+#include "report/figure.hpp"
+
+namespace scalelaw {
+
+/// Plotly's data, layout and size of a figure: {"id","height","data":[…],"layout":{…}}.
+[[nodiscard]] Json plotly_figure(const Figure& figure);
+
+}  // namespace scalelaw

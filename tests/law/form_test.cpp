@@ -1,0 +1,160 @@
+// What every object of a law promises, whichever law it is.
+#include "law/form.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "law/optimum.hpp"
+#include "law/published.hpp"
+
+namespace scalelaw {
+namespace {
+
+/// Published constants of the law, or such as make every term count at the points below.
+Law some_law(LawKind kind) {
+  for (const Law& law : published_laws()) {
+    if (law.kind == kind) return law;
+  }
+  Law law{.kind = kind, .values = {}, .name = "some", .source = "", .convention = {}};
+  for (const Constant& constant : law_form(kind).constants) {
+    law.values.push_back(constant.role == Role::offset      ? 1.7
+                         : constant.role == Role::amplitude ? 300
+                         : constant.role == Role::exponent  ? 0.2
+                                                            : 10);
+  }
+  return law;
+}
+
+std::vector<LawPoint> some_points(bool repeated) {
+  std::vector<LawPoint> points;
+  for (const double n : {2e5, 3e7, 6e9}) {
+    for (const double d : {1e7, 4e9, 3e11}) {
+      LawPoint point = law_point(Scale{n, d});
+      point.steps = d / 1e5;
+      if (repeated) point.unique_tokens = d / 7;
+      points.push_back(point);
+    }
+  }
+  return points;
+}
+
+TEST(LawForms, HaveDifferentNamesAndConstantsAndABeginning) {
+  std::set<std::string> names;
+  for (const LawKind kind : all_of<LawKind>()) {
+    const LawForm& form = law_form(kind);
+    EXPECT_TRUE(names.insert(form.name).second) << form.name << " twice";
+    EXPECT_FALSE(form.formula.empty()) << form.name;
+    EXPECT_NE(form.evaluate, nullptr) << form.name;
+    EXPECT_TRUE(form.linear != nullptr || form.start != nullptr) << form.name << ": a fit has nowhere to begin";
+    EXPECT_LE(form.of_role(Role::offset).size(), 1U) << form.name;
+    for (const Quantity quantity : all_of<Quantity>()) {
+      if (!form.needs(quantity)) continue;
+      const std::vector<std::size_t> term = form.term_of(quantity);
+      ASSERT_FALSE(term.empty()) << form.name;
+      EXPECT_EQ(form.constants[term.front()].role, Role::amplitude) << form.name << " " << name_of(quantity);
+    }
+    const std::set<std::string> different(form.parameters.begin(), form.parameters.end());
+    EXPECT_EQ(different.size(), form.constants.size()) << form.name;
+    for (const PublishedSet& set : form.published) EXPECT_EQ(set.values.size(), form.constants.size()) << set.name;
+  }
+}
+
+TEST(LawForms, GradientsAreThoseOfTheValue) {
+  for (const LawKind kind : all_of<LawKind>()) {
+    const Law law = some_law(kind);
+    for (const bool repeated : {false, law.form().has_decays()}) {
+      for (const LawPoint& point : some_points(repeated)) {
+        std::vector<double> gradient(law.values.size());
+        const double value = loss_and_gradient(law, point, gradient);
+        EXPECT_EQ(value, predict_loss(law, point));
+        for (std::size_t k = 0; k < gradient.size(); ++k) {
+          const double h = 1e-5 * std::max(std::abs(law.values[k]), 1e-3);
+          Law up = law, down = law;
+          up.values[k] += h;
+          down.values[k] -= h;
+          const double difference = (predict_loss(up, point) - predict_loss(down, point)) / (2 * h);
+          EXPECT_NEAR(gradient[k], difference, 1e-5 * std::abs(gradient[k]) + 1e-15 * std::abs(value) / h)
+              << law.form().name << " " << law.form().parameters[k];
+        }
+      }
+    }
+  }
+}
+
+TEST(LawForms, LookAtWhatTheySayTheyNeed) {
+  const std::array members = {&LawPoint::params, &LawPoint::tokens, &LawPoint::steps, &LawPoint::flops};
+  for (const LawKind kind : all_of<LawKind>()) {
+    const Law law = some_law(kind);
+    for (const Quantity quantity : all_of<Quantity>()) {
+      LawPoint point = some_points(false).at(4);
+      const double before = predict_loss(law, point);
+      point.*members[static_cast<std::size_t>(quantity)] *= 1.5;
+      EXPECT_EQ(predict_loss(law, point) != before, law.form().needs(quantity)) << law.form().name << " " << quantity;
+    }
+  }
+}
+
+TEST(LawForms, LinearFormsAreTheLawItself) {
+  for (const LawKind kind : all_of<LawKind>()) {
+    Law law = some_law(kind);
+    if (law.form().linear == nullptr) continue;
+    for (const std::size_t k : law.form().of_role(Role::offset)) law.values[k] = 1.3;
+    const LinearForm linear = law.form().linear(law.values);
+    std::vector<LawPoint> points = some_points(false);
+    if (law.form().has_decays()) {
+      // Where the unique data can feed every parameter, the linear form holds, with repeats of the data too.
+      const std::vector<LawPoint> repeated = some_points(true);
+      points.insert(points.end(), repeated.begin(), repeated.end());
+      for (LawPoint& point : points) point.params = 1e-4 * point.tokens;
+    }
+    for (const LawPoint& point : points) {
+      double sum = 0;
+      for (const LinearTerm& term : linear.terms) {
+        const double amplitude = std::pow(law.values[term.constant], term.root);
+        sum += term.variable == nullptr ? amplitude
+                                        : amplitude * std::pow(term.variable(law.values, point), -term.exponent);
+      }
+      EXPECT_NEAR(sum / std::pow(predict_loss(law, point), linear.power), 1, 1e-11) << law.form().name;
+    }
+  }
+}
+
+TEST(LawForms, TheFrontierIsTheSlopeOfTheLossAboveItsOffset) {
+  int seen = 0;
+  for (const LawKind kind : all_of<LawKind>()) {
+    const Law law = some_law(kind);
+    if (law.form().frontier == nullptr) continue;
+    ++seen;
+    const double offset = law.values.at(law.form().of_role(Role::offset).front());
+    const double low = compute_optimal(law, 1e18).loss_nats - offset,
+                 high = compute_optimal(law, 1e22).loss_nats - offset;
+    EXPECT_NEAR(std::log(low / high) / std::log(1e4), law.form().frontier(law.values), 1e-9) << law.form().name;
+  }
+  EXPECT_GE(seen, 1);
+}
+
+TEST(LawForms, OptimaAreTheLeastLossOfTheirCompute) {
+  int seen = 0;
+  for (const LawKind kind : all_of<LawKind>()) {
+    const Law law = some_law(kind);
+    if (law.form().optimal_params == nullptr || law.form().predicts_size) continue;
+    ++seen;
+    for (const double flops : {1e18, 1e22}) {
+      const Optimum best = compute_optimal(law, flops);
+      for (const double aside : {0.9, 0.999, 1.001, 1.1}) {
+        const double n = best.scale.params * aside;
+        EXPECT_GT(predict_loss(law, Scale{n, flops / (6 * n)}), best.loss_nats) << law.form().name << " x " << aside;
+      }
+    }
+    const auto exponents = allocation_exponents(law);
+    ASSERT_TRUE(exponents.has_value()) << law.form().name;
+    const double a = std::log(compute_optimal(law, 1e22).scale.params / compute_optimal(law, 1e18).scale.params);
+    EXPECT_NEAR(a / std::log(1e4), exponents->a, 1e-10) << law.form().name;
+  }
+  EXPECT_GE(seen, 4);
+}
+
+}  // namespace
+}  // namespace scalelaw
