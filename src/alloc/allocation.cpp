@@ -3,13 +3,10 @@
 #include <cmath>
 
 #include "core/format.hpp"
+#include "fit/fit_json.hpp"
 
 namespace scalelaw {
 namespace {
-
-Json json_of(const Interval& interval) {
-  return Json::array({finite_or_null(interval.low), finite_or_null(interval.high)});
-}
 
 std::string given_text(const AllocationRequest& r) {
   if (r.flops) return fmt::format("C = {}", power_text(*r.flops, 4));
@@ -41,7 +38,7 @@ Json to_json(const Allocation& a) {
   if (a.given.inference_tokens) given["inference_tokens"] = *a.given.inference_tokens;
   if (a.given.unique_tokens) given["unique_tokens"] = *a.given.unique_tokens;
   Json ci95 = Json::object();
-  for (const auto& [name, interval] : a.ci95) ci95[name] = json_of(interval);
+  for (const auto& [name, interval] : a.ci95) ci95[name] = interval_json(interval);
   Json shape = to_json_fields(a.shape);
   shape["params"] = a.shape_params;
   Json value = {{"schema", "scalelaw.allocation/1"},

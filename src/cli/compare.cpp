@@ -34,9 +34,7 @@ struct CompareArguments {
 
 /// A published law, or that of a fit file; none for anything else.
 std::optional<Law> law_of(const std::string& name) {
-  for (const Law& law : published_laws()) {
-    if (law.name == name) return law;
-  }
+  if (const Law* published = find_published_law(name)) return *published;
   if (!is_fit_file(name) || !std::filesystem::is_regular_file(name)) return std::nullopt;
   const Json value = read_json_file(name);
   if (!value.is_object() || value.value("schema", Json()) != "scalelaw.fit/1") return std::nullopt;

@@ -73,10 +73,8 @@ ExitCode coverage_action(const Globals& globals, const CoverageArguments& argume
   SimulationSpec simulation = simulation_of(config, arguments.law, fit_law);
   std::vector<RunSpec> specs;
   for (const PlannedRun& run : plan.runs) specs.push_back(run.spec);
-  for (const Law& named : published_laws()) {
-    if (named.name == arguments.law && named.form().predicts_size) {
-      fail_config("coverage: the law '{}' gives the optimal size, not a loss, so it cannot be simulated", named.name);
-    }
+  if (const Law* named = find_published_law(arguments.law); named != nullptr && named->form().predicts_size) {
+    fail_config("coverage: the law '{}' gives the optimal size, not a loss, so it cannot be simulated", named->name);
   }
   const std::string anchored =
       settle_simulation(simulation, config, specs,

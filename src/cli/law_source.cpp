@@ -18,10 +18,8 @@ FitResult read_fit_file(const std::string& file) {
   if (std::filesystem::is_directory(file)) {
     fail_data("{}: is a folder, not a fit file; a study's fits are the files {}/fits/*.json", file, file);
   }
-  if (!std::filesystem::exists(file)) {
-    for (const Law& law : published_laws()) {
-      if (law.name == file) fail_config("{}: there is no such file; for the published law write --law {}", file, file);
-    }
+  if (!std::filesystem::exists(file) && find_published_law(file) != nullptr) {
+    fail_config("{}: there is no such file; for the published law write --law {}", file, file);
   }
   const Json value = read_json_file(file);
   const auto schema = value.is_object() ? value.find("schema") : value.end();

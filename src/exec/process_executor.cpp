@@ -142,20 +142,16 @@ class Processes {
 
 }  // namespace
 
-Executor make_process_executor(const StudyConfig& config, const StudyOptions& options, const Signals& signals) {
-  const auto processes = std::make_shared<Processes>(config, options, signals);
-  return {.capacity = options.backend.workers,
-          .in_process = false,
-          .submit = [processes](const JobPlan& job) { return processes->submit(job); },
-          .wait = [processes](int stops) { processes->wait(stops); },
-          .poll = [processes] { return processes->poll(); },
-          .cancel = [processes](Cancel how) { processes->cancel(how); }};
-}
-
 std::optional<Executor> process_executor(const StudyConfig& config, const StudyOptions& options,
                                          const Signals& signals) {
   if (options.backend.simulate) return std::nullopt;
-  return make_process_executor(config, options, signals);
+  const auto processes = std::make_shared<Processes>(config, options, signals);
+  return Executor{.capacity = options.backend.workers,
+                  .in_process = false,
+                  .submit = [processes](const JobPlan& job) { return processes->submit(job); },
+                  .wait = [processes](int stops) { processes->wait(stops); },
+                  .poll = [processes] { return processes->poll(); },
+                  .cancel = [processes](Cancel how) { processes->cancel(how); }};
 }
 
 }  // namespace scalelaw

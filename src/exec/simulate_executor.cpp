@@ -53,19 +53,15 @@ class Simulations {
 
 }  // namespace
 
-Executor make_simulate_executor(const std::filesystem::path& study) {
-  const auto simulations = std::make_shared<Simulations>(study);
-  return {.capacity = 1,
-          .in_process = true,
-          .submit = [simulations](const JobPlan& job) { return simulations->submit(job); },
-          .wait = [](int) {},
-          .poll = [simulations] { return simulations->poll(); },
-          .cancel = [simulations](Cancel) { simulations->cancel(); }};
-}
-
 std::optional<Executor> simulate_executor(const StudyConfig&, const StudyOptions& options, const Signals&) {
   if (!options.backend.simulate) return std::nullopt;
-  return make_simulate_executor(options.folder);
+  const auto simulations = std::make_shared<Simulations>(options.folder);
+  return Executor{.capacity = 1,
+                  .in_process = true,
+                  .submit = [simulations](const JobPlan& job) { return simulations->submit(job); },
+                  .wait = [](int) {},
+                  .poll = [simulations] { return simulations->poll(); },
+                  .cancel = [simulations](Cancel) { simulations->cancel(); }};
 }
 
 }  // namespace scalelaw

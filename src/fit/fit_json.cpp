@@ -10,8 +10,6 @@
 namespace scalelaw {
 namespace {
 
-Json pair_of(const Interval& i) { return Json::array({finite_or_null(i.low), finite_or_null(i.high)}); }
-
 Json numbers(const std::map<std::string, double>& values) {
   Json out = Json::object();
   for (const auto& [name, x] : values) out[name] = finite_or_null(x);
@@ -20,7 +18,7 @@ Json numbers(const std::map<std::string, double>& values) {
 
 Json intervals(const std::map<std::string, Interval>& values) {
   Json out = Json::object();
-  for (const auto& [name, x] : values) out[name] = pair_of(x);
+  for (const auto& [name, x] : values) out[name] = interval_json(x);
   return out;
 }
 
@@ -36,8 +34,8 @@ Json bootstrap_json(const BootstrapResult& b, const std::vector<std::string>& pa
   Json derived = Json::object();
   for (const auto& [name, se] : b.derived_se) {
     derived[name] = {{"se", finite_or_null(se)},
-                     {"ci95", pair_of(b.derived_ci95.at(name))},
-                     {"ci80", pair_of(b.derived_ci80.at(name))}};
+                     {"ci95", interval_json(b.derived_ci95.at(name))},
+                     {"ci80", interval_json(b.derived_ci80.at(name))}};
   }
   Json draws = Json::array();
   for (const auto& draw : b.draws) {
@@ -102,6 +100,10 @@ Json holdout_json(const Holdout& h) {
 
 }  // namespace
 
+Json interval_json(const Interval& interval) {
+  return Json::array({finite_or_null(interval.low), finite_or_null(interval.high)});
+}
+
 Json to_json(const FitResult& r) {
   Json out = {{"schema", "scalelaw.fit/1"},
               {"law", law_form(r.law).name},
@@ -129,7 +131,7 @@ Json to_json(const FitResult& r) {
   out["message"] = r.message;
   if (!r.identifiability.empty()) {
     for (const auto& [name, i] : r.identifiability) {
-      out["identifiability"][name] = {{"profile_ci95", pair_of(i.profile_ci95)}, {"identified", i.identified}};
+      out["identifiability"][name] = {{"profile_ci95", interval_json(i.profile_ci95)}, {"identified", i.identified}};
     }
   }
   if (r.bootstrap.replicates > 0) out["bootstrap"] = bootstrap_json(r.bootstrap, law_form(r.law).parameters);
@@ -144,10 +146,10 @@ Json to_json(const FitResult& r) {
         {"sd", r.noise->sd}, {"at_loss", r.noise->at_loss}, {"slope", r.noise->slope}, {"freedom", r.noise->freedom}};
   }
   if (r.holdout.above_flops > 0) out["holdout"] = holdout_json(r.holdout);
-  out["range"] = {{"params", pair_of(r.params_range)},
-                  {"tokens", pair_of(r.tokens_range)},
-                  {"flops", pair_of(r.flops_range)},
-                  {"tokens_per_param", pair_of(r.ratio_range)}};
+  out["range"] = {{"params", interval_json(r.params_range)},
+                  {"tokens", interval_json(r.tokens_range)},
+                  {"flops", interval_json(r.flops_range)},
+                  {"tokens_per_param", interval_json(r.ratio_range)}};
   out["best_measured"] = Json::array();
   for (const BestMeasured& b : r.best_measured) {
     out["best_measured"].push_back(

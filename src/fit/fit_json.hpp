@@ -5,6 +5,9 @@
 
 namespace scalelaw {
 
+/// [low, high]; an end that is not finite is null.
+[[nodiscard]] Json interval_json(const Interval& interval);
+
 /// Numbers that are not finite are null. Keys: docs/RECORDS.md.
 [[nodiscard]] Json to_json(const FitResult& result);
 

@@ -83,7 +83,7 @@ void set_surface(Problem& p) {
   const auto column = [&](Quantity of, std::vector<double>& to) {
     const Centre* centre = p.centre_of(p.form().term_of(of).front());
     const double at = centre != nullptr ? centre->at : 0;
-    to.assign(padded, mean_log(p, of) - at);
+    to.assign(padded, centre != nullptr ? 0 : mean_log(p, of));
     for (std::size_t i = 0; i < n; ++i) to[i] = std::log(quantity_of(p.points[i], of)) - at;
   };
   column(Quantity::params, p.surface.log_params);

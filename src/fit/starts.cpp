@@ -8,7 +8,6 @@
 
 #include "fit/evaluate.hpp"
 #include "fit/projection.hpp"
-#include "law/published.hpp"
 
 namespace scalelaw {
 namespace {
@@ -245,16 +244,15 @@ SearchStarts search_starts(const Problem& problem) {
   std::vector<Cell> cells = scan(problem);
   SearchStarts starts{.projected = projected(problem, cells), .ranked = ranked_cells(problem, std::move(cells))};
   const auto& constants = problem.form().constants;
-  for (const Law& law : published_laws()) {
-    if (law.kind != problem.law) continue;
-    starts.ranked.push_back(law.values);
+  for (const PublishedSet& set : problem.form().published) {
+    starts.ranked.push_back(set.values);
     // The exponents alone, with the amplitudes that these points ask for.
     Problem shaped = problem;
     for (std::size_t k = 0; k < constants.size(); ++k) {
       const bool shape = constants[k].role == Role::exponent || constants[k].role == Role::decay;
       if (shaped.fixed[k] || !shape) continue;
       shaped.fixed[k] = true;
-      shaped.values[k] = law.values[k];
+      shaped.values[k] = set.values[k];
     }
     for (StartValues& values : best_cells(scan(shaped), 1, 1)) starts.ranked.push_back(std::move(values));
   }

@@ -9,8 +9,6 @@
 namespace scalelaw {
 namespace {
 
-Json json_of(const Interval& i) { return Json::array({finite_or_null(i.low), finite_or_null(i.high)}); }
-
 std::string text_of(double value, const Interval& i) {
   return fmt::format("{:.3f} [{:.3f}, {:.3f}]", value, i.low, i.high);
 }
@@ -76,12 +74,12 @@ Json to_json(const Comparison& c) {
   for (const ExponentComparison& e : c.exponents) {
     exponents.push_back({{"name", e.name},
                          {"first", finite_or_null(e.first)},
-                         {"first_ci95", json_of(e.first_ci95)},
+                         {"first_ci95", interval_json(e.first_ci95)},
                          {"second", finite_or_null(e.second)},
-                         {"second_ci95", json_of(e.second_ci95)},
+                         {"second_ci95", interval_json(e.second_ci95)},
                          {"difference", finite_or_null(e.difference)},
-                         {"difference_ci95", json_of(e.difference_ci95)},
-                         {"difference_ci90", json_of(e.difference_ci90)},
+                         {"difference_ci95", interval_json(e.difference_ci95)},
+                         {"difference_ci90", interval_json(e.difference_ci90)},
                          {"significant", e.significant},
                          {"detectable", finite_or_null(e.detectable)},
                          {"margin", finite_or_null(e.margin)},
@@ -92,7 +90,7 @@ Json to_json(const Comparison& c) {
   for (const ComputeMultiplier& m : c.multipliers) {
     multipliers.push_back({{"flops", m.flops},
                            {"value", finite_or_null(m.value)},
-                           {"ci95", json_of(m.ci95)},
+                           {"ci95", interval_json(m.ci95)},
                            {"extrapolated", m.extrapolated},
                            {"draws", m.draws},
                            {"unreachable_draws", m.unreachable}});

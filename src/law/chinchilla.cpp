@@ -3,6 +3,7 @@
 
 #include "law/form.hpp"
 #include "law/papers.hpp"
+#include "law/variables.hpp"
 
 namespace scalelaw::chinchilla_law {
 namespace {
@@ -28,13 +29,10 @@ double evaluate(LawValues v, const LawPoint& p, std::span<double> gradient) {
   return c.E + c.A * n + c.B * d;
 }
 
-double params_of(LawValues, const LawPoint& p) { return p.params; }
-double tokens_of(LawValues, const LawPoint& p) { return p.tokens; }
-
 LinearForm linear(LawValues v) {
   return {.terms = {{.constant = kE},
-                    {.constant = kA, .exponent = v[kAlpha], .variable = params_of},
-                    {.constant = kB, .exponent = v[kBeta], .variable = tokens_of}}};
+                    {.constant = kA, .exponent = v[kAlpha], .variable = variable_of<Quantity::params>},
+                    {.constant = kB, .exponent = v[kBeta], .variable = variable_of<Quantity::tokens>}}};
 }
 
 // Along D = C / (6 N), d loss / d ln N = -alpha A N^-alpha + beta B D^-beta = 0, so N^(alpha+beta) = (alpha A / (beta

@@ -5,6 +5,7 @@
 
 #include "law/form.hpp"
 #include "law/papers.hpp"
+#include "law/variables.hpp"
 
 namespace scalelaw::data_constrained_law {
 namespace {
@@ -72,13 +73,12 @@ double evaluate(LawValues v, const LawPoint& p, std::span<double> gradient) {
   return c.E + c.A * n + c.B * d;
 }
 
-double params_of(LawValues, const LawPoint& p) { return p.params; }
 double effective_tokens(LawValues v, const LawPoint& p) { return effective(p.tokens, unique_tokens(p), v[kRD]).amount; }
 
 // Which parameters the data can feed depends on the amplitudes, so the linear problem knows repetition in D alone.
 LinearForm linear(LawValues v) {
   return {.terms = {{.constant = kE},
-                    {.constant = kA, .exponent = v[kAlpha], .variable = params_of},
+                    {.constant = kA, .exponent = v[kAlpha], .variable = variable_of<Quantity::params>},
                     {.constant = kB, .exponent = v[kBeta], .variable = effective_tokens}}};
 }
 

@@ -3,6 +3,7 @@
 
 #include "law/form.hpp"
 #include "law/papers.hpp"
+#include "law/variables.hpp"
 
 namespace scalelaw::kaplan_law {
 namespace {
@@ -33,15 +34,14 @@ double evaluate(LawValues v, const LawPoint& p, std::span<double> gradient) {
   return std::pow(std::pow(c.Nc / p.params, c.alpha_n / c.alpha_d) + c.Dc / p.tokens, c.alpha_d);
 }
 
-double params_of(LawValues, const LawPoint& p) { return p.params; }
-double tokens_of(LawValues, const LawPoint& p) { return p.tokens; }
-
 // loss^(1/alphaD) = Nc^r N^-r + Dc / D with r = alphaN / alphaD.
 LinearForm linear(LawValues v) {
   const double r = v[kAlphaN] / v[kAlphaD];
-  return {.power = 1 / v[kAlphaD],
-          .terms = {{.constant = kNc, .root = r, .exponent = r, .variable = params_of, .may_vanish = false},
-                    {.constant = kDc, .exponent = 1, .variable = tokens_of, .may_vanish = false}}};
+  return {
+      .power = 1 / v[kAlphaD],
+      .terms = {
+          {.constant = kNc, .root = r, .exponent = r, .variable = variable_of<Quantity::params>, .may_vanish = false},
+          {.constant = kDc, .exponent = 1, .variable = variable_of<Quantity::tokens>, .may_vanish = false}}};
 }
 
 // The sum inside is least where r (Nc/N)^r = Dc / D with r = alphaN / alphaD.

@@ -5,6 +5,7 @@
 
 #include "law/form.hpp"
 #include "law/papers.hpp"
+#include "law/variables.hpp"
 
 namespace scalelaw::kaplan_steps_law {
 namespace {
@@ -25,14 +26,17 @@ double evaluate(LawValues v, const LawPoint& p, std::span<double> gradient) {
   return std::pow(v[kNc] / p.params, v[kAlphaN]) + std::pow(v[kSc] / p.steps, v[kAlphaS]);
 }
 
-double params_of(LawValues, const LawPoint& p) { return p.params; }
-double steps_of(LawValues, const LawPoint& p) { return p.steps; }
-
 LinearForm linear(LawValues v) {
-  return {
-      .terms = {
-          {.constant = kNc, .root = v[kAlphaN], .exponent = v[kAlphaN], .variable = params_of, .may_vanish = false},
-          {.constant = kSc, .root = v[kAlphaS], .exponent = v[kAlphaS], .variable = steps_of, .may_vanish = false}}};
+  return {.terms = {{.constant = kNc,
+                     .root = v[kAlphaN],
+                     .exponent = v[kAlphaN],
+                     .variable = variable_of<Quantity::params>,
+                     .may_vanish = false},
+                    {.constant = kSc,
+                     .root = v[kAlphaS],
+                     .exponent = v[kAlphaS],
+                     .variable = variable_of<Quantity::steps>,
+                     .may_vanish = false}}};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "law/form.hpp"
 #include "law/papers.hpp"
+#include "law/variables.hpp"
 
 namespace scalelaw {
 namespace power_law {
@@ -26,10 +27,10 @@ double evaluate(LawValues v, const LawPoint& p, std::span<double> gradient) {
 
 template <Quantity x>
 LinearForm linear(LawValues v) {
-  const auto variable = [](LawValues, const LawPoint& p) { return quantity_of(p, x); };
   return {
-      .terms = {{.constant = kE},
-                {.constant = kX, .root = v[kAlpha], .exponent = v[kAlpha], .variable = variable, .may_vanish = false}}};
+      .terms = {
+          {.constant = kE},
+          {.constant = kX, .root = v[kAlpha], .exponent = v[kAlpha], .variable = variable_of<x>, .may_vanish = false}}};
 }
 
 template <Quantity x>

@@ -43,13 +43,20 @@ class ExecutorTest : public StudyTest {
     all_.id = job_id(all_.runs);
   }
 
+  /// The executor of a study that simulates.
+  [[nodiscard]] Executor simulating(const std::filesystem::path& study, const Signals& signals) const {
+    StudyOptions o = options(study);
+    o.backend.simulate = true;
+    return simulate_executor(small_config(), o, signals).value();
+  }
+
   /// The events of a job, one shell command, until its end.
   std::vector<std::string> events_of(const std::string& command) {
     StudyOptions o = options(folder_);
     o.backend.command = {"/bin/sh", "-c", command};
     Signals signals;
     const StudyConfig config = small_config();
-    const Executor executor = make_process_executor(config, o, signals);
+    const Executor executor = *process_executor(config, o, signals);
     make_folder(job_folder(folder_, all_.id));
     EXPECT_TRUE(executor.submit(all_));
     std::vector<std::string> texts;
@@ -84,7 +91,8 @@ TEST_F(ExecutorTest, EachBackendHasItsExecutor) {
 }
 
 TEST_F(ExecutorTest, SimulationMakesOneRunAPollAndEndsWithTheLast) {
-  const Executor executor = make_simulate_executor(folder_);
+  const Signals signals;
+  const Executor executor = simulating(folder_, signals);
   EXPECT_THAT(executor.poll(), IsEmpty());
   ASSERT_TRUE(executor.submit(all_));
   for (std::size_t i = 0; i < all_.runs.size(); ++i) {
@@ -99,7 +107,8 @@ TEST_F(ExecutorTest, SimulationMakesOneRunAPollAndEndsWithTheLast) {
 }
 
 TEST_F(ExecutorTest, ACancelledSimulationEndsBeforeItsNextRun) {
-  const Executor executor = make_simulate_executor(folder_);
+  const Signals signals;
+  const Executor executor = simulating(folder_, signals);
   ASSERT_TRUE(executor.submit(all_));
   (void)executor.poll();
   executor.cancel(Cancel::stop);
@@ -120,7 +129,7 @@ TEST_F(ExecutorTest, AStoppedSimulationHasTheRunsUpToTheStop) {
       if (++ticks == stop_after) ::kill(::getpid(), SIGINT);
     };
     Progress progress({.write = write, .terminal = true}, std::ssize(all_.runs), 0);
-    const QueueResult result = run_jobs(study, {all_}, make_simulate_executor(study), signals, progress);
+    const QueueResult result = run_jobs(study, {all_}, simulating(study, signals), signals, progress);
     EXPECT_EQ(losses(study).size(), stop_after);
     EXPECT_EQ(result.interrupted, stop_after < all_.runs.size()) << "nothing is left to stop after the last run";
     EXPECT_THAT(read_events(study), IsEmpty());
@@ -155,7 +164,7 @@ TEST_F(ExecutorTest, AJobWhoseProcessStillLivesIsNotTakenAndACancelReachesIt) {
   const StudyConfig config = small_config();
   make_folder(job_folder(folder_, all_.id));
   Signals signals;
-  const Executor one = make_process_executor(config, o, signals), other = make_process_executor(config, o, signals);
+  const Executor one = *process_executor(config, o, signals), other = *process_executor(config, o, signals);
   ASSERT_TRUE(one.submit(all_));
   EXPECT_FALSE(other.submit(all_));
   one.cancel(Cancel::kill);

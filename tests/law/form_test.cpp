@@ -7,38 +7,10 @@
 #include <set>
 
 #include "law/optimum.hpp"
-#include "law/published.hpp"
+#include "law/some_laws.hpp"
 
 namespace scalelaw {
 namespace {
-
-/// Published constants of the law, or such as make every term count at the points below.
-Law some_law(LawKind kind) {
-  for (const Law& law : published_laws()) {
-    if (law.kind == kind) return law;
-  }
-  Law law{.kind = kind, .values = {}, .name = "some", .source = "", .convention = {}};
-  for (const Constant& constant : law_form(kind).constants) {
-    law.values.push_back(constant.role == Role::offset      ? 1.7
-                         : constant.role == Role::amplitude ? 300
-                         : constant.role == Role::exponent  ? 0.2
-                                                            : 10);
-  }
-  return law;
-}
-
-std::vector<LawPoint> some_points(bool repeated) {
-  std::vector<LawPoint> points;
-  for (const double n : {2e5, 3e7, 6e9}) {
-    for (const double d : {1e7, 4e9, 3e11}) {
-      LawPoint point = law_point(Scale{n, d});
-      point.steps = d / 1e5;
-      if (repeated) point.unique_tokens = d / 7;
-      points.push_back(point);
-    }
-  }
-  return points;
-}
 
 TEST(LawForms, HaveDifferentNamesAndConstantsAndABeginning) {
   std::set<std::string> names;
@@ -58,28 +30,6 @@ TEST(LawForms, HaveDifferentNamesAndConstantsAndABeginning) {
     const std::set<std::string> different(form.parameters.begin(), form.parameters.end());
     EXPECT_EQ(different.size(), form.constants.size()) << form.name;
     for (const PublishedSet& set : form.published) EXPECT_EQ(set.values.size(), form.constants.size()) << set.name;
-  }
-}
-
-TEST(LawForms, GradientsAreThoseOfTheValue) {
-  for (const LawKind kind : all_of<LawKind>()) {
-    const Law law = some_law(kind);
-    for (const bool repeated : {false, law.form().has_decays()}) {
-      for (const LawPoint& point : some_points(repeated)) {
-        std::vector<double> gradient(law.values.size());
-        const double value = loss_and_gradient(law, point, gradient);
-        EXPECT_EQ(value, predict_loss(law, point));
-        for (std::size_t k = 0; k < gradient.size(); ++k) {
-          const double h = 1e-5 * std::max(std::abs(law.values[k]), 1e-3);
-          Law up = law, down = law;
-          up.values[k] += h;
-          down.values[k] -= h;
-          const double difference = (predict_loss(up, point) - predict_loss(down, point)) / (2 * h);
-          EXPECT_NEAR(gradient[k], difference, 1e-5 * std::abs(gradient[k]) + 1e-15 * std::abs(value) / h)
-              << law.form().name << " " << law.form().parameters[k];
-        }
-      }
-    }
   }
 }
 

@@ -8,27 +8,16 @@
 #include <cmath>
 
 #include "error_of.hpp"
+#include "law/some_laws.hpp"
 
 namespace scalelaw {
 namespace {
 
 using testing::HasSubstr;
 
-std::vector<LawPoint> points_of(LawKind kind) {
-  std::vector<LawPoint> points;
-  for (const double n : {2e4, 3e6, 6e9}) {
-    for (const double d : {1e6, 4e8, 3e11}) {
-      LawPoint p = law_point(Scale{n, d});
-      p.steps = d / 1e5;
-      if (kind == LawKind::data_constrained) p.unique_tokens = d / 7;
-      points.push_back(p);
-    }
-  }
-  return points;
-}
-
 std::vector<Law> every_kind() {
   std::vector<Law> laws = published_laws();
+  for (const LawKind kind : all_of<LawKind>()) laws.push_back(some_law(kind));
   laws.push_back(
       {.kind = LawKind::overtraining, .values = {1.7, 300, 500, 0.17}, .name = "test", .source = "", .convention = {}});
   laws.push_back(
@@ -38,7 +27,7 @@ std::vector<Law> every_kind() {
 
 TEST(Laws, GradientsAgreeWithCentralDifferences) {
   for (const Law& law : every_kind()) {
-    for (const LawPoint& point : points_of(law.kind)) {
+    for (const LawPoint& point : some_points(law.form().has_decays())) {
       std::vector<double> gradient(law.values.size());
       EXPECT_EQ(loss_and_gradient(law, point, gradient), predict_loss(law, point));
       for (std::size_t i = 0; i < gradient.size(); ++i) {

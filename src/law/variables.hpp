@@ -1,0 +1,13 @@
+#pragma once
+// The variable of a term that is a power of one quantity.
+#include "law/form.hpp"
+
+namespace scalelaw {
+
+/// For LinearTerm::variable.
+template <Quantity quantity>
+[[nodiscard]] double variable_of(LawValues, const LawPoint& point) {
+  return quantity_of(point, quantity);
+}
+
+}  // namespace scalelaw
