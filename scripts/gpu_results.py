@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Tables of docs/CUDA.md and docs/PERFORMANCE.md from the results of the GPU bundle's run.sh.
+"""A page of docs/devices from the results of the GPU bundle's run.sh.
 
 usage: scripts/gpu_results.py RESULTS [--write]
        scripts/gpu_results.py --records STUDY > data/records/quick.csv
 
-RESULTS is the folder that run.sh wrote (results.json in it). Prints what fell short or is not as predicted, then the tables.
---write puts them into both documents, between the marks "gpu_results begin" and "gpu_results end".
+RESULTS is the folder that run.sh wrote (results.json in it). Prints what fell short or is not as predicted, then the page.
+--write writes it to docs/devices/DEVICE.md, and the speeds measured to data/speeds/DEVICE.json.
 --records prints every finished run of a study: the losses that later studies are held against.
 """
 
@@ -13,6 +13,7 @@ import argparse
 import json
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,10 +64,14 @@ class Results:
     def phase(self, name):
         return self.phases.get(name, {})
 
-    def title(self):
+    def file_name(self):
+        """NVIDIA H100 80GB HBM3 as h100_80gb_hbm3."""
+        return re.sub(r"[^a-z0-9]+", "_", self.name.lower().removeprefix("nvidia ")).strip("_")
+
+    def where(self):
         host = self.phase("device").get("host", {})
-        return (f"{self.name}, driver {self.driver}, LibTorch {self.all['bundle']['torch']}, {host.get('cores', '?')} cores of {host.get('cpu', '?')}; "
-                f"{self.all['started'][:10]}, revision {self.all['bundle']['git']}")
+        return (f"Driver {self.driver}, LibTorch {self.all['bundle']['torch']}, {host.get('cores', '?')} cores of {host.get('cpu', '?')}; "
+                f"{self.all['started'][:10]}, revision {self.all['bundle']['git']}.")
 
 
 def speed_problems(results):
@@ -126,15 +131,15 @@ def problems(results):
 
 
 def correctness(results):
-    """Markdown for docs/CUDA.md."""
-    parts = [f"**{results.title()}.**"]
+    """Markdown: what fell short, agreement with the CPU, memory, the ladder."""
+    parts = []
     found = list(problems(results))
-    parts.append("Fell short, or not as predicted:\n\n" + "\n".join(f"- {line}" for line in found) if found else "Nothing fell short, and everything measured is as predicted.")
+    parts.append("Fell short, or not as predicted:\n\n" + "\n".join(textwrap.fill(line, 100, initial_indent="- ", subsequent_indent="  ") for line in found) if found else "Nothing fell short, and everything measured is as predicted.")
     parts.append(table(["phase", "seconds", "result"], [[name, p["took_s"], p["line"].replace("|", "/")] for name, p in results.phases.items()]))
     steps = [row for row in results.phase("agreement").get("rows", []) if row["what"] == "step"]
     if steps:
         number = lambda x: "not finite" if x is None else f"{x:.1e}"
-        parts.append("A step against the CPU in fp32, relative Euclidean distances; the gradient is that of the worst matrix:\n\n" + table(
+        parts.append("A step against the CPU in fp32, relative Euclidean distances; the gradient is that of the worst\nmatrix:\n\n" + table(
             ["shape", "members", "precision", "loss", "limit", "gradient", "limit", "worst matrix"],
             [[r["shape"], r["members"], r["precision"], number(r["loss_distance"]), number(r["loss_limit"]), number(r["gradient_distance"]), number(r["gradient_limit"]),
               r["worst_slice"]] for r in steps]))
@@ -153,13 +158,14 @@ def correctness(results):
 
 
 def speeds(results):
-    """Markdown for docs/PERFORMANCE.md."""
+    """Markdown: tokens/s, beside PyTorch, several jobs at once."""
     speed = results.phase("speed")
-    parts = [f"**{results.title()}.**"]
+    parts = []
     measured = results.phase("device").get("measured", {})
     if measured and "error" not in measured:
-        parts.append(f"Measured by PyTorch: copies {measured['copy_bytes_per_s'] / 1e12:.2f} TB/s (read and written), products of 8192 x 8192 in bf16 "
-                     f"{measured['bf16_flops_per_s'] / 1e12:.0f} TFLOP/s, of 4096 x 4096 in fp32 {measured['fp32_flops_per_s'] / 1e12:.0f}.")
+        parts.append(textwrap.fill(
+            f"Measured by PyTorch: copies {measured['copy_bytes_per_s'] / 1e12:.2f} TB/s (read and written), products of 8192 x 8192 in bf16 "
+            f"{measured['bf16_flops_per_s'] / 1e12:.0f} TFLOP/s, of 4096 x 4096 in fp32 {measured['fp32_flops_per_s'] / 1e12:.0f}.", 100))
     rows = []
     for row in sorted(speed.get("rows", []), key=lambda r: (r["shape"], r["precision"], r["members"], r["graph"])):
         if "tokens_per_s" not in row:
@@ -184,24 +190,28 @@ def speeds(results):
     return "\n\n".join(parts)
 
 
-MARKS = re.compile(r"(<!-- gpu_results begin -->\n).*?(\n<!-- gpu_results end -->)", re.S)
+def page(results):
+    """The whole page of a device."""
+    return "\n\n".join([f"# {results.name}", textwrap.fill(results.where(), 100), correctness(results), "## Speed", speeds(results)]) + "\n"
 
 
-def put(folder, texts):
-    """Replaces what stands between the marks of each document: of all or of none."""
-    old = {name: (folder / name).read_text() for name in texts}
-    for name in texts:
-        if not MARKS.search(old[name]):
-            sys.exit(f"error: gpu_results.py: {folder / name} has no marks 'gpu_results begin' and 'gpu_results end'")
-    for name, text in texts.items():
-        (folder / name).write_text(MARKS.sub(lambda m: m[1] + "\n" + text + "\n" + m[2], old[name]))
+def write(results, folder, root):
+    """The page, and the table for 'scalelaw plan --speeds' where the phase speed left one: of this repository's folders."""
+    files = {root / "docs" / "devices" / f"{results.file_name()}.md": page(results)}
+    measured = Path(folder) / "speeds.json"
+    if measured.exists():
+        files[root / "data" / "speeds" / f"{results.file_name()}.json"] = measured.read_text()
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        print(f"written: {path}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", nargs="?")
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="folder with CUDA.md and PERFORMANCE.md")
+    parser.add_argument("--root", type=Path, default=ROOT, help="the folder with docs and data (this repository)")
     parser.add_argument("--records", metavar="STUDY", type=Path)
     options = parser.parse_args()
     if options.records:
@@ -212,16 +222,16 @@ def main():
     try:
         results = Results(options.results)
         found = list(problems(results))
-        texts = {"CUDA.md": correctness(results), "PERFORMANCE.md": speeds(results)}
+        text = page(results)
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
         sys.exit(f"error: gpu_results.py: {options.results}/results.json is not as run.sh writes it: {type(error).__name__}: {error}")
     print("\n".join(f"not as it should be: {line}" for line in found) or "everything measured is as predicted")
     if not options.write:
-        print("\n" + "\n\n".join(texts.values()))
+        print("\n" + text)
     elif results.all["on"] != "cuda" or not results.phase("device").get("gpus"):
-        sys.exit("error: gpu_results.py: --write: these results are not of a GPU, and the documents' tables are")
+        sys.exit("error: gpu_results.py: --write: these results are not of a GPU, and docs/devices tells of GPUs")
     else:
-        put(options.docs, texts)
+        write(results, options.results, options.root)
 
 
 if __name__ == "__main__":

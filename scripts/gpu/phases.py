@@ -141,7 +141,7 @@ def ladder(context, found, clock):
 
 
 # The last takes what is left.
-PHASES = {device: 60, tests: 90, agreement: 60, speed: 150, quick: 120, ladder: math.inf}
+PHASES = {device: 60, tests: 90, agreement: 60, speed: 190, quick: 120, ladder: math.inf}
 
 
 def run_phase(phase, limit, context, whole):

@@ -99,22 +99,29 @@ class Problems(unittest.TestCase):
 
 
 class Tables(unittest.TestCase):
-    def test_go_between_the_marks_and_nowhere_else(self):
+    @staticmethod
+    def write(folder):
+        return subprocess.run([sys.executable, "-B", SCRIPTS / "gpu_results.py", folder, "--write", "--root", folder], capture_output=True, text=True)
+
+    def test_a_device_has_a_page_and_a_table_of_its_own(self):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            (folder / "results.json").write_text(json.dumps(good_results()))
-            for document in ("CUDA.md", "PERFORMANCE.md"):
-                (folder / document).write_text("# Before\n\n<!-- gpu_results begin -->\nold \\1 text\n<!-- gpu_results end -->\n\nafter\n")
-            for _ in range(2):  # the second time changes nothing
-                subprocess.run([sys.executable, "-B", SCRIPTS / "gpu_results.py", folder, "--write", "--docs", folder], check=True, capture_output=True)
-                texts = {d: (folder / d).read_text() for d in ("CUDA.md", "PERFORMANCE.md")}
-            for text in texts.values():
-                self.assertTrue(text.startswith("# Before\n") and text.endswith("\n\nafter\n"), text)
-                self.assertNotIn("old", text)
-                self.assertEqual(text.count("NVIDIA H100 80GB HBM3, driver 580.1, LibTorch 2.11.0"), 1)
-            self.assertIn("| L2C64T64B32D16 | 1 | bf16 | auto | 2.05M | 1 | 1.5 | 0.15 | 100 |", texts["PERFORMANCE.md"])  # 1.5 of 989 TFLOP/s
-            self.assertIn("| L2C64T64B32D16 | bf16 | eager | 500k | 2.05M | 4.10 |", texts["PERFORMANCE.md"])
-            self.assertIn("| L2C64T64B32D16 | 16 | bf16 | 2.79 | 1.86 | 1.50 |", texts["CUDA.md"])
+            (folder / "speeds.json").write_text('{"rows": []}\n')
+            for device in ("NVIDIA H100 80GB HBM3", "NVIDIA H200", "NVIDIA H200"):  # the second time replaces its own page
+                results = good_results()
+                results["phases"]["device"]["gpus"][0]["name"] = device
+                (folder / "results.json").write_text(json.dumps(results))
+                said = self.write(folder)
+                self.assertEqual(said.returncode, 0, said.stderr)
+            self.assertEqual(sorted(str(path.relative_to(folder)) for path in folder.glob("*/*/*")),
+                             ["data/speeds/h100_80gb_hbm3.json", "data/speeds/h200.json", "docs/devices/h100_80gb_hbm3.md", "docs/devices/h200.md"])
+            self.assertEqual((folder / "data/speeds/h200.json").read_text(), '{"rows": []}\n')
+            text = (folder / "docs/devices/h100_80gb_hbm3.md").read_text()
+            self.assertTrue(text.startswith("# NVIDIA H100 80GB HBM3\n\nDriver 580.1, LibTorch 2.11.0, "), text)
+            self.assertIn("| L2C64T64B32D16 | 1 | bf16 | auto | 2.05M | 1 | 1.5 | 0.15 | 100 |", text)  # 1.5 of 989 TFLOP/s
+            self.assertIn("| L2C64T64B32D16 | bf16 | eager | 500k | 2.05M | 4.10 |", text)
+            self.assertIn("| L2C64T64B32D16 | 16 | bf16 | 2.79 | 1.86 | 1.50 |", text)
+            self.assertLess(max(len(line) for line in text.splitlines() if not line.startswith("|")), 101)
 
     def test_files_that_are_not_results_are_one_line_and_change_nothing(self):
         def cpu(r): r["on"] = "cpu"
@@ -125,23 +132,16 @@ class Tables(unittest.TestCase):
         def no_line(r): del r["phases"]["quick"]["line"]
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            document = "<!-- gpu_results begin -->\nold\n<!-- gpu_results end -->\n"
-            (folder / "CUDA.md").write_text(document)
-            (folder / "PERFORMANCE.md").write_text(document)
             texts = ["", "{", "[]", "{}"]
             for change in (cpu, no_gpu, no_phases, nothing_taken, no_time, no_line):
                 change(results := good_results())
                 texts.append(json.dumps(results))
             for text in texts:
                 (folder / "results.json").write_text(text)
-                said = subprocess.run([sys.executable, "-B", SCRIPTS / "gpu_results.py", folder, "--write", "--docs", folder], capture_output=True, text=True)
+                said = self.write(folder)
                 self.assertEqual((said.returncode, len(said.stderr.splitlines())), (1, 1), text + said.stderr)
                 self.assertTrue(said.stderr.startswith("error: gpu_results.py: "), said.stderr)
-            (folder / "results.json").write_text(json.dumps(good_results()))
-            (folder / "PERFORMANCE.md").write_text("no marks\n")
-            said = subprocess.run([sys.executable, "-B", SCRIPTS / "gpu_results.py", folder, "--write", "--docs", folder], capture_output=True, text=True)
-            self.assertEqual((said.returncode, len(said.stderr.splitlines())), (1, 1), said.stderr)
-            self.assertEqual((folder / "CUDA.md").read_text(), document)
+            self.assertEqual([path.name for path in folder.iterdir()], ["results.json"])
 
     def test_partial_results_still_make_tables(self):
         without = good_results()
