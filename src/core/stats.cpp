@@ -1,6 +1,8 @@
 #include "core/stats.hpp"
 
 #include <algorithm>
+#include <boost/math/distributions/fisher_f.hpp>
+#include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
@@ -46,6 +48,12 @@ std::pair<double, double> central_interval(const std::vector<double>& x, double 
 }
 
 double student_quantile(double p, double freedom) { return boost::math::quantile(boost::math::students_t(freedom), p); }
+
+double normal_cdf(double z) { return boost::math::cdf(boost::math::normal(), z); }
+
+double f_tail(double f, double freedom, double rest) {
+  return boost::math::cdf(boost::math::complement(boost::math::fisher_f(freedom, rest), f));
+}
 
 double jackknife_stderr(std::span<const double> values) {
   const auto n = static_cast<double>(values.size());

@@ -21,6 +21,9 @@ namespace scalelaw {
 
 /// Quantile of Student's t. @param p in 0 .. 1 @param freedom degrees of freedom, > 0
 [[nodiscard]] double student_quantile(double p, double freedom);
+[[nodiscard]] double normal_cdf(double z);
+/// P(F > f) of the F distribution. @param freedom, rest degrees of freedom of numerator and denominator, > 0
+[[nodiscard]] double f_tail(double f, double freedom, double rest);
 /// Standard error of a statistic from its values with one of n equal parts left out each: sd (n - 1) / sqrt(n) (Efron
 /// and Tibshirani 1993, eq. 11.5). NaN for fewer than two.
 [[nodiscard]] double jackknife_stderr(std::span<const double> values);

@@ -1,8 +1,6 @@
 #include "fit/bootstrap.hpp"
 
 #include <algorithm>
-#include <boost/math/distributions/normal.hpp>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <set>
 
@@ -24,10 +22,7 @@ double draws_quantile(std::span<const double> sorted, double p) {
 
 Interval interval(std::span<const double> sorted, double level, std::int64_t freedom) {
   double tail = (1 - level) / 2;
-  if (freedom > 0) {
-    const boost::math::students_t t(static_cast<double>(freedom));
-    tail = boost::math::cdf(boost::math::normal(), boost::math::quantile(t, tail));
-  }
+  if (freedom > 0) tail = normal_cdf(student_quantile(tail, static_cast<double>(freedom)));
   return {draws_quantile(sorted, tail), draws_quantile(sorted, 1 - tail)};
 }
 

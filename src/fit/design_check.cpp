@@ -1,6 +1,5 @@
 #include "fit/design_check.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -8,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "core/format.hpp"
+#include "core/linear_algebra.hpp"
 #include "core/stats.hpp"
 
 namespace scalelaw {
@@ -183,9 +183,7 @@ bool amplitudes_apart(const Logs& p, double alpha, double beta, bool offset) {
     if (offset) x(i, 2) = 1;
   }
   for (Eigen::Index k = 0; k < x.cols(); ++k) x.col(k).normalize();
-  const Eigen::VectorXd singular = x.jacobiSvd().singularValues();
-  const double ratio = singular(0) / singular(singular.size() - 1);
-  return ratio * ratio < kCondition;
+  return squared_condition(x) < kCondition;
 }
 
 std::size_t free_among(const std::vector<std::string>& names, const std::map<std::string, double>& fixed) {

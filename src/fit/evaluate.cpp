@@ -1,8 +1,9 @@
 #include "fit/evaluate.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+
+#include "core/linear_algebra.hpp"
 
 namespace scalelaw {
 namespace {
@@ -215,9 +216,7 @@ double design_condition(const Problem& p, std::span<const double> theta) {
     if (!(norm > 0)) return kInfinity;
     scaled.col(k) /= norm;
   }
-  const Eigen::VectorXd singular = scaled.jacobiSvd().singularValues();
-  const double ratio = singular(0) / singular(m - 1);
-  return singular(m - 1) > 0 ? ratio * ratio : kInfinity;
+  return squared_condition(scaled);
 }
 
 }  // namespace scalelaw

@@ -1,12 +1,11 @@
 #include "fit/goodness.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
-#include <boost/math/distributions/fisher_f.hpp>
 #include <cmath>
 #include <functional>
 #include <limits>
 
+#include "core/linear_algebra.hpp"
 #include "core/stats.hpp"
 #include "fit/bootstrap.hpp"
 
@@ -107,20 +106,12 @@ Eigen::MatrixXd quadratic_terms(const LawForm& form, const std::vector<Observati
   return q;
 }
 
-struct Squares {
-  double rest = 0;
-  Eigen::Index rank = 0;
-};
-
-Squares least_squares(Eigen::MatrixXd a, const Eigen::VectorXd& b) {
+LeftOver of_normed_columns(Eigen::MatrixXd a, const Eigen::VectorXd& b) {
   for (Eigen::Index k = 0; k < a.cols(); ++k) {
     const double norm = a.col(k).norm();
     if (norm > 0 && std::isfinite(norm)) a.col(k) /= norm;
   }
-  Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(a.rows(), a.cols());
-  qr.setThreshold(kRank);
-  qr.compute(a);
-  return {(b - a * qr.solve(b)).squaredNorm(), qr.rank()};
+  return left_over(a, b, kRank);
 }
 
 std::optional<LackOfFit> lack_of_fit(const FitResult& fit, const std::vector<Observation>& all,
@@ -154,13 +145,13 @@ std::optional<LackOfFit> lack_of_fit(const FitResult& fit, const std::vector<Obs
   if (!tangent.allFinite() || !quadratic.allFinite()) return std::nullopt;
   Eigen::MatrixXd both(n, p + quadratic.cols());
   both << tangent, quadratic;
-  const Squares law = least_squares(tangent, b), more = least_squares(both, b);
+  const LeftOver law = of_normed_columns(tangent, b), more = of_normed_columns(both, b);
   LackOfFit out{.freedom = static_cast<double>(more.rank - law.rank), .rest = static_cast<double>(n - more.rank)};
-  if (out.freedom < 1 || out.rest < 3 || !(more.rest > 0)) return std::nullopt;
-  out.explained = 1 - more.rest / law.rest;
-  out.f = std::max(0.0, law.rest - more.rest) / out.freedom / (more.rest / out.rest);
+  if (out.freedom < 1 || out.rest < 3 || !(more.squares > 0)) return std::nullopt;
+  out.explained = 1 - more.squares / law.squares;
+  out.f = std::max(0.0, law.squares - more.squares) / out.freedom / (more.squares / out.rest);
   if (!std::isfinite(out.f)) return std::nullopt;
-  out.p = boost::math::cdf(boost::math::complement(boost::math::fisher_f(out.freedom, out.rest), out.f));
+  out.p = f_tail(out.f, out.freedom, out.rest);
   return out;
 }
 

@@ -1,6 +1,5 @@
 #include "fit/valley.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -10,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "core/format.hpp"
+#include "core/linear_algebra.hpp"
 #include "core/stats.hpp"
 #include "fit/parametric.hpp"
 
@@ -24,7 +24,7 @@ constexpr double kMinimumBias = 0.1;  // of ln N*
 // coefficient.
 double misfit(const Eigen::MatrixXd& columns) {
   const Eigen::VectorXd ones = Eigen::VectorXd::Ones(columns.rows());
-  const Eigen::VectorXd c = columns.colPivHouseholderQr().solve(ones);
+  const Eigen::VectorXd c = least_squares(columns, ones);
   for (Eigen::Index k = 1; k < c.size(); ++k) {
     if (!(c(k) >= 0)) return std::numeric_limits<double>::infinity();
   }
@@ -107,7 +107,7 @@ Parabola fit_parabola(std::span<const double> x, std::span<const double> y, std:
     a.row(i) << root, root * t, root * t * t;
     b(i) = root * y[k];
   }
-  const Eigen::Vector3d c = a.colPivHouseholderQr().solve(b);
+  const Eigen::Vector3d c = least_squares(a, b);
   return {c(0) - c(1) * center + c(2) * center * center, c(1) - 2 * c(2) * center, c(2)};
 }
 
@@ -122,7 +122,7 @@ std::optional<double> cubic_minimum(std::span<const double> x, std::span<const d
     a.row(i) << root, root * t, root * t * t, root * t * t * t;
     b(i) = root * y[k];
   }
-  const Eigen::Vector4d c = a.colPivHouseholderQr().solve(b);
+  const Eigen::Vector4d c = least_squares(a, b);
   // c1 + 2 c2 t + 3 c3 t^2 = 0 with a positive second derivative, in the form that survives a small c3.
   const double root = c(2) * c(2) - 3 * c(1) * c(3);
   if (!(root > 0)) return std::nullopt;

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "core/format.hpp"
+#include "core/linear_algebra.hpp"
 #include "core/stats.hpp"
 
 namespace scalelaw {
@@ -66,9 +66,9 @@ LrLaw fit_lr_law(const std::vector<LrSweep>& sweeps, double largest_params) {
   law.status = LrLawStatus::not_identified;
   if (reciprocal_condition(x) < kLeastCondition) return law;
   law.status = LrLawStatus::fitted;
-  const Eigen::VectorXd solution = x.householderQr().solve(y);
+  const Eigen::VectorXd solution = full_rank_least_squares(x, y);
   const double variance = (y - x * solution).squaredNorm() / static_cast<double>(law.n - 3);
-  const Eigen::Matrix3d covariance = variance * (x.transpose() * x).inverse();
+  const Eigen::Matrix3d covariance = variance * inverse_of_squares(x);
   law.params_exponent = solution(1);
   law.tokens_exponent = solution(2);
   law.coefficient = std::exp(solution(0) - solution(1) * means[0] - solution(2) * means[1]);

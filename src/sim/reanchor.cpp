@@ -1,8 +1,9 @@
 #include "sim/reanchor.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+
+#include "core/linear_algebra.hpp"
 
 namespace scalelaw {
 namespace {
@@ -19,7 +20,7 @@ Eigen::VectorXd nonnegative_least_squares(const Eigen::MatrixXd& columns, const 
       if ((subset >> static_cast<unsigned>(j) & 1U) != 0) chosen.push_back(j);
     }
     const Eigen::MatrixXd part = columns(Eigen::all, chosen);
-    const Eigen::VectorXd x = part.colPivHouseholderQr().solve(target);
+    const Eigen::VectorXd x = least_squares(part, target);
     const double residual = (part * x - target).squaredNorm();
     if (x.minCoeff() < 0 || residual >= least) continue;
     least = residual;

@@ -85,5 +85,15 @@ TEST(FitLine, OneXGivesNoSlope) {
   EXPECT_TRUE(std::isnan(fit_line(x, y).slope));
 }
 
+// Quantiles of printed tables, to their digits.
+TEST(Stats, DistributionsGiveTheirTables) {
+  EXPECT_NEAR(student_quantile(0.975, 10), 2.228, 5e-4);
+  EXPECT_NEAR(student_quantile(0.025, 2), -4.303, 5e-4);
+  EXPECT_NEAR(normal_cdf(1.959964), 0.975, 1e-7);
+  EXPECT_NEAR(normal_cdf(-1.959964), 0.025, 1e-7);
+  EXPECT_NEAR(f_tail(3.478, 4, 10), 0.05, 1e-4);
+  EXPECT_NEAR(f_tail(4.965, 1, 10), 0.05, 1e-4);
+}
+
 }  // namespace
 }  // namespace scalelaw

@@ -43,9 +43,8 @@ std::map<std::string, double> found(const std::vector<Observation>& at, const La
 }
 
 TEST(CompareCalibration, UnderTheNullFewAreFound) {
-  // Standard error of a rate of 5 %: 0.34 %. Over 400 studies alone, it is 1.1 % and the largest of five rates reaches
-  // 8 %.
-  constexpr std::size_t kCount = 4000;
+  // Standard error of a rate of 5 %: 0.63 %. Over 400 studies it is 1.1 %, and the largest of five rates reaches 8 %.
+  constexpr std::size_t kCount = 1200;
   const auto share = found(tiny_points(), tiny_law(), tiny_law(), kCount, 1, 120);
   EXPECT_EQ(share.size(), 6U);  // alpha, beta, a, b, frontier, loss_slope
   for (const auto& [name, rate] : share) {
@@ -56,7 +55,7 @@ TEST(CompareCalibration, UnderTheNullFewAreFound) {
 }
 
 TEST(CompareCalibration, UnderTheNullFewSlopesOfIsoflopMinimaAreFound) {
-  const auto share = found(tiny_isoflop(), tiny_law(), tiny_law(), 1500, 4, 120);
+  const auto share = found(tiny_isoflop(), tiny_law(), tiny_law(), 1200, 4, 120);
   EXPECT_EQ(share.size(), 8U);  // and isoflop_a, isoflop_b
   for (const auto& [name, rate] : share) {
     RecordProperty(name, std::to_string(rate));
@@ -73,7 +72,7 @@ Law shifted(double beta) {
 TEST(CompareCalibration, ADifferenceOfThreeStandardErrorsIsFound) {
   const auto points = simulate_points(tiny_points(), tiny_law(), {.sd = kNoise}, 5, 0);
   CompareOptions options = slow_options();
-  options.studies = 400;
+  options.studies = 240;
   const Comparison c = compare_with_law("study", points, tiny_law(), kNoise, options);
   double se = 0, detectable = 0;
   for (const ExponentComparison& e : c.exponents) {
@@ -82,9 +81,9 @@ TEST(CompareCalibration, ADifferenceOfThreeStandardErrorsIsFound) {
     detectable = e.detectable;
   }
   ASSERT_GT(se, 0);
-  constexpr std::size_t kCount = 800;  // standard error of a rate of 80 %: 1.4 %
-  const double three = found(tiny_points(), shifted(0.30 + 3 * se), tiny_law(), kCount, 2, 400).at("beta");
-  const double stated = found(tiny_points(), shifted(0.30 + detectable), tiny_law(), kCount, 3, 400).at("beta");
+  constexpr std::size_t kCount = 400;  // standard error of a rate of 80 %: 2 %
+  const double three = found(tiny_points(), shifted(0.30 + 3 * se), tiny_law(), kCount, 2, 240).at("beta");
+  const double stated = found(tiny_points(), shifted(0.30 + detectable), tiny_law(), kCount, 3, 240).at("beta");
   RecordProperty("se", std::to_string(se));
   RecordProperty("detectable", std::to_string(detectable));
   RecordProperty("found_at_three_se", std::to_string(three));
