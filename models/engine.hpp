@@ -7,6 +7,7 @@
 
 #include "models/device.hpp"
 #include "models/layout.hpp"
+#include "records/precision.hpp"
 
 namespace scalelaw {
 
@@ -33,10 +34,14 @@ struct EngineBuffers {
   float* gradients = nullptr;
 };
 
+/// How LibTorch attends: by matrix products and softmax, or by its scaled_dot_product_attention; automatic: sdpa on
+/// CUDA. They agree to rounding.
+enum class AttentionBy { automatic, products, sdpa };
+constexpr std::array<std::string_view, 3> names_of(AttentionBy) { return {"auto", "products", "sdpa"}; }
+
 struct TorchOptions {
-  std::string precision = "fp32";  ///< "bf16": factors of matrix products and attention in bf16; sums, logits, loss and
-                                   ///< everything else in fp32
-  std::string attention = "auto";  ///< products | sdpa; auto: sdpa on CUDA. They agree to rounding
+  Precision precision = Precision::fp32;
+  AttentionBy attention = AttentionBy::automatic;
 };
 /// The decoder in LibTorch; on CUDA with our own kernels for the loss and the embedding's gradient.
 [[nodiscard]] Engine make_torch_engine(const Layout& layout, const Device& device, const EngineBuffers& buffers,

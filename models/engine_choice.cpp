@@ -5,15 +5,14 @@
 
 namespace scalelaw {
 
-EngineChoice choose_engine(AskedEngine asked, const ModelSpec& model, const Device& device,
-                           const std::string& precision) {
+EngineChoice choose_engine(AskedEngine asked, const ModelSpec& model, const Device& device, Precision precision) {
   const EngineChoice choice = choose_engine_with(native_instruction_set(precision), asked, model, device, precision);
   if (choice.kind == EngineKind::native) check_native_instruction_set(choice.instruction_set, precision);
   return choice;
 }
 
 EngineChoice choose_engine_with(const std::string& best, AskedEngine asked, const ModelSpec& model,
-                                const Device& device, const std::string& precision) {
+                                const Device& device, Precision precision) {
   constexpr std::string_view kForced = "native-";
   const std::string_view name = name_of(asked);
   const bool forced = name.starts_with(kForced);
@@ -49,7 +48,7 @@ EngineChoice choose_engine_with(const std::string& best, AskedEngine asked, cons
 }
 
 Engine make_engine(const EngineChoice& choice, const Layout& layout, const Device& device, const EngineBuffers& buffers,
-                   const std::string& precision) {
+                   Precision precision) {
   return choice.kind == EngineKind::native ? make_native_engine(layout, buffers, choice.instruction_set)
                                            : make_torch_engine(layout, device, buffers, {.precision = precision});
 }

@@ -20,15 +20,15 @@ struct EngineChoice {
 /// with the best instruction set; else torch. Errors (config): native asked for on CUDA, or for a shape or precision it
 /// cannot take; auto for bf16 on a CPU without AMX; (device): an instruction set asked for that is not here.
 [[nodiscard]] EngineChoice choose_engine(AskedEngine asked, const ModelSpec& model, const Device& device,
-                                         const std::string& precision);
+                                         Precision precision);
 
 /// The same on a processor whose best instruction set for that precision is `best`, "" where it has none: the rule
 /// itself, whatever processor this is.
 [[nodiscard]] EngineChoice choose_engine_with(const std::string& best, AskedEngine asked, const ModelSpec& model,
-                                              const Device& device, const std::string& precision);
+                                              const Device& device, Precision precision);
 
 /// The engine chosen, bound to its buffers.
 [[nodiscard]] Engine make_engine(const EngineChoice& choice, const Layout& layout, const Device& device,
-                                 const EngineBuffers& buffers, const std::string& precision);
+                                 const EngineBuffers& buffers, Precision precision);
 
 }  // namespace scalelaw

@@ -41,7 +41,7 @@ void check_tokens(const std::int64_t* tokens, Index count, Index vocab) {
 }
 
 const Kernels& kernels_named(const std::string& instruction_set) {
-  const std::string wanted = instruction_set == "auto" ? native_instruction_set("fp32") : instruction_set;
+  const std::string wanted = instruction_set == "auto" ? native_instruction_set(Precision::fp32) : instruction_set;
   for (const Kernels* kernels : native::available_kernels()) {
     if (wanted == kernels->name) return *kernels;
   }
@@ -109,7 +109,7 @@ std::string native_refusal(const ModelSpec& model) {
   return {};
 }
 
-std::vector<std::string> native_instruction_sets(const std::string& precision) {
+std::vector<std::string> native_instruction_sets(Precision precision) {
   std::vector<std::string> names;
   for (const Kernels* kernels : native::available_kernels()) {
     if (precision == kernels->precision) names.emplace_back(kernels->name);
@@ -117,12 +117,12 @@ std::vector<std::string> native_instruction_sets(const std::string& precision) {
   return names;
 }
 
-std::string native_instruction_set(const std::string& precision) {
+std::string native_instruction_set(Precision precision) {
   const std::vector<std::string> names = native_instruction_sets(precision);
   return names.empty() ? "" : names.front();
 }
 
-void check_native_instruction_set(const std::string& instruction_set, const std::string& precision) {
+void check_native_instruction_set(const std::string& instruction_set, Precision precision) {
   const Kernels& kernels = kernels_named(instruction_set);
   if (precision != kernels.precision) {
     fail_config("native engine: {} computes in {}, but precision is {}; set training.precision = \"{}\"",

@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+#include "records/precision.hpp"
+
 namespace scalelaw::native {
 
 using Index = std::int64_t;
@@ -64,12 +66,12 @@ constexpr Index attention_scratch(const AttentionShape& s) {
 }
 
 struct Kernels {
-  const char* name;       ///< "amx" | "avx512" | "avx2" | "baseline"
-  const char* precision;  ///< of the factors of products: "fp32", "bf16"; sums and everything else are in fp32
-  Index lanes;            ///< floats in a vector
-  Index panel_width;      ///< columns of a panel of the right operand: two vectors
-  Index depth_unit;       ///< a panel is filled up with zeros to a multiple of this depth
-  Index element_bytes;    ///< of a packed operand
+  const char* name;     ///< "amx" | "avx512" | "avx2" | "baseline"
+  Precision precision;  ///< of the factors of products; sums and everything else are in fp32
+  Index lanes;          ///< floats in a vector
+  Index panel_width;    ///< columns of a panel of the right operand: two vectors
+  Index depth_unit;     ///< a panel is filled up with zeros to a multiple of this depth
+  Index element_bytes;  ///< of a packed operand
 
   /// Around any number of calls of the others, on the same thread.
   void (*begin)();

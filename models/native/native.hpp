@@ -16,11 +16,11 @@ constexpr std::int64_t kNativeMaxHead = 64, kNativeMaxContext = 512, kNativeMaxV
 [[nodiscard]] std::string native_refusal(const ModelSpec& model);
 
 /// What this processor can run in that precision, best first: "avx512", "avx2", "baseline" in fp32, "amx" in bf16.
-[[nodiscard]] std::vector<std::string> native_instruction_sets(const std::string& precision = "fp32");
-/// The best of them for "fp32" or "bf16"; empty where there is none.
-[[nodiscard]] std::string native_instruction_set(const std::string& precision);
+[[nodiscard]] std::vector<std::string> native_instruction_sets(Precision precision = Precision::fp32);
+/// The best of them; empty where there is none.
+[[nodiscard]] std::string native_instruction_set(Precision precision);
 /// Errors: device: not available here; config: it computes in another precision.
-void check_native_instruction_set(const std::string& instruction_set, const std::string& precision);
+void check_native_instruction_set(const std::string& instruction_set, Precision precision);
 
 /// @param buffers in host memory, of `layout.params` floats a member; @param instruction_set "auto" for the best in
 /// fp32. The engine is named "native avx2"; batches are in host memory too. Results depend on the instruction set, on

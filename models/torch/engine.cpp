@@ -30,9 +30,10 @@ class Decoder {
         members_(buffers.members),
         own_kernels_(device.kind == DeviceKind::cuda),
         options_(at::TensorOptions().device(device_of(device)).dtype(at::kFloat)),
-        products_(how.precision == "bf16", options_.device()),
+        products_(how.precision == Precision::bf16, options_.device()),
         attention_(model_, options_,
-                   how.attention == "sdpa" || (how.attention == "auto" && device.kind == DeviceKind::cuda)) {
+                   how.attention == AttentionBy::sdpa ||
+                       (how.attention == AttentionBy::automatic && device.kind == DeviceKind::cuda)) {
     const Guard guard(*this);
     values_ = at_memory(buffers.parameters, {members_, layout.params});
     factors_ = products_.bf16() ? values_.to(at::kBFloat16) : values_;

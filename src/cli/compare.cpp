@@ -42,17 +42,22 @@ std::optional<Law> law_of(const std::string& name) {
 }
 
 /// Draws into FILE.svg, FILE.png or FILE.pdf.
+/// By the file's ending; none where that is of no format.
+std::optional<FigureFormat> format_of(const std::filesystem::path& file) {
+  const std::string ending = file.extension().string();
+  return ending.empty() ? std::nullopt : find_named<FigureFormat>(std::string_view(ending).substr(1));
+}
+
 void draw_comparison(const Comparison& comparison, const std::filesystem::path& file, const Globals& globals) {
   const Figure figure = comparison_figure(comparison);
   if (figure.panels.empty()) fail_data("compare: no exponent has a verdict, so {} was not drawn", file.string());
-  draw_figure(figure, file, file.extension().string().substr(1));
+  draw_figure(figure, file, *format_of(file));
   print(globals, fmt::format("plot: {}\n", file.string()));
 }
 
 /// Errors (config): another ending than that of a format.
 void check_plot(const std::string& file) {
-  const std::string format = std::filesystem::path(file).extension().string();
-  if (format != ".svg" && format != ".png" && format != ".pdf") {
+  if (!format_of(file)) {
     fail_config("compare: --plot {}: the file's name must end in .svg, .png or .pdf", file);
   }
 }

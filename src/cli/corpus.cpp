@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli/cli.hpp"
+#include "cli/named_option.hpp"
 #include "core/format.hpp"
 #include "corpus/build.hpp"
 #include "corpus/corpus.hpp"
@@ -77,7 +78,7 @@ std::string manifest_table(const Manifest& m, const std::string& folder) {
       {"train", fmt::format("{} tokens in {} documents", m.splits.train.tokens, m.splits.train.documents)},
       {"validation",
        fmt::format("{} tokens in {} documents", m.splits.validation.tokens, m.splits.validation.documents)},
-      {"documents", m.documents.kind},
+      {"documents", std::string(name_of(m.documents.kind))},
       {"unigram entropy", nats(m.entropy_nats.unigram)},
       {"bigram entropy", nats(m.entropy_nats.bigram)}};
   if (m.documents.empty > 0) rows.push_back({"empty documents", fmt::format("{} left out", m.documents.empty)});
@@ -123,14 +124,14 @@ void add_build(CLI::App& corpus, const Globals& globals, Action& action) {
   command->add_option("--out", *out, "folder to make")->required();
   command->add_flag("--replace", options->replace, "replace a corpus of other text in that folder");
   command->add_option("--name", options->name, "name for reports; else that of the folder");
-  command->add_option("--format", options->format, "auto: jsonl for *.jsonl and *.ndjson, also compressed; else text")
-      ->check(CLI::IsMember({"auto", "text", "jsonl"}));
+  add_named(*command, "--format", options->format, "auto: jsonl for *.jsonl and *.ndjson, also compressed; else text");
   command->add_option("--field", options->field, "JSON lines: the field that holds the text (default: text)");
   command
-      ->add_option("--documents", options->documents,
-                   "what ends a document: blank-line (default for text), entry (a blank line before a line that is not "
-                   "indented), file, json-line")
-      ->check(CLI::IsMember({"blank-line", "entry", "file", "json-line"}));
+      ->add_option_function<std::string>(
+          "--documents", [options](const std::string& text) { options->documents = find_named<DocumentKind>(text); },
+          "what ends a document: blank-line (default for text), entry (a blank line before a line that is not "
+          "indented), file, json-line")
+      ->check(CLI::IsMember({"blank-line", "entry", "file", "json-line"}));  // nobody's text is a stream of symbols
   command->add_option("--validation-fraction", options->validation_fraction,
                       "share of the documents that is held out, above 0 and at most 0.5 (default: 0.01)");
   command->callback([&globals, &action, options, out] {

@@ -280,9 +280,10 @@ void add_fit_options(CLI::App& command, FitArguments& arguments) {
   command.add_option("--fix", arguments.fix, "hold a parameter: alpha=0.35; may be repeated");
   command.add_flag("--offset", options.offset, "power laws: fit an irreducible loss E as well");
   command
-      .add_option("--starts", options.starts,
-                  "projection, grid (4,500 starts) or a published law: the minimum nearest to it")
-      ->capture_default_str();
+      .add_option_function<std::string>(
+          "--starts", [&options](const std::string& text) { options.starts = starts_named(text); },
+          "projection, grid (4,500 starts) or a published law: the minimum nearest to it")
+      ->default_str(std::string(name_of(options.starts.kind)));
   command
       .add_option("--max-evaluations", options.max_evaluations,
                   "evaluations of the objective per start before giving up")

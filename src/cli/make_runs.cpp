@@ -63,7 +63,7 @@ FinishedRuns make_runs(const RunRequest& request, const Globals& globals) {
   explain_choice(globals, request, done.config, study);
   say(backend_note(request.config, done.config, study.backend, study.environment, request.out));
   const PrecisionChoice precision = choose_precision(done.config, study.backend, study.environment, study.folder);
-  done.config.training.precision = precision.precision;
+  done.config.training.precision = asked(precision.precision);
   if (study.backend.simulate) {
     say(settle_study_simulation(done.config, request.config.config, study.folder));
   } else {

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "cli/named_option.hpp"
 #include "cli/simulation.hpp"
 #include "cli/study_common.hpp"
 #include "core/csv.hpp"
@@ -16,9 +17,12 @@
 namespace scalelaw::cli {
 namespace {
 
+enum class PlanFormat { table, csv, json };
+constexpr std::array<std::string_view, 3> names_of(PlanFormat) { return {"table", "csv", "json"}; }
+
 struct PlanOptions {
   ConfigOptions config;
-  std::string format = "table";
+  PlanFormat format = PlanFormat::table;
   bool measure = false;
   std::string speeds;  ///< file of a device's table; empty = none
 };
@@ -106,7 +110,7 @@ std::optional<StepLaw> step_law(const PlanOptions& options, const StudyConfig& c
                     : "");
   }
   const DeviceSpeeds table = read_device_speeds(options.speeds);
-  return fit_step_law(table, config.training.precision, config.training.graph, options.speeds);
+  return fit_step_law(table, decided(config.training.precision), config.training.graph, options.speeds);
 }
 
 StudyEstimate estimate(const PlanOptions& options, const StudyConfig& config, const CorpusFacts* corpus,
@@ -244,10 +248,11 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
       anchored = fmt::format("the study cannot be simulated as it is: {}\n", e.what());
     }
   }
-  PrecisionChoice precision{config.training.precision, ""};
-  if (precision.precision == "auto") {
-    precision = choose_precision(config, backend, environment, {});
-    config.training.precision = precision.precision;
+  std::string why_precision;
+  if (config.training.precision == AskedPrecision::automatic) {
+    const PrecisionChoice choice = choose_precision(config, backend, environment, {});
+    config.training.precision = asked(choice.precision);
+    why_precision = choice.reason;
   }
   std::optional<CorpusFacts> corpus;
   std::error_code error;
@@ -259,19 +264,19 @@ ExitCode plan_action(const PlanOptions& options, const Globals& globals) {
   const StudyEstimate e = estimate(options, config, corpus ? &*corpus : nullptr, timed, environment);
   Plan plan = backend.simulate ? study_plan(config, true, nullptr) : timed;
   if (!anchored.empty()) plan.notes.push_back(anchored.substr(0, anchored.size() - 1));
-  if (!precision.reason.empty()) plan.notes.push_back(precision.reason);
+  if (!why_precision.empty()) plan.notes.push_back(why_precision);
   if (!backend.simulate && !has_corpus) {
     plan.notes.push_back(
         fmt::format("no corpus in {}, so epochs are unknown and run ids are not final; scripts/get_corpus.sh gets one",
                     config.corpus.path));
   }
   const Json value = plan_json(config, plan, e, backend);
-  if (options.format == "table") {
+  if (options.format == PlanFormat::table) {
     print(globals, backend_note(options.config, config, backend, environment, ""));
     print(globals, table_page(config, plan, e, backend));
   }
-  if (options.format == "csv") print(globals, csv_text(plan));
-  if (options.format == "json") print(globals, value.dump(1) + "\n");
+  if (options.format == PlanFormat::csv) print(globals, csv_text(plan));
+  if (options.format == PlanFormat::json) print(globals, value.dump(1) + "\n");
   emit_json(globals, value);
   return ExitCode::ok;
 }
@@ -282,8 +287,7 @@ void add_plan(CLI::App& app, const Globals& globals, Action& action) {
   auto options = std::make_shared<PlanOptions>();
   CLI::App* command = app.add_subcommand("plan", "print the runs of a study, their sizes and an estimate of the time");
   add_config_options(*command, options->config);
-  command->add_option("--format", options->format, "table, csv or json")
-      ->check(CLI::IsMember({"table", "csv", "json"}));
+  add_named(*command, "--format", options->format, "table, csv or json");
   CLI::Option* measure = command->add_flag(
       "--measure", options->measure,
       "measure how fast this machine trains the study's shapes, about a second each on a CPU, and remember it");

@@ -1,5 +1,6 @@
 #include "cli/read_options.hpp"
 
+#include "cli/named_option.hpp"
 #include "core/cells.hpp"
 #include "os/error.hpp"
 
@@ -68,8 +69,7 @@ void add_read_options(CLI::App& command, ReadArguments& arguments) {
   command.add_option("--columns", arguments.columns,
                      "names of the file's columns: params=N,tokens=D,loss=val_loss; loss=a|b fits each");
   command.add_option("--delimiter", arguments.delimiter, "what separates cells; default: as the header shows");
-  command.add_option("--decimal", arguments.decimal, "decimal mark: comma or point; default: as the cells show")
-      ->check(CLI::IsMember({"comma", "point"}));
+  add_named(command, "--decimal", arguments.decimal, "decimal mark: comma or point; default: as the cells show");
   command.add_option("--params-unit", arguments.params_unit, "unit of params in the file: k, M, B or T");
   command.add_option("--tokens-unit", arguments.tokens_unit, "unit of tokens in the file: k, M, B or T");
   command.add_option("--flops-unit", arguments.flops_unit, "unit of FLOPs in the file: k, M, B or T");

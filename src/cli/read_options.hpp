@@ -9,7 +9,8 @@
 namespace scalelaw::cli {
 
 struct ReadArguments {
-  std::string columns, delimiter, decimal, params_unit, tokens_unit, flops_unit, loss_unit;
+  std::optional<DecimalMark> decimal;
+  std::string columns, delimiter, params_unit, tokens_unit, flops_unit, loss_unit;
 };
 
 /// Adds --columns, --delimiter, --decimal, --params-unit, --tokens-unit, --flops-unit and --loss-unit.

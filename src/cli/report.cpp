@@ -5,6 +5,7 @@
 #include "analysis/analysis.hpp"
 #include "analysis/study_analysis.hpp"
 #include "analysis/summary.hpp"
+#include "cli/named_option.hpp"
 #include "cli/study_common.hpp"
 #include "cli/terminal.hpp"
 #include "report/figures.hpp"
@@ -18,8 +19,8 @@ namespace fs = std::filesystem;
 
 struct ReportArgs {
   std::string study;
-  std::string kind = "all";
-  std::string format = "svg";
+  std::optional<FigureKind> kind;  // none: all
+  FigureFormat format = FigureFormat::svg;
   PopulationChoice choice;
 };
 
@@ -42,15 +43,15 @@ ExitCode plot(const ReportArgs& args, const Globals& globals) {
   const Analysis analysis = analyze_study(folder, globals.threads, args.choice);
   Json written = Json::array();
   for (const auto& figure : make_figures(analysis)) {
-    if (args.kind != "all" && figure.kind != args.kind) continue;
-    const fs::path path = folder / "plots" / (figure.id + "." + args.format);
+    if (args.kind && figure.kind != *args.kind) continue;
+    const fs::path path = folder / "plots" / fmt::format("{}.{}", figure.id, args.format);
     draw_figure(figure, path, args.format);
     print(globals, path.string() + "\n");
     written.push_back(path.string());
   }
   if (written.empty()) {
     fail_data("{}: nothing to draw of kind {}; scalelaw report {} says what was left out and why", folder.string(),
-              args.kind, folder.string());
+              args.kind ? name_of(*args.kind) : "all", folder.string());
   }
   emit_json(globals, {{"plots", written}});
   return ExitCode::ok;
@@ -69,9 +70,13 @@ void add_report(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* plot_command = app.add_subcommand("plot", "draw a study's figures with gnuplot into its plots folder");
   plot_command->add_option("study", args->study, "folder of a study")->required();
   add_population_options(*plot_command, args->choice);
-  plot_command->add_option("--kind", args->kind, "which figures")
-      ->check(CLI::IsMember({"isoflop", "surface", "allocation", "sweeps", "curves", "comparison", "all"}));
-  plot_command->add_option("--format", args->format, "file format")->check(CLI::IsMember({"svg", "png", "pdf"}));
+  std::vector<std::string> kinds = {"all"};
+  for (const FigureKind kind : all_of<FigureKind>()) kinds.emplace_back(name_of(kind));
+  plot_command
+      ->add_option_function<std::string>(
+          "--kind", [args](const std::string& text) { args->kind = find_named<FigureKind>(text); }, "which figures")
+      ->check(CLI::IsMember(kinds));
+  add_named(*plot_command, "--format", args->format, "file format");
   plot_command->callback([args, &globals, &action] { action = [args, &globals] { return plot(*args, globals); }; });
 }
 

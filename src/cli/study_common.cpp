@@ -30,7 +30,7 @@ std::string quoted(const std::string& word) {
 std::optional<double> cpu_seconds(StudyConfig config, const Environment& environment) {
   config.backend.kind = BackendKind::train;
   config.backend.device = AskedDevice::cpu;
-  if (config.training.precision == "auto") config.training.precision = "fp32";
+  config.training.precision = asked(decided(config.training.precision));
   try {
     std::vector<RunSpec> runs;
     std::error_code error;

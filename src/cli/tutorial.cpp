@@ -8,6 +8,7 @@
 #include "analysis/analysis.hpp"
 #include "analysis/sources.hpp"
 #include "cli/make_runs.hpp"
+#include "cli/named_option.hpp"
 #include "cli/simulation.hpp"
 #include "cli/terminal.hpp"
 #include "core/format.hpp"
@@ -28,7 +29,7 @@ struct TutorialArguments {
   bool list = false;
   std::string backend = "simulate";
   std::string out = "studies/tutorial";
-  std::string format = "svg";
+  FigureFormat format = FigureFormat::svg;
 };
 
 struct StudyRuns {
@@ -94,7 +95,7 @@ ExitCode tutorial(const TutorialArguments& arguments, const Globals& globals) {
     Json entry = {{"name", page.name}, {"numbers", page.numbers}, {"plot", nullptr}};
     std::string text = (pages.empty() || takeaways ? "" : "\n") + page.text;
     if (can_draw && !page.figure.panels.empty()) {
-      const fs::path plot = fs::path(arguments.out) / (page.name + "." + arguments.format);
+      const fs::path plot = fs::path(arguments.out) / fmt::format("{}.{}", page.name, arguments.format);
       draw_figure(page.figure, plot, arguments.format);
       entry["plot"] = plot.string();
       text += fmt::format("plot: {}\n", plot.string());
@@ -136,8 +137,7 @@ void add_tutorial(CLI::App& app, const Globals& globals, Action& action) {
   command->add_flag("--list", arguments->list, "what each page shows, in a line");
   command->add_option("--backend", arguments->backend, "simulate in seconds, or train for real at the same tiny scale")
       ->check(CLI::IsMember({"simulate", "train"}));
-  command->add_option("--format", arguments->format, "file format of the plots")
-      ->check(CLI::IsMember({"svg", "png", "pdf"}));
+  add_named(*command, "--format", arguments->format, "file format of the plots");
   command->add_option("--out", arguments->out, "folder of the plots and of the runs");
   command->callback(
       [arguments, &globals, &action] { action = [arguments, &globals] { return tutorial(*arguments, globals); }; });

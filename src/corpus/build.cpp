@@ -12,8 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_jsonl(const std::string& path, const std::string& format) {
-  if (format != "auto") return format == "jsonl";
+bool is_jsonl(const std::string& path, TextFormat format) {
+  if (format != TextFormat::automatic) return format == TextFormat::jsonl;
   fs::path name(path);
   for (const char* compressed : {".gz", ".dz", ".zst"}) {
     if (name.extension() == compressed) name = name.stem();
@@ -21,14 +21,14 @@ bool is_jsonl(const std::string& path, const std::string& format) {
   return name.extension() == ".jsonl" || name.extension() == ".ndjson";
 }
 
-std::string document_kind(const BuildOptions& options, const std::string& path) {
+DocumentKind document_kind(const BuildOptions& options, const std::string& path) {
   const bool jsonl = is_jsonl(path, options.format);
-  if (options.documents.empty()) return jsonl ? "json-line" : "blank-line";
-  if (jsonl != (options.documents == "json-line")) {
+  if (!options.documents) return jsonl ? DocumentKind::json_line : DocumentKind::blank_line;
+  if (jsonl != (options.documents == DocumentKind::json_line)) {
     fail_config("{}: is read as {}, which --documents {} does not fit; give --format {}, or leave --documents out",
-                path, jsonl ? "JSON lines" : "text", options.documents, jsonl ? "text" : "jsonl");
+                path, jsonl ? "JSON lines" : "text", *options.documents, jsonl ? "text" : "jsonl");
   }
-  return options.documents;
+  return *options.documents;
 }
 
 bool inside(const fs::path& file, const fs::path& folder) {
@@ -60,7 +60,8 @@ void check_size(const CorpusWriter& writer, const BuildOptions& options, std::in
     fail_data(
         "the input gives {} validation tokens, at least {} are needed; hold out more with --validation-fraction {}{}",
         validation, kMinValidationTokens, enough_validation(writer, documents),
-        options.documents == "file" ? ", or cut the text into more documents with --documents blank-line" : "");
+        options.documents == DocumentKind::file ? ", or cut the text into more documents with --documents blank-line"
+                                                : "");
   }
 }
 

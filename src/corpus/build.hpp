@@ -14,15 +14,19 @@ namespace scalelaw {
 constexpr std::int64_t kMinTrainTokens = 100'000;
 constexpr std::int64_t kMinValidationTokens = 4'096;
 
+/// What the input is. automatic: jsonl for *.jsonl and *.ndjson (also compressed), else text.
+enum class TextFormat { automatic, text, jsonl };
+constexpr std::array<std::string_view, 3> names_of(TextFormat) { return {"auto", "text", "jsonl"}; }
+
 struct BuildOptions {
   std::vector<std::string> inputs;  ///< files, folders, patterns, "-" (see expand_inputs)
   std::filesystem::path out;
-  std::string name;             ///< empty: the name of the folder
-  std::string format = "auto";  ///< text | jsonl | auto: jsonl for *.jsonl and *.ndjson (also compressed), else text
-  std::string field = "text";   ///< jsonl: the field that holds the text
-  std::string documents;        ///< blank-line | entry | file | json-line; empty: json-line for jsonl, else blank-line
-  bool replace = false;         ///< another corpus in `out` is replaced
-  double validation_fraction = 0.01;  ///< share of the documents that is held out, above 0 and at most 0.5
+  std::string name;  ///< empty: the name of the folder
+  TextFormat format = TextFormat::automatic;
+  std::string field = "text";             ///< jsonl: the field that holds the text
+  std::optional<DocumentKind> documents;  ///< none: json_line for jsonl, else blank_line
+  bool replace = false;                   ///< another corpus in `out` is replaced
+  double validation_fraction = 0.01;      ///< share of the documents that is held out, above 0 and at most 0.5
   std::function<void(std::int64_t bytes)> progress;  ///< called with the bytes read so far; may throw to stop the build
 };
 

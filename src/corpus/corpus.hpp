@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/fields.hpp"
+#include "corpus/documents.hpp"
 
 namespace scalelaw {
 
@@ -24,15 +25,15 @@ void fields(Visit&& visit, T& t) {
 
 /// How the text was cut into documents.
 struct CorpusDocuments {
-  std::string kind = "blank-line";  ///< blank-line | entry | file | json-line; stream for a generated one
-  std::string separator = "\n\n";   ///< bytes written after every document
-  std::int64_t total = 0;           ///< documents kept
-  std::int64_t empty = 0;           ///< documents without any text, left out
-  std::int64_t cut = 0;             ///< cuts made in documents longer than 1 MiB
+  DocumentKind kind = DocumentKind::blank_line;
+  std::string separator = "\n\n";  ///< bytes written after every document
+  std::int64_t total = 0;          ///< documents kept
+  std::int64_t empty = 0;          ///< documents without any text, left out
+  std::int64_t cut = 0;            ///< cuts made in documents longer than 1 MiB
 };
 template <class Visit, FieldsOf<CorpusDocuments> T>
 void fields(Visit&& visit, T& d) {
-  visit("kind", d.kind, one_of({"blank-line", "entry", "file", "json-line", "stream"}), "what ends a document");
+  visit("kind", d.kind, named<DocumentKind>(), "what ends a document");
   visit("separator", d.separator, any(), "bytes written after every document");
   visit("total", d.total, at_least(0), "documents kept");
   visit("empty", d.empty, at_least(0), "documents without text, left out");

@@ -35,7 +35,7 @@ void DocumentCutter::feed(std::string_view text) {
       continue;
     }
     carry_ += part;
-    const bool json = rule_.kind == "json-line";
+    const bool json = rule_.kind == DocumentKind::json_line;
     if (json && carry_.size() > kMaxJsonLineBytes) {
       fail_data("{}:{}: the line is longer than {} MiB; is this a file of JSON lines?", file_, lines_ + 1,
                 kMaxJsonLineBytes >> 20U);
@@ -50,7 +50,7 @@ void DocumentCutter::feed(std::string_view text) {
 void DocumentCutter::finish() {
   if (!carry_.empty()) line(carry_);
   carry_.clear();
-  if (rule_.kind == "file" && blank(document_)) {
+  if (rule_.kind == DocumentKind::file && blank(document_)) {
     ++empty_;
     document_.clear();
   }
@@ -59,10 +59,10 @@ void DocumentCutter::finish() {
 
 void DocumentCutter::line(std::string_view text) {
   ++lines_;
-  if (rule_.kind == "json-line") return json_line(text);
-  if (rule_.kind != "file") {
+  if (rule_.kind == DocumentKind::json_line) return json_line(text);
+  if (rule_.kind != DocumentKind::file) {
     if (blank(text)) {
-      if (rule_.kind == "blank-line") {
+      if (rule_.kind == DocumentKind::blank_line) {
         end_document();
       } else if (!document_.empty() && blanks_.size() < kMaxDocumentBytes) {
         blanks_ += text;

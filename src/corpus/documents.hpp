@@ -1,9 +1,12 @@
 #pragma once
 // A stream of text cut into documents.
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
+
+#include "core/names.hpp"
 
 namespace scalelaw {
 
@@ -13,11 +16,16 @@ constexpr std::size_t kMaxDocumentBytes = std::size_t{1} << 20U;
 /// A longer JSON line is an error.
 constexpr std::size_t kMaxJsonLineBytes = std::size_t{64} << 20U;
 
+/// What ends a document. blank_line: a line of nothing but white space. entry: such a line that is followed by one that
+/// does not begin with white space (dictionaries, whose entries hold indented paragraphs). file: the end of the file.
+/// json_line: every line is a JSON object, the document is its string `field`. stream: nothing, for generated tokens.
+enum class DocumentKind { blank_line, entry, file, json_line, stream };
+constexpr std::array<std::string_view, 5> names_of(DocumentKind) {
+  return {"blank-line", "entry", "file", "json-line", "stream"};
+}
+
 struct DocumentRule {
-  /// blank-line: a document ends at a line of nothing but white space. entry: at such a line that is followed by one
-  /// that does not begin with white space (dictionaries, whose entries hold indented paragraphs). file: at the end of
-  /// the file. json-line: every line is a JSON object, the document is its string `field`.
-  std::string kind = "blank-line";
+  DocumentKind kind = DocumentKind::blank_line;
   std::string field = "text";
 };
 

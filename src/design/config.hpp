@@ -168,7 +168,7 @@ void fields(Visit&& visit, T& o) {
 }
 
 struct TrainingConfig {
-  std::string precision = "fp32";
+  AskedPrecision precision = AskedPrecision::fp32;
   std::int64_t eval_tokens = 65536;
   AskedEngine engine = AskedEngine::automatic;
   AskedGraph graph = AskedGraph::automatic;
@@ -179,7 +179,7 @@ struct TrainingConfig {
 template <class Visit, FieldsOf<TrainingConfig> T>
 void fields(Visit&& visit, T& t) {
   visit(
-      "precision", t.precision, one_of({"fp32", "bf16", "auto"}),
+      "precision", t.precision, named<AskedPrecision>(),
       "of the factors of matrix products; bf16 needs CUDA or a CPU with AMX; auto: bf16 on CUDA, and with AMX where no "
       "d_model is below 64, else fp32; one for the whole study, kept when it is resumed");
   visit("eval_tokens", t.eval_tokens, at_least(1), "held-out tokens of the final evaluation");

@@ -103,7 +103,7 @@ RunSpec run_spec(const StudyConfig& config, const Point& point, const CorpusFact
   spec.optimizer.weight_decay = config.optimizer.weight_decay;
   spec.optimizer.clip = config.optimizer.clip;
   spec.schedule = config.schedule;
-  spec.precision = config.training.precision == "auto" ? "fp32" : config.training.precision;  // see choose_precision
+  spec.precision = decided(config.training.precision);
   return spec;
 }
 

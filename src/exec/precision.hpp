@@ -8,8 +8,8 @@
 namespace scalelaw {
 
 struct PrecisionChoice {
-  std::string precision;  ///< fp32 | bf16
-  std::string reason;     ///< of the rule, for the user; empty where the config names the precision
+  Precision precision = Precision::fp32;
+  std::string reason;  ///< of the rule, for the user; empty where the config names the precision
 };
 
 /// training.precision, or for `auto`: what the study folder began with (its study.toml), so that no study mixes

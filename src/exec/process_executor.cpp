@@ -33,7 +33,11 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 
 /// What an event of a trainer (docs/RECORDS.md, "Trainer events") says; none where it is of no interest here.
 std::optional<JobEvent> read_event(const std::string& job, const Json& event) {
-  if (event["event"] == "progress") {
+  const auto text = [&](const char* key) {
+    return event.contains(key) && event[key].is_string() ? event[key].get<std::string>() : "";
+  };
+  const std::optional<TrainerEvent> kind = find_named<TrainerEvent>(text("event"));
+  if (kind == TrainerEvent::progress) {
     const double total = number_or_nan(event, "tokens_total");
     const double tokens = number_or_nan(event, "tokens");
     const double speed = number_or_nan(event, "tokens_per_s");
@@ -42,13 +46,10 @@ std::optional<JobEvent> read_event(const std::string& job, const Json& event) {
                                      .loss_nats = number_or_nan(event, "loss"),
                                      .tokens_per_s = std::isfinite(speed) ? speed : 0}};
   }
-  const auto text = [&](const char* key) {
-    return event.contains(key) && event[key].is_string() ? event[key].get<std::string>() : "";
-  };
-  if (event["event"] == "note" && event.contains("message") && event["message"].is_string()) {
+  if (kind == TrainerEvent::note && event.contains("message") && event["message"].is_string()) {
     return JobEvent{job, JobNote{text("message")}};
   }
-  if (event["event"] == "record") return JobEvent{job, JobRecord{text("run"), number_or_nan(event, "loss")}};
+  if (kind == TrainerEvent::record) return JobEvent{job, JobRecord{text("run"), number_or_nan(event, "loss")}};
   return std::nullopt;
 }
 

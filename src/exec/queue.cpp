@@ -86,7 +86,7 @@ class Queue {
       return false;
     }
     running_.emplace(job.id, next);
-    log("job_started", {{"job", job.id}, {"what", describe(job)}, {"attempt", next.attempt}});
+    log(StudyEvent::job_started, {{"job", job.id}, {"what", describe(job)}, {"attempt", next.attempt}});
     return true;
   }
 
@@ -115,7 +115,8 @@ class Queue {
     if (!record.run.empty() && counted_.insert(record.run).second) {
       progress_.set_done_runs(progress_.done_runs() + 1);
     }
-    log("run_finished", {{"run", record.run}, {"job", running.job->id}, {"loss", finite_or_null(record.loss_nats)}});
+    log(StudyEvent::run_finished,
+        {{"run", record.run}, {"job", running.job->id}, {"loss", finite_or_null(record.loss_nats)}});
   }
 
   void handle(const Pending& running, const JobEnded& end) {
@@ -125,18 +126,18 @@ class Queue {
     const bool made_here = executor_.in_process && end.how == JobEnd::finished;
     const RecordCount records = made_here ? RecordCount{} : count_records(study_, *job);
     progress_.stop(job->id, records.missing == 0);
-    if (records.missing == 0) return log("job_finished", {{"job", job->id}});
-    if (stops_ > 0) return log("job_stopped", {{"job", job->id}});
+    if (records.missing == 0) return log(StudyEvent::job_finished, {{"job", job->id}});
+    if (stops_ > 0) return log(StudyEvent::job_stopped, {{"job", job->id}});
     const std::string reason = reason_of(end, records, job->runs.size());
     const bool would_repeat = end.how == JobEnd::finished && records.refused > 0;  // it takes its records for good ones
     if (attempt < kAttempts && end.how != JobEnd::cannot_start && !would_repeat) {
       say(*job, fmt::format("{}; starting it again ({} of {})", reason, attempt + 1, kAttempts));
-      log("job_retried", {{"job", job->id}, {"reason", reason}});
+      log(StudyEvent::job_retried, {{"job", job->id}, {"reason", reason}});
       pending_.push_front({job, attempt + 1});
       return;
     }
     progress_.say(fmt::format("job {} ({}) failed: {}", job->id, describe(*job), reason));
-    log("job_failed", {{"job", job->id}, {"what", describe(*job)}, {"reason", reason}});
+    log(StudyEvent::job_failed, {{"job", job->id}, {"what", describe(*job)}, {"reason", reason}});
     result_.failed.push_back({job->id, describe(*job), reason});
   }
 
@@ -144,7 +145,7 @@ class Queue {
     progress_.say(fmt::format("job {} ({}): {}", job.id, describe(job), text));
   }
 
-  void log(const char* event, Json details) {
+  void log(StudyEvent event, Json details) {
     if (!executor_.in_process) log_event(study_, event, std::move(details));
   }
 

@@ -112,7 +112,7 @@ void announce(const fs::path& folder, const std::vector<Addition>& added, std::i
     runs += addition.runs;
     text += "\n  " + describe(addition);
   }
-  log_event(folder, "runs_added", {{"runs", runs}, {"what", what}});
+  log_event(folder, StudyEvent::runs_added, {{"runs", runs}, {"what", what}});
   progress.set_total_runs(total);
   progress.say(fmt::format("{} run{} added:{}", runs, runs == 1 ? "" : "s", text));
 }
@@ -189,11 +189,12 @@ void require_memory(const StudyConfig& config, const StudyOptions& options, cons
 
 /// What `now` holds and `before` does not.
 std::vector<Addition> news(const std::vector<Addition>& before, const std::vector<Addition>& now) {
-  std::set<std::string> known;
-  for (const Addition& addition : before) known.insert(addition.kind + describe(addition));
+  const auto key = [](const Addition& addition) { return std::pair(addition.kind, describe(addition)); };
+  std::set<std::pair<AdditionKind, std::string>> known;
+  for (const Addition& addition : before) known.insert(key(addition));
   std::vector<Addition> fresh;
   std::ranges::copy_if(now, std::back_inserter(fresh),
-                       [&](const Addition& addition) { return !known.contains(addition.kind + describe(addition)); });
+                       [&](const Addition& addition) { return !known.contains(key(addition)); });
   return fresh;
 }
 
@@ -256,7 +257,7 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   summary.planned = std::ssize(now.runs);
   summary.before = count_finished(specs_of(now), records);
   if (summary.before < summary.planned) require_device(options);
-  log_event(options.folder, "study_started",
+  log_event(options.folder, StudyEvent::study_started,
             {{"planned", summary.planned},
              {"finished", summary.before},
              {"others", summary.others},
@@ -267,7 +268,7 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   remove_abandoned_files(options.folder);  // a worker that was killed just before this study began may have left one
   sum_up(plan, std::move(now), records, summary);
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  log_event(options.folder, summary.interrupted ? "study_interrupted" : "study_finished",
+  log_event(options.folder, summary.interrupted ? StudyEvent::study_interrupted : StudyEvent::study_finished,
             {{"made", summary.made}, {"failed_jobs", summary.failed.size()}, {"seconds", summary.seconds}});
   return summary;
 }

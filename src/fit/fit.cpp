@@ -147,7 +147,7 @@ void judge(const std::vector<Observation>& points, const FitOptions& options, Fi
     FitOptions plain = options;
     plain.profile = plain.goodness = false;
     plain.bootstrap.replicates = 0;
-    if (plain.starts == "grid") plain.starts = "projection";
+    if (plain.starts.kind == StartKind::grid) plain.starts = {};
     const FitResult without = fit_parametric(rest, plain);
     if (without.converged()) {
       g.without_outliers = without.derived;
@@ -203,7 +203,7 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
     rest.holdout_above.reset();
     rest.weights = Weights::none;  // they are among the points by now
     rest.threads = 1;
-    if (rest.starts == "grid") rest.starts = "projection";
+    if (rest.starts.kind == StartKind::grid) rest.starts = {};
     result.jackknife = jackknife_budgets(points, result, options.threads,
                                          [&](const std::vector<Observation>& some) { return fit(some, rest); });
   }

@@ -34,6 +34,22 @@ constexpr std::array<std::string_view, 2> names_of(BudgetCurve) { return {"parab
 enum class Weights { none, loss_stderr };
 constexpr std::array<std::string_view, 2> names_of(Weights) { return {"none", "stderr"}; }
 
+/// Where the descents of a parametric fit start: from projections onto the law's linear form; at the 4,500 points of
+/// Hoffmann et al. (2022, appendix D.2); or at one published law, for the minimum nearest to it.
+enum class StartKind { projection, grid, published };
+constexpr std::array<std::string_view, 3> names_of(StartKind) { return {"projection", "grid", "published"}; }
+struct Starts {
+  StartKind kind = StartKind::projection;
+  std::string law = {};  ///< published: name of its set of constants
+};
+/// "projection", "grid", or the name of a published law.
+[[nodiscard]] inline Starts starts_named(const std::string& text) {
+  for (const StartKind kind : {StartKind::projection, StartKind::grid}) {
+    if (text == name_of(kind)) return {.kind = kind};
+  }
+  return {.kind = StartKind::published, .law = text};
+}
+
 struct BootstrapOptions {
   std::int64_t replicates = 0;              ///< 0 = none
   Resample resample = Resample::automatic;  ///< automatic: see resolved_resample (fit/bootstrap.hpp)
@@ -51,8 +67,7 @@ struct FitOptions {
   std::int64_t drop_highest = 0;             ///< leave out the K highest losses before fitting
   std::map<std::string, double> fixed = {};  ///< parameters held at a value
   bool offset = false;                       ///< power laws: fit the offset E (else it is 0)
-  std::string starts =
-      "projection";  ///< projection | grid (4,500 of Hoffmann et al.) | a published law: the minimum nearest to it
+  Starts starts = {};
   std::int64_t max_evaluations = 400;  ///< of the objective per start; a solver that needs more is reported as stalled
   bool profile = true;                 ///< profile-likelihood intervals (method parametric)
   bool goodness = true;                ///< goodness of fit and what the fit's own residuals and design say against it

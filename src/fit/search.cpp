@@ -151,18 +151,18 @@ void count_minima(const std::vector<Solution>& solutions, SearchResult& out) {
 bool finished(const Solution& s) { return s.status == NewtonStatus::converged || s.status == NewtonStatus::at_bound; }
 
 SearchResult search(const Problem& p, const FitOptions& options) {
-  const bool local = options.starts != "projection" && options.starts != "grid";
+  const bool local = options.starts.kind == StartKind::published;
   SearchStarts starts;
   if (local) {
-    const Law& law = published_law(options.starts);
+    const Law& law = published_law(options.starts.law);
     if (law.kind != p.law) {
-      fail_config("--starts {}: is a set of constants of {}, not of {}", options.starts, law_form(law.kind).name,
+      fail_config("--starts {}: is a set of constants of {}, not of {}", options.starts.law, law_form(law.kind).name,
                   law_form(p.law).name);
     }
     starts.projected = {law.values};
   } else {
     std::vector<StartValues> grid;
-    if (options.starts == "grid") grid = hoffmann_grid_starts(p);
+    if (options.starts.kind == StartKind::grid) grid = hoffmann_grid_starts(p);
     starts = search_starts(p);
     if (!grid.empty()) starts.projected = std::move(grid);
   }

@@ -5,6 +5,7 @@
 
 #include "core/names.hpp"
 #include "records/device_kind.hpp"
+#include "records/precision.hpp"
 
 namespace scalelaw {
 
@@ -18,6 +19,15 @@ enum class AskedEngine { automatic, native, torch, native_amx, native_avx512, na
 constexpr std::array<std::string_view, 7> names_of(AskedEngine) {
   return {"auto", "native", "torch", "native-amx", "native-avx512", "native-avx2", "native-baseline"};
 }
+
+/// automatic: bf16 where it pays, one for the whole study (choose_precision of exec/precision.hpp).
+enum class AskedPrecision { fp32, bf16, automatic };
+constexpr std::array<std::string_view, 3> names_of(AskedPrecision) { return {"fp32", "bf16", "auto"}; }
+constexpr AskedPrecision asked(Precision p) {
+  return p == Precision::bf16 ? AskedPrecision::bf16 : AskedPrecision::fp32;
+}
+/// The precision named; fp32 as long as `automatic` is not decided.
+constexpr Precision decided(AskedPrecision p) { return p == AskedPrecision::bf16 ? Precision::bf16 : Precision::fp32; }
 
 /// Whether steps are replayed from CUDA graphs. automatic: where a checked graph gives the bits of single steps.
 enum class AskedGraph { automatic, off };

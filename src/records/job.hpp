@@ -13,6 +13,12 @@ namespace scalelaw {
 /// device to be busy, and part of the memory that it takes.
 constexpr std::int64_t kDeviceEvalTokens = 65536;
 
+/// What a trainer tells on standard output, a JSON object a line: docs/RECORDS.md, "Trainer events".
+enum class TrainerEvent { start, progress, note, record, done };
+constexpr std::array<std::string_view, 5> names_of(TrainerEvent) {
+  return {"start", "progress", "note", "record", "done"};
+}
+
 /// A set of runs trained together as one stacked model. They share model, batch_tokens, corpus, eval_tokens and
 /// precision; everything else (learning rate, seed, decay, tokens, schedule ...) may differ. Runs that differ only in
 /// tokens and share a trunk (trunk_id) are branched from it.

@@ -73,8 +73,8 @@ void require_columns(const TableReader& in) {
 
 /// The decimal mark of the whole table. Errors (data): cells that show both; cells that may be either.
 void find_decimal(TableReader& in) {
-  if (!in.options.decimal.empty()) {
-    in.decimal_comma = in.options.decimal == "comma";
+  if (in.options.decimal) {
+    in.decimal_comma = in.options.decimal == DecimalMark::comma;
     return;
   }
   std::string comma, point, unsure;  // the first cell of each kind, as messages name it

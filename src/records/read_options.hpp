@@ -13,6 +13,10 @@ namespace scalelaw {
 enum class LossUnit { nats, bits, perplexity, bits_per_byte };
 constexpr std::array<std::string_view, 4> names_of(LossUnit) { return {"nats", "bits", "perplexity", "bits_per_byte"}; }
 
+/// What parts a number's whole from its fraction.
+enum class DecimalMark { comma, point };
+constexpr std::array<std::string_view, 2> names_of(DecimalMark) { return {"comma", "point"}; }
+
 /// How a table is to be read where it does not say so itself.
 struct ReadOptions {
   std::map<std::string, std::string> columns = {};  ///< our name -> the file's, or "#4" for its fourth column
@@ -22,7 +26,7 @@ struct ReadOptions {
   Convention convention = {};          ///< other than the default: the columns that hold these counts must be there
   bool convention_optional = false;    ///< where no such column is there, the table's own counts are taken as they are
   char delimiter = 0;                  ///< 0: the one that the header shows
-  std::string decimal = "";            ///< "comma" | "point"; empty: as the cells show
+  std::optional<DecimalMark> decimal = {};                                 ///< none: as the cells show
   std::optional<int> params_unit = {}, tokens_unit = {}, flops_unit = {};  ///< exponents of ten: 6 = millions
   std::optional<LossUnit> loss_unit = {};                                  ///< none: as the header says
 };

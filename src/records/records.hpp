@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/fields.hpp"
+#include "records/precision.hpp"
 
 namespace scalelaw {
 
@@ -173,7 +174,7 @@ struct RunSpec {
   DataSpec data;
   OptimizerSpec optimizer;
   ScheduleSpec schedule;
-  std::string precision = "fp32";
+  Precision precision = Precision::fp32;
   std::int64_t seed = 0;
   RunBackend backend;
 };
@@ -183,7 +184,7 @@ void fields(Visit&& visit, T& r) {
   visit("data", r.data, any(), "tokens");
   visit("optimizer", r.optimizer, any(), "AdamW");
   visit("schedule", r.schedule, any(), "learning-rate schedule");
-  visit("precision", r.precision, one_of({"fp32", "bf16"}), "arithmetic of the matrix products");
+  visit("precision", r.precision, named<Precision>(), "arithmetic of the matrix products");
   visit("seed", r.seed, at_least(0), "seed of initialisation and data order");
   visit("backend", r.backend, any(), "trained or simulated");
 }

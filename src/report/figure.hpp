@@ -55,9 +55,19 @@ struct Panel {
   std::optional<Surface> surface = std::nullopt;
 };
 
+/// What a figure shows.
+enum class FigureKind { isoflop, surface, allocation, sweeps, curves, comparison };
+constexpr std::array<std::string_view, 6> names_of(FigureKind) {
+  return {"isoflop", "surface", "allocation", "sweeps", "curves", "comparison"};
+}
+
+/// Format of a figure's file, by its ending.
+enum class FigureFormat { svg, png, pdf };
+constexpr std::array<std::string_view, 3> names_of(FigureFormat) { return {"svg", "png", "pdf"}; }
+
 struct Figure {
-  std::string id;    ///< file name and element id: letters, digits, '_'
-  std::string kind;  ///< curves | isoflop | surface | allocation | sweeps | comparison: what scalelaw plot --kind takes
+  std::string id;  ///< file name and element id: letters, digits, '_'
+  FigureKind kind = FigureKind::curves;
   std::string title;
   std::string caption;  ///< how to read it; plain text
   std::vector<Panel> panels = {};

@@ -83,7 +83,7 @@ Figure comparison_figure(const Comparison& c) {
   }
   return {
       .id = "comparison",
-      .kind = "comparison",
+      .kind = FigureKind::comparison,
       .title = fmt::format("{} against {}", c.first, c.second),
       .caption =
           "Left: both sides by the same estimator. Right: their difference; different where its 95 % interval excludes "

@@ -113,7 +113,7 @@ void add_published(Panel& panel, const std::vector<double>& budgets, bool params
 Figure surface_figure(const Analysis& analysis) {
   Figure figure{
       .id = "surface",
-      .kind = "surface",
+      .kind = FigureKind::surface,
       .title = "Fitted surface",
       .caption =
           "Colours and contours: the fitted law. Circles: measured losses in the same colours, so a circle that "
@@ -155,7 +155,7 @@ Figure surface_figure(const Analysis& analysis) {
 Figure residual_figure(const Analysis& analysis) {
   Figure figure{
       .id = "residuals",
-      .kind = "surface",
+      .kind = FigureKind::surface,
       .title = "Residuals of the fit",
       .caption =
           "Measured loss over fitted loss, minus 1. A trend against N or D means that the law does not describe "
@@ -191,7 +191,7 @@ Figure residual_figure(const Analysis& analysis) {
 Figure allocation_figure(const Analysis& analysis) {
   Figure figure{
       .id = "allocation",
-      .kind = "allocation",
+      .kind = FigureKind::allocation,
       .title = "How to spend a compute budget",
       .caption =
           "Compute-optimal N and D against C = 6ND. The published laws come from other texts, tokenizers and ranges "
@@ -238,7 +238,7 @@ Figure allocation_figure(const Analysis& analysis) {
 Figure cloud_figure(const Analysis& analysis) {
   Figure figure{
       .id = "cloud",
-      .kind = "allocation",
+      .kind = FigureKind::allocation,
       .title = "Uncertainty of the exponents",
       .caption =
           "Every bootstrap refit as a point; a long thin cloud means that the data fix one combination of the "

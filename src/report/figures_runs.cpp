@@ -132,7 +132,7 @@ std::string budget_remark(const IsoflopBudget& budget) {
 }  // namespace
 
 Figure curves_figure(const Analysis& analysis) {
-  Figure figure{.id = "curves", .kind = "curves", .title = "Loss curves", .caption = ""};
+  Figure figure{.id = "curves", .kind = FigureKind::curves, .title = "Loss curves", .caption = ""};
   if (analysis.curves.empty()) return figure;
   std::vector<LossCurve> curves = analysis.curves;
   std::ranges::stable_sort(curves, [](const LossCurve& a, const LossCurve& b) {
@@ -178,7 +178,7 @@ Figure curves_figure(const Analysis& analysis) {
 Figure isoflop_figure(const Analysis& analysis) {
   Figure figure{
       .id = "isoflop",
-      .kind = "isoflop",
+      .kind = FigureKind::isoflop,
       .title = "isoFLOP curves",
       .caption =
           "Best loss of each model size at equal compute. Lines: the parabola in ln N of approach 2. Stars: its "
@@ -242,7 +242,7 @@ Figure isoflop_figure(const Analysis& analysis) {
 Figure loss_figure(const Analysis& analysis) {
   Figure figure{
       .id = "loss",
-      .kind = "surface",
+      .kind = FigureKind::surface,
       .title = "Loss against model size and against data",
       .caption =
           "Points: tuned loss of each shape and token budget. Lines: the fitted law at the D or N of each colour "
@@ -257,7 +257,7 @@ Figure loss_figure(const Analysis& analysis) {
 Figure sweeps_figure(const Analysis& analysis) {
   Figure figure{
       .id = "sweeps",
-      .kind = "sweeps",
+      .kind = FigureKind::sweeps,
       .title = "Learning-rate sweeps",
       .caption =
           "Mean loss over seeds against peak learning rate. Stars: the interpolated optimum. Crosses: the best "

@@ -56,12 +56,12 @@ std::optional<fs::path> gnuplot_program() {
   return std::nullopt;
 }
 
-void draw_figure(const Figure& figure, const fs::path& path, const std::string& format) {
+void draw_figure(const Figure& figure, const fs::path& path, FigureFormat format) {
   const std::optional<fs::path> program = gnuplot_program();
   if (!program)
     fail_device("gnuplot: not found on the PATH; install it with: apt-get install gnuplot-nox fonts-dejavu-core");
   const TemporaryFolder folder;
-  const fs::path picture = folder.path / ("picture." + format);
+  const fs::path picture = folder.path / fmt::format("picture.{}", format);
   const fs::path script = folder.path / "figure.gp";
   write_file_atomic(script, gnuplot_script(figure, picture.string(), format));
   // gnuplot measures and writes text by the locale: a UTF-8 one

@@ -13,8 +13,7 @@ namespace scalelaw {
 [[nodiscard]] std::optional<std::filesystem::path> gnuplot_program();
 
 /// Draws a figure atomically (a temporary file is renamed over `path`).
-/// @param format svg | png | pdf
 /// Errors (environment): gnuplot is missing, or fails (with its message).
-void draw_figure(const Figure& figure, const std::filesystem::path& path, const std::string& format);
+void draw_figure(const Figure& figure, const std::filesystem::path& path, FigureFormat format);
 
 }  // namespace scalelaw

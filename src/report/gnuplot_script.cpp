@@ -157,12 +157,12 @@ std::string panel_text(const Panel& panel, std::size_t index, double legend_at) 
   return out + plot + "\n";
 }
 
-std::string terminal_text(const std::string& format, int width, int height) {
-  if (format == "svg") {
+std::string terminal_text(FigureFormat format, int width, int height) {
+  if (format == FigureFormat::svg) {
     return fmt::format("set terminal svg size {},{} noenhanced font 'DejaVu Sans,14' background rgb 'white'\n", width,
                        height);
   }
-  if (format == "png") {
+  if (format == FigureFormat::png) {
     return fmt::format("set terminal pngcairo size {},{} noenhanced font 'DejaVu Sans,12' background rgb 'white'\n",
                        width, height);
   }
@@ -173,7 +173,7 @@ std::string terminal_text(const std::string& format, int width, int height) {
 
 }  // namespace
 
-std::string gnuplot_script(const Figure& figure, const std::string& output, const std::string& format) {
+std::string gnuplot_script(const Figure& figure, const std::string& output, FigureFormat format) {
   const auto columns = static_cast<std::size_t>(figure.columns);
   const std::size_t rows = (figure.panels.size() + columns - 1) / columns;
   const Columns places = columns_of(figure);

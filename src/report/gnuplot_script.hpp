@@ -7,6 +7,6 @@
 namespace scalelaw {
 
 /// The gnuplot script of a figure: its data stand inside as named blocks, the picture goes to `output`.
-[[nodiscard]] std::string gnuplot_script(const Figure& figure, const std::string& output, const std::string& format);
+[[nodiscard]] std::string gnuplot_script(const Figure& figure, const std::string& output, FigureFormat format);
 
 }  // namespace scalelaw

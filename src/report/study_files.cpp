@@ -39,7 +39,7 @@ std::string write_analysis(const fs::path& folder, const Analysis& analysis) {
   if (!gnuplot_program()) {
     return "the plots/ folder was not drawn: gnuplot not found; apt-get install gnuplot-nox, then scalelaw plot STUDY";
   }
-  for (const auto& figure : figures) draw_figure(figure, folder / "plots" / (figure.id + ".svg"), "svg");
+  for (const auto& figure : figures) draw_figure(figure, folder / "plots" / (figure.id + ".svg"), FigureFormat::svg);
   return "";
 }
 

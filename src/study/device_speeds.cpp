@@ -94,8 +94,7 @@ DeviceSpeeds read_device_speeds(const std::filesystem::path& file) {
   return table;
 }
 
-StepLaw fit_step_law(const DeviceSpeeds& table, const std::string& precision, AskedGraph graph,
-                     const std::string& name) {
+StepLaw fit_step_law(const DeviceSpeeds& table, Precision precision, AskedGraph graph, const std::string& name) {
   std::vector<DeviceSpeedRow> rows;
   std::set<std::string> kinds;
   for (const DeviceSpeedRow& row : table.rows) {

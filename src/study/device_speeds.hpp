@@ -14,7 +14,7 @@ struct DeviceSpeedRow {
   std::int64_t n_layer = 0, d_model = 0, d_head = 0, context = 0, vocab = 0;
   std::int64_t members = 0;
   std::int64_t batch_tokens = 0;  ///< of one member
-  std::string precision;
+  Precision precision = Precision::fp32;
   AskedGraph graph = AskedGraph::automatic;
   double flops_per_step = 0;  ///< of all members: members * batch_tokens * flops_per_token (records/shape.hpp)
   double step_s = 0;          ///< seconds of one step of all members together
@@ -28,7 +28,7 @@ void fields(Visit&& visit, T& r) {
   visit("vocab", r.vocab, between(2, 1048576), "number of token ids");
   visit("members", r.members, at_least(1), "members of the stack");
   visit("batch_tokens", r.batch_tokens, at_least(1), "tokens in one optimizer step of one member");
-  visit("precision", r.precision, one_of({"fp32", "bf16"}), "of the factors of matrix products");
+  visit("precision", r.precision, named<Precision>(), "of the factors of matrix products");
   visit("graph", r.graph, named<AskedGraph>(), "as training.graph");
   visit("flops_per_step", r.flops_per_step, positive(), "training FLOPs of one step of all members");
   visit("step_s", r.step_s, positive(), "seconds of one step of all members together");
@@ -56,7 +56,8 @@ void fields(Visit&& visit, T& t) {
 /// before and after them, costs launches whatever its size; products cost by their FLOPs.
 struct StepLaw {
   // of the rows it stands on
-  std::string device, torch, precision;
+  std::string device, torch;
+  Precision precision = Precision::fp32;
   AskedGraph graph = AskedGraph::automatic;
   std::int64_t rows = 0;
   double launch_s_per_layer = 0, s_per_flop = 0;  ///< not negative
@@ -66,7 +67,7 @@ struct StepLaw {
 
 /// The law nearest to the rows of this precision and graph setting: least squares of relative errors.
 /// @param name of the table, for messages. Errors (data): fewer than 3 such rows.
-[[nodiscard]] StepLaw fit_step_law(const DeviceSpeeds& table, const std::string& precision, AskedGraph graph,
+[[nodiscard]] StepLaw fit_step_law(const DeviceSpeeds& table, Precision precision, AskedGraph graph,
                                    const std::string& name);
 
 [[nodiscard]] double step_seconds(const StepLaw& law, std::int64_t n_layer, double flops);

@@ -48,7 +48,7 @@ double widest(const ModelSpec& m) { return wide(std::max({m.vocab, 3 * m.n_head 
 double torch_bytes(const RunSpec& spec, double members) {
   constexpr double kCopies = 4;
   const ModelSpec& m = spec.model;
-  const bool bf16 = spec.precision == "bf16";
+  const bool bf16 = spec.precision == Precision::bf16;
   const double scores = wide(m.n_head * m.context);
   const double temporary = 2 * wide(m.n_head * m.d_head) + scores + (bf16 ? widest(m) : 0);
   return kFloat * members * wide(spec.data.batch_tokens) * (2 * torch_floats(m, scores) + temporary) +
@@ -103,7 +103,7 @@ double host_bytes(const RunSpec& spec, std::int64_t members, AskedEngine engine)
 double device_bytes(const RunSpec& spec, std::int64_t members, double corpus_bytes) {
   constexpr double kContext = 1e9, kSpare = 1.1, kMember = 32;
   const ModelSpec& m = spec.model;
-  const bool bf16 = spec.precision == "bf16";
+  const bool bf16 = spec.precision == Precision::bf16;
   const double k = wide(members), batch = wide(spec.data.batch_tokens), context = wide(m.context);
   const Passing p = passing(m, bf16);
 

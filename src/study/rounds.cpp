@@ -46,14 +46,14 @@ struct Builder {
   }
 
   /// Adds copies of `like` with this rate and each of the seeds.
-  void add(ShapeRuns& shape, PlannedRun like, double lr, const std::vector<std::int64_t>& seeds, const char* kind,
+  void add(ShapeRuns& shape, PlannedRun like, double lr, const std::vector<std::int64_t>& seeds, AdditionKind kind,
            std::string reason) {
     Addition addition{shape_name(like.spec.model), like.spec.data.tokens, lr, kind, std::move(reason), 0};
     like.spec.optimizer.lr = lr;
     for (const std::int64_t seed : seeds) {
       like.spec.seed = seed;
       const std::string id = run_id(like.spec);
-      if (addition.kind == "branch_check") shape.no_sweep.insert(id);
+      if (addition.kind == AdditionKind::branch_check) shape.no_sweep.insert(id);
       if (!ids.insert(id).second) continue;
       shape.runs.push_back(like);
       out.runs.push_back(like);
@@ -74,7 +74,8 @@ struct Builder {
       if (count == config.design.lr_extend) continue;
       ++count;
       added = true;
-      add(shape, first_at(shape, tokens), low ? sweep.best_lr / 2 : sweep.best_lr * 2, config.design.seeds, "edge",
+      add(shape, first_at(shape, tokens), low ? sweep.best_lr / 2 : sweep.best_lr * 2, config.design.seeds,
+          AdditionKind::edge,
           fmt::format("the best rate, {}, was the {}", exact_number(sweep.best_lr), low ? "lowest" : "highest"));
     }
     return added;
@@ -104,7 +105,7 @@ struct Builder {
     like.spec.optimizer.warmup_fraction = std::round(config.optimizer.warmup * steps) / steps;
     std::vector<std::int64_t> seeds;
     for (std::int64_t i = 0; i < config.design.branch_checks; ++i) seeds.push_back(config.design.seeds.front() + i);
-    add(shape, like, lr, seeds, "branch_check", "from scratch, to check branching");
+    add(shape, like, lr, seeds, AdditionKind::branch_check, "from scratch, to check branching");
   }
 
   /// Everything that a swept shape calls for now. @return whether it is settled
@@ -140,7 +141,8 @@ struct Builder {
       const double rate = predict_lr(law, params_under(config.design.convention, run.spec.model),
                                      static_cast<double>(run.spec.data.tokens));
       for (const double factor : config.design.lr_transfer_factors) {
-        add(large, run, rounded_rate(factor * rate), {run.spec.seed}, "transfer", "from the law of the smaller shapes");
+        add(large, run, rounded_rate(factor * rate), {run.spec.seed}, AdditionKind::transfer,
+            "from the law of the smaller shapes");
       }
     }
     out.settled = finished(large) && out.settled;

@@ -11,12 +11,16 @@
 
 namespace scalelaw {
 
+/// Why runs are added: the best rate lies on the edge; a rate by the law of the swept shapes; what branching costs.
+enum class AdditionKind { edge, transfer, branch_check };
+constexpr std::array<std::string_view, 3> names_of(AdditionKind) { return {"edge", "transfer", "branch_check"}; }
+
 /// Runs added to a plan for one reason; one per seed.
 struct Addition {
   std::string shape;  ///< "d32 L2"
   std::int64_t tokens = 0;
   double lr = 0;
-  std::string kind;    ///< "edge" | "transfer" | "branch_check"
+  AdditionKind kind = AdditionKind::edge;
   std::string reason;  ///< for people
   std::int64_t runs = 0;
 };

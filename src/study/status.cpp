@@ -17,6 +17,9 @@ std::string text_of(const Json& event, const char* key) {
   return it->is_string() ? it->get<std::string>() : it->dump();
 }
 
+/// None of an event that an other version wrote.
+std::optional<StudyEvent> event_of(const Json& event) { return find_named<StudyEvent>(text_of(event, "event")); }
+
 void count_record(const RunRecord& record, StudyStatus& status) {
   if (record.outcome.status == RunStatus::completed) ++status.completed;
   if (record.outcome.status == RunStatus::diverged) ++status.diverged;
@@ -27,7 +30,7 @@ void count_record(const RunRecord& record, StudyStatus& status) {
 bool kept_others(const std::vector<Json>& events) {
   bool kept = false;
   for (const Json& event : events) {
-    if (text_of(event, "event") == "study_started") kept = !event.value("others", Json::array()).empty();
+    if (event_of(event) == StudyEvent::study_started) kept = !event.value("others", Json::array()).empty();
   }
   return kept;
 }
@@ -65,26 +68,28 @@ StudyStatus study_status(const std::filesystem::path& study) {
   count_records(config, set, kept_others(events), status);
   std::map<std::string, std::string> running;
   for (const Json& event : events) {
-    const std::string kind = text_of(event, "event");
+    const std::optional<StudyEvent> kind = event_of(event);
     const std::string job = text_of(event, "job");
-    if (kind == "study_started") {
+    if (kind == StudyEvent::study_started) {
       running.clear();
       status.failed_jobs.clear();
       status.added.clear();
       const double planned = number_or_nan(event, "planned");
       status.planned = planned > 0 ? static_cast<std::int64_t>(planned) : 0;
-    } else if (kind == "runs_added") {
+    } else if (kind == StudyEvent::runs_added) {
       const double runs = number_or_nan(event, "runs");
       status.planned += runs > 0 ? static_cast<std::int64_t>(runs) : 0;
       for (const Json& line : event.value("what", Json::array())) {
         if (line.is_string()) status.added.push_back(line.get<std::string>());
       }
-    } else if (kind == "job_started") {
+    } else if (kind == StudyEvent::job_started) {
       running[job] = text_of(event, "what");
-    } else if (kind == "job_finished" || kind == "job_stopped" || kind == "job_failed" || kind == "job_retried") {
+    } else if (kind == StudyEvent::job_finished || kind == StudyEvent::job_stopped || kind == StudyEvent::job_failed ||
+               kind == StudyEvent::job_retried) {
       running.erase(job);
     }
-    if (kind == "job_failed") status.failed_jobs.push_back({job, text_of(event, "what"), text_of(event, "reason")});
+    if (kind == StudyEvent::job_failed)
+      status.failed_jobs.push_back({job, text_of(event, "what"), text_of(event, "reason")});
   }
   if (status.process != 0) {
     for (const auto& [job, what] : running) status.running.push_back(fmt::format("{} ({})", job, what));

@@ -130,7 +130,7 @@ void write_record(const fs::path& study, const RunRecord& record) {
   write_json_file(record_path(study, record.id), to_json(record));
 }
 
-void log_event(const fs::path& study, const std::string& event, Json details) {
+void log_event(const fs::path& study, StudyEvent event, Json details) {
   details["time"] = utc_now();
   details["event"] = event;
   append_line(events_path(study), details.dump());

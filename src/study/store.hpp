@@ -46,8 +46,26 @@ void write_record(const std::filesystem::path& study, const RunRecord& record);
 /// anywhere in the study's folder.
 void remove_abandoned_files(const std::filesystem::path& study);
 
+/// What happens in a study: docs/RECORDS.md, "events.jsonl".
+enum class StudyEvent {
+  study_started,
+  study_finished,
+  study_interrupted,
+  runs_added,
+  run_finished,
+  job_started,
+  job_finished,
+  job_stopped,
+  job_retried,
+  job_failed
+};
+constexpr std::array<std::string_view, 10> names_of(StudyEvent) {
+  return {"study_started", "study_finished", "study_interrupted", "runs_added",  "run_finished",
+          "job_started",   "job_finished",   "job_stopped",       "job_retried", "job_failed"};
+}
+
 /// Appends {"time", "event", ...} to events.jsonl.
-void log_event(const std::filesystem::path& study, const std::string& event, Json details = Json::object());
+void log_event(const std::filesystem::path& study, StudyEvent event, Json details = Json::object());
 /// Every readable event, oldest first; a line cut off by a crash is skipped.
 [[nodiscard]] std::vector<Json> read_events(const std::filesystem::path& study);
 

@@ -121,8 +121,8 @@ void add_to_curve(Curve& curve, std::int64_t step, std::int64_t stride, const fl
 
 }  // namespace
 
-StackSetup make_setup(const ModelSpec& model, const Device& device, const std::string& precision,
-                      const EngineChoice& engine, const Corpus& corpus, std::int64_t curve_stride) {
+StackSetup make_setup(const ModelSpec& model, const Device& device, Precision precision, const EngineChoice& engine,
+                      const Corpus& corpus, std::int64_t curve_stride) {
   StackSetup setup{.layout = make_layout(model),
                    .device = device,
                    .precision = precision,

@@ -16,7 +16,7 @@ namespace scalelaw {
 struct StackSetup {
   Layout layout;
   Device device;
-  std::string precision = "fp32";
+  Precision precision = Precision::fp32;
   EngineChoice engine;
   AskedGraph graph = AskedGraph::automatic;  ///< StepRepeater
   std::int64_t train_tokens = 0, validation_tokens = 0;
@@ -26,7 +26,7 @@ struct StackSetup {
   std::int64_t curve_stride = 1;  ///< steps averaged into one point of a loss curve
 };
 /// Puts the corpus where the device can read it. The corpus must outlive the setup.
-[[nodiscard]] StackSetup make_setup(const ModelSpec& model, const Device& device, const std::string& precision,
+[[nodiscard]] StackSetup make_setup(const ModelSpec& model, const Device& device, Precision precision,
                                     const EngineChoice& engine, const Corpus& corpus, std::int64_t curve_stride);
 
 /// Averages of loss and gradient norm over curve_stride steps each.

@@ -25,7 +25,7 @@ std::string host_name() {
 }
 
 std::string precision_reason(const RunSpec& spec, const Device& device) {
-  if (spec.precision == "bf16") return "bf16: the study's; factors of products, fp32 elsewhere";
+  if (spec.precision == Precision::bf16) return "bf16: the study's; factors of products, fp32 elsewhere";
   return device.kind == DeviceKind::cpu ? "fp32: the study's" : "fp32: the study's; TF32 is off";
 }
 
@@ -44,7 +44,7 @@ class Trainer {
       if (std::filesystem::exists(branch_file(branch))) write_records(read_json_file(branch_file(branch)));
     }
     const std::int64_t batch = job_.runs.front().data.batch_tokens;
-    hooks_.report({{"event", "start"},
+    hooks_.report({{"event", TrainerEvent::start},
                    {"job", job_.id},
                    {"members", plan_.members.size()},
                    {"runs", job_.runs.size()},
@@ -59,7 +59,7 @@ class Trainer {
       }
     }
     clean_up();
-    hooks_.report({{"event", "done"}});
+    hooks_.report({{"event", TrainerEvent::done}});
     return ExitCode::ok;
   }
 
@@ -128,10 +128,11 @@ class Trainer {
         bool behind = false;  // records that it has passed were removed since
         for (std::size_t b = 0; b < state.branch; ++b) behind = behind || !missing_runs(b).empty();
         if (!behind) return state;
-        hooks_.report(
-            {{"event", "note"}, {"message", "records are missing that the checkpoint has passed; starting again"}});
+        hooks_.report({{"event", TrainerEvent::note},
+                       {"message", "records are missing that the checkpoint has passed; starting again"}});
       } catch (const Error& e) {
-        hooks_.report({{"event", "note"}, {"message", fmt::format("{}; starting this job again", e.what())}});
+        hooks_.report(
+            {{"event", TrainerEvent::note}, {"message", fmt::format("{}; starting this job again", e.what())}});
       }
     }
     JobState state;
@@ -207,7 +208,7 @@ class Trainer {
     graph_refused_ = repetition.fell_back;
     if (!graph_refused_) return;
     setup_.graph = AskedGraph::off;
-    hooks_.report({{"event", "note"}, {"message", repetition.what}});
+    hooks_.report({{"event", TrainerEvent::note}, {"message", repetition.what}});
   }
 
   void report_progress(const JobState& state, const Stack& stack, bool in_cooldown) {
@@ -220,7 +221,7 @@ class Trainer {
     std::int64_t done = plan_.member_steps_before(state.branch) + (state.trunk.step - before) * trunk_members;
     if (in_cooldown) done += (stack.step - branch.trunk_step) * stack.members();
     const double speed = static_cast<double>((done - reported_steps_) * batch) / since(last_progress_);
-    Json event = {{"event", "progress"},
+    Json event = {{"event", TrainerEvent::progress},
                   {"tokens", done * batch},
                   {"tokens_total", plan_.member_steps_before(plan_.branches.size()) * batch},
                   {"loss", lowest_loss(stack.curve)}};
@@ -271,7 +272,7 @@ class Trainer {
       if (std::find(ids_.begin(), ids_.end(), id) == ids_.end() || std::filesystem::exists(record_file(id))) continue;
       write_file_atomic(study_ / "curves" / (id + ".csv"), result.at("curves").at(id).get<std::string>());
       write_json_file(record_file(id), value);
-      hooks_.report({{"event", "record"},
+      hooks_.report({{"event", TrainerEvent::record},
                      {"run", id},
                      {"loss", value.at("loss").at("nats")},
                      {"status", value.at("outcome").at("status")}});

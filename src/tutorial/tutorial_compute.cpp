@@ -97,7 +97,7 @@ TutorialPage compute_optimal_page(const std::vector<RunRecord>& records) {
   add(losses, "loss", ln_loss, kPalette[2]);
   page.figure = {
       .id = "compute_optimal",
-      .kind = "allocation",
+      .kind = FigureKind::allocation,
       .title = fmt::format("Compute-optimal models ({})", source_text(records)),
       .caption = "Minima of a parabola in ln N at each budget; budgets with a minimum at the edge are left out.",
       .panels = {sizes, losses},
@@ -186,7 +186,7 @@ TutorialPage strategies_page(const std::vector<RunRecord>& records) {
              : "Neither extreme beats balanced by more than the noise of the seeds.");
   page.figure = {
       .id = "strategies",
-      .kind = "curves",
+      .kind = FigureKind::curves,
       .title = fmt::format("Three ways to spend {} FLOPs ({})", power_text(shapes[1].flops), source_text(records)),
       .caption = "Left: mean loss over seeds. Right: parameters and tokens of each, as multiples of balanced.",
       .panels = {loss_panel, share_panel},

@@ -90,7 +90,7 @@ TutorialPage counting_page(const std::vector<RunRecord>& records) {
       text_table({"N counts", "N* ~ C^", "D* ~ C^", "L* ~ C^-", "reported"}, rows));
   page.figure = {
       .id = "counting",
-      .kind = "allocation",
+      .kind = FigureKind::allocation,
       .title = fmt::format("One study, two counts of N ({})", source_text(records)),
       .caption = "Points: the best size at each compute, N and C counted in the same way. Lines: power laws.",
       .panels = {panel}};

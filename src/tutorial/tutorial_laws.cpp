@@ -111,7 +111,7 @@ TutorialPage curve_page() {
   panel.series.push_back(
       {.name = "GPT-3, 175B", .mark = Mark::star, .color = kPalette[1], .x = {gpt3}, .y = {loss(gpt3)}});
   page.figure = {.id = "curve",
-                 .kind = "curves",
+                 .kind = FigureKind::curves,
                  .title = "Published loss against model size",
                  .caption = "The line ends at 1e11 parameters; GPT-3 lies beyond it.",
                  .panels = {panel}};
@@ -157,7 +157,7 @@ TutorialPage allocation_page() {
   Panel data{.title = "data", .x = flops_axis(), .y = {"D* (tokens)", Scaling::log_counts}};
   data.series = std::move(tokens_lines);
   page.figure = {.id = "allocation",
-                 .kind = "allocation",
+                 .kind = FigureKind::allocation,
                  .title = "Compute-optimal model and data under published laws",
                  .caption = "The laws count N and C in different ways; see the table's note.",
                  .panels = {models, data},
@@ -217,7 +217,7 @@ TutorialPage gpt3_page() {
       text_table({"source", "N*", "D*", "loss at the optimum", "loss of GPT-3", "saving (nats)", "saving (FLOPs)"},
                  rows));
   page.figure = {.id = "gpt3",
-                 .kind = "allocation",
+                 .kind = FigureKind::allocation,
                  .title = "GPT-3 and the optimum for its compute",
                  .caption = "Every point has GPT-3's 6ND, up to the rounding of the printed tables.",
                  .panels = {panel}};

@@ -109,7 +109,7 @@ TutorialPage size_page(const std::vector<RunRecord>& records, bool by_params) {
       text_table({"shape", "N", "D", "loss (nats)", "fitted"}, rows), law_line(fits.plain), law_line(fits.offset),
       short_count(top / 2), short_count(top), what, doubling);
   page.figure = {.id = by_params ? "model_size" : "data_size",
-                 .kind = "curves",
+                 .kind = FigureKind::curves,
                  .title = fmt::format("Loss against {} at {} ({})", what, fixed, source_text(records)),
                  .caption = "Each point has its best learning rate.",
                  .panels = {panel}};
@@ -202,7 +202,7 @@ TutorialPage extrapolate_page(const std::vector<RunRecord>& records) {
   }
   panel.series = {band, line, marks, measured};
   page.figure = {.id = "extrapolate",
-                 .kind = "curves",
+                 .kind = FigureKind::curves,
                  .title = fmt::format("Far beyond the runs ({})", source_text(records)),
                  .caption = "The band takes the form of the law for granted.",
                  .panels = {panel}};

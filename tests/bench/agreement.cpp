@@ -27,10 +27,11 @@ ModelSpec model_of(const Case& c) {
 }
 
 /// A step on the device against the CPU in fp32 with attention by products, which has no kernel in common with it.
-Json step_row(const Case& c, DeviceKind device, const std::string& precision) {
+Json step_row(const Case& c, DeviceKind device, Precision precision) {
   const ModelSpec model = model_of(c);
-  cuda::Stacked found(device, model, c.members, c.windows, {.precision = precision, .attention = "sdpa"});
-  cuda::Stacked reference(DeviceKind::cpu, model, c.members, c.windows, {.precision = "fp32", .attention = "products"});
+  cuda::Stacked found(device, model, c.members, c.windows, {.precision = precision, .attention = AttentionBy::sdpa});
+  cuda::Stacked reference(DeviceKind::cpu, model, c.members, c.windows,
+                          {.precision = Precision::fp32, .attention = AttentionBy::products});
   for (cuda::Stacked* one : {&found, &reference}) {
     one->step();
     one->step();  // the second must not depend on what the first left behind
@@ -65,7 +66,7 @@ Json step_row(const Case& c, DeviceKind device, const std::string& precision) {
 }
 
 /// Training with steps in graphs against training with single steps.
-Json graph_row(const Device& device, const Corpus& corpus, const std::string& precision) {
+Json graph_row(const Device& device, const Corpus& corpus, Precision precision) {
   const char* shape = "L2C64T64B4D16";
   std::vector<RunSpec> specs = {spec_of(shape, precision), spec_of(shape, precision)};
   specs[1].seed = 1;
@@ -99,13 +100,13 @@ bool agreement(const std::string& device_name, const std::string& folder) {
     answer(row);
   };
   const DeviceKind kind = find_named<DeviceKind>(device_name).value();
-  for (const char* precision : {"fp32", "bf16"}) {
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
     for (const Case& c : kCases) say(step_row(c, kind, precision));
   }
   const Device device = open_device(kind);
   if (device.kind != DeviceKind::cuda) return ok;
   const Corpus corpus = load_corpus(folder);
-  for (const char* precision : {"fp32", "bf16"}) say(graph_row(device, corpus, precision));
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) say(graph_row(device, corpus, precision));
   return ok;
 }
 

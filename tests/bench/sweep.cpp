@@ -12,7 +12,9 @@ namespace {
 
 /// A line of standard input.
 struct Ask {
-  std::string shape, precision = "fp32", graph = "auto";
+  std::string shape;
+  Precision precision = Precision::fp32;
+  AskedGraph graph = AskedGraph::automatic;
   std::int64_t members = 1;
   double seconds = 1;
   bool memory = false;
@@ -21,8 +23,8 @@ struct Ask {
 Ask ask_of(const Json& line) {
   Ask ask;
   ask.shape = line.at("shape").get<std::string>();
-  ask.precision = line.value("precision", ask.precision);
-  ask.graph = line.value("graph", ask.graph);
+  ask.precision = find_named<Precision>(line.value("precision", "fp32")).value();
+  ask.graph = find_named<AskedGraph>(line.value("graph", "auto")).value();
   ask.members = line.value("members", ask.members);
   ask.seconds = line.value("seconds", ask.seconds);
   ask.memory = line.value("memory", ask.memory);
@@ -70,7 +72,7 @@ Json row_of(const Ask& ask, const Device& device, const Corpus& corpus) {
               {"flops_per_step", tokens * flops_per_token(model)}};
   const EngineChoice engine = choose_engine(AskedEngine::torch, model, device, ask.precision);
   StackSetup setup = make_setup(model, device, ask.precision, engine, corpus, /*curve_stride=*/1);
-  setup.graph = find_named<AskedGraph>(ask.graph).value();
+  setup.graph = ask.graph;
   Stack stack = make_stack(setup, specs);
   const double step_s = step_seconds(setup, stack, ask.seconds);
   row["engine"] = stack.engine.name;

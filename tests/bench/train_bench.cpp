@@ -31,7 +31,7 @@ void answer(const Json& value) {
   std::fflush(stdout);
 }
 
-RunSpec spec_of(const std::string& shape, const std::string& precision) {
+RunSpec spec_of(const std::string& shape, Precision precision) {
   int layers = 0, width = 0, context = 0, windows = 0, d_head = 0;
   if (std::sscanf(shape.c_str(), "L%dC%dT%dB%dD%d", &layers, &width, &context, &windows, &d_head) != 5) {
     fail_config("shape {}: give it as L4C64T64B12D16", shape);
@@ -61,7 +61,7 @@ void write(const std::string& path, const std::vector<T>& values) {
       .write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(T)));
 }
 
-void serve(const std::string& shape, const std::string& engine, const std::string& precision, const std::string& dir,
+void serve(const std::string& shape, const std::string& engine, Precision precision, const std::string& dir,
            const std::string& device_name) {
   const RunSpec spec = spec_of(shape, precision);
   const Corpus corpus = load_corpus(dir);
@@ -112,7 +112,7 @@ void make_corpus(const std::string& folder) {
 }
 
 void peak() {
-  std::vector<std::string> sets = native_instruction_sets("bf16");
+  std::vector<std::string> sets = native_instruction_sets(Precision::bf16);
   for (const std::string& name : native_instruction_sets()) sets.push_back(name);
   const bool wide = sets.front() != "avx2" && sets.front() != "baseline";
   answer({{"fp32_gflops", sets.front() == "baseline" ? 0 : peak_gflops(wide)}, {"instruction_sets", sets}});
@@ -129,7 +129,7 @@ int run(const std::vector<std::string>& words) {
   } else if (command == "agreement" && words.size() == 3) {
     return agreement(words[1], words[2]) ? 0 : 1;
   } else if (command == "contender" && (words.size() == 5 || words.size() == 6)) {
-    serve(words[1], words[2], words[3], words[4], words.size() == 6 ? words[5] : "cpu");
+    serve(words[1], words[2], find_named<Precision>(words[3]).value(), words[4], words.size() == 6 ? words[5] : "cpu");
   } else {
     fmt::print(stderr,
                "usage: bench_train corpus DIR | peak | sweep DEVICE DIR | agreement DEVICE DIR | "

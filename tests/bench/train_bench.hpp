@@ -18,7 +18,7 @@ void answer(const Json& value);
 
 /// @param shape as L4C64T64B12D16: layers, d_model, context, windows a step, d_head; 128 symbols.
 /// Errors (config): another text.
-[[nodiscard]] RunSpec spec_of(const std::string& shape, const std::string& precision);
+[[nodiscard]] RunSpec spec_of(const std::string& shape, Precision precision);
 
 /// Fused multiply-adds that depend on nothing but registers: the most one core can do. GFLOP/s fp32, best of 20.
 [[nodiscard]] double peak_gflops(bool avx512);

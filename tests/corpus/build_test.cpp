@@ -131,7 +131,7 @@ TEST_F(Build, JsonLinesGiveTheSameTokensAsText) {
   o.field = "body";
   const Manifest m = build_corpus(o);
   EXPECT_EQ(m.sha256, sha256);
-  EXPECT_EQ(m.documents.kind, "json-line");
+  EXPECT_EQ(m.documents.kind, DocumentKind::json_line);
 }
 
 TEST_F(Build, ManifestDescribesTheFiles) {
@@ -198,7 +198,7 @@ TEST(TokenCounts, KnownStreams) {
 }
 
 TEST_F(Build, RefusesTooLittleTextAndLeavesNothing) {
-  const auto error = [&](const std::string& text, const std::string& documents = "") {
+  const auto error = [&](const std::string& text, std::optional<DocumentKind> documents = std::nullopt) {
     put("small.txt", text);
     BuildOptions o = options({"small.txt"});
     o.documents = documents;
@@ -207,7 +207,7 @@ TEST_F(Build, RefusesTooLittleTextAndLeavesNothing) {
   EXPECT_THAT(error(""), testing::AllOf(HasSubstr("small.txt"), HasSubstr("no text")));
   EXPECT_THAT(error(" \n\n"), HasSubstr("no text"));
   EXPECT_THAT(error(joined(random_documents(10))), HasSubstr("at least 100000 are needed"));
-  EXPECT_THAT(error(std::string(200'000, 'a'), "file"),
+  EXPECT_THAT(error(std::string(200'000, 'a'), DocumentKind::file),
               testing::AnyOf(HasSubstr("--validation-fraction"), HasSubstr("training tokens")));
   EXPECT_EQ(names_in(folder_.path()), std::vector<std::string>{"small.txt"});
 }
@@ -300,10 +300,10 @@ TEST_F(Build, ContradictoryOptionsAreUsageErrors) {
   put("a.txt", joined(documents_));
   put("b.jsonl", "{\"text\": \"x\"}\n");
   BuildOptions o = options({"a.txt"});
-  o.documents = "json-line";
+  o.documents = DocumentKind::json_line;
   EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)build_corpus(o); }), HasSubstr("--format jsonl"));
   o = options({"b.jsonl"});
-  o.documents = "file";
+  o.documents = DocumentKind::file;
   EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)build_corpus(o); }), HasSubstr("--format text"));
   EXPECT_THAT(error_of(ExitCode::usage,
                        [&] {

@@ -10,7 +10,7 @@ namespace {
 
 TEST(OnADevice, EveryTensorOfAStepIsThereAndNothingAsksTheHost) {
   SCALELAW_NEED_CUDA();
-  for (const char* precision : {"fp32", "bf16"}) {
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
     Stacked stack(DeviceKind::cuda, small_shape(), 3, 2, {.precision = precision});
     stack.step();
     const DeviceObserver observer(at::kCUDA);
@@ -21,7 +21,7 @@ TEST(OnADevice, EveryTensorOfAStepIsThereAndNothingAsksTheHost) {
 
 TEST(OnADevice, AStepRepeatsItselfToTheBit) {
   SCALELAW_NEED_CUDA();
-  for (const char* precision : {"fp32", "bf16"}) {
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
     Stacked stack(DeviceKind::cuda, small_shape(), 3, 2, {.precision = precision});
     stack.step();
     const std::vector<float> first = stack.gradients.download();

@@ -65,10 +65,10 @@ INSTANTIATE_TEST_SUITE_P(
     Shapes, DeviceMemory,
     testing::Values(Shape{"ManyParameters", 128, 2, 32, 32, 64, 64, 2, AskedEngine::torch},
                     Shape{"LargeBatch", 32, 2, 8, 64, 64, 1024, 2, AskedEngine::torch},
-                    Shape{"LargeBatchBf16", 32, 2, 8, 64, 64, 1024, 2, AskedEngine::torch, "bf16"},
-                    Shape{"ManyParametersBf16", 128, 2, 32, 32, 64, 64, 2, AskedEngine::torch, "bf16"},
+                    Shape{"LargeBatchBf16", 32, 2, 8, 64, 64, 1024, 2, AskedEngine::torch, Precision::bf16},
+                    Shape{"ManyParametersBf16", 128, 2, 32, 32, 64, 64, 2, AskedEngine::torch, Precision::bf16},
                     Shape{"LargeVocabulary", 16, 1, 16, 32, 1024, 256, 2, AskedEngine::torch},
-                    Shape{"LargeVocabularyBf16", 16, 1, 16, 32, 1024, 256, 2, AskedEngine::torch, "bf16"}),
+                    Shape{"LargeVocabularyBf16", 16, 1, 16, 32, 1024, 256, 2, AskedEngine::torch, Precision::bf16}),
     [](const auto& shape) { return std::string(shape.param.name); });
 
 }  // namespace

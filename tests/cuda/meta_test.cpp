@@ -35,10 +35,11 @@ TEST_P(MetaDevice, EveryTensorOfAStepIsOnTheDevice) {
   }
 }
 // Not with SDPA: without a fused kernel LibTorch takes operations that have no implementation for "meta" in C++.
-INSTANTIATE_TEST_SUITE_P(Ways, MetaDevice,
-                         testing::Values(TorchOptions{.precision = "fp32", .attention = "products"},
-                                         TorchOptions{.precision = "bf16", .attention = "products"}),
-                         [](const auto& one) { return one.param.precision + "_" + one.param.attention; });
+INSTANTIATE_TEST_SUITE_P(
+    Ways, MetaDevice,
+    testing::Values(TorchOptions{.precision = Precision::fp32, .attention = AttentionBy::products},
+                    TorchOptions{.precision = Precision::bf16, .attention = AttentionBy::products}),
+    [](const auto& one) { return fmt::format("{}_{}", one.param.precision, one.param.attention); });
 
 TEST(DeviceObserver, SeesWhatAStepMustNotDo) {
   const DeviceObserver observer(at::kMeta);

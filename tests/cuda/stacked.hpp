@@ -68,8 +68,8 @@ struct Limits {
 };
 /// fp32: sums in another order. bf16: factors rounded to 8 bits, which moves the losses of tiny shapes by 1.6e-4 and
 /// their worst gradients by 0.05 on a CPU, by 7e-5 and 0.06 on an H100.
-inline Limits limits_of(const std::string& precision) {
-  return precision == "bf16" ? Limits{.loss = 1e-3, .gradient = 0.1} : Limits{.loss = 1e-5, .gradient = 1e-4};
+inline Limits limits_of(Precision precision) {
+  return precision == Precision::bf16 ? Limits{.loss = 1e-3, .gradient = 0.1} : Limits{.loss = 1e-5, .gradient = 1e-4};
 }
 
 }  // namespace scalelaw::cuda

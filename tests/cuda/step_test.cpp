@@ -21,7 +21,8 @@ struct OnCuda : testing::Test {
 struct Case {
   const char* name;
   bool tied;
-  const char *precision, *attention;
+  Precision precision;
+  AttentionBy attention;
 };
 struct EngineOnCuda : testing::TestWithParam<Case> {
   void SetUp() override { SCALELAW_NEED_CUDA(); }
@@ -49,15 +50,15 @@ TEST_P(EngineOnCuda, GivesTheLossesAndGradientsOfTheCpu) {
   }
 }
 INSTANTIATE_TEST_SUITE_P(Ways, EngineOnCuda,
-                         testing::Values(Case{"fp32_sdpa", false, "fp32", "auto"},
-                                         Case{"fp32_products", false, "fp32", "products"},
-                                         Case{"fp32_tied", true, "fp32", "auto"},
-                                         Case{"bf16_sdpa", false, "bf16", "auto"},
-                                         Case{"bf16_products", true, "bf16", "products"}),
+                         testing::Values(Case{"fp32_sdpa", false, Precision::fp32, AttentionBy::automatic},
+                                         Case{"fp32_products", false, Precision::fp32, AttentionBy::products},
+                                         Case{"fp32_tied", true, Precision::fp32, AttentionBy::automatic},
+                                         Case{"bf16_sdpa", false, Precision::bf16, AttentionBy::automatic},
+                                         Case{"bf16_products", true, Precision::bf16, AttentionBy::products}),
                          [](const auto& one) { return std::string(one.param.name); });
 
 TEST_F(OnCuda, AMemberThatIsNotFiniteChangesNoOtherBit) {
-  for (const char* precision : {"fp32", "bf16"}) {
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
     Stacked clean(DeviceKind::cuda, small_shape(), 3, 2, {.precision = precision}),
         poisoned(DeviceKind::cuda, small_shape(), 3, 2, {.precision = precision});
     const std::int64_t p = clean.layout.params;
@@ -80,7 +81,7 @@ struct Training {
   StackSetup setup;
 
   explicit Training(DeviceKind device, AskedGraph graph = AskedGraph::automatic)
-      : setup(make_setup(run(0.01, 1).model, open_device(device), "fp32",
+      : setup(make_setup(run(0.01, 1).model, open_device(device), Precision::fp32,
                          EngineChoice{.kind = EngineKind::torch, .reason = ""}, corpus, 1)) {
     setup.graph = graph;
   }

@@ -48,7 +48,7 @@ SpeedTable some_speeds(const StudyEstimate& e, std::vector<double>& seconds) {
 StepLaw some_law() {
   return {.device = "Device B",
           .torch = "2.11.0",
-          .precision = "fp32",
+          .precision = Precision::fp32,
           .graph = AskedGraph::automatic,
           .rows = 12,
           .launch_s_per_layer = 1e-4,

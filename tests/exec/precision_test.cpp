@@ -11,7 +11,7 @@
 namespace scalelaw {
 namespace {
 
-StudyConfig config_with(const std::string& precision, std::vector<std::int64_t> widths) {
+StudyConfig config_with(AskedPrecision precision, std::vector<std::int64_t> widths) {
   StudyConfig config;
   config.name = "precision";
   config.design.kind = DesignKind::grid;
@@ -34,53 +34,60 @@ BackendChoice trained_on(DeviceKind device) {
 }
 
 TEST(ChoosePrecision, FollowsItsRule) {
-  const StudyConfig wide = config_with("auto", {64, 128}), narrow = config_with("auto", {48, 128});
-  EXPECT_EQ(choose_precision(wide, trained_on(DeviceKind::cuda), kPlain, {}).precision, "bf16");
-  EXPECT_EQ(choose_precision(narrow, trained_on(DeviceKind::cuda), kPlain, {}).precision, "bf16");
-  EXPECT_EQ(choose_precision(wide, trained_on(DeviceKind::cpu), kAmx, {}).precision, "bf16");
-  EXPECT_EQ(choose_precision(narrow, trained_on(DeviceKind::cpu), kAmx, {}).precision, "fp32");
+  const StudyConfig wide = config_with(AskedPrecision::automatic, {64, 128}),
+                    narrow = config_with(AskedPrecision::automatic, {48, 128});
+  EXPECT_EQ(choose_precision(wide, trained_on(DeviceKind::cuda), kPlain, {}).precision, Precision::bf16);
+  EXPECT_EQ(choose_precision(narrow, trained_on(DeviceKind::cuda), kPlain, {}).precision, Precision::bf16);
+  EXPECT_EQ(choose_precision(wide, trained_on(DeviceKind::cpu), kAmx, {}).precision, Precision::bf16);
+  EXPECT_EQ(choose_precision(narrow, trained_on(DeviceKind::cpu), kAmx, {}).precision, Precision::fp32);
   EXPECT_NE(choose_precision(narrow, trained_on(DeviceKind::cpu), kAmx, {}).reason.find("d_model 48"),
             std::string::npos);
-  EXPECT_EQ(choose_precision(wide, trained_on(DeviceKind::cpu), kPlain, {}).precision, "fp32");
+  EXPECT_EQ(choose_precision(wide, trained_on(DeviceKind::cpu), kPlain, {}).precision, Precision::fp32);
   StudyConfig torch = wide;
   torch.training.engine = AskedEngine::torch;
-  EXPECT_EQ(choose_precision(torch, trained_on(DeviceKind::cpu), kAmx, {}).precision, "fp32");
+  EXPECT_EQ(choose_precision(torch, trained_on(DeviceKind::cpu), kAmx, {}).precision, Precision::fp32);
   BackendChoice simulated = trained_on(DeviceKind::cuda);
   simulated.simulate = true;
-  EXPECT_EQ(choose_precision(wide, simulated, kAmx, {}).precision, "fp32");
+  EXPECT_EQ(choose_precision(wide, simulated, kAmx, {}).precision, Precision::fp32);
 }
 
 TEST(ChoosePrecision, LeavesWhatTheConfigNames) {
-  for (const std::string precision : {"fp32", "bf16"}) {
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
     const PrecisionChoice choice =
-        choose_precision(config_with(precision, {64}), trained_on(DeviceKind::cpu), kAmx, {});
+        choose_precision(config_with(asked(precision), {64}), trained_on(DeviceKind::cpu), kAmx, {});
     EXPECT_EQ(choice.precision, precision);
     EXPECT_EQ(choice.reason, "");
   }
 }
 
 TEST(ChoosePrecision, Bf16OnACpuNeedsAmxOrTheTorchEngine) {
-  StudyConfig config = config_with("bf16", {64});
+  StudyConfig config = config_with(AskedPrecision::bf16, {64});
   const std::string error =
       error_of(ExitCode::device, [&] { (void)choose_precision(config, trained_on(DeviceKind::cpu), kPlain, {}); });
   EXPECT_NE(error.find("needs AMX"), std::string::npos) << error;
-  EXPECT_EQ(choose_precision(config, trained_on(DeviceKind::cuda), kPlain, {}).precision, "bf16");
+  EXPECT_EQ(choose_precision(config, trained_on(DeviceKind::cuda), kPlain, {}).precision, Precision::bf16);
   config.training.engine = AskedEngine::torch;
-  EXPECT_EQ(choose_precision(config, trained_on(DeviceKind::cpu), kPlain, {}).precision, "bf16");
+  EXPECT_EQ(choose_precision(config, trained_on(DeviceKind::cpu), kPlain, {}).precision, Precision::bf16);
   config.training.engine = AskedEngine::automatic;
   config.backend.kind = BackendKind::command;  // another program's business
-  EXPECT_EQ(choose_precision(config, trained_on(DeviceKind::cpu), kPlain, {}).precision, "bf16");
+  EXPECT_EQ(choose_precision(config, trained_on(DeviceKind::cpu), kPlain, {}).precision, Precision::bf16);
 }
 
 TEST(ChoosePrecision, AStudyKeepsThatItBeganWith) {
   const auto folder = fresh_folder("precision");
-  StudyConfig begun = config_with("fp32", {64});
+  StudyConfig begun = config_with(AskedPrecision::fp32, {64});
   write_study_config(folder, begun);
-  EXPECT_EQ(choose_precision(config_with("auto", {64}), trained_on(DeviceKind::cpu), kAmx, folder).precision, "fp32");
-  begun.training.precision = "bf16";
+  EXPECT_EQ(choose_precision(config_with(AskedPrecision::automatic, {64}), trained_on(DeviceKind::cpu), kAmx, folder)
+                .precision,
+            Precision::fp32);
+  begun.training.precision = AskedPrecision::bf16;
   write_study_config(folder, begun);
-  EXPECT_EQ(choose_precision(config_with("auto", {32}), trained_on(DeviceKind::cpu), kAmx, folder).precision, "bf16");
-  EXPECT_THROW((void)choose_precision(config_with("auto", {64}), trained_on(DeviceKind::cpu), kPlain, folder), Error);
+  EXPECT_EQ(choose_precision(config_with(AskedPrecision::automatic, {32}), trained_on(DeviceKind::cpu), kAmx, folder)
+                .precision,
+            Precision::bf16);
+  EXPECT_THROW(
+      (void)choose_precision(config_with(AskedPrecision::automatic, {64}), trained_on(DeviceKind::cpu), kPlain, folder),
+      Error);
 }
 
 }  // namespace

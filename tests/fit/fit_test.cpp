@@ -75,7 +75,7 @@ TEST(Fit, WeightsAreMultiplicities) {
 
 TEST(Fit, ASolverStoppedEarlySaysSo) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.02, 1);
-  const FitResult r = fit(points, {.starts = "hoffmann2022", .max_evaluations = 3});
+  const FitResult r = fit(points, {.starts = starts_named("hoffmann2022"), .max_evaluations = 3});
   EXPECT_EQ(r.convergence.status, FitStatus::stalled);
   EXPECT_THAT(describe(r), HasSubstr("NOT CONVERGED (stalled)"));
   EXPECT_GT(r.convergence.gradient_norm, 1e-9);
@@ -214,7 +214,7 @@ TEST(Fit, JsonGoesThereAndBack) {
 TEST(Fit, ALawWhoseQuantitiesAreNotObservedIsRefused) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
   EXPECT_THROW((void)fit(points, {.law = LawKind::kaplan_steps}), Error);  // no steps
-  EXPECT_THROW((void)fit(points, {.law = LawKind::kaplan, .starts = "grid"}), Error);
+  EXPECT_THROW((void)fit(points, {.law = LawKind::kaplan, .starts = starts_named("grid")}), Error);
 }
 
 TEST(Fit, DropHighestLeavesOutTheHighestLosses) {

@@ -26,13 +26,13 @@ TEST(Reference, BesiroglusPointsFromProjectionAndFromHoffmannsConstants) {
   const FitResult projected = fit(points, options);
   expect_besiroglu(projected);
   EXPECT_EQ(projected.convergence.starts_at_best, projected.convergence.starts);
-  options.starts = "hoffmann2022";
+  options.starts = starts_named("hoffmann2022");
   expect_besiroglu(fit(points, options));
 }
 
 TEST(Reference, BesiroglusPointsFromTheGridOf4500Starts) {
   const auto points = read_observations(test::besiroglu_points());
-  const FitResult r = fit(points, {.drop_highest = 5, .starts = "grid", .profile = false});
+  const FitResult r = fit(points, {.drop_highest = 5, .starts = starts_named("grid"), .profile = false});
   expect_besiroglu(r);
   EXPECT_EQ(r.convergence.starts, 4500);
   EXPECT_GT(r.convergence.starts_at_best, 4400);  // SciPy's L-BFGS-B: under one in ten
@@ -42,7 +42,7 @@ TEST(Reference, TheObjectiveAtHoffmannsConstants) {
   const auto points = read_observations(test::besiroglu_points());
   const Law& law = published_law("hoffmann2022");
   // One evaluation is the start itself: the value there, and no claim to have fitted anything.
-  FitOptions options{.drop_highest = 5, .starts = "hoffmann2022", .max_evaluations = 1, .profile = false};
+  FitOptions options{.drop_highest = 5, .starts = starts_named("hoffmann2022"), .max_evaluations = 1, .profile = false};
   const FitResult r = fit(points, options);
   EXPECT_NEAR(r.objective_value, 0.001231162602579, 1e-14);
   EXPECT_EQ(r.convergence.status, FitStatus::stalled);
@@ -52,7 +52,7 @@ TEST(Reference, TheObjectiveAtHoffmannsConstants) {
 TEST(Reference, All245Points) {
   const auto points = read_observations(test::besiroglu_points());
   for (const char* starts : {"projection", "grid", "hoffmann2022"}) {
-    const FitResult r = fit(points, {.starts = starts, .profile = false});
+    const FitResult r = fit(points, {.starts = starts_named(starts), .profile = false});
     EXPECT_EQ(r.convergence.status, FitStatus::converged) << starts;
     EXPECT_NEAR(r.objective_value, 0.001826010523069, 2e-14) << starts;
     EXPECT_NEAR(r.fitted.value("A"), 495.726, 5e-4) << starts;
@@ -67,7 +67,7 @@ TEST(Reference, Gemstones) {
   SCALELAW_NEED_REFERENCE();
   const auto points = read_observations(reference / "gemstones_cool_end.csv");
   for (const char* starts : {"projection", "grid", "hoffmann2022"}) {
-    const FitResult r = fit(points, {.starts = starts, .profile = false});
+    const FitResult r = fit(points, {.starts = starts_named(starts), .profile = false});
     EXPECT_EQ(r.convergence.status, FitStatus::converged) << starts;
     EXPECT_NEAR(r.objective_value, 0.001964086431185, 2e-14) << starts;
     EXPECT_NEAR(r.fitted.value("A"), 226.1328, 1e-4) << starts;
@@ -88,7 +88,7 @@ FitOptions muennighoff_options() {
 TEST(Reference, DataConstrainedNearThePublishedDecays) {
   SCALELAW_NEED_REFERENCE();
   FitOptions options = muennighoff_options();
-  options.starts = "muennighoff2023";
+  options.starts = starts_named("muennighoff2023");
   const FitResult r = fit(read_observations(reference / "data_constrained_muennighoff2023.csv"), options);
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
   EXPECT_NEAR(r.objective_value, 0.015825932069110, 2e-14);

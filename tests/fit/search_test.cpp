@@ -41,7 +41,8 @@ TEST(Search, KaplanFromTwoBasins) {
 
 TEST(Search, ChinchillaWithThirtyPercentOutliers) {
   for (const char* starts : {"projection", "grid"}) {
-    const FitResult r = fit(case_file("two_minima_contaminated.csv"), {.starts = starts, .profile = false});
+    const FitResult r =
+        fit(case_file("two_minima_contaminated.csv"), {.starts = starts_named(starts), .profile = false});
     EXPECT_EQ(r.convergence.status, FitStatus::converged) << starts;
     EXPECT_NEAR(r.objective_value, 0.003575802, 1e-9) << starts;
     EXPECT_NEAR(r.derived.at("a"), 0.584, 1e-3) << starts;

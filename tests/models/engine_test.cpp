@@ -204,7 +204,7 @@ TEST(Engine, AMemberThatIsNotFiniteChangesNoOtherBit) {
 }
 
 TEST(Engine, Bf16ProductsStayNearFp32) {
-  Fixture full(small_shape(), 2, 3), half(small_shape(), 2, 3, {.precision = "bf16"});
+  Fixture full(small_shape(), 2, 3), half(small_shape(), 2, 3, {.precision = Precision::bf16});
   full.step();
   half.step();
   for (std::int64_t k = 0; k < 2; ++k) {

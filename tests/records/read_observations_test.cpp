@@ -166,7 +166,7 @@ TEST(ReadTables, WhatMayBeReadInTwoWaysIsRefused) {
   EXPECT_THAT(refused("params;tokens;loss\n1,234;5000000;3\n"),
               AllOf(HasSubstr("row 2: column 'params' is \"1,234\""), HasSubstr("--decimal comma or --decimal point")));
   ReadOptions point;
-  point.decimal = "point";
+  point.decimal = DecimalMark::point;
   EXPECT_EQ(read_text("params;tokens;loss\n1,234;5000000;3\n", point).points[0].params, 1234);
   EXPECT_EQ(read_text("params;tokens;loss\n1,234;5000000;3,5\n").points[0].params, 1.234);
   EXPECT_EQ(read_text("params;tokens;loss\n1,234;5,000,000;3\n").points[0].params, 1234);

@@ -54,10 +54,11 @@ TEST(ReportInBrowser, TheCheckSeesABrokenFigureAndAForeignRequest) {
 TEST(Gnuplot, DrawsEveryFigureInEveryFormat) {
   if (!gnuplot_program()) GTEST_SKIP() << "gnuplot is not installed";
   const fs::path folder = fresh_folder("gnuplot");
-  const std::map<std::string, std::string> starts = {{"svg", "<?xml"}, {"png", "\x89PNG"}, {"pdf", "%PDF"}};
+  const std::map<FigureFormat, std::string> starts = {
+      {FigureFormat::svg, "<?xml"}, {FigureFormat::png, "\x89PNG"}, {FigureFormat::pdf, "%PDF"}};
   for (const auto& [format, start] : starts) {
     for (const auto& figure : make_figures(test::toy_analysis())) {
-      const fs::path path = folder / (figure.id + "." + format);
+      const fs::path path = folder / fmt::format("{}.{}", figure.id, format);
       draw_figure(figure, path, format);
       EXPECT_TRUE(read_text_file(path).starts_with(start)) << path;
     }
@@ -69,7 +70,7 @@ TEST(Gnuplot, TextFromOutsideIsNeverRunNorEndsAString) {
   const fs::path folder = fresh_folder("injection");
   const fs::path proof = folder / "proof";
   Figure figure{.id = "evil",
-                .kind = "curves",
+                .kind = FigureKind::curves,
                 .title = fmt::format("'; system('touch {0}'); set title '`touch {0}`\n", proof.string()),
                 .caption = ""};
   const std::string evil = fmt::format("it's `touch {0}` $(touch {0})\nsystem('touch {0}')\nEND\n", proof.string());
@@ -77,7 +78,7 @@ TEST(Gnuplot, TextFromOutsideIsNeverRunNorEndsAString) {
                     .x = {evil, Scaling::linear},
                     .y = {"y_{a} ^b @c", Scaling::log_counts},
                     .series = {{.name = evil, .color = "#0072B2", .x = {1, 2, 3}, .y = {1, 10, 5}}}}};
-  draw_figure(figure, folder / "evil.svg", "svg");
+  draw_figure(figure, folder / "evil.svg", FigureFormat::svg);
   EXPECT_FALSE(fs::exists(proof));
   EXPECT_THAT(read_text_file(folder / "evil.svg"), HasSubstr("y_{a} ^b @c"));
 }
@@ -86,12 +87,12 @@ TEST(Gnuplot, AFailureIsOneLineAndLeavesThePictureThatWasThere) {
   if (!gnuplot_program()) GTEST_SKIP() << "gnuplot is not installed";
   const fs::path folder = fresh_folder("failure");
   write_file_atomic(folder / "bad.svg", "old");
-  Figure figure{.id = "bad", .kind = "curves", .title = "bad", .caption = ""};
+  Figure figure{.id = "bad", .kind = FigureKind::curves, .title = "bad", .caption = ""};
   figure.panels = {{.title = "",
                     .x = {"x", Scaling::linear},
                     .y = {"y", Scaling::linear},
                     .series = {{.name = "s", .color = "no colour", .x = {1}, .y = {1}}}}};
-  EXPECT_THAT(error_of(ExitCode::device, [&] { draw_figure(figure, folder / "bad.svg", "svg"); }),
+  EXPECT_THAT(error_of(ExitCode::device, [&] { draw_figure(figure, folder / "bad.svg", FigureFormat::svg); }),
               HasSubstr("gnuplot failed"));
   EXPECT_EQ(read_text_file(folder / "bad.svg"), "old");
 }
@@ -100,7 +101,7 @@ TEST(Gnuplot, MissingProgramSaysHowToInstallIt) {
   const std::string path = std::getenv("PATH");
   setenv("PATH", "/nonexistent", 1);
   const Figure figure = isoflop_figure(test::toy_analysis());
-  EXPECT_THAT(error_of(ExitCode::device, [&] { draw_figure(figure, "x.svg", "svg"); }),
+  EXPECT_THAT(error_of(ExitCode::device, [&] { draw_figure(figure, "x.svg", FigureFormat::svg); }),
               HasSubstr("apt-get install gnuplot-nox"));
   setenv("PATH", path.c_str(), 1);
 }

@@ -69,7 +69,7 @@ std::vector<Change> changes() {
           {"model.d_head", [](RunRecord& r) { r.spec.model.d_head *= 2, r.spec.model.n_head /= 2; }},
           {"model.d_ff/d_model", [](RunRecord& r) { r.spec.model.d_ff *= 2; }},
           {"model.tie_embeddings", [](RunRecord& r) { r.spec.model.tie_embeddings = true; }},
-          {"precision", [](RunRecord& r) { r.spec.precision = "bf16"; }},
+          {"precision", [](RunRecord& r) { r.spec.precision = Precision::bf16; }},
           {"optimizer.weight_decay", [](RunRecord& r) { r.spec.optimizer.weight_decay = 0; }},
           {"optimizer.beta2", [](RunRecord& r) { r.spec.optimizer.beta2 = 0.99; }},
           {"schedule.kind", [](RunRecord& r) { r.spec.schedule.kind = ScheduleKind::cosine; }},

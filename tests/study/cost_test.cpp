@@ -232,7 +232,7 @@ TEST(JobBytes, OnCudaGrowWithMembersAndHoldTheCorpus) {
   const double params = static_cast<double>(count_params(one.front().model).total);
   EXPECT_GT(job_bytes(two, empty) - job_bytes(one, empty), 32 * params);
   RunSpec bf16 = one.front();
-  bf16.precision = "bf16";
+  bf16.precision = Precision::bf16;
   EXPECT_GT(job_bytes({bf16}, empty), job_bytes(one, empty)) << "copies in bf16 beside masters in fp32";
   const JobLimit limit{.bytes = job_bytes(one, empty), .place = empty};
   EXPECT_EQ(split_to_fit(two, limit).size(), 2U);
@@ -259,7 +259,7 @@ TEST(SpeedKey, DependsOnWhatASpeedDependsOn) {
   with([](auto& r, auto&) { r.front().model.d_model = 64; });
   with([](auto& r, auto&) { r.front().model.vocab = 100; });
   with([](auto& r, auto&) { r.front().data.batch_tokens = 128; });
-  with([](auto& r, auto&) { r.front().precision = "bf16"; });
+  with([](auto& r, auto&) { r.front().precision = Precision::bf16; });
   with([](auto& r, auto&) { r.erase(r.begin() + 3); });  // the only run of a member
   with([](auto&, auto& w) { w.workers = 2; });
   with([](auto&, auto& w) { w.threads = 2; });

@@ -60,7 +60,7 @@ DeviceSpeeds read_table(const Json& value) {
 }
 
 StepLaw law_of(const Json& value) {
-  return fit_step_law(read_table(value), "bf16", AskedGraph::automatic, "table.json");
+  return fit_step_law(read_table(value), Precision::bf16, AskedGraph::automatic, "table.json");
 }
 
 TEST(StepLaw, IsRecoveredFromRowsThatFollowIt) {
@@ -128,11 +128,12 @@ TEST(StepLaw, NeedsThreeRowsOfThePrecisionAndGraphSetting) {
   Json value = table_of(line(1, 0));
   for (int i = 0; i < 4; ++i) value["rows"].erase(value["rows"].begin());  // two of bf16 are left
   const DeviceSpeeds table = read_table(value);
-  EXPECT_EQ(fit_step_law(table, "fp32", AskedGraph::automatic, "t.json").rows, 6);
-  EXPECT_EQ(error_of(ExitCode::data, [&] { (void)fit_step_law(table, "bf16", AskedGraph::automatic, "t.json"); }),
-            "t.json: 2 rows of bf16 with graph auto, and the study needs 3 at least; it has rows of: bf16 with graph "
-            "auto, fp32 with graph auto");
-  EXPECT_THAT(error_of(ExitCode::data, [&] { (void)fit_step_law(table, "fp32", AskedGraph::off, "t.json"); }),
+  EXPECT_EQ(fit_step_law(table, Precision::fp32, AskedGraph::automatic, "t.json").rows, 6);
+  EXPECT_EQ(
+      error_of(ExitCode::data, [&] { (void)fit_step_law(table, Precision::bf16, AskedGraph::automatic, "t.json"); }),
+      "t.json: 2 rows of bf16 with graph auto, and the study needs 3 at least; it has rows of: bf16 with graph "
+      "auto, fp32 with graph auto");
+  EXPECT_THAT(error_of(ExitCode::data, [&] { (void)fit_step_law(table, Precision::fp32, AskedGraph::off, "t.json"); }),
               HasSubstr("t.json: 0 rows of fp32 with graph off"));
 }
 

@@ -32,17 +32,18 @@ struct Bf16Training : testing::Test {
     spec.data.eval_tokens = 4096;
     return spec;
   }
-  StackSetup setup(const RunSpec& spec, const std::string& precision) const {
+  StackSetup setup(const RunSpec& spec, Precision precision) const {
     const Device device = open_device(DeviceKind::cpu);
     const bool amx = !native_instruction_set(precision).empty();
-    const EngineChoice engine = choose_engine(AskedEngine::automatic, spec.model, device, amx ? precision : "fp32");
-    return make_setup(spec.model, device, amx ? precision : "fp32", engine, corpus, 1);
+    const EngineChoice engine =
+        choose_engine(AskedEngine::automatic, spec.model, device, amx ? precision : Precision::fp32);
+    return make_setup(spec.model, device, amx ? precision : Precision::fp32, engine, corpus, 1);
   }
   /// Final losses, nats, one for each spec.
-  std::vector<double> losses(const std::vector<RunSpec>& specs, const std::string& precision) const {
+  std::vector<double> losses(const std::vector<RunSpec>& specs, Precision precision) const {
     const StackSetup shared = setup(specs.front(), precision);
     Stack stack = make_stack(shared, specs);
-    if (precision == "bf16" && native_instruction_set("bf16").empty()) emulate(shared, stack);
+    if (precision == Precision::bf16 && native_instruction_set(Precision::bf16).empty()) emulate(shared, stack);
     EXPECT_TRUE(train(shared, stack, run_steps(specs.front()), [] { return true; }));
     std::vector<double> means;
     for (const auto& windows : evaluate(shared, stack)) {
@@ -55,7 +56,7 @@ struct Bf16Training : testing::Test {
   static void emulate(const StackSetup& setup, Stack& stack) {
     static const native::Kernels kernels = [] {
       for (const native::Kernels* k : native::available_kernels()) {
-        if (k->precision == std::string("fp32")) return native::emulated::with_bf16_products(*k);
+        if (k->precision == Precision::fp32) return native::emulated::with_bf16_products(*k);
       }
       throw std::logic_error("no kernels");
     }();
@@ -88,7 +89,7 @@ struct Bf16Training : testing::Test {
 TEST_F(Bf16Training, AThousandStepsEndWithin3MillinatsOfFp32) {
   constexpr std::int64_t kSteps = 1000;
   const std::vector<RunSpec> specs = {run(1, kSteps), run(2, kSteps)};
-  const std::vector<double> fp32 = losses(specs, "fp32"), bf16 = losses(specs, "bf16");
+  const std::vector<double> fp32 = losses(specs, Precision::fp32), bf16 = losses(specs, Precision::bf16);
   for (std::size_t k = 0; k < specs.size(); ++k) {
     EXPECT_LT(fp32[k], 2.2) << "nothing was learned";  // ln 32 = 3.47 at the start
     EXPECT_NEAR(bf16[k], fp32[k], 0.003) << "seed " << k + 1;
@@ -100,28 +101,29 @@ TEST_F(Bf16Training, AThousandStepsEndWithin3MillinatsOfFp32) {
 TEST(Bf16OnACpu, NeedsAmxUnlessTheTorchEngineIsAskedFor) {
   const ModelSpec model = synthetic::small_run("", 0.01, 10).model;
   const Device device = open_device(DeviceKind::cpu);
-  EXPECT_EQ(choose_engine_with("", AskedEngine::torch, model, device, "bf16").kind, EngineKind::torch);
+  EXPECT_EQ(choose_engine_with("", AskedEngine::torch, model, device, Precision::bf16).kind, EngineKind::torch);
   for (const AskedEngine asked : {AskedEngine::automatic, AskedEngine::native}) {
-    EXPECT_EQ(choose_engine_with("amx", asked, model, device, "bf16").instruction_set, "amx");
+    EXPECT_EQ(choose_engine_with("amx", asked, model, device, Precision::bf16).instruction_set, "amx");
     const std::string error =
-        error_of(ExitCode::usage, [&] { (void)choose_engine_with("", asked, model, device, "bf16"); });
+        error_of(ExitCode::usage, [&] { (void)choose_engine_with("", asked, model, device, Precision::bf16); });
     EXPECT_NE(error.find("AMX"), std::string::npos) << asked << ": " << error;
   }
   // An instruction set that is named is asked of this processor: every one of them has the baseline, which has no bf16.
-  EXPECT_THROW((void)choose_engine(AskedEngine::native_baseline, model, device, "bf16"), Error);
+  EXPECT_THROW((void)choose_engine(AskedEngine::native_baseline, model, device, Precision::bf16), Error);
 }
 
 /// The torch engine rounds the factors of attention too, so it ends a little elsewhere.
 TEST_F(Bf16Training, TheTorchEngineAgreesWithTheTiles) {
   std::vector<RunSpec> specs = {run(1, 150)};
   const Device device = open_device(DeviceKind::cpu);
-  const StackSetup torch = make_setup(specs[0].model, device, "bf16",
-                                      choose_engine(AskedEngine::torch, specs[0].model, device, "bf16"), corpus, 1);
+  const StackSetup torch =
+      make_setup(specs[0].model, device, Precision::bf16,
+                 choose_engine(AskedEngine::torch, specs[0].model, device, Precision::bf16), corpus, 1);
   Stack stack = make_stack(torch, specs);
   ASSERT_TRUE(train(torch, stack, 150, [] { return true; }));
   const std::vector<double> windows = evaluate(torch, stack)[0];
   const double loss = std::accumulate(windows.begin(), windows.end(), 0.0) / static_cast<double>(windows.size());
-  EXPECT_NEAR(losses(specs, "bf16")[0], loss, 0.02);
+  EXPECT_NEAR(losses(specs, Precision::bf16)[0], loss, 0.02);
   EXPECT_LT(loss, 2.8);
 }
 

@@ -10,7 +10,7 @@ struct Shape {
   const char* name;
   std::int64_t d_model, n_layer, d_head, context, vocab, batch_tokens, members;
   AskedEngine engine;
-  const char* precision = "fp32";
+  Precision precision = Precision::fp32;
 };
 inline std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << shape.name; }
 

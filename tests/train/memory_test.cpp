@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Shape{"TorchManyParameters", 256, 4, 64, 64, 256, 64, 3, AskedEngine::torch},
                       Shape{"TorchLargeBatch", 64, 2, 16, 64, 256, 4096, 4, AskedEngine::torch},
                       Shape{"TorchLargeVocabulary", 16, 1, 16, 32, 8192, 2048, 2, AskedEngine::torch},
-                      Shape{"TorchBf16", 64, 1, 16, 32, 4096, 2048, 2, AskedEngine::torch, "bf16"}),
+                      Shape{"TorchBf16", 64, 1, 16, 32, 4096, 2048, 2, AskedEngine::torch, Precision::bf16}),
     [](const auto& shape) { return std::string(shape.param.name); });
 
 /// The program itself, with LibTorch, whose size depends on how that was built: an upper estimate only.

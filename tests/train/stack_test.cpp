@@ -19,7 +19,7 @@ struct StackTest : testing::TestWithParam<std::string> {
   Manifest manifest = synthetic::write_corpus(folder);
   Corpus corpus = load_corpus(folder);
   StackSetup setup =
-      make_setup(small_run(manifest.sha256, 0.01, 1).model, open_device(DeviceKind::cpu), "fp32",
+      make_setup(small_run(manifest.sha256, 0.01, 1).model, open_device(DeviceKind::cpu), Precision::fp32,
                  EngineChoice{.kind = find_named<EngineKind>(GetParam()).value(), .reason = ""}, corpus, 1);
 
   RunSpec run(double lr, std::int64_t seed, std::int64_t steps = 200) const {

@@ -181,7 +181,7 @@ TEST(RunJob, SaysWhatIsWrong) {
   EXPECT_THAT(refusal(bad, ExitCode::device), testing::HasSubstr("--device cpu"));
   bad = job;
   bad.engine = AskedEngine::native_baseline;  // every processor has it, and none has bf16 in it
-  for (RunSpec& run : bad.runs) run.precision = "bf16";
+  for (RunSpec& run : bad.runs) run.precision = Precision::bf16;
   EXPECT_THAT(refusal(bad, ExitCode::usage), testing::HasSubstr("bf16"));
   bad = job;
   for (RunSpec& run : bad.runs) run.data.corpus_sha256 = "0";
