@@ -100,12 +100,9 @@ class NativeEngine {
 }  // namespace
 
 std::string native_refusal(const ModelSpec& model) {
-  const auto beyond = [](const char* what, std::int64_t value, std::int64_t most) {
-    return fmt::format("the native engine takes {} up to {}, this is {}", what, most, value);
-  };
-  if (model.d_head > kNativeMaxHead) return beyond("d_head", model.d_head, kNativeMaxHead);
-  if (model.context > kNativeMaxContext) return beyond("context", model.context, kNativeMaxContext);
-  if (model.vocab > kNativeMaxVocab) return beyond("vocab", model.vocab, kNativeMaxVocab);
+  for (const auto& [what, value, most] : native_limits(model)) {
+    if (value > most) return fmt::format("the native engine takes {} up to {}, this is {}", what, most, value);
+  }
   return {};
 }
 

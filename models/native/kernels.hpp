@@ -47,7 +47,7 @@ struct AttentionForward {
   Index ld_out;
   float* weights;       ///< out: exp(score - shift of the row) [sequences, heads, context, stride(context)]
   float* inverse_sums;  ///< out: 1 / their sums [sequences, heads, context]
-  float* scratch;       ///< attention_scratch floats
+  float* scratch;       ///< attention_scratch (step.hpp) floats
 };
 struct AttentionBackward {
   const float* qkv;
@@ -61,9 +61,6 @@ struct AttentionBackward {
   float* dqkv;  ///< out: gradients of the rotated q and k, and of v [tokens, ld_qkv]
   float* scratch;
 };
-constexpr Index attention_scratch(const AttentionShape& s) {
-  return s.context * stride(s.context) + stride(s.context) * s.d_head + s.context * stride(s.d_head) + kSlack;
-}
 
 struct Kernels {
   const char* name;     ///< "amx" | "avx512" | "avx2" | "baseline"

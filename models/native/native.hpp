@@ -5,14 +5,12 @@
 #include <vector>
 
 #include "models/engine.hpp"
+#include "records/native_buffers.hpp"
 
 namespace scalelaw {
 
-/// Largest shape the native engine takes; others train with the torch engine.
-constexpr std::int64_t kNativeMaxHead = 64, kNativeMaxContext = 512, kNativeMaxVocab = 65536;
-
-/// Why the native engine cannot take this shape, as one line; empty where it can. Every width (d_model, d_ff) is
-/// possible; those that are multiples of 16 are fastest.
+/// Why the native engine cannot take this shape (native_limits), as one line; empty where it can. Every width (d_model,
+/// d_ff) is possible; those that are multiples of 16 are fastest.
 [[nodiscard]] std::string native_refusal(const ModelSpec& model);
 
 /// What this processor can run in that precision, best first: "avx512", "avx2", "baseline" in fp32, "amx" in bf16.

@@ -117,8 +117,8 @@ struct Heads {
 /// f(width of the widest vector that divides d_head, as a constant)
 template <class F>
 SCALELAW_INLINE void with_part(Index d_head, F f) {
-  if (W >= 16 && d_head % 16 == 0) return f(std::integral_constant < Index, W >= 16 ? 16 : W > ());
-  if (W >= 8 && d_head % 8 == 0) return f(std::integral_constant < Index, W >= 8 ? 8 : W > ());
+  if (W >= 16 && d_head % 16 == 0) return f(std::integral_constant<Index, (W >= 16 ? 16 : W)>());
+  if (W >= 8 && d_head % 8 == 0) return f(std::integral_constant<Index, (W >= 8 ? 8 : W)>());
   if (d_head % 4 == 0) return f(std::integral_constant<Index, 4>());
   f(std::integral_constant<Index, 2>());
 }
@@ -132,9 +132,9 @@ void rotate_qk_backward(float* dqkv, const float* qkv, Index ld, const float* r,
 }
 
 void gelu(float* u, float* slope, Index ld, Index rows, Index width) {
-  // gelu(x) = x Phi(x), gelu'(x) = Phi(x) + x phi(x). For z = |x| / sqrt 2 and t = 1 / (1 + p z): erfc(z) = t (a1 + t
-  // (a2
-  // + ...)) e^(-z^2) to 1.5e-7 (Abramowitz and Stegun 1964, 7.1.26), and e^(-z^2) serves phi too.
+  // gelu(x) = x Phi(x), gelu'(x) = Phi(x) + x phi(x). With z = |x| / sqrt 2 and t = 1 / (1 + p z)
+  //   erfc(z) = (a1 t + a2 t^2 + a3 t^3 + a4 t^4 + a5 t^5) e^(-z^2)
+  // to 1.5e-7 (Abramowitz and Stegun 1964, 7.1.26), and e^(-z^2) serves phi too.
   constexpr float kP = 0.3275911F * 0.70710678F;
   constexpr float kA1 = 0.254829592F, kA2 = -0.284496736F, kA3 = 1.421413741F, kA4 = -1.453152027F, kA5 = 1.061405429F;
   constexpr float kDensity = 0.39894228F;  // 1 / sqrt(2 pi)

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "os/error.hpp"
+
 namespace scalelaw::native {
 namespace {
 
@@ -14,7 +16,15 @@ constexpr float kNormEps = 1e-6F;
 constexpr float kScoreScale = 1.0F;  // queries and keys are normalized: a head can be as sharp as exp(+-d_head)
 /// Tokens of a chunk. Wide models read more weights than activations, so each pass over them should serve more tokens
 /// (measured on AVX-512: 9 % at 256, a loss below 128).
-constexpr Index chunk_tokens(Index d_model) { return d_model >= 128 ? 256 : 128; }
+constexpr Index chunk_tokens(Index d_model) { return d_model >= 128 ? kNativeChunkTokens : kNativeChunkTokens / 2; }
+
+constexpr bool rows_are_bounded() {
+  for (Index width = 1; width <= 128; ++width) {
+    if (stride(width) > widest_native_row(width)) return false;
+  }
+  return true;
+}
+static_assert(rows_are_bounded(), "estimates count rows that are at least as long (study/memory.cpp)");
 
 class InUse {
  public:
@@ -41,16 +51,13 @@ Floats Step::floats(Index size) {
   return Floats(size);
 }
 
-Step::Weight Step::weight(const Slice& slice, bool transposed) {
-  Weight w{.offset = slice.offset,
-           .rows = slice.rows,
-           .cols = slice.cols,
-           .transposed = transposed,
-           .forward = {},
-           .backward = {}};
-  if (transposed) std::swap(w.rows, w.cols);
-  w.forward = floats(packed_size(k_, w.rows, w.cols));
-  w.backward = floats(packed_size(k_, w.cols, w.rows));
+/// A matrix [rows, cols] as products take it. @param transposed what is stored is its transpose
+Step::Weight Step::weight(const Slice& slice, Index rows, Index cols, bool transposed) {
+  SCALELAW_CHECK(slice.rows == (transposed ? cols : rows) && slice.size() == rows * cols, "{} [{}, {}] as [{}, {}]",
+                 slice.name, slice.rows, slice.cols, rows, cols);
+  Weight w{.offset = slice.offset, .rows = rows, .cols = cols, .transposed = transposed, .forward = {}, .backward = {}};
+  w.forward = floats(packed_size(k_, rows, cols));
+  w.backward = floats(packed_size(k_, cols, rows));
   return w;
 }
 
@@ -63,52 +70,32 @@ Step::Step(const Layout& layout, const Kernels& kernels)
       ld_width_(stride(width_)),
       ld_qkv_(stride(3 * width_)),
       ld_hidden_(stride(model_.d_ff)),
-      ld_vocab_(stride(model_.vocab)) {
-  const Index context = model_.context, rows = chunk_ * context, heads = model_.n_head;
-  const AttentionShape shape{chunk_, context, heads, model_.d_head, kScoreScale};
+      ld_vocab_(stride(model_.vocab)),
+      embedding_(layout.at("embedding")) {
+  const NativeRows rows{.tokens = chunk_ * model_.context, .positions = model_.context, .row = stride};
+  const auto buffer = [this](Index size) { return floats(size); };
   for (Index i = 0; i < model_.n_layer; ++i) {
-    const std::string name = fmt::format("layers.{}.", i);
-    Layer& y = layers_.emplace_back();
-    y.qkv = weight(layout.at(name + "attention.qkv"));
-    y.output = weight(layout.at(name + "attention.output"));
-    y.up = weight(layout.at(name + "mlp.up"));
-    y.down = weight(layout.at(name + "mlp.down"));
-    y.normed1 = floats(rows * ld_model_);
-    y.normed2 = floats(rows * ld_model_);
-    y.scale1 = floats(rows);
-    y.scale2 = floats(rows);
-    y.qkv_rows = floats(rows * ld_qkv_);
-    y.qk_scale = floats(rows * 2 * heads);
-    y.weights = floats(chunk_ * heads * context * stride(context));
-    y.inverse_sums = floats(rows * heads);
-    y.attended = floats(rows * ld_width_);
-    y.hidden = floats(rows * ld_hidden_);
-    y.slope = floats(rows * ld_hidden_);
+    const auto matrix = [&](const char* name, Index n, Index cols) {
+      return weight(layout.at(fmt::format("layers.{}.{}", i, name)), n, cols);
+    };
+    layers_.push_back(native_layer(model_, rows, matrix, buffer));
   }
-  const Slice& embedding = layout.at("embedding");
-  embedding_ = {
-      .offset = embedding.offset, .rows = embedding.rows, .cols = embedding.cols, .forward = {}, .backward = {}};
-  head_ = model_.tie_embeddings ? weight(embedding, true) : weight(layout.at("head"));
-  x_ = floats(rows * ld_model_);
-  normed_ = floats(rows * ld_model_);
-  scale_ = floats(rows);
-  logits_ = floats(rows * ld_vocab_);
-  losses_ = floats(rows);
-  dx_ = floats(rows * ld_model_);
-  dnormed_ = floats(rows * ld_model_);
-  dattended_ = floats(rows * ld_width_);
-  dqkv_ = floats(rows * ld_qkv_);
-  dhidden_ = floats(rows * ld_hidden_);
-  scratch_ = floats(attention_scratch(shape));
-  // Rotary positions (Su et al. 2021, arXiv 2104.09864): pair j of position t turns by t / 10000^(2 j / d_head).
-  cos_ = floats(context * model_.d_head);
-  sin_ = floats(context * model_.d_head);
-  for (Index t = 0; t < context; ++t) {
+  const auto head = [&](const char* name, Index n, Index cols) {
+    const bool tied = model_.tie_embeddings;
+    return weight(tied ? embedding_ : layout.at(name), n, cols, tied);
+  };
+  work_ = native_work(model_, rows, head, buffer);
+  fill_rotations();
+}
+
+/// Rotary positions (Su et al. 2021, arXiv 2104.09864): pair j of position t turns by t / 10000^(2 j / d_head).
+void Step::fill_rotations() {
+  for (Index t = 0; t < model_.context; ++t) {
     for (Index c = 0; c < model_.d_head; ++c) {
       const double speed = std::pow(10000.0, static_cast<double>(c / 2) * (-2.0 / static_cast<double>(model_.d_head)));
       const double angle = static_cast<double>(t) * speed;
-      cos_[t * model_.d_head + c] = static_cast<float>(std::cos(angle));
-      sin_[t * model_.d_head + c] = static_cast<float>(c % 2 == 0 ? -std::sin(angle) : std::sin(angle));
+      work_.cos[t * model_.d_head + c] = static_cast<float>(std::cos(angle));
+      work_.sin[t * model_.d_head + c] = static_cast<float>(c % 2 == 0 ? -std::sin(angle) : std::sin(angle));
     }
   }
 }
@@ -150,64 +137,65 @@ void Step::add_gradient(const float* x, Index ldx, const float* dy, Index ld_dy,
 void Step::forward(const float* parameters, const std::int64_t* inputs, Index windows) {
   const AttentionShape shape{windows, model_.context, model_.n_head, model_.d_head, kScoreScale};
   const Index rows = windows * model_.context, d_model = model_.d_model, d_ff = model_.d_ff;
-  k_.gather(parameters + embedding_.offset, inputs, x_, ld_model_, rows, d_model);
+  k_.gather(parameters + embedding_.offset, inputs, work_.x, ld_model_, rows, d_model);
   for (Layer& y : layers_) {
-    k_.norm(x_, y.normed1, ld_model_, y.scale1, rows, d_model, kNormEps);
+    k_.norm(work_.x, y.normed1, ld_model_, y.scale1, rows, d_model, kNormEps);
     multiply(y.normed1, ld_model_, y.qkv, y.qkv_rows, ld_qkv_, rows, false);
-    k_.rotate_qk(y.qkv_rows, ld_qkv_, y.qk_scale, cos_, sin_, shape, kNormEps);
+    k_.rotate_qk(y.qkv_rows, ld_qkv_, y.qk_scale, work_.cos, work_.sin, shape, kNormEps);
     k_.attention({.qkv = y.qkv_rows,
                   .ld_qkv = ld_qkv_,
                   .out = y.attended,
                   .ld_out = ld_width_,
                   .weights = y.weights,
                   .inverse_sums = y.inverse_sums,
-                  .scratch = scratch_},
+                  .scratch = work_.scratch},
                  shape);
-    multiply(y.attended, ld_width_, y.output, x_, ld_model_, rows, true);
-    k_.norm(x_, y.normed2, ld_model_, y.scale2, rows, d_model, kNormEps);
+    multiply(y.attended, ld_width_, y.output, work_.x, ld_model_, rows, true);
+    k_.norm(work_.x, y.normed2, ld_model_, y.scale2, rows, d_model, kNormEps);
     multiply(y.normed2, ld_model_, y.up, y.hidden, ld_hidden_, rows, false);
     k_.gelu(y.hidden, y.slope, ld_hidden_, rows, d_ff);
-    multiply(y.hidden, ld_hidden_, y.down, x_, ld_model_, rows, true);
+    multiply(y.hidden, ld_hidden_, y.down, work_.x, ld_model_, rows, true);
   }
-  k_.norm(x_, normed_, ld_model_, scale_, rows, d_model, kNormEps);
-  multiply(normed_, ld_model_, head_, logits_, ld_vocab_, rows, false);
+  k_.norm(work_.x, work_.normed, ld_model_, work_.scale, rows, d_model, kNormEps);
+  multiply(work_.normed, ld_model_, work_.head, work_.logits, ld_vocab_, rows, false);
 }
 
 void Step::backward(float* gradients, const std::int64_t* inputs, Index windows, bool first) {
   const AttentionShape shape{windows, model_.context, model_.n_head, model_.d_head, kScoreScale};
   const Index rows = windows * model_.context, d_model = model_.d_model, d_ff = model_.d_ff;
   // The gradient of a tied head shares its place with the embedding's, which starts from zero.
-  add_gradient(normed_, ld_model_, logits_, ld_vocab_, head_, gradients, rows, !first || head_.transposed);
-  multiply_back(logits_, ld_vocab_, head_, dnormed_, ld_model_, rows);
-  k_.norm_backward(dnormed_, normed_, scale_, dx_, ld_model_, rows, d_model, false);
+  add_gradient(work_.normed, ld_model_, work_.logits, ld_vocab_, work_.head, gradients, rows,
+               !first || work_.head.transposed);
+  multiply_back(work_.logits, ld_vocab_, work_.head, work_.dnormed, ld_model_, rows);
+  k_.norm_backward(work_.dnormed, work_.normed, work_.scale, work_.dx, ld_model_, rows, d_model, false);
   for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
     Layer& y = *layer;
-    add_gradient(y.hidden, ld_hidden_, dx_, ld_model_, y.down, gradients, rows, !first);
-    multiply_back(dx_, ld_model_, y.down, dhidden_, ld_hidden_, rows);
-    k_.multiply(dhidden_, y.slope, ld_hidden_, rows, d_ff);
-    add_gradient(y.normed2, ld_model_, dhidden_, ld_hidden_, y.up, gradients, rows, !first);
-    multiply_back(dhidden_, ld_hidden_, y.up, dnormed_, ld_model_, rows);
-    k_.norm_backward(dnormed_, y.normed2, y.scale2, dx_, ld_model_, rows, d_model, true);
+    add_gradient(y.hidden, ld_hidden_, work_.dx, ld_model_, y.down, gradients, rows, !first);
+    multiply_back(work_.dx, ld_model_, y.down, work_.dhidden, ld_hidden_, rows);
+    k_.multiply(work_.dhidden, y.slope, ld_hidden_, rows, d_ff);
+    add_gradient(y.normed2, ld_model_, work_.dhidden, ld_hidden_, y.up, gradients, rows, !first);
+    multiply_back(work_.dhidden, ld_hidden_, y.up, work_.dnormed, ld_model_, rows);
+    k_.norm_backward(work_.dnormed, y.normed2, y.scale2, work_.dx, ld_model_, rows, d_model, true);
 
-    add_gradient(y.attended, ld_width_, dx_, ld_model_, y.output, gradients, rows, !first);
-    multiply_back(dx_, ld_model_, y.output, dattended_, ld_width_, rows);
+    add_gradient(y.attended, ld_width_, work_.dx, ld_model_, y.output, gradients, rows, !first);
+    multiply_back(work_.dx, ld_model_, y.output, work_.dattended, ld_width_, rows);
     k_.attention_backward({.qkv = y.qkv_rows,
                            .ld_qkv = ld_qkv_,
                            .out = y.attended,
                            .ld_out = ld_width_,
                            .weights = y.weights,
                            .inverse_sums = y.inverse_sums,
-                           .dout = dattended_,
+                           .dout = work_.dattended,
                            .ld_dout = ld_width_,
-                           .dqkv = dqkv_,
-                           .scratch = scratch_},
+                           .dqkv = work_.dqkv,
+                           .scratch = work_.scratch},
                           shape);
-    k_.rotate_qk_backward(dqkv_, y.qkv_rows, ld_qkv_, y.qk_scale, cos_, sin_, shape);
-    add_gradient(y.normed1, ld_model_, dqkv_, ld_qkv_, y.qkv, gradients, rows, !first);
-    multiply_back(dqkv_, ld_qkv_, y.qkv, dnormed_, ld_model_, rows);
-    k_.norm_backward(dnormed_, y.normed1, y.scale1, dx_, ld_model_, rows, d_model, true);
+    k_.rotate_qk_backward(work_.dqkv, y.qkv_rows, ld_qkv_, y.qk_scale, work_.cos, work_.sin, shape);
+    add_gradient(y.normed1, ld_model_, work_.dqkv, ld_qkv_, y.qkv, gradients, rows, !first);
+    multiply_back(work_.dqkv, ld_qkv_, y.qkv, work_.dnormed, ld_model_, rows);
+    k_.norm_backward(work_.dnormed, y.normed1, y.scale1, work_.dx, ld_model_, rows, d_model, true);
   }
-  k_.scatter_add(dx_, ld_model_, inputs, gradients + embedding_.offset, rows, d_model);
+  k_.scatter_add(work_.dx, ld_model_, inputs, gradients + embedding_.offset, rows, d_model);
 }
 
 void Step::run(const float* parameters, float* gradients, const std::int64_t* inputs, const std::int64_t* targets,
@@ -217,17 +205,18 @@ void Step::run(const float* parameters, float* gradients, const std::int64_t* in
   for (Layer& y : layers_) {
     for (Weight* w : {&y.qkv, &y.output, &y.up, &y.down}) pack(*w, parameters, with_gradients);
   }
-  pack(head_, parameters, with_gradients);
+  pack(work_.head, parameters, with_gradients);
   if (with_gradients) std::fill_n(gradients + embedding_.offset, embedding_.rows * embedding_.cols, 0.0F);
   const Index context = model_.context;
   const float scale = with_gradients ? 1.0F / static_cast<float>(windows * context) : 0.0F;
   for (Index begin = 0; begin < windows; begin += chunk_) {
     const Index count = std::min(chunk_, windows - begin);
     forward(parameters, inputs + begin * context, count);
-    k_.cross_entropy(logits_, ld_vocab_, targets + begin * context, losses_, scale, count * context, model_.vocab);
+    k_.cross_entropy(work_.logits, ld_vocab_, targets + begin * context, work_.losses, scale, count * context,
+                     model_.vocab);
     for (Index w = 0; w < count; ++w) {
       double total = 0;
-      for (Index t = 0; t < context; ++t) total += static_cast<double>(losses_[w * context + t]);
+      for (Index t = 0; t < context; ++t) total += static_cast<double>(work_.losses[w * context + t]);
       losses[begin + w] = static_cast<float>(total / static_cast<double>(context));
     }
     if (with_gradients) backward(gradients, inputs + begin * context, count, begin == 0);

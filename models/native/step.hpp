@@ -7,6 +7,7 @@
 
 #include "models/layout.hpp"
 #include "models/native/kernels.hpp"
+#include "records/native_buffers.hpp"
 
 namespace scalelaw::native {
 
@@ -26,6 +27,11 @@ class Floats {
   Index size_ = 0;
 };
 
+/// Floats of the scratch that attention and its backward pass take.
+constexpr Index attention_scratch(const AttentionShape& s) {
+  return native_scratch(s.context, s.d_head, {.tokens = s.context, .positions = s.context, .row = stride}) + kSlack;
+}
+
 class Step {
  public:
   Step(const Layout& layout, const Kernels& kernels);
@@ -33,6 +39,7 @@ class Step {
   /// Losses [windows] of one member. @param gradients [P] of the mean over all windows, overwritten; may be null.
   void run(const float* parameters, float* gradients, const std::int64_t* inputs, const std::int64_t* targets,
            Index windows, float* losses);
+  /// Of all buffers, without the slack behind each.
   [[nodiscard]] Index bytes() const { return bytes_; }
 
  private:
@@ -41,13 +48,11 @@ class Step {
     bool transposed = false;  // the product uses the transpose of what is stored: a tied head
     Floats forward, backward;
   };
-  struct Layer {
-    Weight qkv, output, up, down;
-    Floats normed1, scale1, qkv_rows, qk_scale, weights, inverse_sums, attended, normed2, scale2, hidden, slope;
-  };
+  using Layer = NativeLayer<Weight, Floats>;
 
   Floats floats(Index size);
-  Weight weight(const Slice& slice, bool transposed = false);
+  Weight weight(const Slice& slice, Index rows, Index cols, bool transposed = false);
+  void fill_rotations();
   void pack(Weight& w, const float* parameters, bool backward) const;
   void multiply(const float* x, Index ldx, const Weight& w, float* y, Index ldy, Index rows, bool add) const;
   void multiply_back(const float* dy, Index ld_dy, const Weight& w, float* dx, Index ldx, Index rows) const;
@@ -60,9 +65,9 @@ class Step {
   ModelSpec model_;
   Index width_ = 0, chunk_ = 1, bytes_ = 0;  // width of attention; windows of a chunk
   Index ld_model_, ld_width_, ld_qkv_, ld_hidden_, ld_vocab_;
-  Weight embedding_, head_;
+  Slice embedding_;
   std::vector<Layer> layers_;
-  Floats cos_, sin_, x_, normed_, scale_, logits_, losses_, dx_, dnormed_, dattended_, dqkv_, dhidden_, scratch_;
+  NativeWork<Weight, Floats> work_;
 };
 
 }  // namespace scalelaw::native

@@ -1,5 +1,5 @@
 // The decoder in LibTorch, forward and backward by hand: K members stacked, every buffer allocated once, no autograd
-// but that of SDPA. Shapes and names as in work.hpp.
+// but that of SDPA. Shapes and names as in records/torch_buffers.hpp.
 #include "models/engine.hpp"
 
 #include <torch/torch.h>

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "records/job.hpp"
+#include "records/native_buffers.hpp"
 #include "records/shape.hpp"
+#include "records/torch_buffers.hpp"
 
 namespace scalelaw {
 namespace {
@@ -13,45 +15,52 @@ constexpr double kTokenIds = 16;  // bytes of a token and its target, as ids
 
 double wide(std::int64_t n) { return static_cast<double>(n); }
 
-/// What models/native takes; tests/train compares with its own limits.
-bool native_takes(const ModelSpec& m) { return m.d_head <= 64 && m.context <= 512 && m.vocab <= 65536; }
-
-/// Packed weights, forward and backward, and the activations of one chunk of windows (models/native/step.cpp).
+/// Floats of the native engine: every matrix packed both ways, and the activations of one chunk of windows. Not the
+/// list's exact sum but a bound of it for every instruction set and chunk.
 double native_floats(const ModelSpec& m) {
-  constexpr double kChunkTokens = 256, kPadding = 16;
-  const double width = wide(m.n_head * m.d_head), c = wide(m.d_model) + kPadding, f = wide(m.d_ff) + kPadding;
-  const double context = wide(m.context), heads = wide(m.n_head), tokens = std::max(kChunkTokens, context);
-  const double layer = 2 * c + 4 * width + 2 * kPadding + heads * (context + kPadding) + 2 * f + 3 * heads + 2;
-  const double weights =
-      wide(m.n_layer) * (4 * c * (width + kPadding) + 2 * c * f) + c * (wide(m.vocab) + 2 * kPadding);
-  const double rest = 4 * c + 4 * (width + kPadding) + f + wide(m.vocab) + kPadding + 2;
-  const double scratch = (context + kPadding) * (context + 4 * wide(m.d_head) + 2 * kPadding);
-  return 2 * weights + tokens * (wide(m.n_layer) * layer + rest) + scratch;
+  constexpr std::int64_t kPadding = 16;  // of either side of a packed matrix, in the mean of its two copies
+  constexpr double kBehind = 32;         // times width and times tokens: see below
+  const NativeRows rows{
+      .tokens = std::max(kNativeChunkTokens, m.context), .positions = m.context + kPadding, .row = widest_native_row};
+  double sum = 0;
+  const auto buffer = [&](std::int64_t floats) { return sum += wide(floats); };
+  const auto matrix = [&](const char*, std::int64_t n, std::int64_t cols) {
+    return sum += 2 * wide(n + kPadding) * wide(cols + kPadding);
+  };
+  (void)native_layer(m, rows, matrix, buffer);
+  sum *= wide(m.n_layer);
+  (void)native_work(m, rows, matrix, buffer);
+  // Behind each buffer lie floats that kernels may read, and the rest of a cache line (Floats of
+  // models/native/step.hpp): up to 79, of 19 buffers in a layer and 15 others. This is more, from a d_model of 8 on.
+  const double behind = kBehind * (wide(m.d_model + kPadding) * (2 * wide(m.n_layer) + 1) + wide(rows.tokens));
+  return sum + behind;
 }
 
-/// Buffers of the torch engine (models/torch/work.cpp) for one token of one member. @param scores numbers of the
-/// attention matrices of a token in one layer; 0 with SDPA
-double torch_layer_floats(const ModelSpec& m, double scores) {
-  const double width = wide(m.n_head * m.d_head);
-  return 2 * wide(m.d_model) + 6 * width + scores + 2 * wide(m.d_ff) + 2 + 2 * wide(m.n_head);
-}
-double torch_floats(const ModelSpec& m, double scores) {
-  const double width = wide(m.n_head * m.d_head);
-  return wide(m.n_layer) * torch_layer_floats(m, scores) + 4 * wide(m.d_model) + 14 * width + scores +
-         2 * wide(m.d_ff) + wide(m.vocab) + 2 * wide(m.n_head) + 3;
+/// Floats of the torch engine's buffers for one token of one member.
+double torch_floats(const ModelSpec& m, bool sdpa, bool backward) {
+  double window = 0;
+  (void)torch_work(m, /*members=*/1, /*windows=*/1, sdpa, backward, [&](std::initializer_list<std::int64_t> shape) {
+    double floats = 1;
+    for (const std::int64_t n : shape) floats *= wide(n);
+    window += floats;
+    return floats;
+  });
+  return window / wide(m.context);
 }
 /// Of a token, the widest row that a product makes.
 double widest(const ModelSpec& m) { return wide(std::max({m.vocab, 3 * m.n_head * m.d_head, m.d_ff})); }
 
 /// Bytes of the torch engines of a trunk and a branch on a CPU. They work in turns, so there is one set of temporaries.
-/// For bf16 each keeps its parameters in bf16 too, and products make copies of their factors and results.
+/// For bf16 each keeps its parameters in bf16 too, and products make copies of their factors and results: temporaries,
+/// which LibTorch allocates inside its operations, so that no list of buffers can hold them.
 double torch_bytes(const RunSpec& spec, double members) {
   constexpr double kCopies = 4;
   const ModelSpec& m = spec.model;
   const bool bf16 = spec.precision == Precision::bf16;
   const double scores = wide(m.n_head * m.context);
   const double temporary = 2 * wide(m.n_head * m.d_head) + scores + (bf16 ? widest(m) : 0);
-  return kFloat * members * wide(spec.data.batch_tokens) * (2 * torch_floats(m, scores) + temporary) +
+  return kFloat * members * wide(spec.data.batch_tokens) *
+             (2 * torch_floats(m, /*sdpa=*/false, /*backward=*/true) + temporary) +
          (bf16 ? kCopies * members * wide(count_params(m).total) : 0);
 }
 
@@ -63,7 +72,8 @@ double engine_bytes(const RunSpec& spec, double members, AskedEngine engine) {
 /// The least multiple of `unit` that is not below n.
 double rounded_up(std::int64_t n, std::int64_t unit) { return wide((n + unit - 1) / unit * unit); }
 
-/// Floats of a token that the torch engine with SDPA has for a while, beside its buffers.
+/// Floats of a token that the torch engine with SDPA has for a while, beside its buffers: temporaries of LibTorch
+/// again.
 struct Passing {
   double kept = 0;      ///< of one layer, from forward to backward: the result and, in bf16, q, k and v
   double cast = 0;      ///< by one product in bf16
@@ -78,8 +88,7 @@ Passing passing(const ModelSpec& m, bool bf16) {
 
 /// Floats for the evaluation of one token.
 double eval_floats(const ModelSpec& m, const Passing& p) {
-  return torch_layer_floats(m, 0) + 2 * wide(m.d_model) + 4 * wide(m.n_head * m.d_head) + wide(m.vocab) + 2 + p.kept +
-         p.cast;
+  return torch_floats(m, /*sdpa=*/true, /*backward=*/false) + p.kept + p.cast;
 }
 
 /// Floats of flash attention's sums of dq, padded, of a batch of so many windows. Where their order is fixed there is a
@@ -109,7 +118,8 @@ double device_bytes(const RunSpec& spec, std::int64_t members, double corpus_byt
 
   double stacks = kMember * k * wide(count_params(m).total);
   if (bf16) stacks += 4 * k * wide(count_params(m).total) + 6 * k * wide(m.d_model) * widest(m);
-  const double training = batch * (2 * torch_floats(m, 0) + 3 * wide(m.n_layer) * p.kept + 2 * (p.backward + p.cast));
+  const double training = batch * (2 * torch_floats(m, /*sdpa=*/true, /*backward=*/true) +
+                                   3 * wide(m.n_layer) * p.kept + 2 * (p.backward + p.cast));
   const double evaluated = std::min(std::max(wide(kDeviceEvalTokens), k * context), k * wide(spec.data.eval_tokens));
   return kContext + corpus_bytes +
          kSpare * (stacks +

@@ -8,6 +8,7 @@
 #include "error_of.hpp"
 #include "exec/speeds.hpp"
 #include "models/native/native.hpp"
+#include "models/native/step.hpp"
 #include "study/cost.hpp"
 #include "study/memory.hpp"
 #include "study/store.hpp"
@@ -98,6 +99,32 @@ TEST(Memory, KnowsWhatTheNativeEngineTakes) {
     model.*member += 2;
     EXPECT_NE(native_refusal(model), "");
     EXPECT_FALSE(takes_native(model));
+  }
+}
+
+TEST(Memory, OfTheNativeEngineIsAtLeastWhatItsBuffersTakeOnEveryInstructionSet) {
+  constexpr double kProgram = 300e6;  // of host_bytes
+  for (const auto& [d_head, n_head, d_ff, context, vocab, tied] : {std::tuple{8, 1, 32, 8, 2, false},
+                                                                   {8, 7, 224, 60, 300, true},
+                                                                   {8, 23, 736, 316, 256, false},
+                                                                   {16, 16, 1024, 512, 256, true},
+                                                                   {64, 2, 50, 17, 4097, false}}) {
+    RunSpec spec;
+    spec.model = {.d_model = d_head * n_head,
+                  .n_layer = 3,
+                  .d_head = d_head,
+                  .n_head = n_head,
+                  .d_ff = d_ff,
+                  .context = context,
+                  .vocab = vocab,
+                  .tie_embeddings = tied};
+    spec.data.batch_tokens = 4 * context;
+    const double one = host_bytes(spec, 1, AskedEngine::native), two = host_bytes(spec, 2, AskedEngine::native);
+    const double engines = 2 * one - two - kProgram;  // of a trunk and a branch; the rest is the member's
+    for (const native::Kernels* kernels : native::available_kernels()) {
+      const native::Step step(make_layout(spec.model), *kernels);
+      EXPECT_GE(engines, 2 * static_cast<double>(step.bytes())) << shape_name(spec.model) << " " << kernels->name;
+    }
   }
 }
 
