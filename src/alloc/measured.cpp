@@ -21,7 +21,7 @@ std::optional<BestMeasured> measured_below(const FitResult& fit, double flops, d
   if (best == nullptr) return std::nullopt;
   // The least of a few runs near the optimum lies some way below it by chance.
   constexpr double kByChance = 2.2;  // standard deviations: one budget in 25, of three runs
-  const double noise = std::max(fit.noise ? fit.noise->at(best->loss_nats) : 0, fit.goodness.rms);
+  const double noise = std::max(fit.noise ? fit.noise->at(best->loss_nats) : 0, fit.parametric().goodness.rms);
   if (!(std::log(predicted / best->loss_nats) > std::max(1e-3, kByChance * noise))) return std::nullopt;
   return *best;
 }

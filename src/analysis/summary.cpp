@@ -24,8 +24,8 @@ std::string constants_table(const FitResult& fit) {
   std::vector<std::vector<std::string>> rows;
   for (std::size_t i = 0; i < names.size() && i < fit.fitted.values.size(); ++i) {
     const Interval* ci = find_interval(fit.bootstrap.ci95, names[i]);
-    const auto identified = fit.identifiability.find(names[i]);
-    const bool weak = identified != fit.identifiability.end() && !identified->second.identified;
+    const auto identified = fit.parametric().identifiability.find(names[i]);
+    const bool weak = identified != fit.parametric().identifiability.end() && !identified->second.identified;
     rows.push_back({names[i], number_text(fit.fitted.values[i]),
                     ci != nullptr ? fmt::format("{} .. {}", number_text(ci->low), number_text(ci->high)) : "–",
                     weak ? "not identified by these runs" : ""});

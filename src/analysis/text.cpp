@@ -35,8 +35,8 @@ std::string status_text(const FitResult& fit) {
 }
 
 std::string method_text(const FitResult& fit) {
-  if (fit.method == Method::isoflop) return "approach 2 (isoFLOP)";
-  if (fit.method == Method::envelope) return "approach 1 (envelope)";
+  if (fit.method() == Method::isoflop) return "approach 2 (isoFLOP)";
+  if (fit.method() == Method::envelope) return "approach 1 (envelope)";
   return "approach 3 (parametric)";
 }
 

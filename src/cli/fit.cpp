@@ -103,16 +103,17 @@ ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const 
     const FitInput input = observe_sources(part, arguments.options.convention, arguments.min_steps, arguments.curves);
     const FitResult result = fit_input(input, arguments.options, arguments.curves,
                                        budgeted_points(arguments.inputs, part, arguments.min_steps));
-    explain(globals, fmt::format("fit of {} by method {}, law {}, objective {}; {} bootstrap replicates over {}",
-                                 counted(result.n, "point"), result.method, law_form(result.law).name,
-                                 result.objective.kind, result.bootstrap.replicates, result.bootstrap.resample));
+    explain(globals,
+            fmt::format("fit of {} by method {}, law {}, objective {}; {} bootstrap replicates over {}",
+                        counted(result.n, "point"), result.method(), law_form(result.law).name,
+                        result.parametric().objective.kind, result.bootstrap.replicates, result.bootstrap.resample));
     if (parts.size() > 1) text += fmt::format("== {} ==\n", part.counted.empty() ? "no convention" : part.counted);
     text += describe_selection(input) + describe(result) + units_text(part, arguments.options.bootstrap);
-    if (arguments.residuals) text += residuals_text(result.goodness);
+    if (arguments.residuals) text += residuals_text(result.parametric().goodness);
     rows.push_back({part.counted, exponent_text(result, "a"), exponent_text(result, "b"), std::to_string(result.n),
                     status_text(result)});
     fits.push_back(result_json(result, input, part, arguments.curves));
-    if (arguments.residuals) fits.back()["residuals"] = residuals_json(result.goodness, true);
+    if (arguments.residuals) fits.back()["residuals"] = residuals_json(result.parametric().goodness, true);
     if (!done(result) && error.empty()) {
       error = fmt::format("error: the fit{} is {}: {}", part.counted.empty() ? "" : " of " + part.counted,
                           result.convergence.status, result.message);
@@ -175,7 +176,7 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
         fits.push_back(result_json(result, input, part, approach.curves));
         if (&convention == &conventions.front() && options.method == Method::isoflop &&
             options.curve == BudgetCurve::parabola) {
-          for (const std::string& line : result.advice) advice += fmt::format("advice: {}\n", line);
+          for (const std::string& line : result.isoflop().advice) advice += fmt::format("advice: {}\n", line);
         }
         if (&convention == &conventions.front()) {
           for (const std::string& line : result.cautions)

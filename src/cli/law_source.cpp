@@ -53,7 +53,7 @@ Law loss_law_of_fit(const std::string& file) {
         "{}: this fit (method {}, law {}) gives no loss, so it cannot be simulated; take a fit of the loss, for "
         "example "
         "scalelaw fit INPUT --law chinchilla --json FILE",
-        file, fit.method, law_form(fit.law).name);
+        file, fit.method(), law_form(fit.law).name);
   }
   Law law = fit.fitted;
   law.name = std::filesystem::path(file).filename().string();

@@ -6,8 +6,8 @@
 //       visit("d_model", s.d_model, at_least(1), "width of the residual stream");
 //     }
 // Field types: bool, std::int64_t, double, std::string, enums with a table of names (core/names.hpp, visited with
-// named<E>()), std::optional<double>, std::vector of these,
-// std::map<std::string, double>, and structs that have such a function themselves (also in vectors).
+// named<E>()), structs that have such a function themselves, structs that are lists (Listed), and std::optional,
+// std::vector and std::map by std::string of these.
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
@@ -17,7 +17,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "core/json.hpp"
@@ -29,6 +31,14 @@ namespace scalelaw {
 template <class T, class S>
 concept FieldsOf = std::same_as<std::remove_const_t<T>, S>;
 
+/// A struct S that is written as a list of its members, [low, high]. It has, instead of `fields`, a function next to
+/// it:
+///     template <FieldsOf<S> T> auto as_list(T& s) { return std::tie(s.low, s.high); }
+template <class T>
+concept Listed = requires(T& t) {
+  as_list(t);
+};
+
 /// What a value must satisfy. For a vector it applies to each item; for a string only `choices` matters.
 struct Rule {
   double low = -std::numeric_limits<double>::infinity();
@@ -38,6 +48,10 @@ struct Rule {
   std::vector<std::string_view> choices = {};  ///< if not empty: the strings allowed
   bool distinct = false;                       ///< of a list: no two items are the same; see Source::earlier
   bool high_for_new = false;                   ///< high is no bound of files that an earlier version wrote
+  /// The key is not written where the value is empty: an optional without a value, or what says so by empty().
+  bool unless_empty = false;
+  /// Earlier versions did not write the key. It says so to readers that need keys; read_fields needs none.
+  bool later = false;
 };
 inline Rule any() { return {}; }
 inline Rule at_least(double low) { return {.low = low}; }
@@ -46,6 +60,16 @@ inline Rule between(double low, double high) { return {.low = low, .high = high}
 /// The rule for a list no two of whose items are the same.
 inline Rule distinct(Rule rule) {
   rule.distinct = true;
+  return rule;
+}
+/// The rule for a key that is left out where its value is empty.
+inline Rule unless_empty(Rule rule) {
+  rule.unless_empty = true;
+  return rule;
+}
+/// The rule for a key that files of earlier versions lack.
+inline Rule later(Rule rule) {
+  rule.later = true;
   return rule;
 }
 inline Rule one_of(std::initializer_list<std::string_view> choices) { return {.choices = choices}; }
@@ -81,6 +105,25 @@ template <class T>
 struct IsVector : std::false_type {};
 template <class T>
 struct IsVector<std::vector<T>> : std::true_type {};
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+template <class T>
+struct IsMap : std::false_type {};
+template <class T>
+struct IsMap<std::map<std::string, T>> : std::true_type {};
+
+template <class T>
+[[nodiscard]] bool is_empty(const T& value) {
+  if constexpr (IsOptional<T>::value) {
+    return !value.has_value();
+  } else if constexpr (requires { value.empty(); }) {
+    return value.empty();
+  } else {
+    return false;
+  }
+}
 
 void check_rule(double value, const Rule& rule, const std::string& key, const Source& source);
 void check_rule(const std::string& value, const Rule& rule, const std::string& key, const Source& source);
@@ -132,6 +175,21 @@ struct Reader {
   }
 };
 
+template <Listed T>
+void read_members(const Json& value, T& out, const Rule& rule, const std::string& key, const Source& source) {
+  auto members = as_list(out);
+  constexpr std::size_t size = std::tuple_size_v<decltype(members)>;
+  if (!value.is_array() || value.size() != size) {
+    fail_type(value, fmt::format("a list of {}", size).c_str(), key, source);
+  }
+  std::size_t i = 0;
+  const auto read = [&](auto& member) {
+    read_value(value[i], member, rule, fmt::format("{}[{}]", key, i), source);
+    ++i;
+  };
+  std::apply([&](auto&... member) { (read(member), ...); }, members);
+}
+
 template <class T>
 void read_value(const Json& value, T& out, const Rule& rule, const std::string& key, const Source& source) {
   if constexpr (std::is_same_v<T, bool>) {
@@ -153,16 +211,17 @@ void read_value(const Json& value, T& out, const Rule& rule, const std::string& 
     const auto text = value.get<std::string>();
     check_rule(text, named<T>(), key, source);
     out = *find_named<T>(text);
-  } else if constexpr (std::is_same_v<T, std::optional<double>>) {
+  } else if constexpr (IsOptional<T>::value) {
     if (value.is_null()) {
       out.reset();
     } else {
-      double x = 0;
+      typename T::value_type x{};
       read_value(value, x, rule, key, source);
-      out = x;
+      out = std::move(x);
     }
-  } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
-    if (!value.is_object()) fail_type(value, "a table of numbers", key, source);
+  } else if constexpr (IsMap<T>::value) {
+    constexpr bool numbers = std::is_same_v<typename T::mapped_type, double>;
+    if (!value.is_object()) fail_type(value, numbers ? "a table of numbers" : "a table", key, source);
     out.clear();
     for (const auto& [name, item] : value.items()) read_value(item, out[name], rule, join_key(key, name), source);
   } else if constexpr (IsVector<T>::value) {
@@ -175,6 +234,8 @@ void read_value(const Json& value, T& out, const Rule& rule, const std::string& 
     }
     if (rule.distinct && source.earlier) drop_repeats(out);
     if (rule.distinct) check_distinct(value_to_json(out), key, source);
+  } else if constexpr (Listed<T>) {
+    read_members(value, out, rule, key, source);
   } else {
     if (!value.is_object()) fail_type(value, "a table", key, source);
     Reader reader{value, key, source};
@@ -186,8 +247,8 @@ void read_value(const Json& value, T& out, const Rule& rule, const std::string& 
 struct Writer {
   Json& object;
   template <class T>
-  void operator()(const char* key, const T& value, const Rule&, const char*) {
-    object[key] = value_to_json(value);
+  void operator()(const char* key, const T& value, const Rule& rule, const char*) {
+    if (!rule.unless_empty || !is_empty(value)) object[key] = value_to_json(value);
   }
 };
 
@@ -199,15 +260,19 @@ Json value_to_json(const T& value) {
     return std::string(name_of(value));
   } else if constexpr (std::is_same_v<T, double>) {
     return finite_or_null(value);
-  } else if constexpr (std::is_same_v<T, std::optional<double>>) {
-    return value ? finite_or_null(*value) : Json(nullptr);
-  } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
+  } else if constexpr (IsOptional<T>::value) {
+    return value ? value_to_json(*value) : Json(nullptr);
+  } else if constexpr (IsMap<T>::value) {
     Json object = Json::object();
-    for (const auto& [name, item] : value) object[name] = finite_or_null(item);
+    for (const auto& [name, item] : value) object[name] = value_to_json(item);
     return object;
   } else if constexpr (IsVector<T>::value) {
     Json array = Json::array();
     for (const auto& item : value) array.push_back(value_to_json(item));
+    return array;
+  } else if constexpr (Listed<const T>) {
+    Json array = Json::array();
+    std::apply([&](const auto&... member) { (array.push_back(value_to_json(member)), ...); }, as_list(value));
     return array;
   } else {
     Json object = Json::object();
@@ -227,7 +292,7 @@ void read_fields(const Json& object, T& out, const Source& source, const std::st
   detail::read_value(object, out, {}, parent, source);
 }
 
-/// The struct as a JSON object with every field.
+/// The struct as a JSON object with every field, but those that are left out where they are empty (unless_empty).
 template <class T>
 [[nodiscard]] Json to_json_fields(const T& value) {
   return detail::value_to_json(value);

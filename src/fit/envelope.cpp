@@ -82,13 +82,14 @@ void check_design(const std::vector<Observation>& points, const std::vector<doub
     return;
   }
   if (!options.goodness || !result.converged()) return;
-  result.bias = design_bias(points, weights, options.threads);
-  if (result.bias.empty()) {
+  auto& own = std::get<EnvelopeFit>(result.by_method);
+  own.bias = design_bias(points, weights, options.threads);
+  if (own.bias.empty()) {
     result.cautions.emplace_back(
         "the envelope's own bias at this design is not known: the law chinchilla did not converge on these points");
     return;
   }
-  const double bias = result.bias.at("a");
+  const double bias = own.bias.at("a");
   if (!(std::abs(bias) > kEnvelopeBias)) return;
   result.convergence.status = FitStatus::biased;
   result.message = fmt::format(
@@ -135,7 +136,7 @@ FitResult fit_envelope(const std::vector<Observation>& points, const FitOptions&
   }
   FitResult result;
   result.law = LawKind::optimal;
-  result.method = Method::envelope;
+  result.by_method = EnvelopeFit{};
   const std::vector<double> weights = weights_of(points);
   std::vector<double> losses;
   for (const Observation& o : points) losses.push_back(o.loss_nats);

@@ -138,8 +138,8 @@ std::string plateau_caution(const std::vector<Observation>& points, const FitOpt
 
 // Goodness of a parametric fit, with the fit without its outliers.
 void judge(const std::vector<Observation>& points, const FitOptions& options, FitResult& result) {
-  result.goodness = goodness_of(result, points, options);
-  Goodness& g = result.goodness;
+  Goodness& g = std::get<ParametricFit>(result.by_method).goodness;
+  g = goodness_of(result, points, options);
   if (g.few_outliers()) {
     std::vector<Observation> rest = points;
     for (std::int64_t i = 0; i < g.outliers; ++i) rest[g.residuals[static_cast<std::size_t>(i)].row - 1].weight = 0;

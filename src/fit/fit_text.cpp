@@ -41,7 +41,7 @@ std::string values_text(const FitResult& r) {
     const LawForm& info = law_form(r.fitted.kind);
     // The profile covers less often than it says in small designs (docs/METHODS.md): with a bootstrap it is in the
     // JSON.
-    const bool boot = !r.bootstrap.se.empty(), profile = !boot && !r.identifiability.empty();
+    const bool boot = !r.bootstrap.se.empty(), profile = !boot && !r.parametric().identifiability.empty();
     std::vector<std::string> header = {"", "value"};
     if (boot) header.insert(header.end(), {"std. error", "95 % interval"});
     if (profile) header.emplace_back("95 % profile");
@@ -54,10 +54,10 @@ std::string values_text(const FitResult& r) {
         row.push_back(ci95.contains(name) ? interval_text(ci95.at(name)) : "");
       }
       if (profile) {
-        const auto it = r.identifiability.find(name);
-        row.push_back(it == r.identifiability.end() ? ""
-                      : it->second.identified       ? interval_text(it->second.profile_ci95)
-                                                    : "not identified");
+        const auto it = r.parametric().identifiability.find(name);
+        row.push_back(it == r.parametric().identifiability.end() ? ""
+                      : it->second.identified                    ? interval_text(it->second.profile_ci95)
+                                                                 : "not identified");
       }
       rows.push_back(row);
     };
@@ -73,9 +73,9 @@ std::string values_text(const FitResult& r) {
 // The isoFLOP budgets.
 std::string budgets_text(const FitResult& r) {
   std::string text;
-  if (!r.budgets.empty()) {
+  if (!r.isoflop().budgets.empty()) {
     std::vector<std::vector<std::string>> rows;
-    for (const IsoflopBudget& b : r.budgets) {
+    for (const IsoflopBudget& b : r.isoflop().budgets) {
       const bool in = has_minimum(b);
       rows.push_back({power_text(b.flops), std::to_string(b.points), std::string(name_of(b.status)),
                       in ? short_count(b.params) : "", in ? short_count(b.tokens) : "",
@@ -87,7 +87,7 @@ std::string budgets_text(const FitResult& r) {
         {"budget", "points", "minimum", "N*", "D*", "loss", "rms of ln loss", "N* of a cubic", "N* of the law"}, rows);
   }
   double squares = 0, noise = 0, count = 0;
-  for (const IsoflopBudget& b : r.budgets) {
+  for (const IsoflopBudget& b : r.isoflop().budgets) {
     if (!has_minimum(b) || !(b.rms > 0)) continue;
     squares += b.rms * b.rms, count += 1;
     if (r.noise) noise += std::pow(r.noise->at(b.loss_nats), 2);
@@ -97,7 +97,7 @@ std::string budgets_text(const FitResult& r) {
         "residuals about the parabolas: rms of ln loss {:.3g}, {:.2f} times the noise of one run between seeds\n",
         std::sqrt(squares / count), std::sqrt(squares / noise));
   }
-  for (const std::string& line : r.advice) text += fmt::format("advice: {}\n", line);
+  for (const std::string& line : r.isoflop().advice) text += fmt::format("advice: {}\n", line);
   return text;
 }
 
@@ -153,7 +153,7 @@ std::string bootstrap_text(const FitResult& r) {
   const BootstrapResult& b = r.bootstrap;
   if (b.replicates == 0) return "";
   std::string text;
-  if (r.method == Method::parametric) {
+  if (r.method() == Method::parametric) {
     text = fmt::format("bootstrap: {} replicates by {}, {} failed, {} at a bound, seed {}\n", b.replicates, b.resample,
                        b.failed, b.at_bound, b.seed);
   } else {
@@ -169,7 +169,7 @@ std::string bootstrap_text(const FitResult& r) {
   }
   std::string unknown;
   if (!b.se.empty()) {
-    for (const auto& [name, profile] : r.identifiability) {
+    for (const auto& [name, profile] : r.parametric().identifiability) {
       if (!profile.identified) unknown += (unknown.empty() ? "" : ", ") + name;
     }
   }
@@ -180,8 +180,8 @@ std::string bootstrap_text(const FitResult& r) {
 }  // namespace
 
 std::string describe(const FitResult& r) {
-  std::string text =
-      fmt::format("{} fit of {}: {}\n{}", r.method, law_form(r.law).name, formula_text(r), counted(r.n, "observation"));
+  std::string text = fmt::format("{} fit of {}: {}\n{}", r.method(), law_form(r.law).name, formula_text(r),
+                                 counted(r.n, "observation"));
   if (r.dropped > 0) text += fmt::format(" ({} dropped)", counted(r.dropped, "highest loss", "highest losses"));
   text += fmt::format(", N {}, C {}\n", r.convention.params, r.convention.flops);
   if (r.converged()) {
@@ -191,10 +191,10 @@ std::string describe(const FitResult& r) {
     const bool bound = r.convergence.status == FitStatus::at_bound;
     text += fmt::format("status: {} ({}): {}", bound ? "AT A BOUND" : "NOT CONVERGED", r.convergence.status, r.message);
   }
-  if (r.method == Method::parametric && r.convergence.starts > 0) {
-    text += fmt::format("\n{} objective {:.12g}, {}, scaled gradient {:.1e}, condition {:.1e}", r.objective.kind,
-                        r.objective_value, search_text(r.convergence), r.convergence.gradient_norm,
-                        r.convergence.condition);
+  if (r.method() == Method::parametric && r.convergence.starts > 0) {
+    text += fmt::format("\n{} objective {:.12g}, {}, scaled gradient {:.1e}, condition {:.1e}",
+                        r.parametric().objective.kind, r.parametric().objective_value, search_text(r.convergence),
+                        r.convergence.gradient_norm, r.convergence.condition);
   }
   text += "\n";
   text += values_text(r) + bootstrap_text(r);

@@ -134,7 +134,8 @@ std::optional<LackOfFit> lack_of_fit(const FitResult& fit, const std::vector<Obs
     const LawPoint at = law_point(points[k]);
     const double predicted = loss_and_gradient(fit.fitted, at, gradient);
     // Residuals in the units of the objective, times the root of the point's weight.
-    const double unit = std::sqrt(points[k].weight) * (fit.objective.kind == ObjectiveKind::mse ? predicted : 1.0);
+    const double unit =
+        std::sqrt(points[k].weight) * (fit.parametric().objective.kind == ObjectiveKind::mse ? predicted : 1.0);
     for (Eigen::Index j = 0; j < p; ++j) {
       const std::size_t at_value = free[static_cast<std::size_t>(j)];
       tangent(i, j) = unit * gradient[at_value] * fit.fitted.values[at_value] / predicted;
@@ -189,7 +190,7 @@ Goodness goodness_of(const FitResult& fit, const std::vector<Observation>& all, 
   if (options.noise && !optimum) g.noise = std::sqrt(variance / n);
   std::ranges::stable_sort(g.residuals, std::greater<>(), [](const Residual& r) { return std::abs(r.residual); });
   const std::vector<std::size_t> free = free_parameters(fit, options);
-  g.scale = residual_scale(g.residuals, free.size(), fit.objective.kind == ObjectiveKind::log_huber);
+  g.scale = residual_scale(g.residuals, free.size(), fit.parametric().objective.kind == ObjectiveKind::log_huber);
   g.limit = limit_of(points.size(), free.size(), points.size());
   for (Residual& r : g.residuals) {
     r.standardised = r.residual / g.scale;

@@ -22,7 +22,7 @@ std::string row_text(const FitResult& fit, const Residual& r) {
 }
 
 std::string outlier_caution(const FitResult& fit) {
-  const Goodness& g = fit.goodness;
+  const Goodness& g = fit.parametric().goodness;
   std::vector<std::string> names;
   for (std::int64_t i = 0; i < std::min<std::int64_t>(g.outliers, 5); ++i) {
     const Residual& r = g.residuals[static_cast<std::size_t>(i)];
@@ -72,7 +72,7 @@ std::string residual_name(const Residual& r) {
 }
 
 std::vector<std::string> goodness_cautions(const FitResult& fit, bool held) {
-  const Goodness& g = fit.goodness;
+  const Goodness& g = fit.parametric().goodness;
   std::vector<std::string> out;
   if (g.n == 0) return out;
   // A law worth extrapolating explains nearly all that its runs differ by.
@@ -113,7 +113,7 @@ std::vector<std::string> goodness_cautions(const FitResult& fit, bool held) {
 }
 
 std::string goodness_text(const FitResult& fit, std::size_t rows) {
-  const Goodness& g = fit.goodness;
+  const Goodness& g = fit.parametric().goodness;
   if (g.n == 0) return "";
   std::string text = fmt::format("goodness: rms residual of {} {:.3g}", quantity(fit), g.rms);
   if (std::isfinite(g.r_squared)) text += fmt::format(", R^2 {:.5f}", g.r_squared);

@@ -228,11 +228,11 @@ void check_parabola(const std::vector<Observation>& points, const std::vector<st
 
 // Noise of ln loss for the parametric bootstrap: of the residuals about the parabolas, pooled over the budgets that
 // have a minimum; where those leave no degree of freedom, between seeds.
-NoiseModel pooled_noise(const FitResult& result, const std::vector<std::vector<std::size_t>>& members,
+NoiseModel pooled_noise(const std::vector<IsoflopBudget>& budgets, const std::vector<std::vector<std::size_t>>& members,
                         const std::vector<double>& weights, const FitOptions& options) {
   double squares = 0, freedom = 0;
   for (std::size_t k = 0; k < members.size(); ++k) {
-    const IsoflopBudget& b = result.budgets[k];
+    const IsoflopBudget& b = budgets[k];
     const auto used = std::ranges::count_if(members[k], [&](std::size_t i) { return weights[i] > 0; });
     if (!has_minimum(b) || used < 4) continue;
     squares += b.rms * b.rms * static_cast<double>(used - 3);
@@ -244,11 +244,12 @@ NoiseModel pooled_noise(const FitResult& result, const std::vector<std::vector<s
 
 // Losses redrawn around each budget's curve: the parabola, or for makima, which passes through every loss, the losses.
 std::vector<double> centers_of(const std::vector<Observation>& points,
-                               const std::vector<std::vector<std::size_t>>& members, const FitResult& result) {
+                               const std::vector<std::vector<std::size_t>>& members,
+                               const std::vector<IsoflopBudget>& budgets) {
   std::vector<double> out;
   for (const Observation& o : points) out.push_back(o.loss_nats);
   for (std::size_t k = 0; k < members.size(); ++k) {
-    const IsoflopBudget& b = result.budgets[k];
+    const IsoflopBudget& b = budgets[k];
     if (!std::isfinite(b.curvature) || !has_minimum(b)) continue;
     const Parabola curve{b.constant, b.linear, b.curvature};
     for (const std::size_t i : members[k]) out[i] = curve.at(std::log(points[i].params));
@@ -261,7 +262,8 @@ void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions&
   const bool makima = options.curve == BudgetCurve::makima;
   BootstrapOptions boot = options.bootstrap;
   boot.resample = resolved_resample(boot.resample, Method::isoflop, points);
-  const auto minima = std::ranges::count_if(result.budgets, has_minimum);
+  const std::vector<IsoflopBudget>& fitted = result.isoflop().budgets;
+  const auto minima = std::ranges::count_if(fitted, has_minimum);
   std::vector<double> losses;
   for (const Observation& o : points) losses.push_back(o.loss_nats);
   const auto members = members_of(budgets);
@@ -274,20 +276,20 @@ void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions&
   };
   const auto& names = law_form(LawKind::optimal).parameters;
   if (boot.resample == Resample::parametric) {
-    const NoiseModel noise = pooled_noise(result, members, weights, options);
+    const NoiseModel noise = pooled_noise(fitted, members, weights, options);
     if (noise.freedom == 0) {
       result.cautions.emplace_back(
           "no interval: budgets of three sizes leave nothing to tell the noise by; add sizes or seeds");
       return;
     }
-    const std::vector<double> centers = centers_of(points, members, result);
+    const std::vector<double> centers = centers_of(points, members, fitted);
     std::vector<double> used = weights, share(points.size(), 1.0);
     for (std::size_t k = 0; k < members.size(); ++k) {
       double sum = 0, count = 0;
       for (const std::size_t i : members[k]) sum += weights[i], count += weights[i] > 0 ? 1 : 0;
       for (const std::size_t i : members[k]) {
         if (weights[i] > 0) share[i] = std::sqrt(sum / count / weights[i]);
-        if (!has_minimum(result.budgets[k])) used[i] = 0;
+        if (!has_minimum(fitted[k])) used[i] = 0;
       }
     }
     result.bootstrap = run_bootstrap(boot, options.threads, names, noise.freedom, [&](std::int64_t i) {
@@ -332,28 +334,28 @@ std::vector<PlateauRun> plateau_runs(const std::vector<Observation>& points, con
 FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& options) {
   FitResult result;
   result.law = LawKind::optimal;
-  result.method = Method::isoflop;
-  result.curve = options.curve;
+  auto& own = result.by_method.emplace<IsoflopFit>();
+  own.curve = options.curve;
   const bool makima = options.curve == BudgetCurve::makima;
   const Budgets budgets = group_budgets(points);
   const auto members = members_of(budgets);
   std::vector<double> weights = weights_of(points), losses;
   for (const Observation& o : points) losses.push_back(o.loss_nats);
-  result.budgets = fit_budgets(points, losses, budgets, weights, makima);
+  own.budgets = fit_budgets(points, losses, budgets, weights, makima);
   for (std::size_t k = 0; k < members.size(); ++k) {
-    check_parabola(points, members[k], options, weights, result.budgets[k]);
+    check_parabola(points, members[k], options, weights, own.budgets[k]);
   }
-  const auto minima = std::ranges::count_if(result.budgets, has_minimum);
-  const Refit laws = isoflop_laws(result.budgets);
+  const auto minima = std::ranges::count_if(own.budgets, has_minimum);
+  const Refit laws = isoflop_laws(own.budgets);
   set_laws(laws, options, result);
-  result.advice = recentring_advice(result);
-  result.cautions = rejected_parabolas(result);
+  own.advice = recentring_advice(result);
+  result.cautions = rejected_parabolas(own.budgets);
   if (options.goodness && !makima) {
     std::vector<Observation> used = points;
     auto kept = members;
     for (std::size_t i = 0; i < used.size(); ++i) used[i].weight = weights[i];
     for (auto& list : kept) std::erase_if(list, [&](std::size_t i) { return !(weights[i] > 0); });
-    const auto lines = compare_minima(used, kept, law_beside(used, options.threads), result);
+    const auto lines = compare_minima(used, kept, law_beside(used, options.threads), own.budgets);
     result.cautions.insert(result.cautions.end(), lines.begin(), lines.end());
   }
   result.convergence.starts = result.convergence.starts_at_best = 1;
@@ -363,7 +365,7 @@ FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& 
     result.message = fmt::format(
         "{} of {} budgets have an interior minimum and a power law needs 3; add sizes on the side "
         "where the minimum lies, or budgets",
-        minima, result.budgets.size());
+        minima, own.budgets.size());
   }
   if (laws.status == RefitStatus::ok && options.bootstrap.replicates > 0) {
     bootstrap_isoflop(points, options, budgets, weights, result);

@@ -65,8 +65,9 @@ std::string message_of(const Problem& p, const Solution& s, double condition) {
 
 void take_solution(const SearchResult& found, const Problem& problem, const FitOptions& options, FitResult& result) {
   const Solution& best = *found.best;
+  auto& own = std::get<ParametricFit>(result.by_method);
   // Huber's function is half a square near 0; plain squares are reported as such.
-  const double unit = result.objective.kind == ObjectiveKind::log_huber ? 1 : 2;
+  const double unit = own.objective.kind == ObjectiveKind::log_huber ? 1 : 2;
   Convergence& c = result.convergence;
   c.starts_at_best = found.starts_at_best;
   c.paths = found.paths;
@@ -78,7 +79,7 @@ void take_solution(const SearchResult& found, const Problem& problem, const FitO
   const bool singular = best.status == NewtonStatus::converged && !(c.condition < kSingular);
   c.status = singular ? FitStatus::stalled : status_of(best.status);
   result.message = message_of(problem, best, c.condition);
-  result.objective_value = best.value * unit;
+  own.objective_value = best.value * unit;
   result.fitted = fitted_law(problem, best.theta, options.convention);
   result.derived = derived_quantities(problem, problem.weights, result.fitted.values);
 }
@@ -88,10 +89,11 @@ void add_profiles(const std::vector<Observation>& points, const Problem& problem
   std::vector<Identifiability> profiles(problem.free.size());
   parallel_for(profiles.size(), options.threads,
                [&](std::size_t k) { profiles[k] = profile_interval(points, problem, best, fixed, problem.free[k]); });
+  auto& identifiability = std::get<ParametricFit>(result.by_method).identifiability;
   for (std::size_t k = 0; k < profiles.size(); ++k) {
-    result.identifiability[law_form(options.law).parameters[problem.free[k]]] = profiles[k];
+    identifiability[law_form(options.law).parameters[problem.free[k]]] = profiles[k];
   }
-  result.identifiability.merge(profile_exponents(points, problem, best, fixed, result.identifiability));
+  identifiability.merge(profile_exponents(points, problem, best, fixed, identifiability));
 }
 
 }  // namespace
@@ -99,11 +101,12 @@ void add_profiles(const std::vector<Observation>& points, const Problem& problem
 FitResult fit_parametric(const std::vector<Observation>& points, const FitOptions& options) {
   FitResult result;
   result.law = options.law;
-  result.objective = options.objective;
+  Objective& objective = result.by_method.emplace<ParametricFit>().objective;
+  objective = options.objective;
   // N*(C) is a straight line in logarithms, fitted by least squares.
-  if (law_form(options.law).predicts_size) result.objective.kind = ObjectiveKind::log_mse;
+  if (law_form(options.law).predicts_size) objective.kind = ObjectiveKind::log_mse;
   const std::map<std::string, double> fixed = fixed_parameters(options);
-  const Problem problem = make_problem(points, options.law, result.objective, fixed);
+  const Problem problem = make_problem(points, options.law, objective, fixed);
   const std::size_t needed = problem.free.size() + 2;
   const auto used =
       static_cast<std::size_t>(std::ranges::count_if(points, [](const Observation& o) { return o.weight > 0; }));

@@ -27,7 +27,7 @@ std::string expected_at(const FitResult& fit, double flops, const Interval& trie
 std::vector<std::string> recentring_advice(const FitResult& fit) {
   std::vector<std::string> lines;
   std::vector<double> log_flops, log_offset;
-  for (const IsoflopBudget& b : fit.budgets) {
+  for (const IsoflopBudget& b : fit.isoflop().budgets) {
     if (b.status == BudgetStatus::edge_low || b.status == BudgetStatus::edge_high) {
       const bool low = b.status == BudgetStatus::edge_low;
       lines.push_back(fmt::format("budget {}: the minimum lies {} the sizes tried ({} to {}); add {} ones{}",

@@ -4,8 +4,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <variant>
 #include <vector>
 
+#include "core/fields.hpp"
 #include "fit/options.hpp"
 
 namespace scalelaw {
@@ -14,6 +17,10 @@ struct Interval {
   double low = 0;
   double high = 0;
 };
+template <FieldsOf<Interval> T>
+auto as_list(T& i) {
+  return std::tie(i.low, i.high);
+}
 
 /// How a fit ended: docs/RECORDS.md, "Convergence of a fit".
 enum class FitStatus { converged, at_bound, stalled, diverged, too_few_points, design, one_line, biased };
@@ -32,11 +39,28 @@ struct Convergence {
   std::optional<double> next_best_objective = std::nullopt;  ///< of the second lowest minimum
   double condition = 0;                                      ///< condition number of the scaled Gauss-Newton matrix
 };
+template <class Visit, FieldsOf<Convergence> T>
+void fields(Visit&& visit, T& c) {
+  visit("status", c.status, named<FitStatus>(), "how the fit ended");
+  visit("gradient_norm", c.gradient_norm, any(), "scaled gradient at the best");
+  visit("starts", c.starts, any(), "starts tried");
+  visit("starts_at_best", c.starts_at_best, any(), "of these, those that ended at the best");
+  visit("paths", c.paths, later(any()), "separate ways down");
+  visit("paths_at_best", c.paths_at_best, later(any()), "of these, those that ended at the best");
+  visit("minima_found", c.minima_found, later(any()), "minima that differ");
+  visit("condition", c.condition, any(), "condition number of the scaled Gauss-Newton matrix");
+  visit("next_best_objective", c.next_best_objective, unless_empty(any()), "of the second lowest minimum");
+}
 
 struct Identifiability {
   Interval profile_ci95;
   bool identified = false;
 };
+template <class Visit, FieldsOf<Identifiability> T>
+void fields(Visit&& visit, T& i) {
+  visit("profile_ci95", i.profile_ci95, any(), "profile-likelihood interval");
+  visit("identified", i.identified, any(), "whether both its ends are bounded");
+}
 
 struct BootstrapResult {
   Resample resample = Resample::runs;
@@ -50,7 +74,22 @@ struct BootstrapResult {
   std::map<std::string, double> derived_se;  ///< a, b
   std::map<std::string, Interval> derived_ci95, derived_ci80;
   std::vector<std::vector<double>> draws;  ///< converged refits, values in the law's order
+
+  [[nodiscard]] bool empty() const { return replicates <= 0; }
 };
+/// All but `seed`, `derived` and the names of the parameters, which fit/fit_json.hpp adds.
+template <class Visit, FieldsOf<BootstrapResult> T>
+void fields(Visit&& visit, T& b) {
+  visit("resample", b.resample, named<Resample>(), "what is drawn");
+  visit("replicates", b.replicates, any(), "refits");
+  visit("failed", b.failed, any(), "refits left out");
+  visit("at_bound", b.at_bound, later(any()), "refits whose minimum lies at a bound");
+  visit("se", b.se, any(), "standard errors");
+  visit("ci95", b.ci95, any(), "95 % intervals");
+  visit("ci80", b.ci80, later(any()), "80 % intervals");
+  visit("partial", b.partial, later(any()), "refits in which a budget lost its minimum");
+  visit("draws", b.draws, later(any()), "parameters of each refit");
+}
 
 /// Where the minimum of a budget's curve lies, or why the curve has none (fit/valley.hpp, budget_status_text).
 enum class BudgetStatus { interior, edge_low, edge_high, not_convex, not_a_parabola, too_few_points };
@@ -91,7 +130,23 @@ struct Jackknife {
   /// freedom. Empty with fewer than 3 fits.
   std::map<std::string, double> se;
   std::map<std::string, Interval> ci95;
+
+  [[nodiscard]] bool empty() const { return budgets.empty(); }
 };
+template <class Visit, FieldsOf<Jackknife::Budget> T>
+void fields(Visit&& visit, T& b) {
+  visit("flops", b.flops, any(), "the budget left out");
+  visit("left_out", b.left_out, any(), "its points");
+  visit("status", b.status, named<FitStatus>(), "of the fit to the others");
+  visit("values", b.values, any(), "of that fit");
+}
+template <class Visit, FieldsOf<Jackknife> T>
+void fields(Visit&& visit, T& j) {
+  visit("budgets", j.budgets, any(), "the fit without each budget");
+  visit("failed", j.failed, any(), "fits left out of what follows");
+  visit("se", j.se, any(), "standard errors");
+  visit("ci95", j.ci95, any(), "95 % intervals");
+}
 
 /// How a fit to the smaller runs predicts the larger ones.
 struct Holdout {
@@ -105,12 +160,39 @@ struct Holdout {
     double params = 0, tokens = 0, flops = 0, loss_nats = 0, predicted_nats = 0;
   };
   std::vector<Point> points;
+
+  [[nodiscard]] bool empty() const { return !(above_flops > 0); }
 };
+template <class Visit, FieldsOf<Holdout::Point> T>
+void fields(Visit&& visit, T& p) {
+  visit("params", p.params, any(), "N");
+  visit("tokens", p.tokens, any(), "D");
+  visit("flops", p.flops, any(), "C");
+  visit("loss", p.loss_nats, any(), "nats");
+  visit("predicted", p.predicted_nats, any(), "nats");
+}
+template <class Visit, FieldsOf<Holdout> T>
+void fields(Visit&& visit, T& h) {
+  visit("above_flops", h.above_flops, any(), "runs with more are predicted");
+  visit("n", h.n, any(), "points predicted");
+  visit("rms_log_error", h.rms_log_error, any(), "of ln predicted - ln observed");
+  visit("mean_log_error", h.mean_log_error, any(), "its mean");
+  visit("baseline_rms_log_error", h.baseline_rms_log_error, any(), "of a straight line in ln C");
+  visit("noise", h.noise, later(any()), "sd of ln loss between seeds at these points");
+  visit("points", h.points, any(), "observed and predicted");
+}
 
 /// A measured run with the least loss of all that took no more compute.
 struct BestMeasured {
   double params = 0, tokens = 0, flops = 0, loss_nats = 0;
 };
+template <class Visit, FieldsOf<BestMeasured> T>
+void fields(Visit&& visit, T& b) {
+  visit("params", b.params, any(), "N");
+  visit("tokens", b.tokens, any(), "D");
+  visit("flops", b.flops, any(), "C");
+  visit("loss", b.loss_nats, any(), "nats");
+}
 
 /// One point and what the law says of it. For the law `optimal` the quantity is N instead of the loss.
 struct Residual {
@@ -162,30 +244,62 @@ constexpr double kListedResidual = 3;
 /// Level of the test of the form, of the outliers and of the series, each for the whole data set.
 constexpr double kGoodnessLevel = 0.01;
 
+/// What the method parametric gives beside what every method does.
+struct ParametricFit {
+  static constexpr Method kMethod = Method::parametric;
+  Objective objective;
+  double objective_value = 0;                              ///< sum over observations
+  std::map<std::string, Identifiability> identifiability;  ///< free parameters, and a and b where the law has them
+  Goodness goodness;
+};
+/// All but `objective` and `goodness`, which fit/fit_json.hpp adds.
+template <class Visit, FieldsOf<ParametricFit> T>
+void fields(Visit&& visit, T& p) {
+  visit("identifiability", p.identifiability, unless_empty(any()), "profile of each quantity");
+}
+
+/// What the method isoflop gives beside what every method does.
+struct IsoflopFit {
+  static constexpr Method kMethod = Method::isoflop;
+  BudgetCurve curve = BudgetCurve::parabola;
+  std::vector<IsoflopBudget> budgets;
+  std::vector<std::string> advice;  ///< where to put the sizes of a next study, a line each
+};
+/// All but `budgets`, which fit/fit_json.hpp adds.
+template <class Visit, FieldsOf<IsoflopFit> T>
+void fields(Visit&& visit, T& i) {
+  visit("curve", i.curve, later(named<BudgetCurve>()), "curve of loss against ln N");
+  visit("advice", i.advice, unless_empty(any()), "where to put the sizes of a next study");
+}
+
+/// What the method envelope gives beside what every method does.
+struct EnvelopeFit {
+  static constexpr Method kMethod = Method::envelope;
+  /// What the same design makes of the noise-free losses of a law fitted to the points, minus that law's own a and b.
+  /// Empty where no law could be fitted.
+  std::map<std::string, double> bias;
+};
+template <class Visit, FieldsOf<EnvelopeFit> T>
+void fields(Visit&& visit, T& e) {
+  visit("bias", e.bias, unless_empty(any()), "of a and b at this design");
+}
+
+using MethodFit = std::variant<ParametricFit, IsoflopFit, EnvelopeFit>;
+
 struct FitResult {
   LawKind law = LawKind::chinchilla;
-  Method method = Method::parametric;
-  BudgetCurve curve = BudgetCurve::parabola;  ///< of method isoflop
+  MethodFit by_method;  ///< the method, and what it alone gives
   Weights weights = Weights::none;
   std::int64_t n = 0;
   std::int64_t dropped = 0;
   Convention convention;
-  Objective objective;
-  double objective_value = 0;             ///< sum over observations
   Law fitted;                             ///< the constants, for predict_loss; empty values where nothing was fitted
   std::map<std::string, double> derived;  ///< a, b; for isoflop also the prefactors
   Convergence convergence;
-  std::map<std::string, Identifiability> identifiability;  ///< free parameters, and a and b where the law has them
   BootstrapResult bootstrap;
   Jackknife jackknife;
-  std::vector<IsoflopBudget> budgets;  ///< method isoflop
-  std::vector<std::string> advice;     ///< method isoflop: where to put the sizes of a next study, a line each
-  std::vector<std::string> cautions;   ///< what speaks against the answer although the solver converged, a line each
-  Goodness goodness;                   ///< method parametric
-  /// Method envelope: what the same design makes of the noise-free losses of a law fitted to the points, minus that
-  /// law's own a and b. Empty where no law could be fitted.
-  std::map<std::string, double> bias;
-  std::optional<NoiseModel> noise;  ///< between seeds, where replicates show it
+  std::vector<std::string> cautions;  ///< what speaks against the answer although the solver converged, a line each
+  std::optional<NoiseModel> noise;    ///< between seeds, where replicates show it
   Holdout holdout;
   Interval params_range, tokens_range, flops_range;  ///< of the observations used
   Interval ratio_range;                              ///< of their D/N; 0 in files that do not hold it
@@ -193,7 +307,28 @@ struct FitResult {
   std::string message;  ///< one line for people where the status is not converged, or a caution where it is
 
   [[nodiscard]] bool converged() const { return convergence.status == FitStatus::converged; }
+  [[nodiscard]] Method method() const;
+  /// What one method alone gives; of a fit by another method it is empty. To change it: by_method.
+  [[nodiscard]] const ParametricFit& parametric() const;
+  [[nodiscard]] const IsoflopFit& isoflop() const;
+  [[nodiscard]] const EnvelopeFit& envelope() const;
 };
+/// What stands in a fit file as it is here; fit/fit_json.hpp adds the rest.
+template <class Visit, FieldsOf<FitResult> T>
+void fields(Visit&& visit, T& r) {
+  visit("n", r.n, any(), "observations used");
+  visit("dropped", r.dropped, any(), "highest losses left out");
+  visit("weights", r.weights, later(named<Weights>()), "how points count");
+  visit("convention", r.convention, any(), "what counts as N and C");
+  visit("derived", r.derived, any(), "a, b; for isoflop also the prefactors");
+  visit("convergence", r.convergence, any(), "how the fit ended");
+  visit("message", r.message, later(any()), "one line for people");
+  visit("jackknife", r.jackknife, unless_empty(any()), "the fit without each budget");
+  visit("cautions", r.cautions, unless_empty(any()), "what speaks against the answer");
+  visit("noise", r.noise, unless_empty(any()), "between seeds");
+  visit("holdout", r.holdout, unless_empty(any()), "prediction of the larger runs");
+  visit("best_measured", r.best_measured, later(any()), "by rising flops and falling loss");
+}
 
 /// False for the offset of a power law that was fitted without one.
 [[nodiscard]] bool shows_parameter(const Law& law, std::size_t k);

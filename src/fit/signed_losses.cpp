@@ -46,7 +46,8 @@ FitResult fit_signed_losses(std::vector<Observation> points, const FitOptions& g
     if (const auto it = intervals.find(name); it != intervals.end()) it->second.low -= shift, it->second.high -= shift;
   };
   if (k < result.fitted.values.size()) result.fitted.values[k] -= shift;
-  if (const auto it = result.identifiability.find(name); it != result.identifiability.end()) {
+  auto& identifiability = std::get<ParametricFit>(result.by_method).identifiability;
+  if (const auto it = identifiability.find(name); it != identifiability.end()) {
     it->second.profile_ci95.low -= shift;
     it->second.profile_ci95.high -= shift;
   }

@@ -200,11 +200,11 @@ std::optional<Law> law_beside(const std::vector<Observation>& points, int thread
 
 std::vector<std::string> compare_minima(const std::vector<Observation>& points,
                                         const std::vector<std::vector<std::size_t>>& members,
-                                        const std::optional<Law>& law, FitResult& result) {
+                                        const std::optional<Law>& law, std::vector<IsoflopBudget>& budgets) {
   std::vector<double> bias, against_law, against_cubic, width;
   const IsoflopBudget* largest = nullptr;
   for (std::size_t k = 0; k < members.size(); ++k) {
-    IsoflopBudget& b = result.budgets[k];
+    IsoflopBudget& b = budgets[k];
     if (!has_minimum(b)) continue;
     std::vector<double> x, y, w;
     for (const std::size_t i : members[k]) {
@@ -235,9 +235,9 @@ std::vector<std::string> compare_minima(const std::vector<Observation>& points,
       std::exp(median(width)))};
 }
 
-std::vector<std::string> rejected_parabolas(const FitResult& result) {
+std::vector<std::string> rejected_parabolas(const std::vector<IsoflopBudget>& budgets) {
   std::vector<std::string> out;
-  for (const IsoflopBudget& b : result.budgets) {
+  for (const IsoflopBudget& b : budgets) {
     if (b.status != BudgetStatus::not_a_parabola) continue;
     std::string text =
         fmt::format("budget {}: the parabola through all {} runs is rejected", power_text(b.flops), b.points);

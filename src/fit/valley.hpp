@@ -54,9 +54,10 @@ constexpr double kVertexBelow = 0.03;
 /// @param members points of each budget that its curve goes through
 [[nodiscard]] std::vector<std::string> compare_minima(const std::vector<Observation>& points,
                                                       const std::vector<std::vector<std::size_t>>& members,
-                                                      const std::optional<Law>& law, FitResult& result);
+                                                      const std::optional<Law>& law,
+                                                      std::vector<IsoflopBudget>& budgets);
 
 /// Names the budgets whose parabola was rejected, and their plateau runs; a line each.
-[[nodiscard]] std::vector<std::string> rejected_parabolas(const FitResult& result);
+[[nodiscard]] std::vector<std::string> rejected_parabolas(const std::vector<IsoflopBudget>& budgets);
 
 }  // namespace scalelaw

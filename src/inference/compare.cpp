@@ -271,11 +271,12 @@ Comparison compare_with_law(const std::string& name, const std::vector<Observati
   if (gave_up_on(c, name, c.first_fit)) return c;
   const PointNoise point_noise =
       c.noise_estimated ? estimated_noise(c.first_fit, used, plain) : PointNoise{.sd = noise};
-  if (c.noise_estimated && c.first_fit.goodness.outliers > 0) {
+  if (c.noise_estimated && c.first_fit.parametric().goodness.outliers > 0) {
     c.notes.push_back(fmt::format(
         "the noise was taken from residuals that hold {} of {}, which widens every interval; compare without "
         "{} too",
-        counted(c.first_fit.goodness.outliers, "outlier"), name, c.first_fit.goodness.outliers == 1 ? "it" : "them"));
+        counted(c.first_fit.parametric().goodness.outliers, "outlier"), name,
+        c.first_fit.parametric().goodness.outliers == 1 ? "it" : "them"));
   }
   judge_against(c, used, simulated_law, point_noise, options);
   return c;

@@ -71,7 +71,7 @@ PointNoise estimated_noise(const FitResult& fit, const std::vector<Observation>&
     fail_config(
         "compare: the method '{}' leaves no residuals to estimate the noise from, and a fit of a law is {}; "
         "give --noise",
-        fit.method, law.convergence.status);
+        fit.method(), law.convergence.status);
   }
   return residual_noise(law, points);
 }

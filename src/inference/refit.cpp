@@ -25,7 +25,7 @@ FitResult refit_near(const std::vector<Observation>& points, const FitOptions& o
   result.law = options.law;
   result.n = static_cast<std::int64_t>(points.size());
   result.convention = options.convention;
-  result.objective = options.objective;
+  result.by_method.emplace<ParametricFit>().objective = options.objective;
   result.fitted = fitted_law(problem, solution.theta, options.convention);
   result.derived = derived_quantities(problem, problem.weights, result.fitted.values);
   result.convergence.status = FitStatus::converged;

@@ -15,7 +15,7 @@ std::map<std::string, double> isoflop_slopes(const std::vector<Observation>& poi
   const FitResult valleys = fit_isoflop(points, {.method = Method::isoflop, .profile = false, .goodness = false});
   if (!valleys.converged()) return {};
   std::vector<double> log_flops, log_loss;
-  for (const IsoflopBudget& budget : valleys.budgets) {
+  for (const IsoflopBudget& budget : valleys.isoflop().budgets) {
     if (!has_minimum(budget)) continue;
     log_flops.push_back(std::log(budget.flops));
     log_loss.push_back(std::log(budget.loss_nats));

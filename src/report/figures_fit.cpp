@@ -64,7 +64,7 @@ void add_isoflop(Panel& panel, const FitResult& fit, const std::vector<double>& 
                 .legend = !params,
                 .group = "isoflop"};
   std::vector<double> ln_c, ln_y;
-  for (const auto& b : fit.budgets) {
+  for (const auto& b : fit.isoflop().budgets) {
     if (!has_minimum(b)) continue;
     points.x.push_back(b.flops);
     points.y.push_back(params ? b.params : b.tokens);

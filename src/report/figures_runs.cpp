@@ -195,7 +195,7 @@ Figure isoflop_figure(const Analysis& analysis) {
     const std::string color = series_color(i, by_budget.size());
     const std::string group = "C" + std::to_string(i++);
     const IsoflopBudget* fitted = nullptr;
-    for (const auto& b : analysis.isoflop.budgets) {
+    for (const auto& b : analysis.isoflop.isoflop().budgets) {
       if (std::abs(std::log(b.flops / flops)) < 0.1) fitted = &b;
     }
     Series series{.name = fmt::format("C = {}{}", power_text(flops), fitted ? budget_remark(*fitted) : ""),

@@ -63,10 +63,10 @@ std::string constant_cell(const FitResult& fit, const std::string& name) {
   const auto at = std::ranges::find(names, name);
   const auto index = static_cast<std::size_t>(at - names.begin());
   // An isoFLOP fit has a and b alone; its law's constants are not those of the surface.
-  if (at == names.end() || fit.method != Method::parametric || index >= fit.fitted.values.size()) return "–";
+  if (at == names.end() || fit.method() != Method::parametric || index >= fit.fitted.values.size()) return "–";
   std::string cell = value_cell(fit.fitted.values[index], find_interval(fit.bootstrap.ci95, name));
-  const auto identified = fit.identifiability.find(name);
-  if (identified != fit.identifiability.end() && !identified->second.identified) {
+  const auto identified = fit.parametric().identifiability.find(name);
+  if (identified != fit.parametric().identifiability.end() && !identified->second.identified) {
     cell += "<span class=\"ci\">not identified by these runs</span>";
   }
   return cell;
@@ -103,7 +103,7 @@ std::string fit_table(const Analysis& analysis) {
     for (const Law* law : published) row.push_back(published_cell(*law, name));
     rows.push_back(std::move(row));
   }
-  rows.push_back({"objective (sum)", number_text(p.objective_value), "–", "", ""});
+  rows.push_back({"objective (sum)", number_text(p.parametric().objective_value), "–", "", ""});
   const Convergence& c = p.convergence;
   const std::string starts = c.paths > 0    ? fmt::format("{} of {}", c.paths_at_best, c.paths)
                              : c.starts > 0 ? fmt::format("{} of {}", c.starts_at_best, c.starts)
@@ -335,7 +335,7 @@ std::string excluded_section(const Analysis& analysis) {
   for (const auto& x : analysis.selection.excluded) {
     if (rows.size() < kMaxRows) rows.push_back({"<code>" + e(x.run) + "</code>", html_prose(x.reason)});
   }
-  for (const auto& b : analysis.isoflop.budgets) {
+  for (const auto& b : analysis.isoflop.isoflop().budgets) {
     if (b.status != BudgetStatus::interior) {
       rows.push_back({"budget C = " + power_text(b.flops),
                       (has_minimum(b) ? "approach 2, some runs left out: " : "no minimum for approach 2: ") +
@@ -381,12 +381,13 @@ std::string provenance_section(const Analysis& analysis) {
                 {"tokens, all runs", short_count(tokens)},
                 {"compute, all runs (exact)", power_text(flops) + " FLOPs"},
                 {"first start, last end (UTC)", e(first.empty() ? "–" : first + ", " + last)},
-                {"objective",
-                 fmt::format("{}, delta {}",
-                             analysis.parametric.objective.kind == ObjectiveKind::log_huber ? "Huber of ln loss"
-                             : analysis.parametric.objective.kind == ObjectiveKind::log_mse ? "squares of ln loss"
-                                                                                            : "squares of loss",
-                             number_text(analysis.parametric.objective.delta))},
+                {"objective", fmt::format("{}, delta {}",
+                                          analysis.parametric.parametric().objective.kind == ObjectiveKind::log_huber
+                                              ? "Huber of ln loss"
+                                          : analysis.parametric.parametric().objective.kind == ObjectiveKind::log_mse
+                                              ? "squares of ln loss"
+                                              : "squares of loss",
+                                          number_text(analysis.parametric.parametric().objective.delta))},
                 {"seed of the bootstrap", std::to_string(analysis.options.seed)}}) +
          "<footer>Everything here is rebuilt from <code>runs/</code> by <code>scalelaw report STUDY</code>. The "
          "numbers are in "

@@ -18,6 +18,13 @@ struct NoiseModel {
 
   [[nodiscard]] double at(double loss_nats) const;
 };
+template <class Visit, FieldsOf<NoiseModel> T>
+void fields(Visit&& visit, T& m) {
+  visit("sd", m.sd, any(), "standard deviation of ln loss between seeds, at at_loss");
+  visit("at_loss", m.at_loss, any(), "nats");
+  visit("slope", m.slope, any(), "of ln sd against ln loss");
+  visit("freedom", m.freedom, any(), "degrees of freedom");
+}
 
 /// Standard deviation of normal noise from the sizes of a fit's residuals, 1.4826 times their median, so that few far
 /// rows do not move it. Huber's function passes through as many points as it has parameters: there those residuals, the

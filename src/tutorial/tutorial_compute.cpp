@@ -46,7 +46,7 @@ TutorialPage compute_optimal_page(const std::vector<RunRecord>& records) {
                   {"budgets", Json::array()}};
   std::vector<std::vector<std::string>> rows;
   std::vector<double> ln_c, ln_n, ln_d, ln_loss;
-  for (const IsoflopBudget& b : valleys.budgets) {
+  for (const IsoflopBudget& b : valleys.isoflop().budgets) {
     const bool interior = has_minimum(b);
     rows.push_back({power_text(b.flops), std::to_string(b.points), interior ? short_count(b.params) : "–",
                     interior ? short_count(b.tokens) : "–", interior ? fmt::format("{:.3g}", b.tokens / b.params) : "–",

@@ -84,7 +84,7 @@ TEST(Analyze, FitsEveryConventionAndKeepsThePlannedBudgets) {
   EXPECT_EQ(a.conventions[0].parametric.fitted.values, a.parametric.fitted.values);
   EXPECT_EQ(a.conventions[1].convention.params, ParamsCount::non_embedding);
   EXPECT_NE(a.conventions[1].parametric.fitted.values, a.parametric.fitted.values);
-  for (const auto& c : a.conventions) EXPECT_EQ(c.isoflop.budgets.size(), 4U) << c.convention.params;
+  for (const auto& c : a.conventions) EXPECT_EQ(c.isoflop.isoflop().budgets.size(), 4U) << c.convention.params;
 }
 
 TEST(Analyze, AllocatesAtTheLargestBudgetAndBeyond) {

@@ -87,9 +87,9 @@ TEST_F(QuickStudy, BothFitsConvergedWithIntervalsAndInteriorMinima) {
   }
   const FitResult isoflop = fit_from_json(read_json_file(folder / "fits/isoflop.json"), "isoflop.json");
   EXPECT_EQ(isoflop.convergence.status, FitStatus::converged);
-  EXPECT_GE(
-      std::ranges::count_if(isoflop.budgets, [](const IsoflopBudget& b) { return b.status == BudgetStatus::interior; }),
-      2);
+  EXPECT_GE(std::ranges::count_if(isoflop.isoflop().budgets,
+                                  [](const IsoflopBudget& b) { return b.status == BudgetStatus::interior; }),
+            2);
 }
 
 TEST_F(QuickStudy, ReachesATrillionFlopsAndTrainsFourTimesTheFirstQuickStudy) {

@@ -44,6 +44,28 @@ void fields(Visit&& visit, T& w) {
   visit("names", w.names, any(), "names");
 }
 
+struct Pair {
+  double low = 0, high = 0;
+};
+template <FieldsOf<Pair> T>
+auto as_list(T& p) {
+  return std::tie(p.low, p.high);
+}
+
+struct Results {
+  std::optional<Part> part;
+  std::map<std::string, Pair> intervals;
+  std::vector<std::vector<double>> rows;
+  std::int64_t count = 0;
+};
+template <class Visit, FieldsOf<Results> T>
+void fields(Visit&& visit, T& r) {
+  visit("part", r.part, unless_empty(any()), "a part that may not be there");
+  visit("intervals", r.intervals, unless_empty(any()), "pairs by name");
+  visit("rows", r.rows, any(), "rows of numbers");
+  visit("count", r.count, unless_empty(later(any())), "a number, which is never empty");
+}
+
 Whole read(const char* text, Source source = {.name = "file.toml", .origin = {}}) {
   Whole whole;
   read_fields(Json::parse(text), whole, source);
@@ -143,6 +165,41 @@ TEST(ReadFields, ErrorCarriesPlaceAndExitCodeOfTheSource) {
   EXPECT_THAT(error(R"({"part": {"count": 0}})", source), testing::StartsWith("a.toml:5: "));
   EXPECT_THAT(error(R"({"part": {"x": 0}})", source), testing::StartsWith("a.toml:4: "));
   EXPECT_THAT(error(R"({"share": 7})", source), testing::StartsWith("a.toml: "));
+}
+
+TEST(ReadFields, LeavesOutWhatIsEmptyWhereAsked) {
+  EXPECT_EQ(to_json_fields(Results{}), Json::parse(R"({"rows": [], "count": 0})"));
+  const Results full{.part = Part{}, .intervals = {{"a", {1, 2}}}, .rows = {}, .count = 0};
+  EXPECT_EQ(to_json_fields(full).size(), 4U);
+}
+
+TEST(ReadFields, ListsTablesAndOptionalsHoldAnything) {
+  const Json json = Json::parse(
+      R"({"part": {"count": 2, "rates": [0.25]}, "intervals": {"a": [1, 2.5], "b": [0, 3]}, "rows": [[1], [2, 3]],
+          "count": 7})");
+  Results results;
+  read_fields(json, results, Source{});
+  EXPECT_EQ(results.part.value().count, 2);
+  EXPECT_EQ(results.intervals.at("a").high, 2.5);
+  EXPECT_EQ(results.rows, (std::vector<std::vector<double>>{{1}, {2, 3}}));
+  EXPECT_EQ(to_json_fields(results), json);
+  results.intervals["a"].low = -std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(to_json_fields(results)["intervals"]["a"][0].is_null());
+  read_fields(Json{{"part", nullptr}}, results, Source{});
+  EXPECT_FALSE(results.part.has_value());
+}
+
+TEST(ReadFields, AListOfMembersHasItsLengthAndNamesTheMemberThatIsWrong) {
+  const auto said = [](const char* text) {
+    Results results;
+    return error_of(ExitCode::usage,
+                    [&] { read_fields(Json::parse(text), results, Source{.name = "x.toml", .origin = {}}); });
+  };
+  EXPECT_EQ(said(R"({"intervals": {"a": [1]}})"), "x.toml: key 'intervals.a' must be a list of 2, but is [1]");
+  EXPECT_THAT(said(R"({"intervals": {"a": 1}})"), HasSubstr("a list of 2"));
+  EXPECT_THAT(said(R"({"intervals": {"a": [1, "x"]}})"), HasSubstr("'intervals.a[1]' must be a number"));
+  EXPECT_THAT(said(R"({"intervals": [1, 2]})"), HasSubstr("a table"));
+  EXPECT_THAT(said(R"({"part": {"cuont": 1}})"), HasSubstr("did you mean 'count'"));
 }
 
 TEST(ReadFields, ADistinctListNamesTheItemGivenTwice) {

@@ -325,7 +325,7 @@ TEST(Certified, EveryLawUnderEveryObjective) {
       const FitResult fitted = fit(points, options);
       const std::string what = law_form(c.kind).name + " " + std::string(name_of(kind));
       ASSERT_TRUE(fitted.converged()) << what << ": " << fitted.message;
-      EXPECT_NEAR(fitted.objective_value / expected, 1, 1e-9) << what;
+      EXPECT_NEAR(fitted.parametric().objective_value / expected, 1, 1e-9) << what;
       for (std::size_t k = 0; k < c.values.size(); ++k) {
         EXPECT_NEAR(fitted.fitted.values[k] / c.values[k], 1, 1e-6) << what << " " << law_form(c.kind).parameters[k];
       }

@@ -45,7 +45,8 @@ Held held_in(int studies, double truth, const FitOptions& options, const Points&
     if (!r.bootstrap.derived_ci95.contains("a")) return;
     const Interval ci = r.bootstrap.derived_ci95.at("a");
     each[i] = {.studies = 1, .bootstrap = inside(ci), .profile = 0, .partial = 0, .width = ci.high - ci.low};
-    if (r.identifiability.contains("a")) each[i].profile = inside(r.identifiability.at("a").profile_ci95);
+    if (r.parametric().identifiability.contains("a"))
+      each[i].profile = inside(r.parametric().identifiability.at("a").profile_ci95);
     if (r.bootstrap.partial + r.bootstrap.failed > 0) each[i].partial = 1;
   });
   Held sum;
@@ -105,9 +106,9 @@ TEST(Cautions, AreSaidOfOneCleanStudyInAHundred) {
           options.objective.kind = objective;
           const FitResult r = fit(grid(sizes, 5, noise, 7000 + seed), options);
           ++studies;
-          if (r.goodness.outliers > 0) ++outliers;
-          if (r.goodness.series_stands_out) ++series;
-          if (r.goodness.lack_of_fit && r.goodness.lack_of_fit->p < kGoodnessLevel) ++forms;
+          if (r.parametric().goodness.outliers > 0) ++outliers;
+          if (r.parametric().goodness.series_stands_out) ++series;
+          if (r.parametric().goodness.lack_of_fit && r.parametric().goodness.lack_of_fit->p < kGoodnessLevel) ++forms;
         }
       }
     }

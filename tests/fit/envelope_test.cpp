@@ -62,9 +62,9 @@ TEST(Envelope, BiasOfTheDesignIsMeasuredAndNamed) {
   // Noise-free, the envelope of the quick study's own design misses a by -0.22.
   const FitResult r = fit(test::case_points("quick_points.csv"), kEnvelope);
   EXPECT_EQ(r.convergence.status, FitStatus::biased);
-  EXPECT_NEAR(r.bias.at("a"), -0.22, 0.03);
+  EXPECT_NEAR(r.envelope().bias.at("a"), -0.22, 0.03);
   EXPECT_THAT(r.message, HasSubstr("at this design the envelope misses a by -0."));
-  EXPECT_EQ(fit_from_json(to_json(r), "fit.json").bias, r.bias);
+  EXPECT_EQ(fit_from_json(to_json(r), "fit.json").envelope().bias, r.envelope().bias);
 }
 
 TEST(Envelope, WhatConvergesIsNearTheTruthWithoutNoise) {
@@ -91,7 +91,7 @@ TEST(Envelope, WhatConvergesIsNearTheTruthWithoutNoise) {
     }
     const FitResult r = fit(points, kEnvelope);
     if (r.convergence.status == FitStatus::biased) ++biased;
-    if (!r.converged() || r.bias.empty()) continue;  // without a law at these points the caution says so
+    if (!r.converged() || r.envelope().bias.empty()) continue;  // without a law at these points the caution says so
     ++converged;
     EXPECT_NEAR(r.derived.at("a"), allocation_exponents(tiny_law())->a, 0.055);
   }

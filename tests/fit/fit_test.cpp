@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
+#include "error_of.hpp"
 #include "fit/fit_from_json.hpp"
 #include "fit/fit_json.hpp"
 #include "fit/fit_text.hpp"
@@ -20,7 +23,7 @@ TEST(Fit, RecoversTheConstantsOfNoiseFreeData) {
   const FitResult r = fit(isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0, 1), {});
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
   for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(r.fitted.values[k] / tiny_law().values[k], 1, 1e-8) << k;
-  EXPECT_LT(r.objective_value, 1e-25);
+  EXPECT_LT(r.parametric().objective_value, 1e-25);
 }
 
 TEST(Fit, EveryLawRecoversItsOwnConstants) {
@@ -59,7 +62,7 @@ TEST(Fit, FixedParametersStayAndTheOthersMove) {
   EXPECT_DOUBLE_EQ(r.fitted.value("alpha"), 0.3);
   EXPECT_DOUBLE_EQ(r.fitted.value("A"), 20.0);
   EXPECT_NE(r.fitted.value("beta"), tiny_law().value("beta"));
-  EXPECT_FALSE(r.identifiability.contains("alpha"));
+  EXPECT_FALSE(r.parametric().identifiability.contains("alpha"));
 }
 
 TEST(Fit, WeightsAreMultiplicities) {
@@ -104,7 +107,8 @@ TEST(Fit, AllRunsAtOneRatioDoNotIdentifyTheLaw) {
     points.push_back(o);
   }
   const FitResult r = fit(points, {});
-  const bool unidentified = std::ranges::any_of(r.identifiability, [](const auto& i) { return !i.second.identified; });
+  const bool unidentified =
+      std::ranges::any_of(r.parametric().identifiability, [](const auto& i) { return !i.second.identified; });
   EXPECT_TRUE(!r.converged() || unidentified) << describe(r);
 }
 
@@ -211,6 +215,66 @@ TEST(Fit, JsonGoesThereAndBack) {
   EXPECT_THROW((void)fit_from_json(Json::parse(R"({"schema":"scalelaw.run/1"})"), "test"), Error);
 }
 
+TEST(Fit, WhatOneMethodGivesIsEmptyInAFitByAnother) {
+  const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
+  for (const Method method : all_of<Method>()) {
+    const FitResult r = fit(points, {.method = method});
+    EXPECT_EQ(r.method(), method);
+    EXPECT_EQ(r.parametric().goodness.n > 0, method == Method::parametric);
+    EXPECT_EQ(!r.parametric().identifiability.empty(), method == Method::parametric);
+    EXPECT_EQ(!r.isoflop().budgets.empty(), method == Method::isoflop);
+    EXPECT_TRUE(method == Method::envelope || r.envelope().bias.empty());
+    const Json json = to_json(r);
+    EXPECT_EQ(json.contains("curve"), method == Method::isoflop);
+    EXPECT_EQ(json.at("objective").at("kind"), "log-huber");  // in every file
+  }
+}
+
+TEST(Fit, ADamagedFileNamesTheKey) {
+  const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
+  const Json whole = to_json(fit(points, {.holdout_above = 5e14, .bootstrap = {.replicates = 20}}));
+  const auto said = [&](const char* pointer, const Json& value) {
+    Json damaged = whole;
+    const Json::json_pointer place(pointer);
+    if (value.is_null()) {
+      damaged.at(place.parent_pointer()).erase(place.back());
+    } else {
+      damaged[place] = value;
+    }
+    return error_of(ExitCode::data, [&] { (void)fit_from_json(damaged, "f.json"); });
+  };
+  const std::string end = "; is this a fit file of scalelaw (schema scalelaw.fit/1)?";
+  for (const std::string path :
+       {"/schema", "/law", "/method", "/n", "/dropped", "/convention", "/objective", "/params", "/derived",
+        "/convergence", "/convergence/status", "/convergence/starts", "/bootstrap/resample", "/bootstrap/seed",
+        "/bootstrap/ci95", "/bootstrap/derived", "/holdout/n", "/holdout/points", "/range/flops"}) {
+    EXPECT_EQ(said(path.c_str(), nullptr), "f.json: '" + path.substr(path.rfind('/') + 1) + "' is missing" + end);
+  }
+  EXPECT_EQ(said("/n", "35"), "f.json: 'n' is not an integer" + end);
+  EXPECT_EQ(said("/message", 1), "f.json: 'message' is not a string" + end);
+  EXPECT_EQ(said("/derived", 1), "f.json: 'se' is not an object" + end);
+  EXPECT_EQ(said("/bootstrap/ci95/alpha", Json::array({1})), "f.json: 'ci95' is not a pair" + end);
+  EXPECT_EQ(said("/identifiability/E/profile_ci95", 1), "f.json: 'profile_ci95' is not a pair" + end);
+  EXPECT_EQ(said("/weights", "some"), "f.json: 'weights' is 'some', none of none, stderr" + end);
+}
+
+TEST(Fit, FilesOfEarlierVersionsLackWhatCameLater) {
+  const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
+  Json json = to_json(fit(points, {.bootstrap = {.replicates = 20}}));
+  for (const char* key : {"weights", "message", "best_measured", "range", "goodness", "identifiability"}) {
+    json.erase(key);
+  }
+  for (const char* key : {"at_bound", "ci80", "partial", "draws", "parameters"}) json["bootstrap"].erase(key);
+  for (const char* key : {"paths", "paths_at_best", "minima_found", "gradient_norm"}) json["convergence"].erase(key);
+  const FitResult old = fit_from_json(json, "old.json");
+  EXPECT_EQ(old.convergence.paths, 0);
+  EXPECT_TRUE(std::isnan(old.convergence.gradient_norm));
+  EXPECT_EQ(old.bootstrap.replicates, 20);
+  EXPECT_TRUE(old.bootstrap.draws.empty());
+  EXPECT_TRUE(old.best_measured.empty());
+  EXPECT_EQ(old.fitted.values.size(), 5U);
+}
+
 TEST(Fit, ALawWhoseQuantitiesAreNotObservedIsRefused) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
   EXPECT_THROW((void)fit(points, {.law = LawKind::kaplan_steps}), Error);  // no steps
@@ -223,7 +287,7 @@ TEST(Fit, DropHighestLeavesOutTheHighestLosses) {
   points[9].loss_nats = 40;
   const FitResult r = fit(points, {.drop_highest = 2});
   EXPECT_EQ(r.n, 33);
-  EXPECT_LT(r.objective_value, 1e-25);
+  EXPECT_LT(r.parametric().objective_value, 1e-25);
   EXPECT_THROW((void)fit(points, {.drop_highest = 36}), Error);
 }
 
@@ -238,7 +302,7 @@ TEST(Fit, ObjectivesAreSums) {
       const double error = kind == ObjectiveKind::mse ? predicted - o.loss_nats : std::log(predicted / o.loss_nats);
       sum += error * error;
     }
-    EXPECT_NEAR(r.objective_value / sum, 1, 1e-10);
+    EXPECT_NEAR(r.parametric().objective_value / sum, 1, 1e-10);
   }
 }
 

@@ -28,7 +28,7 @@ std::string cautions_of(const FitResult& r) {
 
 TEST(Goodness, AnOutlierIsNamedAndTheFitWithoutItStandsBeside) {
   const FitResult r = fit(test::case_points("outlier.csv"), plain());
-  const Goodness& g = r.goodness;
+  const Goodness& g = r.parametric().goodness;
   // SciPy: the same objective by Nelder-Mead from twelve starts, with and without the row.
   EXPECT_NEAR(g.rms, 0.1057015, 1e-5);
   EXPECT_NEAR(g.r_squared, 0.636525, 1e-4);
@@ -46,7 +46,7 @@ TEST(Goodness, AnOutlierIsNamedAndTheFitWithoutItStandsBeside) {
 TEST(Goodness, AMislabelledSeriesIsNamed) {
   // Five rows of D = 1e10 are given as 1e11.
   const FitResult r = fit(test::case_points("mislabelled_series.csv"), plain());
-  const Goodness& g = r.goodness;
+  const Goodness& g = r.parametric().goodness;
   EXPECT_NEAR(g.rms, 0.0303106, 1e-5);
   EXPECT_EQ(g.outliers, 5);
   for (std::size_t i = 0; i < 5; ++i) {
@@ -64,13 +64,13 @@ TEST(Goodness, AMislabelledSeriesIsNamed) {
 
 TEST(Goodness, TheQuickStudyRejectsTheFormOfTheLaw) {
   const FitResult r = fit(test::case_points("quick_points.csv"), plain());
-  ASSERT_TRUE(r.goodness.lack_of_fit);
+  ASSERT_TRUE(r.parametric().goodness.lack_of_fit);
   EXPECT_TRUE(r.converged());
   // SciPy: F test of three quadratic terms beside the law's Jacobian, p 6.28e-8 with 3 and 21 degrees of freedom.
-  EXPECT_EQ(r.goodness.lack_of_fit->freedom, 3);
-  EXPECT_EQ(r.goodness.lack_of_fit->rest, 21);
-  EXPECT_NEAR(r.goodness.lack_of_fit->p / 6.28e-8, 1, 0.02);
-  EXPECT_NEAR(r.goodness.rms, 0.0059635, 1e-5);
+  EXPECT_EQ(r.parametric().goodness.lack_of_fit->freedom, 3);
+  EXPECT_EQ(r.parametric().goodness.lack_of_fit->rest, 21);
+  EXPECT_NEAR(r.parametric().goodness.lack_of_fit->p / 6.28e-8, 1, 0.02);
+  EXPECT_NEAR(r.parametric().goodness.rms, 0.0059635, 1e-5);
   EXPECT_THAT(cautions_of(r), HasSubstr("the form chinchilla is rejected by its own residuals"));
 }
 
@@ -78,11 +78,11 @@ TEST(Goodness, JsonSaysTheSame) {
   FitResult r = fit(test::case_points("mislabelled_series.csv"), plain());
   const FitResult again = fit_from_json(to_json(r), "fit.json");
   EXPECT_EQ(again.cautions, r.cautions);
-  EXPECT_EQ(again.goodness.rms, r.goodness.rms);
-  EXPECT_EQ(again.goodness.outliers, 5);
-  EXPECT_EQ(again.goodness.worst_series->name, "1e+11");
+  EXPECT_EQ(again.parametric().goodness.rms, r.parametric().goodness.rms);
+  EXPECT_EQ(again.parametric().goodness.outliers, 5);
+  EXPECT_EQ(again.parametric().goodness.worst_series->name, "1e+11");
   EXPECT_EQ(to_json(again), to_json(r));
-  EXPECT_EQ(residuals_json(r.goodness, true).size(), 30U);
+  EXPECT_EQ(residuals_json(r.parametric().goodness, true).size(), 30U);
 }
 
 TEST(Goodness, ResidualsAreHeldAgainstTheNoiseBetweenSeeds) {
@@ -90,10 +90,10 @@ TEST(Goodness, ResidualsAreHeldAgainstTheNoiseBetweenSeeds) {
   FitOptions options = plain();
   options.noise = NoiseModel{.sd = 0.01, .at_loss = 1, .slope = 0, .freedom = 20};
   const FitResult r = fit(points, options);
-  ASSERT_TRUE(r.goodness.noise);
-  EXPECT_DOUBLE_EQ(*r.goodness.noise, 0.01);
-  EXPECT_GT(r.goodness.rms, 0.005);
-  EXPECT_LT(r.goodness.rms, 0.015);
+  ASSERT_TRUE(r.parametric().goodness.noise);
+  EXPECT_DOUBLE_EQ(*r.parametric().goodness.noise, 0.01);
+  EXPECT_GT(r.parametric().goodness.rms, 0.005);
+  EXPECT_LT(r.parametric().goodness.rms, 0.015);
   EXPECT_THAT(describe(r), HasSubstr("noise between seeds 0.01, so"));
 }
 
@@ -107,8 +107,8 @@ TEST(Goodness, ExactDataHaveNothingToSay) {
     }
     const FitResult r = fit(points, options);
     EXPECT_TRUE(r.cautions.empty()) << cautions_of(r);
-    EXPECT_LT(r.goodness.rms, 1e-8);
-    EXPECT_EQ(r.goodness.outliers, 0);
+    EXPECT_LT(r.parametric().goodness.rms, 1e-8);
+    EXPECT_EQ(r.parametric().goodness.outliers, 0);
   }
 }
 
@@ -125,9 +125,9 @@ Said said_of(double noise, int sizes, ObjectiveKind objective, int studies, bool
     FitOptions options = plain();
     options.objective.kind = objective;
     const FitResult r = fit(points, options);
-    if (r.goodness.outliers > 0) ++said.outlier;
-    if (r.goodness.series_stands_out) ++said.series;
-    if (r.goodness.lack_of_fit && r.goodness.lack_of_fit->p < kGoodnessLevel) ++said.form;
+    if (r.parametric().goodness.outliers > 0) ++said.outlier;
+    if (r.parametric().goodness.series_stands_out) ++said.series;
+    if (r.parametric().goodness.lack_of_fit && r.parametric().goodness.lack_of_fit->p < kGoodnessLevel) ++said.form;
   }
   return said;
 }
@@ -151,8 +151,8 @@ TEST(Goodness, OneOutlierIsNoSeries) {
   auto points = test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 7, 4, 0.002, 3);
   points[10].loss_nats *= 1.4;
   const FitResult r = fit(points, {.profile = false});
-  EXPECT_EQ(r.goodness.outliers, 1);
-  EXPECT_FALSE(r.goodness.series_stands_out) << r.goodness.worst_series->name;
+  EXPECT_EQ(r.parametric().goodness.outliers, 1);
+  EXPECT_FALSE(r.parametric().goodness.series_stands_out) << r.parametric().goodness.worst_series->name;
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ TEST(Isoflop, SlopesOfCentredNoiseFreeGridsAreTheLaws) {
   EXPECT_NEAR(r.derived.at("a"), exact->a, 2e-4);
   EXPECT_NEAR(r.derived.at("b"), exact->b, 2e-4);
   EXPECT_NEAR(r.derived.at("a") + r.derived.at("b"), 1, 1e-9);
-  for (const IsoflopBudget& b : r.budgets) {
+  for (const IsoflopBudget& b : r.isoflop().budgets) {
     EXPECT_EQ(b.status, BudgetStatus::interior);
     EXPECT_EQ(b.points, 7);
     EXPECT_NEAR(b.params / compute_optimal(tiny_law(), b.flops).scale.params, 1, 0.05);
@@ -46,8 +46,8 @@ TEST(Isoflop, AParabolaIsFoundExactly) {
   const FitResult r = fit(points, {.method = Method::isoflop});
   EXPECT_NEAR(r.derived.at("a"), 0.5, 1e-10);
   EXPECT_NEAR(r.derived.at("params_coefficient"), 0.3 / std::sqrt(6), 1e-9);
-  EXPECT_NEAR(r.budgets[1].loss_nats, 2, 1e-10);
-  EXPECT_NEAR(r.budgets[1].curvature, 0.05, 1e-9);
+  EXPECT_NEAR(r.isoflop().budgets[1].loss_nats, 2, 1e-10);
+  EXPECT_NEAR(r.isoflop().budgets[1].curvature, 0.05, 1e-9);
 }
 
 TEST(Isoflop, EdgesAndBadShapesAreRejectedByName) {
@@ -59,12 +59,12 @@ TEST(Isoflop, EdgesAndBadShapesAreRejectedByName) {
   }
   points.resize(points.size() - 5);  // two sizes left at the largest budget
   const FitResult r = fit(points, {.method = Method::isoflop});
-  ASSERT_EQ(r.budgets.size(), 5U);
-  EXPECT_EQ(r.budgets[0].status, BudgetStatus::edge_low);
-  EXPECT_EQ(r.budgets[1].status, BudgetStatus::edge_high);
-  EXPECT_EQ(r.budgets[2].status, BudgetStatus::not_convex);
-  EXPECT_EQ(r.budgets[3].status, BudgetStatus::interior);
-  EXPECT_EQ(r.budgets[4].status, BudgetStatus::too_few_points);
+  ASSERT_EQ(r.isoflop().budgets.size(), 5U);
+  EXPECT_EQ(r.isoflop().budgets[0].status, BudgetStatus::edge_low);
+  EXPECT_EQ(r.isoflop().budgets[1].status, BudgetStatus::edge_high);
+  EXPECT_EQ(r.isoflop().budgets[2].status, BudgetStatus::not_convex);
+  EXPECT_EQ(r.isoflop().budgets[3].status, BudgetStatus::interior);
+  EXPECT_EQ(r.isoflop().budgets[4].status, BudgetStatus::too_few_points);
   EXPECT_EQ(r.convergence.status, FitStatus::too_few_points);
   EXPECT_NE(r.message.find("1 of 5 budgets"), std::string::npos);
   EXPECT_TRUE(r.fitted.values.empty());

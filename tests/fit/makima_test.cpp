@@ -55,10 +55,10 @@ TEST(Makima, ApproachTwoFindsTheLawsExponents) {
   const FitResult r = fit(isoflop_design(tiny_law(), kTinyBudgets, 9, 8, 0, 1),
                           {.method = Method::isoflop, .curve = BudgetCurve::makima});
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
-  EXPECT_EQ(r.curve, BudgetCurve::makima);
+  EXPECT_EQ(r.isoflop().curve, BudgetCurve::makima);
   EXPECT_NEAR(r.derived.at("a"), allocation_exponents(tiny_law())->a, 5e-3);
   EXPECT_NEAR(r.derived.at("a") + r.derived.at("b"), 1, 1e-9);
-  for (const IsoflopBudget& b : r.budgets) {
+  for (const IsoflopBudget& b : r.isoflop().budgets) {
     // No shape is assumed: closer to the optimum than the parabola, which is off where alpha and beta differ.
     EXPECT_NEAR(b.params / compute_optimal(tiny_law(), b.flops).scale.params, 1, 0.03);
     EXPECT_TRUE(std::isnan(b.curvature));
@@ -74,10 +74,10 @@ TEST(Makima, EdgesAndTooFewSizesAreNamed) {
   }
   points.resize(points.size() - 4);  // three sizes left at the largest budget
   const FitResult r = fit(points, {.method = Method::isoflop, .curve = BudgetCurve::makima});
-  EXPECT_EQ(r.budgets[0].status, BudgetStatus::edge_low);
-  EXPECT_EQ(r.budgets[1].status, BudgetStatus::edge_high);
-  EXPECT_EQ(r.budgets[2].status, BudgetStatus::interior);
-  EXPECT_EQ(r.budgets[4].status, BudgetStatus::too_few_points);
+  EXPECT_EQ(r.isoflop().budgets[0].status, BudgetStatus::edge_low);
+  EXPECT_EQ(r.isoflop().budgets[1].status, BudgetStatus::edge_high);
+  EXPECT_EQ(r.isoflop().budgets[2].status, BudgetStatus::interior);
+  EXPECT_EQ(r.isoflop().budgets[4].status, BudgetStatus::too_few_points);
 }
 
 TEST(Makima, RunsOfOneSizeCountWithTheirMean) {
@@ -105,7 +105,7 @@ TEST(Weights, StandardErrorsAreInverseVariances) {
   for (Observation& o : weighted) o.weight /= total;
   const FitResult r = fit(points, {.profile = false, .weights = Weights::loss_stderr}),
                   w = fit(weighted, {.profile = false});
-  EXPECT_NEAR(r.objective_value / w.objective_value, 1, 1e-12);
+  EXPECT_NEAR(r.parametric().objective_value / w.parametric().objective_value, 1, 1e-12);
   for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(r.fitted.values[k] / w.fitted.values[k], 1, 1e-9);
   EXPECT_NE(fit(points, {.profile = false}).fitted.values, r.fitted.values);
   EXPECT_EQ(to_json(r).at("weights"), "stderr");

@@ -200,11 +200,11 @@ std::vector<Computed> computed_from(const std::filesystem::path& reference) {
        [=] {
          const FitResult r = chinchilla(5, ObjectiveKind::log_huber);
          const auto& v = r.fitted.values;
-         return std::vector<double>{r.objective_value, v[1], v[2], v[0], v[3], v[4], r.derived.at("a")};
+         return std::vector<double>{r.parametric().objective_value, v[1], v[2], v[0], v[3], v[4], r.derived.at("a")};
        }},
       {"0.001964086431185, alpha 0.3003606, beta 0.5801673", [=] {
          const FitResult r = fit(read_observations(reference / "gemstones_cool_end.csv"), {.profile = false});
-         return std::vector<double>{r.objective_value, r.fitted.value("alpha"), r.fitted.value("beta")};
+         return std::vector<double>{r.parametric().objective_value, r.fitted.value("alpha"), r.fitted.value("beta")};
        }}};
 }
 

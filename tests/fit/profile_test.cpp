@@ -53,6 +53,7 @@ double least_with(const std::vector<Observation>& points, double a, double alpha
     return fit(points, {.objective = {.kind = ObjectiveKind::log_mse},
                         .fixed = {{"alpha", x}, {"beta", x * a / (1 - a)}},
                         .profile = false})
+        .parametric()
         .objective_value;
   };
   return boost::math::tools::brent_find_minima(at, std::log(alpha) - 1.5, std::log(alpha) + 1.5, 20).second;
@@ -62,12 +63,12 @@ TEST(Profile, TheIntervalOfAEndsWhereTheLeastSumOfSquaresReachesItsLimit) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.003, 1);
   const FitResult r = fit(points, {.objective = {.kind = ObjectiveKind::log_mse}});
   ASSERT_TRUE(r.converged());
-  const Identifiability a = r.identifiability.at("a"), b = r.identifiability.at("b");
+  const Identifiability a = r.parametric().identifiability.at("a"), b = r.parametric().identifiability.at("b");
   ASSERT_TRUE(a.identified);
   EXPECT_LT(a.profile_ci95.low, r.derived.at("a"));
   EXPECT_GT(a.profile_ci95.high, r.derived.at("a"));
   // S(a) = S (1 + chi2_1(.95) / (n - p))
-  const double limit = r.objective_value * (1 + 3.841458820694124 / (35 - 5));
+  const double limit = r.parametric().objective_value * (1 + 3.841458820694124 / (35 - 5));
   for (const double end : {a.profile_ci95.low, a.profile_ci95.high}) {
     EXPECT_NEAR(least_with(points, end, r.fitted.value("alpha")) / limit, 1, 1e-4) << end;
   }
@@ -80,7 +81,7 @@ TEST(Profile, AIsDeterminedBetterThanTheExponentsItIsMadeOf) {
   const FitResult r = fit(points, {});
   ASSERT_TRUE(r.converged());
   const auto relative_width = [&](const char* name, double value) {
-    const Interval i = r.identifiability.at(name).profile_ci95;
+    const Interval i = r.parametric().identifiability.at(name).profile_ci95;
     return (i.high - i.low) / value;
   };
   EXPECT_LT(relative_width("a", r.derived.at("a")), 0.8 * relative_width("alpha", r.fitted.value("alpha")));
@@ -92,14 +93,14 @@ TEST(Profile, WithOneExponentHeldAFollowsFromTheOther) {
   for (const char* held : {"alpha", "beta"}) {
     const bool alpha = std::string(held) == "alpha";
     const FitResult r = fit(points, {.fixed = {{held, 0.26}}});
-    const Interval x = r.identifiability.at(alpha ? "beta" : "alpha").profile_ci95;
-    const Interval a = r.identifiability.at("a").profile_ci95;
+    const Interval x = r.parametric().identifiability.at(alpha ? "beta" : "alpha").profile_ci95;
+    const Interval a = r.parametric().identifiability.at("a").profile_ci95;
     EXPECT_NEAR(a.low, alpha ? x.low / (x.low + 0.26) : 0.26 / (0.26 + x.high), 1e-12);
     EXPECT_NEAR(a.high, alpha ? x.high / (x.high + 0.26) : 0.26 / (0.26 + x.low), 1e-12);
     EXPECT_LT(a.low, r.derived.at("a"));
     EXPECT_GT(a.high, r.derived.at("a"));
   }
-  EXPECT_FALSE(fit(points, {.fixed = {{"alpha", 0.28}, {"beta", 0.24}}}).identifiability.contains("a"));
+  EXPECT_FALSE(fit(points, {.fixed = {{"alpha", 0.28}, {"beta", 0.24}}}).parametric().identifiability.contains("a"));
 }
 
 TEST(Profile, KaplansLawHasOneTooAndPowerLawsHaveNone) {
@@ -109,11 +110,11 @@ TEST(Profile, KaplansLawHasOneTooAndPowerLawsHaveNone) {
   for (Observation& o : points) o.loss_nats = predict_loss(law, law_point(o)) * std::exp(0.005 * standard_normal(rng));
   const FitResult r = fit(points, {.law = LawKind::kaplan});
   ASSERT_TRUE(r.converged());
-  const Interval a = r.identifiability.at("a").profile_ci95;
+  const Interval a = r.parametric().identifiability.at("a").profile_ci95;
   EXPECT_LT(a.low, 0.6);
   EXPECT_GT(a.high, 0.6);
   EXPECT_LT(a.high - a.low, 0.1);
-  EXPECT_FALSE(fit(points, {.law = LawKind::power_c}).identifiability.contains("a"));
+  EXPECT_FALSE(fit(points, {.law = LawKind::power_c}).parametric().identifiability.contains("a"));
 }
 
 TEST(Profile, RunsOfOneSizeDoNotIdentifyA) {
@@ -126,12 +127,12 @@ TEST(Profile, RunsOfOneSizeDoNotIdentifyA) {
     o.loss_nats = predict_loss(tiny_law(), law_point(o)) * std::exp(0.01 * standard_normal(rng));
   }
   const FitResult r = fit(points, {});
-  EXPECT_TRUE(!r.converged() || !r.identifiability.at("a").identified) << describe(r);
+  EXPECT_TRUE(!r.converged() || !r.parametric().identifiability.at("a").identified) << describe(r);
 }
 
 TEST(Profile, TheIntervalOfBesiroglusA) {
   const FitResult r = fit(read_observations(test::besiroglu_points()), {.drop_highest = 5});
-  const Identifiability a = r.identifiability.at("a");
+  const Identifiability a = r.parametric().identifiability.at("a");
   EXPECT_TRUE(a.identified);
   // Narrower than the bootstrap's, whose standard error is .0200: docs/METHODS.md says why.
   EXPECT_NEAR(a.profile_ci95.low, 0.491, 5e-4);
@@ -143,11 +144,11 @@ TEST(Profile, OfExactDataClosesAroundTheTruth) {
   options.bootstrap.replicates = 0;
   const FitResult result = fit(isoflop_design(tiny_law(), kTinyBudgets, 6, 8, 0, 3), options);
   ASSERT_EQ(result.convergence.status, FitStatus::converged);
-  for (const auto& [name, found] : result.identifiability) {
+  for (const auto& [name, found] : result.parametric().identifiability) {
     EXPECT_TRUE(std::isfinite(found.profile_ci95.low) && std::isfinite(found.profile_ci95.high)) << name;
   }
   for (const char* name : {"E", "alpha", "beta"}) {
-    const Interval interval = result.identifiability.at(name).profile_ci95;
+    const Interval interval = result.parametric().identifiability.at(name).profile_ci95;
     EXPECT_NEAR(interval.low, tiny_law().value(name), 1e-3 * tiny_law().value(name)) << name;
     EXPECT_NEAR(interval.high, tiny_law().value(name), 1e-3 * tiny_law().value(name)) << name;
   }

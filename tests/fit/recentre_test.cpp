@@ -34,27 +34,28 @@ FitResult grids(const Offset& offset) {
 }
 
 TEST(Recentre, CentredGridsNeedNoAdvice) {
-  EXPECT_THAT(grids([](std::size_t) { return 1.0; }).advice, IsEmpty());
+  EXPECT_THAT(grids([](std::size_t) { return 1.0; }).isoflop().advice, IsEmpty());
 }
 
 TEST(Recentre, AGridOffItsMinimumIsToldWhereToGo) {
   const FitResult r = grids([](std::size_t k) { return k == 2 ? 0.3 : 1.0; });
-  EXPECT_THAT(r.advice, Contains(AllOf(HasSubstr("budget 10¹³"), HasSubstr("recentre"))));
+  EXPECT_THAT(r.isoflop().advice, Contains(AllOf(HasSubstr("budget 10¹³"), HasSubstr("recentre"))));
   EXPECT_THAT(describe(r), HasSubstr("advice: budget 10¹³"));
 }
 
 TEST(Recentre, AnEdgeAsksForMoreSizesOnItsSide) {
   const FitResult low = grids([](std::size_t k) { return k == 4 ? 20.0 : 1.0; });
-  ASSERT_EQ(low.budgets[4].status, BudgetStatus::edge_low);
-  EXPECT_THAT(low.advice, Contains(AllOf(HasSubstr("add smaller"), HasSubstr("by the other budgets"))));
+  ASSERT_EQ(low.isoflop().budgets[4].status, BudgetStatus::edge_low);
+  EXPECT_THAT(low.isoflop().advice, Contains(AllOf(HasSubstr("add smaller"), HasSubstr("by the other budgets"))));
   const FitResult high = grids([](std::size_t k) { return k == 4 ? 0.05 : 1.0; });
-  ASSERT_EQ(high.budgets[4].status, BudgetStatus::edge_high);
-  EXPECT_THAT(high.advice, Contains(HasSubstr("add larger")));
+  ASSERT_EQ(high.isoflop().budgets[4].status, BudgetStatus::edge_high);
+  EXPECT_THAT(high.isoflop().advice, Contains(HasSubstr("add larger")));
 }
 
 TEST(Recentre, ADriftingCentreIsNamedAndAConstantOneIsNot) {
   const auto drifts = [](const FitResult& r) {
-    return std::ranges::any_of(r.advice, [](const std::string& s) { return s.find("drifts") != std::string::npos; });
+    return std::ranges::any_of(r.isoflop().advice,
+                               [](const std::string& s) { return s.find("drifts") != std::string::npos; });
   };
   EXPECT_TRUE(drifts(grids([](std::size_t k) { return std::pow(1.6, static_cast<double>(k) - 2); })));
   EXPECT_FALSE(drifts(grids([](std::size_t) { return 1.5; })));

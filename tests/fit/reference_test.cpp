@@ -10,7 +10,7 @@ namespace {
 void expect_besiroglu(const FitResult& r) {
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
   EXPECT_EQ(r.n, 240);
-  EXPECT_NEAR(r.objective_value, 0.001018274017801, 2e-14);
+  EXPECT_NEAR(r.parametric().objective_value, 0.001018274017801, 2e-14);
   EXPECT_NEAR(r.fitted.value("A") / 477.82587, 1, 1e-6);
   EXPECT_NEAR(r.fitted.value("B") / 2143.41736, 1, 1e-6);
   EXPECT_NEAR(r.fitted.value("E") / 1.8172181, 1, 1e-6);
@@ -44,7 +44,7 @@ TEST(Reference, TheObjectiveAtHoffmannsConstants) {
   // One evaluation is the start itself: the value there, and no claim to have fitted anything.
   FitOptions options{.drop_highest = 5, .starts = starts_named("hoffmann2022"), .max_evaluations = 1, .profile = false};
   const FitResult r = fit(points, options);
-  EXPECT_NEAR(r.objective_value, 0.001231162602579, 1e-14);
+  EXPECT_NEAR(r.parametric().objective_value, 0.001231162602579, 1e-14);
   EXPECT_EQ(r.convergence.status, FitStatus::stalled);
   for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(r.fitted.values[k] / law.values[k], 1, 1e-12);
 }
@@ -54,7 +54,7 @@ TEST(Reference, All245Points) {
   for (const char* starts : {"projection", "grid", "hoffmann2022"}) {
     const FitResult r = fit(points, {.starts = starts_named(starts), .profile = false});
     EXPECT_EQ(r.convergence.status, FitStatus::converged) << starts;
-    EXPECT_NEAR(r.objective_value, 0.001826010523069, 2e-14) << starts;
+    EXPECT_NEAR(r.parametric().objective_value, 0.001826010523069, 2e-14) << starts;
     EXPECT_NEAR(r.fitted.value("A"), 495.726, 5e-4) << starts;
     EXPECT_NEAR(r.fitted.value("B"), 12845.6, 0.05) << starts;
     EXPECT_NEAR(r.fitted.value("E"), 1.8913385, 5e-8) << starts;
@@ -69,7 +69,7 @@ TEST(Reference, Gemstones) {
   for (const char* starts : {"projection", "grid", "hoffmann2022"}) {
     const FitResult r = fit(points, {.starts = starts_named(starts), .profile = false});
     EXPECT_EQ(r.convergence.status, FitStatus::converged) << starts;
-    EXPECT_NEAR(r.objective_value, 0.001964086431185, 2e-14) << starts;
+    EXPECT_NEAR(r.parametric().objective_value, 0.001964086431185, 2e-14) << starts;
     EXPECT_NEAR(r.fitted.value("A"), 226.1328, 1e-4) << starts;
     EXPECT_NEAR(r.fitted.value("B"), 271661.0, 0.1) << starts;
     EXPECT_NEAR(r.fitted.value("E"), 2.0747837, 5e-8) << starts;
@@ -91,7 +91,7 @@ TEST(Reference, DataConstrainedNearThePublishedDecays) {
   options.starts = starts_named("muennighoff2023");
   const FitResult r = fit(read_observations(reference / "data_constrained_muennighoff2023.csv"), options);
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
-  EXPECT_NEAR(r.objective_value, 0.015825932069110, 2e-14);
+  EXPECT_NEAR(r.parametric().objective_value, 0.015825932069110, 2e-14);
   EXPECT_NEAR(r.fitted.value("R_D"), 15.37175852, 1e-6);
   EXPECT_NEAR(r.fitted.value("R_N"), 5.31512590, 1e-6);
 }
@@ -105,11 +105,11 @@ TEST(Reference, DataConstrainedHasLowerMinimaElsewhere) {
   options.profile = true;
   const FitResult r = fit(read_observations(reference / "data_constrained_muennighoff2023.csv"), options);
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
-  EXPECT_NEAR(r.objective_value, 0.015804662474002, 2e-14);
+  EXPECT_NEAR(r.parametric().objective_value, 0.015804662474002, 2e-14);
   EXPECT_NEAR(r.fitted.value("R_D"), 95.365, 1e-3);
   EXPECT_NEAR(r.fitted.value("R_N"), 1.7059, 1e-4);
   EXPECT_LT(r.convergence.starts_at_best, r.convergence.starts);
-  EXPECT_FALSE(r.identifiability.at("R_D").identified);
+  EXPECT_FALSE(r.parametric().identifiability.at("R_D").identified);
 }
 
 TEST(Reference, MinimaOfTheDataConstrainedDecays) {

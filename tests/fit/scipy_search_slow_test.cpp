@@ -49,8 +49,8 @@ TEST(ScipySearch, NothingLowerIsFoundForAnyLaw) {
         continue;
       ++studies;
       finished += ours.converged() || ours.convergence.status == FitStatus::at_bound ? 1 : 0;
-      lower += ours.objective_value < best - allowed(best) ? 1 : 0;
-      EXPECT_LE(ours.objective_value, best + allowed(best))
+      lower += ours.parametric().objective_value < best - allowed(best) ? 1 : 0;
+      EXPECT_LE(ours.parametric().objective_value, best + allowed(best))
           << file << " " << study.at("objective") << (options.offset ? " with offset" : "") << ": "
           << ours.convergence.status << ", " << ours.convergence.minima_found << " minima";
     }

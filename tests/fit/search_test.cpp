@@ -22,11 +22,11 @@ TEST(Search, KaplanOnRunsWithoutRepetitionFindsTheLowerOfTwoMinima) {
   std::erase_if(points, [](const Observation& o) { return o.tokens > 1.01 * o.unique_tokens.value_or(o.tokens); });
   const FitResult r = fit(points, {.law = LawKind::kaplan, .profile = false});
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
-  EXPECT_NEAR(r.objective_value, 0.000998014079, 1e-11);
+  EXPECT_NEAR(r.parametric().objective_value, 0.000998014079, 1e-11);
   EXPECT_NEAR(r.derived.at("a"), 0.765, 1e-3);
   EXPECT_GE(r.convergence.minima_found, 2);
   ASSERT_TRUE(r.convergence.next_best_objective);
-  EXPECT_GT(*r.convergence.next_best_objective, r.objective_value);
+  EXPECT_GT(*r.convergence.next_best_objective, r.parametric().objective_value);
   EXPECT_THAT(describe(r), HasSubstr("minima found"));
 }
 
@@ -34,9 +34,9 @@ TEST(Search, KaplanFromTwoBasins) {
   const FitResult r = fit(case_file("kaplan_two_minima.csv"),
                           {.law = LawKind::kaplan, .objective = {.kind = ObjectiveKind::log_mse}, .profile = false});
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
-  EXPECT_NEAR(r.objective_value, 0.02480499441, 1e-10);
+  EXPECT_NEAR(r.parametric().objective_value, 0.02480499441, 1e-10);
   const FitResult huber = fit(case_file("kaplan_two_minima.csv"), {.law = LawKind::kaplan, .profile = false});
-  EXPECT_NEAR(huber.objective_value, 0.0006569000378, 1e-11);
+  EXPECT_NEAR(huber.parametric().objective_value, 0.0006569000378, 1e-11);
 }
 
 TEST(Search, ChinchillaWithThirtyPercentOutliers) {
@@ -44,7 +44,7 @@ TEST(Search, ChinchillaWithThirtyPercentOutliers) {
     const FitResult r =
         fit(case_file("two_minima_contaminated.csv"), {.starts = starts_named(starts), .profile = false});
     EXPECT_EQ(r.convergence.status, FitStatus::converged) << starts;
-    EXPECT_NEAR(r.objective_value, 0.003575802, 1e-9) << starts;
+    EXPECT_NEAR(r.parametric().objective_value, 0.003575802, 1e-9) << starts;
     EXPECT_NEAR(r.derived.at("a"), 0.584, 1e-3) << starts;
     EXPECT_LT(r.convergence.paths_at_best, r.convergence.paths) << starts;
   }
@@ -54,11 +54,11 @@ TEST(Search, PowerLawsOfOneVariableEndAtAProvenMinimum) {
   const std::vector<Observation> points = case_file("power_n_stalled.csv");
   const FitResult n = fit(points, {.law = LawKind::power_n, .profile = false});
   EXPECT_EQ(n.convergence.status, FitStatus::converged) << n.message;
-  EXPECT_NEAR(n.objective_value, 0.00430898571, 1e-10);
+  EXPECT_NEAR(n.parametric().objective_value, 0.00430898571, 1e-10);
   EXPECT_NEAR(n.fitted.value("alpha"), 0.05999, 1e-5);
   const FitResult d = fit(points, {.law = LawKind::power_d, .profile = false});
   EXPECT_EQ(d.convergence.status, FitStatus::converged) << d.message;
-  EXPECT_NEAR(d.objective_value, 0.00419343240, 1e-10);
+  EXPECT_NEAR(d.parametric().objective_value, 0.00419343240, 1e-10);
 }
 
 TEST(Search, SixSizesOnAStraightLine) {
@@ -73,7 +73,7 @@ TEST(Search, SixSizesOnAStraightLine) {
   }
   const FitResult r = fit(points, {.law = LawKind::power_n, .profile = false});
   EXPECT_EQ(r.convergence.status, FitStatus::converged) << r.message;
-  EXPECT_NEAR(r.objective_value, 9.366e-6, 5e-10);
+  EXPECT_NEAR(r.parametric().objective_value, 9.366e-6, 5e-10);
 }
 
 /// Runs of a random law on a random grid, a fifth of them off by up to a third.
@@ -118,7 +118,8 @@ TEST(Search, NoRandomStartLeadsLower) {
         }
         const Solution s = solve(p, p.weights, theta, {.warm = true, .piecewise = true, .finish = false});
         if (s.status == NewtonStatus::diverged) continue;
-        ASSERT_GE(s.value, r.objective_value - 1e-9) << law_form(law).name << " seed " << seed << " start " << i;
+        ASSERT_GE(s.value, r.parametric().objective_value - 1e-9)
+            << law_form(law).name << " seed " << seed << " start " << i;
       }
     }
   }

@@ -23,28 +23,28 @@ FitResult valleys(const std::vector<Observation>& points) { return fit(points, {
 TEST(Valley, PlateauRunsAreNamedAndLeftOut) {
   const FitResult r = valleys(test::case_points("plateau.csv"));
   const FitResult clean = valleys(test::case_points("plateau_clean.csv"));
-  ASSERT_EQ(r.budgets.size(), 3U);
-  ASSERT_EQ(clean.budgets.size(), 3U);
+  ASSERT_EQ(r.isoflop().budgets.size(), 3U);
+  ASSERT_EQ(clean.isoflop().budgets.size(), 3U);
   const double truth[] = {6e6, 12e6, 24e6};
   for (std::size_t k = 0; k < 3; ++k) {
-    const IsoflopBudget& b = r.budgets[k];
+    const IsoflopBudget& b = r.isoflop().budgets[k];
     EXPECT_EQ(b.status, BudgetStatus::not_a_parabola);
-    EXPECT_EQ(clean.budgets[k].status, BudgetStatus::interior);
+    EXPECT_EQ(clean.isoflop().budgets[k].status, BudgetStatus::interior);
     EXPECT_EQ(b.points, 7);
     EXPECT_EQ(b.plateau.size(), 2U);
     EXPECT_NEAR(b.params / truth[k], 1, 0.01);
-    EXPECT_NEAR(b.params, clean.budgets[k].params, 1e-6 * b.params);
-    EXPECT_NEAR(b.loss_nats, clean.budgets[k].loss_nats, 1e-9);
+    EXPECT_NEAR(b.params, clean.isoflop().budgets[k].params, 1e-6 * b.params);
+    EXPECT_NEAR(b.loss_nats, clean.isoflop().budgets[k].loss_nats, 1e-9);
     EXPECT_THAT(r.cautions[k], HasSubstr("2 runs lie far above every valley through the others"));
     EXPECT_THAT(r.cautions[k], HasSubstr("(loss 3.07)"));
   }
-  EXPECT_NEAR(r.budgets[0].rejected_loss, 1.06, 0.01) << "below every loss measured";
+  EXPECT_NEAR(r.isoflop().budgets[0].rejected_loss, 1.06, 0.01) << "below every loss measured";
   EXPECT_NEAR(r.derived.at("a"), 0.5, 1e-3);
   EXPECT_NEAR(r.derived.at("a"), clean.derived.at("a"), 1e-9);
   EXPECT_TRUE(clean.cautions.empty());
   const FitResult again = fit_from_json(to_json(r), "fit.json");
-  EXPECT_EQ(again.budgets[1].plateau, r.budgets[1].plateau);
-  EXPECT_EQ(again.budgets[1].params, r.budgets[1].params);
+  EXPECT_EQ(again.isoflop().budgets[1].plateau, r.isoflop().budgets[1].plateau);
+  EXPECT_EQ(again.isoflop().budgets[1].params, r.isoflop().budgets[1].params);
   EXPECT_THAT(describe(r), HasSubstr("not_a_parabola"));
 }
 
@@ -62,7 +62,7 @@ TEST(Valley, ALawFittedToPlateauRunsSaysSo) {
 TEST(Valley, GridsTooWideForAParabolaSaySo) {
   const FitResult r = valleys(test::case_points("wide_grid.csv"));
   EXPECT_TRUE(r.converged());
-  const IsoflopBudget& b = r.budgets.back();  // 1e12 FLOPs: the truth is 87 k
+  const IsoflopBudget& b = r.isoflop().budgets.back();  // 1e12 FLOPs: the truth is 87 k
   EXPECT_EQ(b.status, BudgetStatus::interior);
   EXPECT_NEAR(b.params, 114127, 200);
   EXPECT_NEAR(b.cubic_params, 85745, 100) << "numpy.polyfit";
@@ -84,7 +84,7 @@ TEST(Valley, BiasIsSaidForWideGridsOnly) {
       const FitResult r = valleys(isoflop_design(law, kTinyBudgets, 7, ratio, 0.002, seed));
       const bool said = !r.cautions.empty() && r.cautions.back().find("too wide") != std::string::npos;
       EXPECT_EQ(said, ratio > 10) << ratio << " " << seed << " "
-                                  << std::log(r.budgets[2].params / compute_optimal(law, 1e13).scale.params);
+                                  << std::log(r.isoflop().budgets[2].params / compute_optimal(law, 1e13).scale.params);
     }
   }
 }
@@ -108,7 +108,7 @@ TEST(Valley, CleanStudiesAreNeverRejected) {
     FitOptions options{.method = Method::isoflop};
     options.goodness = false;
     const FitResult r = fit(isoflop_design(random_law(rng), kTinyBudgets, sizes, ratio, noise, i), options);
-    for (const IsoflopBudget& b : r.budgets) {
+    for (const IsoflopBudget& b : r.isoflop().budgets) {
       ++budgets;
       if (b.status == BudgetStatus::not_a_parabola) ++rejected;
     }
@@ -136,14 +136,14 @@ TEST(Valley, RunsThatNeverLearnedAreFound) {
       if (size >= sizes - plateau) points[k].loss_nats = unigram * std::exp(noise * standard_normal(rng));
     }
     const FitResult r = fit(points, options);
-    for (const IsoflopBudget& b : r.budgets) {
+    for (const IsoflopBudget& b : r.isoflop().budgets) {
       ++budgets;
       if (std::ssize(b.plateau) == plateau) ++found;
       if (b.params > 0 && std::abs(std::log(b.params / compute_optimal(law, b.flops).scale.params)) < 0.7) ++near;
     }
     // Any fit of these points finds the same runs, and its cautions name them, whatever else is an outlier.
     std::size_t named = 0;
-    for (const IsoflopBudget& b : r.budgets) named += b.plateau.size();
+    for (const IsoflopBudget& b : r.isoflop().budgets) named += b.plateau.size();
     const std::vector<PlateauRun> runs = plateau_runs(points, std::nullopt);
     EXPECT_EQ(runs.size(), named) << i;
     if (runs.empty() || runs.size() > 6 || i % 5 != 0) continue;
@@ -163,7 +163,7 @@ TEST(Valley, AParabolaBelowEveryLossIsReplacedByOneNearTheLeast) {
                 .source = "",
                 .convention = {}};
   const FitResult r = valleys(isoflop_design(law, kTinyBudgets, 9, 200, 0, 1));
-  for (const IsoflopBudget& b : r.budgets) {
+  for (const IsoflopBudget& b : r.isoflop().budgets) {
     EXPECT_EQ(b.status, BudgetStatus::not_a_parabola);
     EXPECT_TRUE(b.plateau.empty());
     EXPECT_NEAR(b.params / compute_optimal(law, b.flops).scale.params, 1, 0.3);

@@ -99,7 +99,7 @@ inline Analysis toy_analysis() {
   fit.bootstrap.replicates = 60;
   fit.bootstrap.ci95 = {{"alpha", {0.40, 0.45}}, {"beta", {0.35, 0.41}}};
   fit.bootstrap.derived_ci95 = {{"a", {0.45, 0.50}}, {"b", {0.50, 0.55}}};
-  fit.identifiability["E"] = {.profile_ci95 = {0.2, 1.9}, .identified = false};
+  std::get<ParametricFit>(fit.by_method).identifiability["E"] = {.profile_ci95 = {0.2, 1.9}, .identified = false};
   Rng rng = make_rng(3, "draws");
   for (int i = 0; i < 60; ++i) {
     std::vector<double> draw = toy_law().values;
@@ -109,7 +109,7 @@ inline Analysis toy_analysis() {
   }
   fit.flops_range = {1e10, 6.4e11};
   a.isoflop = fit;
-  a.isoflop.method = Method::isoflop;
+  IsoflopFit& valleys = a.isoflop.by_method.emplace<IsoflopFit>();
   a.isoflop.bootstrap = {};
   for (const double c : {1e10, 4e10, 1.6e11, 6.4e11}) {
     const Optimum best = compute_optimal(toy_law(), c);
@@ -125,7 +125,7 @@ inline Analysis toy_analysis() {
     b.curvature = 0.05;
     b.linear = -2 * b.curvature * std::log(b.params);
     b.constant = b.loss_nats + b.curvature * std::log(b.params) * std::log(b.params);
-    a.isoflop.budgets.push_back(b);
+    valleys.budgets.push_back(b);
   }
   a.conventions = {{{}, a.parametric, a.isoflop},
                    {{.params = ParamsCount::effective, .flops = FlopsCount::six_nd}, a.parametric, a.isoflop}};
