@@ -176,8 +176,7 @@ SpeedTable measure_jobs(const StudyConfig& config, const StudyEstimate& estimate
     job.id = plan.id;
     job.corpus = std::filesystem::absolute(config.corpus.path).string();
     job.device = setup.device;
-    job.engine = setup.engine;
-    job.graph = setup.graph;
+    trainer_settings(job) = config.training;
     job.threads = setup.threads;
     job.runs = plan.runs;
     speeds[key] = measure_speed(trainer, job, setup);

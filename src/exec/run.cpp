@@ -40,9 +40,7 @@ void write_job_files(const StudyConfig& config, const StudyOptions& options, con
   job.corpus = fs::absolute(config.corpus.path).string();
   job.device = options.backend.device;
   job.threads = config.training.threads_per_worker;
-  job.engine = config.training.engine;
-  job.graph = config.training.graph;
-  job.checkpoint_every_s = config.training.checkpoint_every_s;
+  trainer_settings(job) = config.training;
   for (const JobPlan& plan : jobs) {
     job.id = plan.id;
     job.runs = plan.runs;

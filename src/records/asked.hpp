@@ -2,8 +2,9 @@
 // Where and how a study asks for its training to be done: what its config, its jobs and the trainer call by name.
 #include <array>
 #include <string_view>
+#include <type_traits>
 
-#include "core/names.hpp"
+#include "core/fields.hpp"
 #include "records/device_kind.hpp"
 #include "records/precision.hpp"
 
@@ -32,5 +33,26 @@ constexpr Precision decided(AskedPrecision p) { return p == AskedPrecision::bf16
 /// Whether steps are replayed from CUDA graphs. automatic: where a checked graph gives the bits of single steps.
 enum class AskedGraph { automatic, off };
 constexpr std::array<std::string_view, 2> names_of(AskedGraph) { return {"auto", "off"}; }
+
+/// What a study asks of its trainers as it is: keys of [training], and of every job.
+struct TrainerSettings {
+  AskedEngine engine = AskedEngine::automatic;
+  AskedGraph graph = AskedGraph::automatic;
+  double checkpoint_every_s = 60;
+};
+template <class Visit, FieldsOf<TrainerSettings> T>
+void fields(Visit&& visit, T& t) {
+  visit("engine", t.engine, named<AskedEngine>(),
+        "what computes losses and gradients; auto: native on a CPU, torch on CUDA; native-SET: with that instruction "
+        "set");
+  visit("graph", t.graph, named<AskedGraph>(),
+        "on CUDA; auto: 16 steps per CUDA graph, checked once against single steps; off: single steps");
+  visit("checkpoint_every_s", t.checkpoint_every_s, positive(), "seconds between two checkpoints of a job");
+}
+/// The settings that T has by inheritance, const where it is.
+template <class T>
+auto& trainer_settings(T& t) {
+  return static_cast<std::conditional_t<std::is_const_v<T>, const TrainerSettings, TrainerSettings>&>(t);
+}
 
 }  // namespace scalelaw
