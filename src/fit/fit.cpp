@@ -171,6 +171,21 @@ void judge(const std::vector<Observation>& points, const FitOptions& options, Fi
   result.cautions.insert(result.cautions.end(), lines.begin(), lines.end());
 }
 
+FitResult fit_by_method(const std::vector<Observation>& points, const FitOptions& options) {
+  switch (options.method) {
+    case Method::parametric: {
+      FitResult result = fit_parametric(points, options);
+      judge(points, options, result);
+      return result;
+    }
+    case Method::isoflop:
+      return fit_isoflop(points, options);
+    case Method::envelope:
+      return fit_envelope(points, options);
+  }
+  return {};
+}
+
 }  // namespace
 
 FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
@@ -186,16 +201,12 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
   FitOptions known = options;
   if (!known.noise) known.noise = estimate_noise(all);
   known.bootstrap.resample = resolved_resample(options.bootstrap.resample, options.method, points);
-  FitResult result;
-  if (options.method == Method::parametric) {
-    if (law_form(options.law).needs(Quantity::steps))
-      points = with_minimum_steps(std::move(points), options.critical_batch);
-    result = fit_parametric(points, known);
-    judge(points, known, result);
-  } else {
+  if (options.method != Method::parametric) {
     (void)make_problem(points, LawKind::kaplan, options.objective, {});  // refuses unusable points
-    result = options.method == Method::isoflop ? fit_isoflop(points, known) : fit_envelope(points, known);
+  } else if (law_form(options.law).needs(Quantity::steps)) {
+    points = with_minimum_steps(std::move(points), options.critical_batch);
   }
+  FitResult result = fit_by_method(points, known);
   if (options.jackknife && !result.fitted.values.empty()) {
     FitOptions rest = options;
     rest.profile = rest.jackknife = rest.goodness = false;

@@ -173,19 +173,9 @@ void ranges_from(const Json& json, const Reader& read, FitResult& r) {
 
 // The method, with what a file holds for it alone.
 MethodFit method_from(const Json& value, const Reader& read) {
-  const auto own = [&](auto fit) -> MethodFit {
-    read.value(value, fit, "method");
-    return fit;
-  };
-  switch (read.get<Method>(value, "method")) {
-    case Method::parametric:
-      return own(ParametricFit{});
-    case Method::isoflop:
-      return own(IsoflopFit{});
-    case Method::envelope:
-      return own(EnvelopeFit{});
-  }
-  return {};
+  MethodFit out = method_fit(read.get<Method>(value, "method"));
+  std::visit([&](auto& own) { read.value(value, own, "method"); }, out);
+  return out;
 }
 
 FitResult read_fit(const Json& value, const Reader& read) {

@@ -10,7 +10,18 @@ const Own& own_or_empty(const MethodFit& fit) {
   return own != nullptr ? *own : empty;
 }
 
+template <std::size_t... I>
+MethodFit method_fit_among(Method method, std::index_sequence<I...> /*alternatives*/) {
+  MethodFit out;
+  ((std::variant_alternative_t<I, MethodFit>::kMethod == method ? static_cast<void>(out.emplace<I>()) : void()), ...);
+  return out;
+}
+
 }  // namespace
+
+MethodFit method_fit(Method method) {
+  return method_fit_among(method, std::make_index_sequence<std::variant_size_v<MethodFit>>());
+}
 
 Method FitResult::method() const {
   return std::visit([]<class Own>(const Own&) { return Own::kMethod; }, by_method);

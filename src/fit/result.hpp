@@ -285,6 +285,9 @@ void fields(Visit&& visit, T& e) {
 }
 
 using MethodFit = std::variant<ParametricFit, IsoflopFit, EnvelopeFit>;
+static_assert(std::variant_size_v<MethodFit> == names_of(Method{}).size());
+/// What that method gives, still empty.
+[[nodiscard]] MethodFit method_fit(Method method);
 
 struct FitResult {
   LawKind law = LawKind::chinchilla;
