@@ -18,8 +18,7 @@ void copy_in(void*, const void*, std::size_t) { refuse(); }
 void copy_out(void*, const void*, std::size_t) { refuse(); }
 void adam_step(const AdamState&, const StepTables&, const float*) { refuse(); }
 void draw_starts(const WindowOrder*, const StepCounters*, std::int64_t, std::int64_t, std::int64_t*) { refuse(); }
-void gather_windows(const std::uint8_t*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t*,
-                    std::int64_t*) {
+void gather_windows(const TokenView&, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t*, std::int64_t*) {
   refuse();
 }
 void cross_entropy(float*, const std::int64_t*, float*, std::int64_t, std::int64_t, float) { refuse(); }

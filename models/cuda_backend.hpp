@@ -24,7 +24,7 @@ void copy_out(void* to, const void* from, std::size_t bytes);
 void adam_step(const AdamState& state, const StepTables& tables, const float* losses);
 void draw_starts(const WindowOrder* orders, const StepCounters* counters, std::int64_t members, std::int64_t windows,
                  std::int64_t* starts);
-void gather_windows(const std::uint8_t* tokens, const std::int64_t* starts, std::int64_t windows, std::int64_t context,
+void gather_windows(const TokenView& tokens, const std::int64_t* starts, std::int64_t windows, std::int64_t context,
                     std::int64_t* inputs, std::int64_t* targets);
 
 /// losses[r] = -log softmax(logits[r])[targets[r]] for each of `rows` rows of `vocab` logits, nats; with gradient_scale

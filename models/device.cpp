@@ -19,6 +19,18 @@ std::string cpu_name() {
   return "unknown processor";
 }
 
+template <class Token>
+void gather_windows_from(const Token* tokens, const std::int64_t* starts, std::int64_t windows, std::int64_t context,
+                         std::int64_t* inputs, std::int64_t* targets) {
+  for (std::int64_t w = 0; w < windows; ++w) {
+    const Token* from = tokens + starts[w];
+    for (std::int64_t t = 0; t < context; ++t) {
+      inputs[w * context + t] = from[t];
+      targets[w * context + t] = from[t + 1];
+    }
+  }
+}
+
 }  // namespace
 
 Device open_device(DeviceKind kind) {
@@ -60,16 +72,11 @@ void draw_starts(const Device& device, const WindowOrder* orders, const StepCoun
   }
 }
 
-void gather_windows(const Device& device, const std::uint8_t* tokens, const std::int64_t* starts, std::int64_t windows,
+void gather_windows(const Device& device, const TokenView& tokens, const std::int64_t* starts, std::int64_t windows,
                     std::int64_t context, std::int64_t* inputs, std::int64_t* targets) {
   if (device.kind == DeviceKind::cuda) return cuda::gather_windows(tokens, starts, windows, context, inputs, targets);
-  for (std::int64_t w = 0; w < windows; ++w) {
-    const std::uint8_t* from = tokens + starts[w];
-    for (std::int64_t t = 0; t < context; ++t) {
-      inputs[w * context + t] = from[t];
-      targets[w * context + t] = from[t + 1];
-    }
-  }
+  with_tokens(tokens,
+              [&](const auto* first) { gather_windows_from(first, starts, windows, context, inputs, targets); });
 }
 
 }  // namespace scalelaw

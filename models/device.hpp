@@ -9,6 +9,7 @@
 
 #include "core/permutation.hpp"
 #include "records/device_kind.hpp"
+#include "records/token_view.hpp"
 
 namespace scalelaw {
 
@@ -115,9 +116,8 @@ void draw_starts(const Device& device, const WindowOrder* orders, const StepCoun
 
 /// Copies windows of context + 1 tokens: inputs[w] = tokens[start .. start + context), targets one further, as 64-bit
 /// ids.
-/// @param tokens of a split, one byte each; @param starts [windows]; @param inputs, targets [windows, context]; all
-/// device memory.
-void gather_windows(const Device& device, const std::uint8_t* tokens, const std::int64_t* starts, std::int64_t windows,
+/// @param tokens of a split; @param starts [windows]; @param inputs, targets [windows, context]; all device memory.
+void gather_windows(const Device& device, const TokenView& tokens, const std::int64_t* starts, std::int64_t windows,
                     std::int64_t context, std::int64_t* inputs, std::int64_t* targets);
 
 }  // namespace scalelaw

@@ -153,8 +153,9 @@ __global__ void __launch_bounds__(kThreads)
   starts[i] = orders[i / windows].start(counters->step * windows + i % windows);
 }
 
+template <class Token>
 __global__ void __launch_bounds__(kThreads)
-    gather(const std::uint8_t* __restrict__ tokens, const std::int64_t* __restrict__ starts, std::int64_t windows,
+    gather(const Token* __restrict__ tokens, const std::int64_t* __restrict__ starts, std::int64_t windows,
            std::int64_t context, std::int64_t* __restrict__ inputs, std::int64_t* __restrict__ targets) {
   const std::int64_t i = thread_index();
   if (i >= windows * context) return;
@@ -246,6 +247,13 @@ const char* launch(Stream stream, dim3 grid, void (*kernel)(Parameters...), Argu
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 }
 
+template <class Token>
+const char* launch_gather_from(const Token* tokens, const std::int64_t* starts, std::int64_t windows,
+                               std::int64_t context, std::int64_t* inputs, std::int64_t* targets, Stream stream) {
+  return launch(stream, grid_of(blocks_of(windows * context)), gather<Token>, tokens, starts, windows, context, inputs,
+                targets);
+}
+
 }  // namespace
 
 const char* launch_adam(const AdamState& state, const StepTables& tables, const float* losses, Stream stream) {
@@ -265,10 +273,11 @@ const char* launch_draw_starts(const WindowOrder* orders, const StepCounters* co
   return launch(stream, grid_of(blocks_of(members * windows)), draw, orders, counters, members, windows, starts);
 }
 
-const char* launch_gather(const std::uint8_t* tokens, const std::int64_t* starts, std::int64_t windows,
+const char* launch_gather(const TokenView& tokens, const std::int64_t* starts, std::int64_t windows,
                           std::int64_t context, std::int64_t* inputs, std::int64_t* targets, Stream stream) {
-  return launch(stream, grid_of(blocks_of(windows * context)), gather, tokens, starts, windows, context, inputs,
-                targets);
+  return with_tokens(tokens, [&](const auto* first) {
+    return launch_gather_from(first, starts, windows, context, inputs, targets, stream);
+  });
 }
 
 const char* launch_cross_entropy(float* logits, const std::int64_t* targets, float* losses, std::int64_t rows,

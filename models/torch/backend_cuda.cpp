@@ -98,7 +98,7 @@ void draw_starts(const WindowOrder* orders, const StepCounters* counters, std::i
   check_launch(launch_draw_starts(orders, counters, members, windows, starts, current_stream()), "drawing windows");
 }
 
-void gather_windows(const std::uint8_t* tokens, const std::int64_t* starts, std::int64_t windows, std::int64_t context,
+void gather_windows(const TokenView& tokens, const std::int64_t* starts, std::int64_t windows, std::int64_t context,
                     std::int64_t* inputs, std::int64_t* targets) {
   check_launch(launch_gather(tokens, starts, windows, context, inputs, targets, current_stream()), "gathering tokens");
 }

@@ -116,7 +116,7 @@ CorpusFacts corpus_facts(const StudyConfig& config) {
         "(corpus.path), or another study of its own: remove corpus.sha256 and give --out",
         config.corpus.path, manifest.sha256.substr(0, 12), config.corpus.sha256.substr(0, 12));
   }
-  return {manifest.sha256, manifest.splits.train.tokens, manifest.splits.validation.tokens};
+  return {manifest.sha256, manifest.splits.train.tokens, manifest.splits.validation.tokens, manifest.dtype};
 }
 
 }  // namespace scalelaw::cli

@@ -98,8 +98,8 @@ Manifest build_corpus(const BuildOptions& options) {
   const auto keep = [&](std::string_view document) {
     const double place = static_cast<double>(sha256_prefix(document) >> 11U) * 0x1p-53;
     const Split split = place < options.validation_fraction ? Split::validation : Split::train;
-    writer.write(split, document);
-    writer.write(split, manifest.documents.separator);
+    writer.write(split, byte_tokens(document));
+    writer.write(split, byte_tokens(manifest.documents.separator));
     writer.end_document(split);
     ++manifest.documents.total;
   };

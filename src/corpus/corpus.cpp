@@ -21,33 +21,35 @@ constexpr const char* kHowToBuild =
     "from your "
     "own text";
 
-std::string_view text_of(const MappedFile& file) {
-  return {reinterpret_cast<const char*>(file.data()), file.size()};  // bytes as characters: what hashing takes
-}
-
-MappedFile open_split(const std::filesystem::path& folder, const CorpusSplit& split) {
+MappedTokens open_split(const std::filesystem::path& folder, TokenWidth width, const CorpusSplit& split) {
   const std::filesystem::path path = folder / split.file;
   std::error_code error;
   const auto bytes = std::filesystem::file_size(path, error);
   if (error) {
     fail_data("{}: {}; the corpus is not whole: build it again ({})", path.string(), error.message(), kHowToBuild);
   }
-  if (bytes != static_cast<std::uintmax_t>(split.tokens)) {
+  if (whole_tokens(width, bytes) != split.tokens) {
     fail_data("{}: has {} bytes, manifest.json says {} tokens; the corpus is not whole: build it again ({})",
               path.string(), bytes, split.tokens, kHowToBuild);
   }
-  return MappedFile(path);
+  return {.width = width, .file = MappedFile(path)};
 }
 
-void check_split(const Corpus& corpus, const CorpusSplit& split, const MappedFile& tokens) {
+std::int64_t largest_token(const TokenView& tokens) {
+  return with_tokens(tokens, [&](const auto* first) {
+    return static_cast<std::int64_t>(*std::max_element(first, first + tokens.count));
+  });
+}
+
+void check_split(const Corpus& corpus, const CorpusSplit& split, const TokenView& tokens) {
   const std::string path = (corpus.folder / split.file).string();
   Sha256 hash;
-  hash.update(text_of(tokens));
+  hash.update(bytes_of(tokens));
   if (hash.hex() != split.sha256) {
     fail_data("{}: its SHA-256 is not that of manifest.json; the file was changed: build the corpus again ({})", path,
               kHowToBuild);
   }
-  const std::int64_t largest = *std::max_element(tokens.begin(), tokens.end());
+  const std::int64_t largest = largest_token(tokens);
   if (largest >= corpus.manifest.tokenizer.vocab) {
     fail_data("{}: holds token {}, manifest.json says vocab {}; build the corpus again ({})", path, largest,
               corpus.manifest.tokenizer.vocab, kHowToBuild);
@@ -93,41 +95,42 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   if (known && status.st_size > 0) {
     void* mapped = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_SHARED, fd.get(), 0);
     if (mapped != MAP_FAILED) {
-      data_ = static_cast<const std::uint8_t*>(mapped);
-      size_ = static_cast<std::size_t>(status.st_size);
+      bytes_ = {static_cast<const char*>(mapped), static_cast<std::size_t>(status.st_size)};
     }
   }
   const int error = errno;
   if (!known) fail_data("{}: is not a plain file", path.string());
-  if (status.st_size > 0 && data_ == nullptr)
-    fail_data("{}: cannot be mapped: {}", path.string(), std::strerror(error));
+  if (status.st_size > 0 && bytes_.empty()) fail_data("{}: cannot be mapped: {}", path.string(), std::strerror(error));
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
+  std::swap(bytes_, other.bytes_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::uint8_t*>(data_), size_);  // munmap takes a non-const pointer
+  if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());  // takes a non-const pointer
+}
+
+TokenView MappedTokens::view() const {
+  const std::string_view bytes = file.bytes();
+  return {.width = width, .data = bytes.data(), .count = static_cast<std::int64_t>(bytes.size()) / token_bytes(width)};
 }
 
 Corpus load_corpus(const std::filesystem::path& folder, CorpusCheck check) {
   Corpus corpus;
   corpus.folder = folder;
   corpus.manifest = load_manifest(folder);
-  corpus.train = open_split(folder, corpus.manifest.splits.train);
-  corpus.validation = open_split(folder, corpus.manifest.splits.validation);
+  corpus.train = open_split(folder, corpus.manifest.dtype, corpus.manifest.splits.train);
+  corpus.validation = open_split(folder, corpus.manifest.dtype, corpus.manifest.splits.validation);
   if (check == CorpusCheck::hashes) {
-    check_split(corpus, corpus.manifest.splits.train, corpus.train);
-    check_split(corpus, corpus.manifest.splits.validation, corpus.validation);
+    check_split(corpus, corpus.manifest.splits.train, corpus.train.view());
+    check_split(corpus, corpus.manifest.splits.validation, corpus.validation.view());
     Sha256 both;
-    both.update(text_of(corpus.train));
-    both.update(text_of(corpus.validation));
+    both.update(corpus.train.file.bytes());
+    both.update(corpus.validation.file.bytes());
     if (both.hex() != corpus.manifest.sha256) {
       fail_data("{}: key 'sha256' is not the hash of the token files; build the corpus again ({})",
                 (folder / "manifest.json").string(), kHowToBuild);

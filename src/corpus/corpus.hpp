@@ -1,15 +1,16 @@
 #pragma once
-// A corpus on disk: a folder with manifest.json, train.bin and validation.bin (one byte per token). Format:
+// A corpus on disk: a folder with manifest.json, train.bin and validation.bin (tokens, nothing else). Format:
 // data/README.md.
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/fields.hpp"
 #include "corpus/documents.hpp"
+#include "records/token_view.hpp"
 
 namespace scalelaw {
 
@@ -20,7 +21,7 @@ struct CorpusTokenizer {
 template <class Visit, FieldsOf<CorpusTokenizer> T>
 void fields(Visit&& visit, T& t) {
   visit("kind", t.kind, one_of({"byte", "symbol"}), "what a token is");
-  visit("vocab", t.vocab, between(2, 256), "number of token ids");
+  visit("vocab", t.vocab, between(2, static_cast<double>(most_token_ids())), "number of token ids");
 }
 
 /// How the text was cut into documents.
@@ -103,8 +104,8 @@ struct Manifest {
   std::string name;
   std::string sha256;  ///< of train.bin's bytes followed by validation.bin's: the identity of the corpus
   CorpusTokenizer tokenizer;
-  std::string dtype = "uint8";
-  double bytes_per_token = 1.0;  ///< bytes of text per token, for bits per byte
+  TokenWidth dtype = TokenWidth::uint8;  ///< of a token in the files
+  double bytes_per_token = 1.0;          ///< bytes of text per token, for bits per byte
   CorpusDocuments documents;
   CorpusSplits splits;
   CorpusEntropy entropy_nats;
@@ -120,7 +121,7 @@ void fields(Visit&& visit, T& m) {
   visit("name", m.name, any(), "name for reports");
   visit("sha256", m.sha256, any(), "hash of both token files");
   visit("tokenizer", m.tokenizer, any(), "what a token is");
-  visit("dtype", m.dtype, one_of({"uint8"}), "type of a token in the files");
+  visit("dtype", m.dtype, named<TokenWidth>(), "type of a token in the files");
   visit("bytes_per_token", m.bytes_per_token, positive(), "bytes of text per token");
   visit("documents", m.documents, any(), "how the text was cut");
   visit("splits", m.splits, any(), "token files");
@@ -138,8 +139,8 @@ void fields(Visit&& visit, T& m) {
 /// Errors (data): no such folder or manifest (with the commands that make one), not a corpus manifest, a wrong value.
 [[nodiscard]] Manifest load_manifest(const std::filesystem::path& folder);
 
-/// A whole file, read only, mapped into memory: processes that read the same corpus share its pages. A contiguous range
-/// of bytes: converts to std::span<const std::uint8_t>.
+/// A whole file, read only, mapped into memory: processes that read the same corpus share its pages. A range of
+/// bytes.
 class MappedFile {
  public:
   MappedFile() = default;
@@ -151,22 +152,26 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();
 
-  [[nodiscard]] const std::uint8_t* data() const { return data_; }
-  [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] const std::uint8_t* begin() const { return data_; }
-  [[nodiscard]] const std::uint8_t* end() const { return data_ + size_; }
-  [[nodiscard]] std::uint8_t operator[](std::size_t i) const { return data_[i]; }
+  [[nodiscard]] std::string_view bytes() const { return bytes_; }
 
  private:
-  const std::uint8_t* data_ = nullptr;
-  std::size_t size_ = 0;
+  std::string_view bytes_;
+};
+
+/// A token file.
+struct MappedTokens {
+  TokenWidth width = TokenWidth::uint8;
+  MappedFile file;  ///< whole tokens
+
+  /// Valid as long as the mapping, which moves leave where it is.
+  [[nodiscard]] TokenView view() const;
 };
 
 /// Tokens of both splits with their manifest.
 struct Corpus {
   std::filesystem::path folder;
   Manifest manifest;
-  MappedFile train, validation;
+  MappedTokens train, validation;
 };
 
 /// What load_corpus checks beyond the sizes: hashes reads every byte (about 1 GB/s) and compares SHA-256 and token

@@ -144,7 +144,7 @@ Manifest synthesize_corpus(const SynthOptions& options) {
     const bool train = split == Split::train;
     sample_chain(chain, stationary, train ? options.tokens : options.validation_tokens,
                  make_rng(seed, train ? "markov-train" : "markov-validation"), [&](std::string_view tokens) {
-                   writer.write(split, tokens);
+                   writer.write(split, byte_tokens(tokens));
                    done += static_cast<std::int64_t>(tokens.size());
                    if (options.progress) options.progress(done);
                  });

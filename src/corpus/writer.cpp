@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kBufferBytes = std::size_t{1} << 20U;
+constexpr std::size_t kBufferBytes = std::size_t{1} << 20U;  // whole tokens of any width
 constexpr std::size_t kTokens = 256;
 
 /// A folder may be replaced if it is empty, or a corpus with nothing of anybody else's in it.
@@ -52,16 +52,19 @@ fs::path normalized(const fs::path& out) {
 
 TokenCounts::TokenCounts() : pairs_(kTokens * kTokens) {}
 
-void TokenCounts::add(std::string_view tokens) {
-  if (tokens.empty()) return;
-  const auto at = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(tokens[i])); };
-  if (last_ < 0) {
-    first_ = static_cast<int>(at(0));
-  } else {
-    ++pairs_[static_cast<std::size_t>(last_) * kTokens + at(0)];
-  }
-  for (std::size_t i = 1; i < tokens.size(); ++i) ++pairs_[at(i - 1) * kTokens + at(i)];
-  last_ = static_cast<int>(at(tokens.size() - 1));
+void TokenCounts::add(const TokenView& tokens) {
+  SCALELAW_CHECK(token_ids(tokens.width) <= static_cast<std::int64_t>(kTokens), "no table of {} tokens", tokens.width);
+  if (tokens.count == 0) return;
+  with_tokens(tokens, [this, count = tokens.count](const auto* first) {
+    const auto at = [first](std::int64_t i) { return static_cast<std::size_t>(first[i]); };
+    if (last_ < 0) {
+      first_ = static_cast<int>(at(0));
+    } else {
+      ++pairs_[static_cast<std::size_t>(last_) * kTokens + at(0)];
+    }
+    for (std::int64_t i = 1; i < count; ++i) ++pairs_[at(i - 1) * kTokens + at(i)];
+    last_ = static_cast<int>(at(count - 1));
+  });
 }
 
 CorpusEntropy TokenCounts::entropy() const {
@@ -111,8 +114,9 @@ void fail_other_corpus(const fs::path& out, const Manifest& there) {
 }
 
 // Delegating makes the object whole before anything can fail, so that the destructor cleans up after an error below.
-CorpusWriter::CorpusWriter(const fs::path& out, bool replace) : CorpusWriter() {
+CorpusWriter::CorpusWriter(const fs::path& out, bool replace, TokenWidth width) : CorpusWriter() {
   replace_ = replace;
+  width_ = width;
   out_ = normalized(out);
   temporary_ = out_.string() + ".tmp";
   check_replaceable(out_);
@@ -154,13 +158,15 @@ void CorpusWriter::fail(const fs::path& path, int error) const {
               full ? "free some space or give another folder with --out" : "check the folder and its permissions");
 }
 
-void CorpusWriter::write(Split split, std::string_view tokens) {
+void CorpusWriter::write(Split split, const TokenView& tokens) {
+  SCALELAW_CHECK(tokens.width == width_, "tokens of {} in a file of {}", tokens.width, width_);
   TokenFile& file = files_[static_cast<std::size_t>(split)];
-  file.tokens += static_cast<std::int64_t>(tokens.size());
-  while (!tokens.empty()) {
-    const std::string_view part = tokens.substr(0, kBufferBytes - file.buffer.size());
+  file.tokens += tokens.count;
+  std::string_view rest = bytes_of(tokens);
+  while (!rest.empty()) {
+    const std::string_view part = rest.substr(0, kBufferBytes - file.buffer.size());
     file.buffer += part;
-    tokens.remove_prefix(part.size());
+    rest.remove_prefix(part.size());
     if (file.buffer.size() == kBufferBytes) flush(split);
   }
 }
@@ -168,7 +174,10 @@ void CorpusWriter::write(Split split, std::string_view tokens) {
 void CorpusWriter::flush(Split split) {
   TokenFile& file = files_[static_cast<std::size_t>(split)];
   file.hash.update(file.buffer);
-  if (split == Split::train) counts_.add(file.buffer);
+  if (split == Split::train) {
+    counts_.add(
+        {.width = width_, .data = file.buffer.data(), .count = whole_tokens(width_, file.buffer.size()).value()});
+  }
   std::string_view rest = file.buffer;
   while (!rest.empty()) {
     const ssize_t n = ::write(file.fd.get(), rest.data(), rest.size());
@@ -190,9 +199,10 @@ Manifest CorpusWriter::publish(Manifest manifest) {
     out.sha256 = file.hash.hex();
     file.fd.reset();
   }
+  manifest.dtype = width_;
   Sha256 both = std::move(files_[0].hash);
   const MappedFile validation(files_[1].path);
-  both.update({reinterpret_cast<const char*>(validation.data()), validation.size()});
+  both.update(validation.bytes());
   manifest.sha256 = both.hex();
   const std::optional<Manifest> there = corpus_there(out_);
   if (!replace_ && there && there->sha256 != manifest.sha256) fail_other_corpus(out_, *there);

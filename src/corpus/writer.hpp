@@ -21,7 +21,8 @@ enum class Split { train, validation };
 class TokenCounts {
  public:
   TokenCounts();
-  void add(std::string_view tokens);
+  /// Domain: widths of at most 256 token ids.
+  void add(const TokenView& tokens);
   /// Entropies of the stream so far, nats per token: unigram -sum p(x) ln p(x); bigram -sum p(x, y) ln p(y | x), over
   /// pairs of neighbours. 0 where there are no tokens.
   [[nodiscard]] CorpusEntropy entropy() const;
@@ -40,21 +41,22 @@ class TokenCounts {
 /// (full disk, bad input, interrupt), the destructor removes OUT.tmp and OUT stays as it was.
 class CorpusWriter {
  public:
-  /// @param replace whether another corpus in `out` may be replaced.
+  /// @param replace whether another corpus in `out` may be replaced  @param width of every token written
   /// Errors: usage, if out exists and is neither empty nor a corpus folder with nothing else in it, or another build of
   /// the same folder is running; environment, if it cannot be written.
-  explicit CorpusWriter(const std::filesystem::path& out, bool replace = false);
+  explicit CorpusWriter(const std::filesystem::path& out, bool replace = false, TokenWidth width = TokenWidth::uint8);
   CorpusWriter(const CorpusWriter&) = delete;
   CorpusWriter& operator=(const CorpusWriter&) = delete;
   ~CorpusWriter();
 
   /// Errors: environment (for example a full disk).
-  void write(Split split, std::string_view tokens);
+  void write(Split split, const TokenView& tokens);
   void end_document(Split split) { ++files_[static_cast<std::size_t>(split)].documents; }
   [[nodiscard]] std::int64_t tokens(Split split) const { return files_[static_cast<std::size_t>(split)].tokens; }
 
-  /// Completes the manifest (splits, sha256, entropies, created, version; a name, if it has none: the folder's), writes
-  /// it and moves the folder into place. Errors: usage, if a corpus of other text is there and must not be replaced.
+  /// Completes the manifest (dtype, splits, sha256, entropies, created, version; a name, if it has none: the folder's),
+  /// writes it and moves the folder into place. Errors: usage, if a corpus of other text is there and must not be
+  /// replaced.
   Manifest publish(Manifest manifest);
 
  private:
@@ -72,6 +74,7 @@ class CorpusWriter {
 
   std::filesystem::path out_, temporary_;
   bool replace_ = false;
+  TokenWidth width_ = TokenWidth::uint8;
   std::optional<FileLock> lock_;  // on the temporary folder
   bool own_ = false;
   std::array<TokenFile, 2> files_;

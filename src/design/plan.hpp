@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "design/config.hpp"
+#include "records/token_view.hpp"
 
 namespace scalelaw {
 
@@ -13,6 +14,7 @@ struct CorpusFacts {
   std::string sha256;             ///< of the token stream
   std::int64_t train_tokens = 0;  ///< in the training split
   std::int64_t validation_tokens = 0;
+  TokenWidth width = TokenWidth::uint8;  ///< of a token in the files
 };
 
 struct PlannedRun {

@@ -92,6 +92,10 @@ std::string describe_basis(const StudyEstimate& e, const StudyConfig& config) {
                      others);
 }
 
+double corpus_bytes(const CorpusFacts& corpus) {
+  return static_cast<double>((corpus.train_tokens + corpus.validation_tokens) * token_bytes(corpus.width));
+}
+
 }  // namespace
 
 WorkerSetup training_setup(const StudyConfig& config, const Environment& environment) {
@@ -111,10 +115,9 @@ JobLimit job_limit(const StudyConfig& config, const Environment& environment, co
   JobLimit limit;
   if (own_trainer_on_cuda(config, environment)) {
     limit.bytes = device_share_bytes(config.backend, environment);
-    limit.place = {
-        .engine = AskedEngine::torch,
-        .device = DeviceKind::cuda,
-        .corpus_bytes = corpus == nullptr ? 0 : static_cast<double>(corpus->train_tokens + corpus->validation_tokens)};
+    limit.place = {.engine = AskedEngine::torch,
+                   .device = DeviceKind::cuda,
+                   .corpus_bytes = corpus == nullptr ? 0 : corpus_bytes(*corpus)};
     return limit;
   }
   const WorkerSetup setup = training_setup(config, environment);

@@ -22,7 +22,7 @@ namespace scalelaw {
 /// bytes a member as above (checkpoints are written by the host), for bf16 4 P more; buffers of two engines; the
 /// evaluation's; the corpus. Taken on trust: temporaries twice, since a graph has a pool of its own; the sums of flash
 /// attention; a tenth for rounding by the allocator; 1 GB for the context and the workspaces of libraries.
-/// @param corpus_bytes one for each token of the training and validation splits
+/// @param corpus_bytes of the tokens of the training and validation splits, as wide as in their files
 [[nodiscard]] double device_bytes(const RunSpec& spec, std::int64_t members, double corpus_bytes);
 
 }  // namespace scalelaw

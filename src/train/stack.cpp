@@ -75,7 +75,7 @@ struct Chunk {
         scratch(setup.device, members * kStepScratch) {
     std::vector<WindowOrder> first;
     for (const RunSpec& spec : stack.specs) {
-      first.push_back(make_sampler(setup.train_tokens, spec.data.unique_tokens, context, spec.seed).order());
+      first.push_back(make_sampler(setup.train.count, spec.data.unique_tokens, context, spec.seed).order());
     }
     orders.upload(first);
   }
@@ -103,6 +103,15 @@ Region region(const Buffer<T>& buffer) {
   return {.data = buffer.data(), .bytes = static_cast<std::size_t>(buffer.size()) * sizeof(T)};
 }
 
+/// The tokens where the device reads them: a copy in its memory, or on a CPU the tokens themselves.
+TokenView on_device(const Device& device, const TokenView& tokens, Buffer<char>& copy) {
+  if (device.kind == DeviceKind::cpu) return tokens;
+  const std::string_view bytes = bytes_of(tokens);
+  copy = Buffer<char>(device, static_cast<std::int64_t>(bytes.size()));
+  copy.upload(bytes);
+  return {.width = tokens.width, .data = copy.data(), .count = tokens.count};
+}
+
 void add_to_curve(Curve& curve, std::int64_t step, std::int64_t stride, const float* losses, const float* norms) {
   const std::size_t members = curve.loss_sum.size();
   for (std::size_t k = 0; k < members; ++k) {
@@ -127,21 +136,13 @@ StackSetup make_setup(const ModelSpec& model, const Device& device, Precision pr
                    .device = device,
                    .precision = precision,
                    .engine = engine,
+                   .train_copy = {},
+                   .validation_copy = {},
                    .train = {},
                    .validation = {}};
   setup.curve_stride = curve_stride;
-  setup.train_tokens = corpus.manifest.splits.train.tokens;
-  setup.validation_tokens = corpus.manifest.splits.validation.tokens;
-  setup.train_data = corpus.train.data();
-  setup.validation_data = corpus.validation.data();
-  if (device.kind == DeviceKind::cuda) {
-    setup.train = Buffer<std::uint8_t>(device, setup.train_tokens);
-    setup.train.upload(corpus.train);
-    setup.validation = Buffer<std::uint8_t>(device, setup.validation_tokens);
-    setup.validation.upload(corpus.validation);
-    setup.train_data = setup.train.data();
-    setup.validation_data = setup.validation.data();
-  }
+  setup.train = on_device(device, corpus.train.view(), setup.train_copy);
+  setup.validation = on_device(device, corpus.validation.view(), setup.validation_copy);
   return setup;
 }
 
@@ -201,7 +202,7 @@ bool train(const StackSetup& setup, Stack& stack, std::int64_t until, const std:
   const auto step = [&] {
     draw_starts(setup.device, chunk.orders.data(), chunk.counters.data(), chunk.members, chunk.windows,
                 chunk.starts.data());
-    gather_windows(setup.device, setup.train_data, chunk.starts.data(), chunk.members * chunk.windows, chunk.context,
+    gather_windows(setup.device, setup.train, chunk.starts.data(), chunk.members * chunk.windows, chunk.context,
                    chunk.inputs.data(), chunk.targets.data());
     stack.engine.loss_and_grad(batch, chunk.step_losses.data());
     counted_adam_step(setup.device, state, chunk.tables(), chunk.step_losses.data());
@@ -237,8 +238,8 @@ bool train(const StackSetup& setup, Stack& stack, std::int64_t until, const std:
 std::vector<std::vector<double>> evaluate(const StackSetup& setup, const Stack& stack) {
   const std::int64_t context = setup.layout.model.context, members = stack.members();
   const std::int64_t wanted = std::max<std::int64_t>(1, stack.specs.front().data.eval_tokens / context);
-  const std::int64_t windows = std::min(wanted, (setup.validation_tokens - 1) / context);
-  if (windows < 1) fail_data("corpus: the validation split has {} tokens, less than a window", setup.validation_tokens);
+  const std::int64_t windows = std::min(wanted, (setup.validation.count - 1) / context);
+  if (windows < 1) fail_data("corpus: the validation split has {} tokens, less than a window", setup.validation.count);
   const std::int64_t tokens_at_once = setup.device.kind == DeviceKind::cuda ? kDeviceEvalTokens : 4096;
   const std::int64_t at_once = std::clamp<std::int64_t>(tokens_at_once / (context * members), 1, windows);
   Buffer<std::int64_t> starts(setup.device, members * at_once);
@@ -251,8 +252,7 @@ std::vector<std::vector<double>> evaluate(const StackSetup& setup, const Stack& 
     std::vector<std::int64_t> first;
     for (std::int64_t row = 0; row < members * n; ++row) first.push_back((begin + row % n) * context);
     starts.upload(first);
-    gather_windows(setup.device, setup.validation_data, starts.data(), members * n, context, inputs.data(),
-                   targets.data());
+    gather_windows(setup.device, setup.validation, starts.data(), members * n, context, inputs.data(), targets.data());
     stack.engine.window_losses({.inputs = inputs.data(), .targets = targets.data(), .windows = n}, losses.data());
     const std::vector<float> values = losses.download(0, members * n);
     for (std::int64_t row = 0; row < members * n; ++row) {

@@ -9,6 +9,7 @@
 #include "models/step_repeater.hpp"
 #include "records/asked.hpp"
 #include "records/records.hpp"
+#include "records/token_view.hpp"
 
 namespace scalelaw {
 
@@ -19,11 +20,9 @@ struct StackSetup {
   Precision precision = Precision::fp32;
   EngineChoice engine;
   AskedGraph graph = AskedGraph::automatic;  ///< StepRepeater
-  std::int64_t train_tokens = 0, validation_tokens = 0;
-  Buffer<std::uint8_t> train, validation;  ///< empty on a CPU, which reads the mapped files
-  const std::uint8_t* train_data = nullptr;
-  const std::uint8_t* validation_data = nullptr;
-  std::int64_t curve_stride = 1;  ///< steps averaged into one point of a loss curve
+  Buffer<char> train_copy, validation_copy;  ///< of the token files; empty on a CPU, which reads them as mapped
+  TokenView train, validation;               ///< in the device's memory
+  std::int64_t curve_stride = 1;             ///< steps averaged into one point of a loss curve
 };
 /// Puts the corpus where the device can read it. The corpus must outlive the setup.
 [[nodiscard]] StackSetup make_setup(const ModelSpec& model, const Device& device, Precision precision,

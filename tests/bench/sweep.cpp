@@ -43,7 +43,7 @@ std::vector<RunSpec> specs_of(const Ask& ask) {
 
 /// Adds what a job with these members takes of the device: with a branch beside the trunk, and evaluated.
 void add_memory(const StackSetup& setup, const Stack& stack, Json& row) {
-  const auto corpus = static_cast<double>(setup.train_tokens + setup.validation_tokens);
+  const auto corpus = static_cast<double>(bytes_of(setup.train).size() + bytes_of(setup.validation).size());
   row["bytes_predicted"] = device_bytes(stack.specs.front(), stack.members(), corpus);
   std::vector<std::size_t> rows(stack.specs.size());
   for (std::size_t k = 0; k < rows.size(); ++k) rows[k] = k;

@@ -92,7 +92,7 @@ void serve(const std::string& shape, const std::string& engine, Precision precis
     } else if (command == "export") {
       stack = make_stack(setup, {spec});
       write(fmt::format("{}/{}.params", dir, shape), stack.parameters.download());
-      const auto sampler = make_sampler(setup.train_tokens, 0, spec.model.context, spec.seed);
+      const auto sampler = make_sampler(setup.train.count, 0, spec.model.context, spec.seed);
       std::vector<std::int64_t> starts;
       for (std::int64_t i = 0; i < steps * spec.data.batch_tokens / spec.model.context; ++i) {
         starts.push_back(sampler.start(i));

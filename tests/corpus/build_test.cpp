@@ -176,22 +176,23 @@ TEST_F(Build, EntropiesAreThoseOfThePlainFormulas) {
 TEST(TokenCounts, DoNotDependOnHowTheStreamArrives) {
   const std::string text = joined(random_documents(50));
   TokenCounts whole, pieces;
-  whole.add(text);
-  for (std::size_t i = 0; i < text.size(); i += 7) pieces.add(std::string_view(text).substr(i, 7));
-  pieces.add("");
+  whole.add(byte_tokens(text));
+  for (std::size_t i = 0; i < text.size(); i += 7) pieces.add(byte_tokens(std::string_view(text).substr(i, 7)));
+  pieces.add(byte_tokens(""));
   EXPECT_EQ(whole.entropy().unigram, pieces.entropy().unigram);
   EXPECT_EQ(whole.entropy().bigram, pieces.entropy().bigram);
 }
 
 TEST(TokenCounts, KnownStreams) {
   TokenCounts constant, alternating, none;
-  constant.add(std::string(1000, 'a'));
+  constant.add(byte_tokens(std::string(1000, 'a')));
   EXPECT_EQ(constant.entropy().unigram, 0);
   EXPECT_EQ(constant.entropy().bigram, 0);
-  for (int i = 0; i < 1000; ++i)
+  for (int i = 0; i < 1000; ++i) {
     alternating.add(
-        "\xff"
-        "a");
+        byte_tokens("\xff"
+                    "a"));
+  }
   EXPECT_NEAR(alternating.entropy().unigram, std::log(2.0), 1e-12);
   EXPECT_EQ(alternating.entropy().bigram, 0) << "the next one is certain";
   EXPECT_EQ(none.entropy().unigram, 0);

@@ -2,8 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include <span>
-
 #include "core/json.hpp"
 #include "corpus/build.hpp"
 #include "corpus/corpus_helpers.hpp"
@@ -39,21 +37,23 @@ class LoadCorpus : public testing::Test {
 
 TEST_F(LoadCorpus, MapsTheTokens) {
   const Corpus corpus = load_corpus(folder_ / "corpus", CorpusCheck::hashes);
-  const std::span<const std::uint8_t> train = corpus.train;
+  const TokenView train = corpus.train.view();
   const std::string bytes = read_text_file(folder_ / "corpus/train.bin");
-  ASSERT_EQ(train.size(), bytes.size());
-  for (std::size_t i = 0; i < bytes.size(); ++i) ASSERT_EQ(train[i], static_cast<unsigned char>(bytes[i]));
-  EXPECT_EQ(corpus.validation.size(), static_cast<std::size_t>(corpus.manifest.splits.validation.tokens));
+  ASSERT_EQ(train.count, static_cast<std::int64_t>(bytes.size()));
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    ASSERT_EQ(token_at(train, static_cast<std::int64_t>(i)), static_cast<unsigned char>(bytes[i]));
+  }
+  EXPECT_EQ(corpus.validation.view().count, corpus.manifest.splits.validation.tokens);
 }
 
 TEST_F(LoadCorpus, TokensOutliveMovesAndTheFolder) {
   Corpus corpus = load_corpus(folder_ / "corpus");
-  const std::uint8_t first = corpus.train[0];
+  const std::int64_t first = token_at(corpus.train.view(), 0);
   const Corpus moved = std::move(corpus);
   fs::remove_all(folder_ / "corpus");
-  EXPECT_EQ(moved.train[0], first);
-  MappedFile other;
-  EXPECT_EQ(other.size(), 0U);
+  EXPECT_EQ(token_at(moved.train.view(), 0), first);
+  const MappedTokens other;
+  EXPECT_EQ(other.view().count, 0);
 }
 
 TEST_F(LoadCorpus, MissingCorpusNamesTheCommandsThatMakeOne) {
@@ -109,7 +109,7 @@ TEST_F(LoadCorpus, WrongManifestsAreDataErrorsThatNameTheKey) {
 TEST(MappedFile, EmptyAndMissingFiles) {
   const TempFolder folder;
   write_file_atomic(folder / "empty", "");
-  EXPECT_EQ(MappedFile(folder / "empty").size(), 0U);
+  EXPECT_TRUE(MappedFile(folder / "empty").bytes().empty());
   error_of(ExitCode::data, [&] { const MappedFile f(folder / "none"); });
   error_of(ExitCode::data, [&] { const MappedFile f(folder.path()); });
 }

@@ -179,8 +179,8 @@ TEST(SynthesizeCorpus, WritesTheExactRateBelowTheEmpiricalEntropies) {
   EXPECT_EQ(m.tokenizer.vocab, 12);
   EXPECT_EQ(m.generator.kind, "markov");
   EXPECT_EQ(m.generator.params.at("order"), 2);
-  EXPECT_EQ(corpus.train.size(), 400'000U);
-  EXPECT_EQ(corpus.validation.size(), 50'000U);
+  EXPECT_EQ(corpus.train.view().count, 400'000);
+  EXPECT_EQ(corpus.validation.view().count, 50'000);
   EXPECT_LT(*m.entropy_rate_nats, m.entropy_nats.bigram);
   EXPECT_LT(m.entropy_nats.bigram, m.entropy_nats.unigram);
   EXPECT_NEAR(conditional_entropy(read_text_file(folder / "markov/train.bin"), 2, 12), *m.entropy_rate_nats, 0.01);

@@ -58,7 +58,7 @@ void draw_starts(const WindowOrder* orders, const StepCounters* counters, std::i
                  std::int64_t* starts) {
   launch([&] { return launch_draw_starts(orders, counters, members, windows, starts, nullptr); });
 }
-void gather_windows(const std::uint8_t* tokens, const std::int64_t* starts, std::int64_t windows, std::int64_t context,
+void gather_windows(const TokenView& tokens, const std::int64_t* starts, std::int64_t windows, std::int64_t context,
                     std::int64_t* inputs, std::int64_t* targets) {
   launch([&] { return launch_gather(tokens, starts, windows, context, inputs, targets, nullptr); });
 }

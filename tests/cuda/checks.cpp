@@ -167,6 +167,12 @@ struct Checker {
   }
 
   void tokens(std::int64_t members, std::int64_t windows, std::int64_t context) {
+    for (std::size_t i = 0; i < names_of(TokenWidth{}).size(); ++i) {
+      tokens_of(static_cast<TokenWidth>(i), members, windows, context);
+    }
+  }
+
+  void tokens_of(TokenWidth width, std::int64_t members, std::int64_t windows, std::int64_t context) {
     const std::string name = "windows of " + std::to_string(context) + " ";
     std::vector<WindowOrder> orders;
     for (std::int64_t k = 0; k < members; ++k) {
@@ -174,8 +180,13 @@ struct Checker {
     }
     const StepCounters counters{.step = 17, .slot = 0};  // some epochs in
     std::vector<std::int64_t> want_starts, want_inputs, want_targets;
-    std::vector<std::uint8_t> text(at(orders.back().windows * context + 1));
-    for (std::uint8_t& token : text) token = static_cast<std::uint8_t>(random() % 256);
+    std::vector<std::int64_t> text(at(orders.back().windows * context + 1));
+    std::vector<unsigned char> file;  // its tokens, the lowest byte first
+    for (std::int64_t& token : text) {
+      token = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(token_ids(width)));
+      for (std::int64_t b = 0; b < token_bytes(width); ++b)
+        file.push_back(static_cast<unsigned char>(token >> (8 * b)));
+    }
     for (const WindowOrder& order : orders) {
       for (std::int64_t w = 0; w < windows; ++w) {
         want_starts.push_back(order.start(counters.step * windows + w));
@@ -187,7 +198,8 @@ struct Checker {
     }
     const OnDevice<WindowOrder> device_orders(memory, orders);
     const OnDevice<StepCounters> device_counters(memory, {counters});
-    const OnDevice<std::uint8_t> device_text(memory, text);
+    const OnDevice<unsigned char> device_file(memory, file);
+    const TokenView device_text{width, device_file.get(), static_cast<std::int64_t>(text.size())};
     const OnDevice<std::int64_t> starts(memory, std::vector<std::int64_t>(want_starts.size(), -1)),
         inputs(memory, std::vector<std::int64_t>(want_inputs.size(), -1)),
         targets(memory, std::vector<std::int64_t>(want_inputs.size(), -1));
@@ -195,9 +207,9 @@ struct Checker {
              name);
     same(name + "starts", starts.values(), want_starts, 0);
     if (starts.values() != want_starts) return;  // they would lead out of the text
-    launched(kernels.gather(device_text.get(), starts.get(), members * windows, context, inputs.get(), targets.get(),
-                            nullptr),
-             name);
+    launched(
+        kernels.gather(device_text, starts.get(), members * windows, context, inputs.get(), targets.get(), nullptr),
+        name);
     same(name + "inputs", inputs.values(), want_inputs, 0);
     same(name + "targets", targets.values(), want_targets, 0);
   }

@@ -38,7 +38,8 @@ Measured measure(const Shape& shape) {
   }
   EXPECT_EQ(emulated::memory().now, 0) << "everything is given back";
   const Manifest manifest = load_manifest(job.corpus);
-  const auto corpus = static_cast<double>(manifest.splits.train.tokens + manifest.splits.validation.tokens);
+  const auto corpus = static_cast<double>((manifest.splits.train.tokens + manifest.splits.validation.tokens) *
+                                          token_bytes(manifest.dtype));
   return {.predicted = device_bytes(job.runs.front(), shape.members, corpus),
           .allocated = static_cast<double>(emulated::memory().peak)};
 }

@@ -311,7 +311,8 @@ TEST(Device, GathersWindowsAndTheirTargets) {
   for (int i = 0; i < 20; ++i) tokens.data()[i] = static_cast<std::uint8_t>(200 + i);
   Buffer<std::int64_t> starts(device, 2), inputs(device, 6), targets(device, 6);
   starts.upload(std::vector<std::int64_t>{5, 16});
-  gather_windows(device, tokens.data(), starts.data(), 2, 3, inputs.data(), targets.data());
+  gather_windows(device, {TokenWidth::uint8, tokens.data(), tokens.size()}, starts.data(), 2, 3, inputs.data(),
+                 targets.data());
   EXPECT_EQ(inputs.download(), (std::vector<std::int64_t>{205, 206, 207, 216, 217, 218}));
   EXPECT_EQ(targets.download(), (std::vector<std::int64_t>{206, 207, 208, 217, 218, 219}));
 }
