@@ -40,6 +40,8 @@ void check_tokens(const std::int64_t* tokens, Index count, Index vocab) {
   }
 }
 
+Precision precision_of(const Kernels& kernels) { return kernels.bf16 ? Precision::bf16 : Precision::fp32; }
+
 const Kernels& kernels_named(const std::string& instruction_set) {
   const std::string wanted = instruction_set == "auto" ? native_instruction_set(Precision::fp32) : instruction_set;
   for (const Kernels* kernels : native::available_kernels()) {
@@ -109,7 +111,7 @@ std::string native_refusal(const ModelSpec& model) {
 std::vector<std::string> native_instruction_sets(Precision precision) {
   std::vector<std::string> names;
   for (const Kernels* kernels : native::available_kernels()) {
-    if (precision == kernels->precision) names.emplace_back(kernels->name);
+    if (precision == precision_of(*kernels)) names.emplace_back(kernels->name);
   }
   return names;
 }
@@ -121,9 +123,10 @@ std::string native_instruction_set(Precision precision) {
 
 void check_native_instruction_set(const std::string& instruction_set, Precision precision) {
   const Kernels& kernels = kernels_named(instruction_set);
-  if (precision != kernels.precision) {
+  const Precision own = precision_of(kernels);
+  if (precision != own) {
     fail_config("native engine: {} computes in {}, but precision is {}; set training.precision = \"{}\"",
-                instruction_set, kernels.precision, precision, kernels.precision);
+                instruction_set, own, precision, own);
   }
 }
 

@@ -181,7 +181,7 @@ void product(Index m, Index n, Index k, const Left& a, const Right& b, float* c,
 Kernels with_bf16_products(const Kernels& kernels) {
   Kernels result = kernels;
   result.name = "amx";
-  result.precision = Precision::bf16;
+  result.bf16 = true;
   result.panel_width = kBlock;
   result.depth_unit = kTileDepth;
   result.element_bytes = sizeof(Bf16);

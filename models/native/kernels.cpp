@@ -13,7 +13,7 @@ namespace scalelaw::native::SCALELAW_ISA {
 extern const Kernels kernels;
 const Kernels kernels{
     .name = SCALELAW_TEXT(SCALELAW_ISA),
-    .precision = Precision::fp32,
+    .bf16 = false,
     .lanes = W,
     .panel_width = kPanel,
     .depth_unit = 1,

@@ -7,8 +7,6 @@
 #include <span>
 #include <string>
 
-#include "records/precision.hpp"
-
 namespace scalelaw::native {
 
 using Index = std::int64_t;
@@ -64,7 +62,7 @@ struct AttentionBackward {
 
 struct Kernels {
   const char* name;     ///< "amx" | "avx512" | "avx2" | "baseline"
-  Precision precision;  ///< of the factors of products; sums and everything else are in fp32
+  bool bf16;            ///< factors of products in bf16, else fp32; sums and everything else are in fp32
   Index lanes;          ///< floats in a vector
   Index panel_width;    ///< columns of a panel of the right operand: two vectors
   Index depth_unit;     ///< a panel is filled up with zeros to a multiple of this depth

@@ -110,7 +110,7 @@ std::optional<StepLaw> step_law(const PlanOptions& options, const StudyConfig& c
                     : "");
   }
   const DeviceSpeeds table = read_device_speeds(options.speeds);
-  return fit_step_law(table, decided(config.training.precision), config.training.graph, options.speeds);
+  return fit_step_law(table, decided(config.training.precision), config.training.trainer.graph, options.speeds);
 }
 
 StudyEstimate estimate(const PlanOptions& options, const StudyConfig& config, const CorpusFacts* corpus,

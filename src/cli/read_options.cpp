@@ -9,11 +9,9 @@ namespace {
 
 char delimiter_of(const std::string& text) {
   if (text.empty()) return 0;
-  if (text == "tab" || text == "\\t") return '\t';
-  if (text == "comma") return ',';
-  if (text == "semicolon") return ';';
-  if (text == "bar" || text == "pipe") return '|';
-  if (text == "blank" || text == "space") return ' ';
+  static const std::map<std::string, char> kNames = {{"tab", '\t'}, {"\\t", '\t'}, {"comma", ','}, {"semicolon", ';'},
+                                                     {"bar", '|'},  {"pipe", '|'}, {"blank", ' '}, {"space", ' '}};
+  if (const auto named = kNames.find(text); named != kNames.end()) return named->second;
   if (text.size() == 1) return text[0];
   fail_config("--delimiter '{}': give one character, or comma, semicolon, tab, bar or blank", text);
 }

@@ -167,9 +167,10 @@ void fields(Visit&& visit, T& o) {
   visit("warmup", o.warmup, between(0, 1), "steps of rising rate as a share of the shortest run of a trunk");
 }
 
-struct TrainingConfig : TrainerSettings {
+struct TrainingConfig {
   AskedPrecision precision = AskedPrecision::fp32;
   std::int64_t eval_tokens = 65536;
+  TrainerSettings trainer;
   std::int64_t threads_per_worker = 1;
   double flops_per_s = 4e10;
 };
@@ -180,7 +181,7 @@ void fields(Visit&& visit, T& t) {
       "of the factors of matrix products; bf16 needs CUDA or a CPU with AMX; auto: bf16 on CUDA, and with AMX where no "
       "d_model is below 64, else fp32; one for the whole study, kept when it is resumed");
   visit("eval_tokens", t.eval_tokens, at_least(1), "held-out tokens of the final evaluation");
-  fields(visit, trainer_settings(t));
+  fields(visit, t.trainer);
   visit("threads_per_worker", t.threads_per_worker, between(1, 1024), "threads of one training process on a CPU");
   visit("flops_per_s", t.flops_per_s, positive(),
         "speed of one worker that the plan's estimate of time assumes where none was measured");

@@ -101,13 +101,13 @@ double corpus_bytes(const CorpusFacts& corpus) {
 WorkerSetup training_setup(const StudyConfig& config, const Environment& environment) {
   WorkerSetup setup{.workers = cpu_workers(config.backend, config.training.threads_per_worker, environment),
                     .threads = config.training.threads_per_worker,
-                    .engine = config.training.engine};
+                    .engine = config.training.trainer.engine};
   if (!own_trainer_on_cuda(config, environment)) return setup;
   setup.workers = cuda_workers(config.backend, environment);
   setup.device = DeviceKind::cuda;
   setup.devices = std::max<std::int64_t>(1, environment.cuda_devices);
   setup.cuda_name = environment.cuda_name;
-  setup.graph = config.training.graph;
+  setup.graph = config.training.trainer.graph;
   return setup;
 }
 
@@ -179,7 +179,7 @@ SpeedTable measure_jobs(const StudyConfig& config, const StudyEstimate& estimate
     job.id = plan.id;
     job.corpus = std::filesystem::absolute(config.corpus.path).string();
     job.device = setup.device;
-    trainer_settings(job) = config.training;
+    job.trainer = config.training.trainer;
     job.threads = setup.threads;
     job.runs = plan.runs;
     speeds[key] = measure_speed(trainer, job, setup);

@@ -41,7 +41,7 @@ PrecisionChoice by_rule(const StudyConfig& config, const BackendChoice& backend,
     return {Precision::fp32, "precision auto: fp32, since this program does not train"};
   }
   if (backend.device == DeviceKind::cuda) return {Precision::bf16, "precision auto: bf16, the rule on CUDA"};
-  const AskedEngine engine = config.training.engine;
+  const AskedEngine engine = config.training.trainer.engine;
   const bool tiles =
       engine == AskedEngine::automatic || engine == AskedEngine::native || engine == AskedEngine::native_amx;
   if (!environment.amx_bf16 || !tiles) {
@@ -64,7 +64,7 @@ PrecisionChoice choose_precision(const StudyConfig& config, const BackendChoice&
   const bool cpu =
       !backend.simulate && config.backend.kind != BackendKind::command && backend.device == DeviceKind::cpu;
   if (choice.precision == Precision::bf16 && cpu && !environment.amx_bf16 &&
-      config.training.engine != AskedEngine::torch) {
+      config.training.trainer.engine != AskedEngine::torch) {
     fail_device(
         "training.precision: bf16 on a CPU needs AMX, which is not here{}; set precision = \"fp32\", or engine = "
         "\"torch\" to train in bf16 all the same, slower than in fp32",

@@ -40,7 +40,7 @@ void write_job_files(const StudyConfig& config, const StudyOptions& options, con
   job.corpus = fs::absolute(config.corpus.path).string();
   job.device = options.backend.device;
   job.threads = config.training.threads_per_worker;
-  trainer_settings(job) = config.training;
+  job.trainer = config.training.trainer;
   for (const JobPlan& plan : jobs) {
     job.id = plan.id;
     job.runs = plan.runs;

@@ -2,7 +2,6 @@
 // Where and how a study asks for its training to be done: what its config, its jobs and the trainer call by name.
 #include <array>
 #include <string_view>
-#include <type_traits>
 
 #include "core/fields.hpp"
 #include "records/device_kind.hpp"
@@ -48,11 +47,6 @@ void fields(Visit&& visit, T& t) {
   visit("graph", t.graph, named<AskedGraph>(),
         "on CUDA; auto: 16 steps per CUDA graph, checked once against single steps; off: single steps");
   visit("checkpoint_every_s", t.checkpoint_every_s, positive(), "seconds between two checkpoints of a job");
-}
-/// The settings that T has by inheritance, const where it is.
-template <class T>
-auto& trainer_settings(T& t) {
-  return static_cast<std::conditional_t<std::is_const_v<T>, const TrainerSettings, TrainerSettings>&>(t);
 }
 
 }  // namespace scalelaw

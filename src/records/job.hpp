@@ -22,11 +22,12 @@ constexpr std::array<std::string_view, 5> names_of(TrainerEvent) {
 /// A set of runs trained together as one stacked model. They share model, batch_tokens, corpus, eval_tokens and
 /// precision; everything else (learning rate, seed, decay, tokens, schedule ...) may differ. Runs that differ only in
 /// tokens and share a trunk (trunk_id) are branched from it.
-struct Job : TrainerSettings {
+struct Job {
   std::string schema = "scalelaw.job/1";
   std::string id;      ///< job_id(runs)
   std::string corpus;  ///< folder of the corpus: manifest.json and the token files
   DeviceKind device = DeviceKind::cpu;
+  TrainerSettings trainer;
   std::int64_t threads = 1;
   std::vector<RunSpec> runs;
   std::vector<std::string> run_ids = {};  ///< run_id of each of runs: names of the records; to_json fills them in
@@ -37,7 +38,7 @@ void fields(Visit&& visit, T& j) {
   visit("id", j.id, any(), "id of the job");
   visit("corpus", j.corpus, any(), "folder of the corpus");
   visit("device", j.device, named<DeviceKind>(), "where to train");
-  fields(visit, trainer_settings(j));
+  fields(visit, j.trainer);
   visit("threads", j.threads, between(1, 1024), "threads inside an operation, on a CPU");
   visit("runs", j.runs, any(), "specs of the runs");
   visit("run_ids", j.run_ids, any(), "id of each of the runs, in their order");

@@ -1,5 +1,5 @@
 #pragma once
-// Apart from the other names because the native kernels read it.
+// In what precision a model is trained.
 #include <array>
 #include <string_view>
 

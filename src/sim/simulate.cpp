@@ -14,6 +14,7 @@
 #include "law/optimum.hpp"
 #include "law/published.hpp"
 #include "records/shape.hpp"
+#include "sim/resolve.hpp"
 
 namespace scalelaw {
 namespace {
@@ -121,8 +122,9 @@ double largest_loss(const SimulationSpec& simulation, const RunSpec& spec) {
 }  // namespace
 
 Law simulation_law(const SimulationSpec& simulation) {
-  SCALELAW_CHECK((simulation.anchor.empty() || simulation.anchor == "published") && !simulation.law.ends_with(".json"),
-                 "the simulation's fit file or anchor was not resolved");
+  SCALELAW_CHECK(
+      (simulation.anchor.empty() || simulation.anchor == kPublishedAnchor) && !simulation.law.ends_with(".json"),
+      "the simulation's fit file or anchor was not resolved");
   const Law* published = find_published_law(simulation.law);
   Law law = published != nullptr ? *published : empty_law(simulation.law);
   if (law.form().predicts_size) {

@@ -91,7 +91,7 @@ class Trainer {
   void prepare() {
     const RunSpec& spec = job_.runs.front();
     const Device device = open_device(job_.device);
-    const EngineChoice engine = choose_engine(job_.engine, spec.model, device, spec.precision);
+    const EngineChoice engine = choose_engine(job_.trainer.engine, spec.model, device, spec.precision);
     corpus_ = load_corpus(job_.corpus);
     if (corpus_.manifest.sha256 != spec.data.corpus_sha256) {
       fail_data("{}: this corpus has sha256 {}, the job's runs name {}; give the corpus they were planned with",
@@ -106,7 +106,7 @@ class Trainer {
     constexpr std::int64_t kPoints = 200;
     setup_ = make_setup(spec.model, device, spec.precision, engine, corpus_,
                         std::max<std::int64_t>(1, shortest->steps / kPoints));
-    setup_.graph = job_.graph;
+    setup_.graph = job_.trainer.graph;
     const BuildInfo build = build_info();
     context_.version = build.version;
     context_.git = build.git;
@@ -190,7 +190,7 @@ class Trainer {
       state.trained_s = trained_before + since(begin);
       report_progress(state, stack, in_cooldown);
       stopped = hooks_.stop();
-      if (since(last_checkpoint_) > job_.checkpoint_every_s && !stopped) checkpoint(state);
+      if (since(last_checkpoint_) > job_.trainer.checkpoint_every_s && !stopped) checkpoint(state);
       return !stopped;
     });
     note_repetition(stack.repetition);

@@ -142,15 +142,15 @@ TEST_F(OnCuda, IsMeasuredAsItTrains) {
   job.runs.push_back(synthetic::small_run(manifest.sha256, 0.01, 20));
   job.runs.front().data.eval_tokens = 64;
   for (const AskedGraph graph : {AskedGraph::automatic, AskedGraph::off}) {
-    job.graph = graph;
+    job.trainer.graph = graph;
     const Json times = measure_job(job);
     const double step_s = times.at("member_step_s").get<double>();
     EXPECT_GT(step_s, 0);
     EXPECT_GT(times.at("eval_token_s").get<double>(), 0);
     EXPECT_GT(times.at("busy_s").get<double>(), 0.5) << "by the clock: at least what is measured";
-    EXPECT_THAT(
-        times.at("engine").get<std::string>(),
-        HasSubstr(job.graph == AskedGraph::automatic ? ", 16 steps per CUDA graph" : ", single steps: asked for"));
+    EXPECT_THAT(times.at("engine").get<std::string>(),
+                HasSubstr(job.trainer.graph == AskedGraph::automatic ? ", 16 steps per CUDA graph"
+                                                                     : ", single steps: asked for"));
   }
 }
 

@@ -44,7 +44,7 @@ TEST(ChoosePrecision, FollowsItsRule) {
             std::string::npos);
   EXPECT_EQ(choose_precision(wide, trained_on(DeviceKind::cpu), kPlain, {}).precision, Precision::fp32);
   StudyConfig torch = wide;
-  torch.training.engine = AskedEngine::torch;
+  torch.training.trainer.engine = AskedEngine::torch;
   EXPECT_EQ(choose_precision(torch, trained_on(DeviceKind::cpu), kAmx, {}).precision, Precision::fp32);
   BackendChoice simulated = trained_on(DeviceKind::cuda);
   simulated.simulate = true;
@@ -66,9 +66,9 @@ TEST(ChoosePrecision, Bf16OnACpuNeedsAmxOrTheTorchEngine) {
       error_of(ExitCode::device, [&] { (void)choose_precision(config, trained_on(DeviceKind::cpu), kPlain, {}); });
   EXPECT_NE(error.find("needs AMX"), std::string::npos) << error;
   EXPECT_EQ(choose_precision(config, trained_on(DeviceKind::cuda), kPlain, {}).precision, Precision::bf16);
-  config.training.engine = AskedEngine::torch;
+  config.training.trainer.engine = AskedEngine::torch;
   EXPECT_EQ(choose_precision(config, trained_on(DeviceKind::cpu), kPlain, {}).precision, Precision::bf16);
-  config.training.engine = AskedEngine::automatic;
+  config.training.trainer.engine = AskedEngine::automatic;
   config.backend.kind = BackendKind::command;  // another program's business
   EXPECT_EQ(choose_precision(config, trained_on(DeviceKind::cpu), kPlain, {}).precision, Precision::bf16);
 }

@@ -51,7 +51,7 @@ StudyConfig config_with_room_for_two() {
   StudyConfig config = small_config();
   config.backend.kind = BackendKind::train;
   config.backend.device = AskedDevice::cpu;
-  config.training.engine = AskedEngine::native;
+  config.training.trainer.engine = AskedEngine::native;
   std::vector<RunSpec> two;
   for (const PlannedRun& run : make_plan(config, nullptr).runs) {
     const RunSpec& spec = run.spec;

@@ -18,7 +18,7 @@ constexpr const char* kTimes = R"({"busy_s": 0, "member_step_s": 0.5, "eval_toke
 Job some_job() {
   Job job;
   job.device = DeviceKind::cuda;
-  job.graph = AskedGraph::off;
+  job.trainer.graph = AskedGraph::off;
   RunSpec run;
   run.data.tokens = 100 * run.data.batch_tokens;
   job.runs = {run};

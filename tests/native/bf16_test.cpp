@@ -16,7 +16,7 @@ namespace {
 
 const Kernels& best_in_fp32() {
   for (const Kernels* kernels : available_kernels()) {
-    if (kernels->precision == Precision::fp32) return *kernels;
+    if (!kernels->bf16) return *kernels;
   }
   throw std::logic_error("no kernels");
 }
@@ -25,7 +25,7 @@ std::vector<const Kernels*> bf16_kernels() {
   static const Kernels tiles = emulated::with_bf16_products(best_in_fp32());
   std::vector<const Kernels*> list{&tiles};
   for (const Kernels* kernels : available_kernels()) {
-    if (kernels->precision == Precision::bf16) list.push_back(kernels);
+    if (kernels->bf16) list.push_back(kernels);
   }
   return list;
 }

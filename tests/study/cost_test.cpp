@@ -190,7 +190,7 @@ TEST(JobLimit, HoldsForTheStudysOwnTrainerOnACpu) {
   EXPECT_EQ(job_limit(config, environment, nullptr).flops, flops) << "jobs do not depend on the number of workers";
   environment.cores = 4;
   config.training.threads_per_worker = 2;
-  config.training.engine = AskedEngine::torch;
+  config.training.trainer.engine = AskedEngine::torch;
   EXPECT_DOUBLE_EQ(job_limit(config, environment, nullptr).bytes, 1.8e10);
   EXPECT_EQ(job_limit(config, environment, nullptr).place.engine, AskedEngine::torch);
   for (const BackendKind kind : {BackendKind::simulate, BackendKind::command, BackendKind::automatic}) {

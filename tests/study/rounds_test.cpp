@@ -193,7 +193,7 @@ TEST_F(Rounds, LargeShapesTakeTheRateOfALawOfTheOthers) {
     EXPECT_NEAR(std::log(sweep.best_lr / (0.002 * std::pow(sweep.params / 1e4, -0.4))), 0, 1e-3);
   }
   EXPECT_EQ(large, 3);
-  EXPECT_EQ(std::ranges::count(summary.added, "transfer", &Addition::kind), 3);
+  EXPECT_EQ(std::ranges::count(summary.added, AdditionKind::transfer, &Addition::kind), 3);
 
   config.design.lr_transfer_factors = {0.5, 1, 2};
   EXPECT_EQ(run_study(config, simulated("s")).made, 6) << "the rates around it are added, nothing is repeated";
@@ -233,7 +233,7 @@ TEST_F(Rounds, EachShapeIsCheckedFromScratchAtItsMiddleBudgetAndBestRate) {
     if (!check.scratch_ids.contains(r.id)) continue;
     EXPECT_EQ(warmup_steps(r.spec), std::llround(0.05 * static_cast<double>(run_steps(r.spec)))) << "of its own";
   }
-  EXPECT_EQ(std::ranges::count(summary.added, "branch_check", &Addition::kind), 3);
+  EXPECT_EQ(std::ranges::count(summary.added, AdditionKind::branch_check, &Addition::kind), 3);
   EXPECT_EQ(run_study(config, simulated("s")).made, 0);
 }
 

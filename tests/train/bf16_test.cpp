@@ -56,7 +56,7 @@ struct Bf16Training : testing::Test {
   static void emulate(const StackSetup& setup, Stack& stack) {
     static const native::Kernels kernels = [] {
       for (const native::Kernels* k : native::available_kernels()) {
-        if (k->precision == Precision::fp32) return native::emulated::with_bf16_products(*k);
+        if (!k->bf16) return native::emulated::with_bf16_products(*k);
       }
       throw std::logic_error("no kernels");
     }();

@@ -28,7 +28,7 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 Job job_of(const Case& c, const std::filesystem::path& corpus, const std::string& engine) {
   Job job;
   job.corpus = corpus.string();
-  job.engine = find_named<AskedEngine>(engine).value();
+  job.trainer.engine = find_named<AskedEngine>(engine).value();
   const std::string sha256 = synthetic::write_corpus(corpus).sha256;
   for (const std::int64_t steps : {150, 300}) {
     for (const auto& [lr, seed] : {std::pair{c.lr, 1}, std::pair{c.lr, 2}, std::pair{0.4 * c.lr, 1}}) {
@@ -120,7 +120,7 @@ class ShapesNativeRefuses : public testing::TestWithParam<TooLarge> {
     run.data.tokens = 3 * run.data.batch_tokens;
     Job job;
     job.corpus = corpus.string();
-    job.engine = find_named<AskedEngine>(engine).value();
+    job.trainer.engine = find_named<AskedEngine>(engine).value();
     job.runs = {run};
     job.id = job_id(job.runs);
     return job;
@@ -160,7 +160,7 @@ TEST(EngineRule, NamesTheEngineTheInstructionSetAndTheReason) {
   const auto said = [&](const std::string& engine) {
     Job job;
     job.corpus = (folder / "corpus").string();
-    job.engine = find_named<AskedEngine>(engine).value();
+    job.trainer.engine = find_named<AskedEngine>(engine).value();
     job.runs = {synthetic::small_run(synthetic::write_corpus(job.corpus).sha256, 0.01, 8)};
     job.id = job_id(job.runs);
     train_job(job, folder / engine);

@@ -37,7 +37,7 @@ inline Job job_of(const Shape& shape, const std::filesystem::path& folder,
       job.runs.push_back(spec);
     }
   }
-  job.engine = shape.engine;
+  job.trainer.engine = shape.engine;
   job.id = job_id(job.runs);
   return job;
 }

@@ -131,7 +131,7 @@ TEST(Memory, OfTheNativeEngineIsAtLeastWhatItsBuffersTakeOnEveryInstructionSet) 
 TEST(SplitJob, ItsLossesAreThoseOfTheWholeToTheLastBit) {
   const TempFolder folder;
   Job whole = synthetic::small_job(folder.path());
-  whole.engine = AskedEngine::native;
+  whole.trainer.engine = AskedEngine::native;
   ASSERT_EQ(run_job(whole, folder / "whole", {.report = [](const Json&) {}, .stop = [] { return false; }}),
             ExitCode::ok);
   const JobPlace place{.engine = AskedEngine::native};

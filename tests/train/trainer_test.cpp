@@ -92,8 +92,8 @@ INSTANTIATE_TEST_SUITE_P(Engines, WithEngine, testing::Values("native", "torch")
 TEST_P(WithEngine, InterruptedAnywhereItEndsWithTheSameBits) {
   const auto folder = fresh_folder("resume_" + GetParam());
   Job job = small_job(folder);
-  job.checkpoint_every_s = 1e-6;
-  job.engine = find_named<AskedEngine>(GetParam()).value();
+  job.trainer.checkpoint_every_s = 1e-6;
+  job.trainer.engine = find_named<AskedEngine>(GetParam()).value();
   train_job(job, folder / "whole");
   const auto expected = numbers(job, folder / "whole");
   EXPECT_THAT(record_of(job.runs[0], folder / "whole").context.engine, testing::StartsWith(GetParam() + " "));
@@ -180,7 +180,7 @@ TEST(RunJob, SaysWhatIsWrong) {
   bad.device = DeviceKind::cuda;
   EXPECT_THAT(refusal(bad, ExitCode::device), testing::HasSubstr("--device cpu"));
   bad = job;
-  bad.engine = AskedEngine::native_baseline;  // every processor has it, and none has bf16 in it
+  bad.trainer.engine = AskedEngine::native_baseline;  // every processor has it, and none has bf16 in it
   for (RunSpec& run : bad.runs) run.precision = Precision::bf16;
   EXPECT_THAT(refusal(bad, ExitCode::usage), testing::HasSubstr("bf16"));
   bad = job;
@@ -230,11 +230,11 @@ bool wait_for_replacements(Process& child, const std::filesystem::path& path, in
 TEST_P(WithEngine, KilledAtRandomMomentsTheProgramEndsWithTheSameBits) {
   const auto folder = fresh_folder("kill_" + GetParam());
   Job job = small_job(folder);
-  job.engine = find_named<AskedEngine>(GetParam()).value();
+  job.trainer.engine = find_named<AskedEngine>(GetParam()).value();
   for (RunSpec& run : job.runs) run.data.tokens *= 20;
   for (RunSpec& run : job.runs) run.optimizer.warmup_fraction /= 20;
   job.id = job_id(job.runs);
-  job.checkpoint_every_s = 0.01;
+  job.trainer.checkpoint_every_s = 0.01;
   const TrainerProgram whole(job, folder, "whole"), killed(job, folder, "killed");
   ASSERT_EQ(TrainerProgram::wait(whole.start()), 0) << read_text_file(whole.log);
   const auto checkpoint = killed.out / "jobs" / job.id / "checkpoint.safetensors";
