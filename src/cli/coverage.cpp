@@ -11,6 +11,7 @@
 #include "cli/study_common.hpp"
 #include "law/published.hpp"
 #include "sim/resolve.hpp"
+#include "sim/simulate.hpp"
 
 namespace scalelaw::cli {
 namespace {

@@ -21,9 +21,6 @@ namespace scalelaw {
 /// not determine. (config): see simulation_law.
 [[nodiscard]] SimulationSpec resolve_simulation(SimulationSpec simulation, const std::filesystem::path& folder);
 
-/// The anchor of a simulation that wants published amplitudes at any scale.
-inline constexpr const char* kPublishedAnchor = "published";
-
 /// What of the runs' N, D and C lies more than ten times below the runs behind the simulation's law: published
 /// amplitudes mean nothing there. Of each quantity the furthest. Empty where the law is no published one and where its
 /// constants or its anchor were chosen (params, anchor, a fit).

@@ -14,7 +14,6 @@
 #include "law/optimum.hpp"
 #include "law/published.hpp"
 #include "records/shape.hpp"
-#include "sim/resolve.hpp"
 
 namespace scalelaw {
 namespace {

@@ -9,6 +9,9 @@
 
 namespace scalelaw {
 
+/// The anchor of a simulation that wants published amplitudes at any scale.
+inline constexpr const char* kPublishedAnchor = "published";
+
 /// The law of a simulation: a published set, or a kind of law, with constants replaced as told and N counted as
 /// `convention` says. Errors (config): unknown law or constant, missing constants, a kind that predicts no loss
 /// ("optimal"), a fit file or anchor that was not resolved (sim/resolve.hpp).
