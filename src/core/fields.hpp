@@ -178,9 +178,9 @@ struct Reader {
 template <Listed T>
 void read_members(const Json& value, T& out, const Rule& rule, const std::string& key, const Source& source) {
   auto members = as_list(out);
-  constexpr std::size_t size = std::tuple_size_v<decltype(members)>;
-  if (!value.is_array() || value.size() != size) {
-    fail_type(value, fmt::format("a list of {}", size).c_str(), key, source);
+  constexpr std::size_t kSize = std::tuple_size_v<decltype(members)>;
+  if (!value.is_array() || value.size() != kSize) {
+    fail_type(value, fmt::format("a list of {}", kSize).c_str(), key, source);
   }
   std::size_t i = 0;
   const auto read = [&](auto& member) {
@@ -220,8 +220,8 @@ void read_value(const Json& value, T& out, const Rule& rule, const std::string& 
       out = std::move(x);
     }
   } else if constexpr (IsMap<T>::value) {
-    constexpr bool numbers = std::is_same_v<typename T::mapped_type, double>;
-    if (!value.is_object()) fail_type(value, numbers ? "a table of numbers" : "a table", key, source);
+    constexpr bool kNumbers = std::is_same_v<typename T::mapped_type, double>;
+    if (!value.is_object()) fail_type(value, kNumbers ? "a table of numbers" : "a table", key, source);
     out.clear();
     for (const auto& [name, item] : value.items()) read_value(item, out[name], rule, join_key(key, name), source);
   } else if constexpr (IsVector<T>::value) {
