@@ -35,6 +35,11 @@ def short(value):
     return f"{value:.3g}"
 
 
+def prose(text, **indents):
+    """Wrapped as the documents are."""
+    return textwrap.fill(text, 100, **indents)
+
+
 def gib(value):
     return f"{value / 2**30:.2f}"
 
@@ -134,12 +139,12 @@ def correctness(results):
     """Markdown: what fell short, agreement with the CPU, memory, the ladder."""
     parts = []
     found = list(problems(results))
-    parts.append("Fell short, or not as predicted:\n\n" + "\n".join(textwrap.fill(line, 100, initial_indent="- ", subsequent_indent="  ") for line in found) if found else "Nothing fell short, and everything measured is as predicted.")
+    parts.append("Fell short, or not as predicted:\n\n" + "\n".join(prose(line, initial_indent="- ", subsequent_indent="  ") for line in found) if found else "Nothing fell short, and everything measured is as predicted.")
     parts.append(table(["phase", "seconds", "result"], [[name, p["took_s"], p["line"].replace("|", "/")] for name, p in results.phases.items()]))
     steps = [row for row in results.phase("agreement").get("rows", []) if row["what"] == "step"]
     if steps:
         number = lambda x: "not finite" if x is None else f"{x:.1e}"
-        parts.append("A step against the CPU in fp32, relative Euclidean distances; the gradient is that of the worst\nmatrix:\n\n" + table(
+        parts.append(prose("A step against the CPU in fp32, relative Euclidean distances; the gradient is that of the worst matrix:") + "\n\n" + table(
             ["shape", "members", "precision", "loss", "limit", "gradient", "limit", "worst matrix"],
             [[r["shape"], r["members"], r["precision"], number(r["loss_distance"]), number(r["loss_limit"]), number(r["gradient_distance"]), number(r["gradient_limit"]),
               r["worst_slice"]] for r in steps]))
@@ -163,9 +168,9 @@ def speeds(results):
     parts = []
     measured = results.phase("device").get("measured", {})
     if measured and "error" not in measured:
-        parts.append(textwrap.fill(
+        parts.append(prose(
             f"Measured by PyTorch: copies {measured['copy_bytes_per_s'] / 1e12:.2f} TB/s (read and written), products of 8192 x 8192 in bf16 "
-            f"{measured['bf16_flops_per_s'] / 1e12:.0f} TFLOP/s, of 4096 x 4096 in fp32 {measured['fp32_flops_per_s'] / 1e12:.0f}.", 100))
+            f"{measured['bf16_flops_per_s'] / 1e12:.0f} TFLOP/s, of 4096 x 4096 in fp32 {measured['fp32_flops_per_s'] / 1e12:.0f}."))
     rows = []
     for row in sorted(speed.get("rows", []), key=lambda r: (r["shape"], r["precision"], r["members"], r["graph"])):
         if "tokens_per_s" not in row:
@@ -192,7 +197,7 @@ def speeds(results):
 
 def page(results):
     """The whole page of a device."""
-    return "\n\n".join([f"# {results.name}", textwrap.fill(results.where(), 100), correctness(results), "## Speed", speeds(results)]) + "\n"
+    return "\n\n".join([f"# {results.name}", prose(results.where()), correctness(results), "## Speed", speeds(results)]) + "\n"
 
 
 def write(results, folder, root):

@@ -23,9 +23,13 @@ double native_floats(const ModelSpec& m) {
   const NativeRows rows{
       .tokens = std::max(kNativeChunkTokens, m.context), .positions = m.context + kPadding, .row = widest_native_row};
   double sum = 0;
-  const auto buffer = [&](std::int64_t floats) { return sum += wide(floats); };
+  const auto buffer = [&](std::int64_t floats) {
+    sum += wide(floats);
+    return floats;
+  };
   const auto matrix = [&](const char*, std::int64_t n, std::int64_t cols) {
-    return sum += 2 * wide(n + kPadding) * wide(cols + kPadding);
+    sum += 2 * wide(n + kPadding) * wide(cols + kPadding);
+    return n * cols;
   };
   (void)native_layer(m, rows, matrix, buffer);
   sum *= wide(m.n_layer);
