@@ -20,7 +20,7 @@ thread_local Scratch scratch;
 
 SCALELAW_INLINE Index smaller(Index a, Index b) { return a < b ? a : b; }
 SCALELAW_INLINE Index rounded_up(Index n, Index unit) { return (n + unit - 1) / unit * unit; }
-SCALELAW_INLINE const Sixteen& sixteen(const float* p) { return *reinterpret_cast<const Sixteen*>(p); }
+SCALELAW_INLINE Sixteen sixteen(const float* p) { return *reinterpret_cast<const Sixteen*>(p); }
 
 /// The real part of a matrix that ends within a tile, zeros around it. [R, C]
 template <Index R, Index C>

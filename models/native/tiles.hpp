@@ -75,7 +75,7 @@ SCALELAW_INLINE void multiply_add(const Bf16* upper, const Bf16* lower, const Bf
 }
 
 /// Rounded to nearest, ties to even; denormals become zero.
-SCALELAW_INLINE Halves to_bf16(const Sixteen& first, const Sixteen& second) {
+SCALELAW_INLINE Halves to_bf16(Sixteen first, Sixteen second) {
   return reinterpret_cast<Halves>(
       _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(second), reinterpret_cast<__m512>(first)));
 }
@@ -102,7 +102,7 @@ inline Bf16 to_bf16(float x) {
   if ((bits & 0x7fffffffU) > 0x7f800000U) return static_cast<Bf16>((bits >> 16) | 0x40U);  // NaN, quiet
   return static_cast<Bf16>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
 }
-inline Halves to_bf16(const Sixteen& first, const Sixteen& second) {
+inline Halves to_bf16(Sixteen first, Sixteen second) {
   Halves result{};
   for (int i = 0; i < 16; ++i) {
     result[i] = to_bf16(first[i]);
@@ -152,7 +152,7 @@ inline void multiply_add(const Bf16* upper, const Bf16* lower, const Bf16* first
 #endif
 
 /// Pairs (first[j], second[j]).
-SCALELAW_INLINE Pairs interleaved(const Sixteen& first, const Sixteen& second) {
+SCALELAW_INLINE Pairs interleaved(Sixteen first, Sixteen second) {
   const Halves both = to_bf16(first, second);
   return reinterpret_cast<Pairs>(__builtin_shufflevector(both, both, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7,
                                                          23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15,

@@ -85,7 +85,7 @@ Check cuda_check(const Environment& environment) {
   check.advice = "the kernels need compute capability 8.0 (Ampere) or newer; train on the CPU (--device cpu)";
   check.detail += fmt::format(
       ", the first {} of compute capability {}: torch engine, training.precision fp32 or bf16, steps in CUDA graphs "
-      "unless training.graph is off; none of this was ever run on a GPU",
+      "unless training.graph is off; checked on an H100 and an H200 (docs/CUDA.md)",
       name, capability);
   return check;
 }

@@ -69,7 +69,7 @@ TEST_F(CudaMachine, DoctorSaysWhatADeviceWouldBeUsedFor) {
   const std::string out = scalelaw("doctor").out;
   EXPECT_THAT(out, HasSubstr("ok      CUDA trainer  scalelaw-trainer 0\n"));
   EXPECT_THAT(out, HasSubstr("ok      CUDA device   1 found, the first Device A of compute capability 9.0: torch"));
-  EXPECT_THAT(out, HasSubstr("none of this was ever run on a GPU"));
+  EXPECT_THAT(out, HasSubstr("checked on an H100 and an H200"));
   device("7.5");
   EXPECT_THAT(scalelaw("doctor").out, HasSubstr("the kernels need compute capability 8.0"));
 }

@@ -214,9 +214,10 @@ TEST_P(NativeKernels, RotatedQueriesAndKeysAndTheirGradients) {
 }
 
 TEST_P(NativeKernels, AttentionAndItsGradient) {
-  for (const auto& [context, d] :
+  for (const auto& [shape_context, shape_d] :
        {std::pair<Index, Index>{1, 8}, {5, 2}, {13, 6}, {16, 8}, {30, 16}, {26, 12}, {7, 64}}) {
-    const Index heads = 2, sequences = 2, width = heads * d, tokens = sequences * context;
+    const Index context = shape_context, d = shape_d, heads = 2, sequences = 2, width = heads * d,
+                tokens = sequences * context;
     const AttentionShape shape{sequences, context, heads, d};
     Matrix x = random_matrix(tokens, 3 * width, 7);
     reference::put_columns(x, reference::normed(reference::columns(x, 0, 2 * width), d), 0);

@@ -66,7 +66,7 @@ TEST(Job, RefusesRunIdsThatAreNotThoseOfItsRuns) {
 TEST(Job, RefusesAnIdThatIsNotItsRuns) {
   Json value = to_json(two_runs());
   value["id"] = "0123456789abcdef";
-  EXPECT_THROW(job_from_json(value, "job.json"), Error);
+  EXPECT_THROW(static_cast<void>(job_from_json(value, "job.json")), Error);
 }
 
 TEST(Job, RefusesRunsThatCannotBeStacked) {

@@ -65,7 +65,7 @@ TEST_F(Jobs, AreTheSameWhateverIsMissing) {
     for (std::size_t i = 0; i < runs.size(); i += stride) records.records[run_id(runs[i])] = finished(runs[i]);
     EXPECT_EQ(ids(group_jobs(runs, folder_, records)), all) << "every " << stride << "th run done";
     std::vector<RunSpec> turned = runs;
-    std::ranges::rotate(turned, turned.begin() + static_cast<std::ptrdiff_t>(stride));
+    std::rotate(turned.begin(), turned.begin() + static_cast<std::ptrdiff_t>(stride), turned.end());
     EXPECT_EQ(ids(group_jobs(turned, folder_, records)), all) << "order of the plan";
   }
 }
@@ -153,7 +153,7 @@ TEST_F(Jobs, AreSplitToFitTheSameWhateverIsMissing) {
     RecordSet records;
     for (std::size_t i = 0; i < runs.size(); i += stride) records.records[run_id(runs[i])] = finished(runs[i]);
     std::vector<RunSpec> turned = runs;
-    std::ranges::rotate(turned, turned.begin() + static_cast<std::ptrdiff_t>(stride));
+    std::rotate(turned.begin(), turned.begin() + static_cast<std::ptrdiff_t>(stride), turned.end());
     std::set<std::string> again;
     for (const JobPlan& job : group_jobs(turned, folder_, records, limit)) again.insert(job.id);
     EXPECT_EQ(again, all) << "every " << stride << "th run done";
