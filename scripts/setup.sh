@@ -28,7 +28,7 @@ packages=(ca-certificates git g++ cmake ninja-build ccache python3 python3-venv 
   libtomlplusplus-dev libeigen3-dev libboost-dev libssl-dev zlib1g-dev libzstd-dev libcsv-dev
   gnuplot-nox fonts-dejavu-core)
 if [ "$tests" = yes ]; then
-  packages+=(libgtest-dev libgmock-dev libbenchmark-dev chromium clang clang-format clang-tidy procps util-linux zstd
+  packages+=(libgtest-dev libgmock-dev libbenchmark-dev chromium clang libclang-rt-dev clang-format clang-tidy procps util-linux zstd
     patchelf binutils)
 fi
 
