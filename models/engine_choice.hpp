@@ -1,8 +1,10 @@
 #pragma once
 // Which engine trains a job.
+#include <optional>
 #include <string>
 
 #include "models/engine.hpp"
+#include "os/cpu.hpp"
 #include "records/asked.hpp"
 
 namespace scalelaw {
@@ -12,8 +14,8 @@ constexpr std::array<std::string_view, 2> names_of(EngineKind) { return {"torch"
 
 struct EngineChoice {
   EngineKind kind = EngineKind::torch;
-  std::string instruction_set = "auto";  ///< of the native engine
-  std::string reason;                    ///< for the record, "native avx2: the rule on a CPU"
+  std::optional<InstructionSet> instruction_set = std::nullopt;  ///< of the native engine
+  std::string reason;                                            ///< for the record, "native avx2: the rule on a CPU"
 };
 
 /// The rule of `auto`: native on a CPU where it takes the shape,
@@ -22,10 +24,10 @@ struct EngineChoice {
 [[nodiscard]] EngineChoice choose_engine(AskedEngine asked, const ModelSpec& model, const Device& device,
                                          Precision precision);
 
-/// The same on a processor whose best instruction set for that precision is `best`, "" where it has none: the rule
+/// The same on a processor whose best instruction set for that precision is `best`, if it has one: the rule
 /// itself, whatever processor this is.
-[[nodiscard]] EngineChoice choose_engine_with(const std::string& best, AskedEngine asked, const ModelSpec& model,
-                                              const Device& device, Precision precision);
+[[nodiscard]] EngineChoice choose_engine_with(std::optional<InstructionSet> best, AskedEngine asked,
+                                              const ModelSpec& model, const Device& device, Precision precision);
 
 /// The engine chosen, bound to its buffers.
 [[nodiscard]] Engine make_engine(const EngineChoice& choice, const Layout& layout, const Device& device,

@@ -8,6 +8,7 @@
 #include <xmmintrin.h>
 #endif
 
+#include "core/names.hpp"
 #include "models/native/native.hpp"
 #include "models/native/step.hpp"
 #include "os/error.hpp"
@@ -42,10 +43,9 @@ void check_tokens(const std::int64_t* tokens, Index count, Index vocab) {
 
 Precision precision_of(const Kernels& kernels) { return kernels.bf16 ? Precision::bf16 : Precision::fp32; }
 
-const Kernels& kernels_named(const std::string& instruction_set) {
-  const std::string wanted = instruction_set == "auto" ? native_instruction_set(Precision::fp32) : instruction_set;
+const Kernels& kernels_for(InstructionSet instruction_set) {
   for (const Kernels* kernels : native::available_kernels()) {
-    if (wanted == kernels->name) return *kernels;
+    if (name_of(instruction_set) == kernels->name) return *kernels;
   }
   std::vector<std::string> names;
   for (const Kernels* kernels : native::available_kernels()) names.emplace_back(kernels->name);
@@ -108,21 +108,21 @@ std::string native_refusal(const ModelSpec& model) {
   return {};
 }
 
-std::vector<std::string> native_instruction_sets(Precision precision) {
-  std::vector<std::string> names;
+std::vector<InstructionSet> native_instruction_sets(Precision precision) {
+  std::vector<InstructionSet> sets;
   for (const Kernels* kernels : native::available_kernels()) {
-    if (precision == precision_of(*kernels)) names.emplace_back(kernels->name);
+    if (precision == precision_of(*kernels)) sets.push_back(find_named<InstructionSet>(kernels->name).value());
   }
-  return names;
+  return sets;
 }
 
-std::string native_instruction_set(Precision precision) {
-  const std::vector<std::string> names = native_instruction_sets(precision);
-  return names.empty() ? "" : names.front();
+std::optional<InstructionSet> best_instruction_set(Precision precision) {
+  const std::vector<InstructionSet> sets = native_instruction_sets(precision);
+  return sets.empty() ? std::nullopt : std::optional(sets.front());
 }
 
-void check_native_instruction_set(const std::string& instruction_set, Precision precision) {
-  const Kernels& kernels = kernels_named(instruction_set);
+void check_native_instruction_set(InstructionSet instruction_set, Precision precision) {
+  const Kernels& kernels = kernels_for(instruction_set);
   const Precision own = precision_of(kernels);
   if (precision != own) {
     fail_config("native engine: {} computes in {}, but precision is {}; set training.precision = \"{}\"",
@@ -130,11 +130,13 @@ void check_native_instruction_set(const std::string& instruction_set, Precision 
   }
 }
 
-Engine make_native_engine(const Layout& layout, const EngineBuffers& buffers, const std::string& instruction_set) {
+Engine make_native_engine(const Layout& layout, const EngineBuffers& buffers,
+                          std::optional<InstructionSet> instruction_set) {
   if (const std::string refusal = native_refusal(layout.model); !refusal.empty()) {
     fail_config("engine: {}; use engine = \"torch\"", refusal);
   }
-  const Kernels& kernels = kernels_named(instruction_set);
+  const Kernels& kernels =
+      kernels_for(instruction_set ? *instruction_set : best_instruction_set(Precision::fp32).value());
   const auto engine = std::make_shared<NativeEngine>(layout, buffers, kernels);
   return {.name = fmt::format("native {}", kernels.name),
           .loss_and_grad = [engine](const Batch& batch, float* losses) { engine->loss_and_grad(batch, losses); },

@@ -97,8 +97,7 @@ Check cores_check(const Environment& environment) {
   }
   const char* limit = std::getenv("SCALELAW_MAX_ISA");
   return {"cores", true,
-          fmt::format("{}, kernels for {}{}: training.precision {}", environment.cores,
-                      kInstructionSets.at(static_cast<std::size_t>(best)),
+          fmt::format("{}, kernels for {}{}: training.precision {}", environment.cores, best,
                       limit == nullptr || *limit == '\0' ? "" : fmt::format(" (SCALELAW_MAX_ISA={})", limit),
                       environment.amx_bf16 ? "fp32 or bf16" : "fp32; bf16 needs AMX"),
           ""};

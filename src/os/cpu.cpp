@@ -56,11 +56,12 @@ bool has_amx_bf16() {
 InstructionSet instruction_set_limit(const char* value) {
   const std::string_view name = value == nullptr ? "" : value;
   if (name.empty()) return InstructionSet::amx;
-  const auto* const found = std::ranges::find(kInstructionSets, name);
-  if (found == kInstructionSets.end()) {
+  constexpr auto kNames = names_of(InstructionSet{});
+  const auto* const found = std::ranges::find(kNames, name);
+  if (found == kNames.end()) {
     fail_config("SCALELAW_MAX_ISA is '{}'; allowed: baseline, avx2, avx512, amx, or unset it", name);
   }
-  return static_cast<InstructionSet>(found - kInstructionSets.begin());
+  return static_cast<InstructionSet>(found - kNames.begin());
 }
 
 bool may_use(InstructionSet set) {

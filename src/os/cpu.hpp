@@ -8,7 +8,7 @@ namespace scalelaw {
 /// Instruction sets that the project has kernels for; each holds those before it. baseline is what the compiler was
 /// told to assume.
 enum class InstructionSet { baseline, avx2, avx512, amx };
-inline constexpr std::array<std::string_view, 4> kInstructionSets = {"baseline", "avx2", "avx512", "amx"};
+constexpr std::array<std::string_view, 4> names_of(InstructionSet) { return {"baseline", "avx2", "avx512", "amx"}; }
 
 /// The most that kernels may use, of a value of the environment variable SCALELAW_MAX_ISA: baseline, avx2, avx512 or
 /// amx; amx (no limit) where it is null or empty. Errors (config): any other value.

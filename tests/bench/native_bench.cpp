@@ -129,8 +129,8 @@ int main(int argc, char** argv) {
     if (std::string(shape.name).find(wanted) == std::string::npos) continue;
     Setup four(shape, 4), one(shape, 1);
     std::vector<Contender> contenders;
-    for (const std::string& name : scalelaw::native_instruction_sets()) {
-      contenders.push_back({make_native_engine(one.layout, one.buffers, name), &one});
+    for (const scalelaw::InstructionSet set : scalelaw::native_instruction_sets()) {
+      contenders.push_back({make_native_engine(one.layout, one.buffers, set), &one});
     }
     contenders.push_back({make_native_engine(four.layout, four.buffers), &four});
     contenders.back().engine.name += " K=4";

@@ -112,10 +112,11 @@ void make_corpus(const std::string& folder) {
 }
 
 void peak() {
-  std::vector<std::string> sets = native_instruction_sets(Precision::bf16);
-  for (const std::string& name : native_instruction_sets()) sets.push_back(name);
-  const bool wide = sets.front() != "avx2" && sets.front() != "baseline";
-  answer({{"fp32_gflops", sets.front() == "baseline" ? 0 : peak_gflops(wide)}, {"instruction_sets", sets}});
+  std::vector<InstructionSet> sets = native_instruction_sets(Precision::bf16);
+  for (const InstructionSet set : native_instruction_sets()) sets.push_back(set);
+  const bool wide = sets.front() > InstructionSet::avx2;
+  answer(
+      {{"fp32_gflops", sets.front() == InstructionSet::baseline ? 0 : peak_gflops(wide)}, {"instruction_sets", sets}});
 }
 
 int run(const std::vector<std::string>& words) {

@@ -35,7 +35,7 @@ TEST(InstructionSetLimit, IsKept) {
   const InstructionSet limit = instruction_set_limit(std::getenv("SCALELAW_MAX_ISA"));
   for (const InstructionSet set :
        {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512, InstructionSet::amx}) {
-    EXPECT_FALSE(set > limit && may_use(set)) << kInstructionSets.at(static_cast<std::size_t>(set));
+    EXPECT_FALSE(set > limit && may_use(set)) << names_of(set).at(static_cast<std::size_t>(set));
   }
 }
 

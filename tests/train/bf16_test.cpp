@@ -34,7 +34,7 @@ struct Bf16Training : testing::Test {
   }
   StackSetup setup(const RunSpec& spec, Precision precision) const {
     const Device device = open_device(DeviceKind::cpu);
-    const bool amx = !native_instruction_set(precision).empty();
+    const bool amx = best_instruction_set(precision).has_value();
     const EngineChoice engine =
         choose_engine(AskedEngine::automatic, spec.model, device, amx ? precision : Precision::fp32);
     return make_setup(spec.model, device, amx ? precision : Precision::fp32, engine, corpus, 1);
@@ -43,7 +43,7 @@ struct Bf16Training : testing::Test {
   std::vector<double> losses(const std::vector<RunSpec>& specs, Precision precision) const {
     const StackSetup shared = setup(specs.front(), precision);
     Stack stack = make_stack(shared, specs);
-    if (precision == Precision::bf16 && native_instruction_set(Precision::bf16).empty()) emulate(shared, stack);
+    if (precision == Precision::bf16 && !best_instruction_set(Precision::bf16)) emulate(shared, stack);
     EXPECT_TRUE(train(shared, stack, run_steps(specs.front()), [] { return true; }));
     std::vector<double> means;
     for (const auto& windows : evaluate(shared, stack)) {
@@ -101,11 +101,12 @@ TEST_F(Bf16Training, AThousandStepsEndWithin3MillinatsOfFp32) {
 TEST(Bf16OnACpu, NeedsAmxUnlessTheTorchEngineIsAskedFor) {
   const ModelSpec model = synthetic::small_run("", 0.01, 10).model;
   const Device device = open_device(DeviceKind::cpu);
-  EXPECT_EQ(choose_engine_with("", AskedEngine::torch, model, device, Precision::bf16).kind, EngineKind::torch);
+  EXPECT_EQ(choose_engine_with({}, AskedEngine::torch, model, device, Precision::bf16).kind, EngineKind::torch);
   for (const AskedEngine asked : {AskedEngine::automatic, AskedEngine::native}) {
-    EXPECT_EQ(choose_engine_with("amx", asked, model, device, Precision::bf16).instruction_set, "amx");
+    EXPECT_EQ(choose_engine_with(InstructionSet::amx, asked, model, device, Precision::bf16).instruction_set,
+              InstructionSet::amx);
     const std::string error =
-        error_of(ExitCode::usage, [&] { (void)choose_engine_with("", asked, model, device, Precision::bf16); });
+        error_of(ExitCode::usage, [&] { (void)choose_engine_with({}, asked, model, device, Precision::bf16); });
     EXPECT_NE(error.find("AMX"), std::string::npos) << asked << ": " << error;
   }
   // An instruction set that is named is asked of this processor: every one of them has the baseline, which has no bf16.

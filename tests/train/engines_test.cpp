@@ -72,14 +72,14 @@ TEST_P(WholeRuns, EndWithTheSameLossOnEitherEngine) {
   }
   for (const double loss : expected) EXPECT_LT(loss, 3.0);
 
-  const std::vector<std::string> sets = native_instruction_sets(Precision::fp32);
+  const std::vector<InstructionSet> sets = native_instruction_sets(Precision::fp32);
   ASSERT_FALSE(sets.empty());
-  EXPECT_EQ(sets.front(), native_instruction_set(Precision::fp32));
-  const std::vector<double> best = losses("native", "native " + sets.front());
+  EXPECT_EQ(sets.front(), best_instruction_set(Precision::fp32));
+  const std::vector<double> best = losses("native", fmt::format("native {}", sets.front()));
   for (std::size_t i = 0; i < best.size(); ++i) EXPECT_NEAR(best[i], expected[i], kToleranceNats) << i;
   double worst = 0;
-  for (const std::string& set : sets) {
-    const std::vector<double> found = losses("native-" + set, "native " + set);
+  for (const InstructionSet set : sets) {
+    const std::vector<double> found = losses(fmt::format("native-{}", set), fmt::format("native {}", set));
     for (std::size_t i = 0; i < found.size(); ++i) {
       EXPECT_NEAR(found[i], expected[i], kToleranceNats) << set << ", run " << i;
       worst = std::max(worst, std::abs(found[i] - expected[i]));
@@ -166,7 +166,7 @@ TEST(EngineRule, NamesTheEngineTheInstructionSetAndTheReason) {
     train_job(job, folder / engine);
     return record_of(job.runs.front(), folder / engine).context.engine;
   };
-  EXPECT_EQ(said("auto"), "native " + native_instruction_set(Precision::fp32) + ": the rule on a CPU");
+  EXPECT_EQ(said("auto"), fmt::format("native {}: the rule on a CPU", best_instruction_set(Precision::fp32).value()));
   EXPECT_EQ(said("native-baseline"), "native baseline: asked for");
   EXPECT_EQ(said("torch"), "torch " + torch_version() + ": asked for");
 }
