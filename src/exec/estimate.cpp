@@ -101,13 +101,12 @@ double corpus_bytes(const CorpusFacts& corpus) {
 WorkerSetup training_setup(const StudyConfig& config, const Environment& environment) {
   WorkerSetup setup{.workers = cpu_workers(config.backend, config.training.threads_per_worker, environment),
                     .threads = config.training.threads_per_worker,
-                    .engine = config.training.trainer.engine};
+                    .trainer = config.training.trainer};
   if (!own_trainer_on_cuda(config, environment)) return setup;
   setup.workers = cuda_workers(config.backend, environment);
   setup.device = DeviceKind::cuda;
   setup.devices = std::max<std::int64_t>(1, environment.cuda_devices);
   setup.cuda_name = environment.cuda_name;
-  setup.graph = config.training.trainer.graph;
   return setup;
 }
 
@@ -121,7 +120,7 @@ JobLimit job_limit(const StudyConfig& config, const Environment& environment, co
     return limit;
   }
   const WorkerSetup setup = training_setup(config, environment);
-  limit.place.engine = setup.engine;
+  limit.place.engine = setup.trainer.engine;
   if (config.backend.kind != BackendKind::train) return limit;
   constexpr double kFlops = 2e11;  // a few seconds
   limit.bytes = worker_bytes(config.backend, setup.workers, environment);

@@ -116,11 +116,11 @@ std::string speed_key(const std::vector<RunSpec>& runs, const WorkerSetup& setup
               {"members", members_of(runs).size()},
               {"workers", setup.workers},
               {"threads", setup.threads},
-              {"engine", setup.engine}};
+              {"engine", setup.trainer.engine}};
   if (setup.device == DeviceKind::cuda) {
     key["cuda_device"] = setup.cuda_name;
     key["devices"] = setup.devices;
-    key["graph"] = setup.graph;
+    key["graph"] = setup.trainer.graph;
   } else {
     key["processor"] = here;
   }

@@ -12,11 +12,10 @@ namespace scalelaw {
 struct WorkerSetup {
   std::int64_t workers = 1;  ///< at once
   std::int64_t threads = 1;  ///< of each
-  AskedEngine engine = AskedEngine::automatic;
+  TrainerSettings trainer = {};
   DeviceKind device = DeviceKind::cpu;
   std::int64_t devices = 1;    ///< on CUDA: that the workers share
   std::string cuda_name = {};  ///< on CUDA: of the devices, see Environment; empty where there is none here
-  AskedGraph graph = AskedGraph::automatic;  ///< on CUDA
 };
 
 /// What a job's speed depends on: processor (or CUDA device, number of devices and graph), build of the program, shape,

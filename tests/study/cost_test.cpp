@@ -263,7 +263,7 @@ TEST(SpeedKey, DependsOnWhatASpeedDependsOn) {
   with([](auto& r, auto&) { r.erase(r.begin() + 3); });  // the only run of a member
   with([](auto&, auto& w) { w.workers = 2; });
   with([](auto&, auto& w) { w.threads = 2; });
-  with([](auto&, auto& w) { w.engine = AskedEngine::torch; });
+  with([](auto&, auto& w) { w.trainer.engine = AskedEngine::torch; });
   with([](auto&, auto& w) { w.device = DeviceKind::cuda; });
 }
 
@@ -279,7 +279,7 @@ TEST(SpeedKey, OfCudaDependsOnTheDeviceAndHowItIsShared) {
   with([](auto& w) { w.cuda_name = "Device B"; });
   with([](auto& w) { w.workers = 2; });
   with([](auto& w) { w.workers = w.devices = 2; });
-  with([](auto& w) { w.graph = AskedGraph::off; });
+  with([](auto& w) { w.trainer.graph = AskedGraph::off; });
 }
 
 TEST(SpeedTable, IsReadAsWrittenAndEmptyWhereUnreadable) {
