@@ -43,16 +43,6 @@ void check_tokens(const std::int64_t* tokens, Index count, Index vocab) {
 
 Precision precision_of(const Kernels& kernels) { return kernels.bf16 ? Precision::bf16 : Precision::fp32; }
 
-const Kernels& kernels_for(InstructionSet instruction_set) {
-  for (const Kernels* kernels : native::available_kernels()) {
-    if (name_of(instruction_set) == kernels->name) return *kernels;
-  }
-  std::vector<std::string> names;
-  for (const Kernels* kernels : native::available_kernels()) names.emplace_back(kernels->name);
-  fail_device("native engine: instruction set '{}' is not available here; use one of {}, or auto", instruction_set,
-              fmt::join(names, ", "));
-}
-
 /// One Step, used for every member in turn.
 class NativeEngine {
  public:
@@ -121,8 +111,18 @@ std::optional<InstructionSet> best_instruction_set(Precision precision) {
   return sets.empty() ? std::nullopt : std::optional(sets.front());
 }
 
+const Kernels& kernels_for(InstructionSet instruction_set, std::span<const Kernels* const> available) {
+  std::vector<std::string> names;
+  for (const Kernels* kernels : available) {
+    if (name_of(instruction_set) == kernels->name) return *kernels;
+    names.emplace_back(kernels->name);
+  }
+  fail_device("native engine: instruction set '{}' is not available here; use one of {}, or auto", instruction_set,
+              fmt::join(names, ", "));
+}
+
 void check_native_instruction_set(InstructionSet instruction_set, Precision precision) {
-  const Kernels& kernels = kernels_for(instruction_set);
+  const Kernels& kernels = kernels_for(instruction_set, native::available_kernels());
   const Precision own = precision_of(kernels);
   if (precision != own) {
     fail_config("native engine: {} computes in {}, but precision is {}; set training.precision = \"{}\"",
@@ -135,8 +135,8 @@ Engine make_native_engine(const Layout& layout, const EngineBuffers& buffers,
   if (const std::string refusal = native_refusal(layout.model); !refusal.empty()) {
     fail_config("engine: {}; use engine = \"torch\"", refusal);
   }
-  const Kernels& kernels =
-      kernels_for(instruction_set ? *instruction_set : best_instruction_set(Precision::fp32).value());
+  const Kernels& kernels = kernels_for(
+      instruction_set ? *instruction_set : best_instruction_set(Precision::fp32).value(), native::available_kernels());
   const auto engine = std::make_shared<NativeEngine>(layout, buffers, kernels);
   return {.name = fmt::format("native {}", kernels.name),
           .loss_and_grad = [engine](const Batch& batch, float* losses) { engine->loss_and_grad(batch, losses); },

@@ -2,6 +2,7 @@
 // The step of the decoder on a CPU, without LibTorch: the losses and gradients of make_torch_engine, several times
 // faster for small shapes. One thread; members one after another, since stacking them gains nothing on a CPU.
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,9 @@
 #include "records/native_buffers.hpp"
 
 namespace scalelaw {
+namespace native {
+struct Kernels;
+}
 
 /// Why the native engine cannot take this shape (native_limits), as one line; empty where it can. Every width (d_model,
 /// d_ff) is possible; those that are multiples of 16 are fastest.
@@ -19,6 +23,9 @@ namespace scalelaw {
 [[nodiscard]] std::vector<InstructionSet> native_instruction_sets(Precision precision = Precision::fp32);
 /// The best of them; none in bf16 without AMX.
 [[nodiscard]] std::optional<InstructionSet> best_instruction_set(Precision precision);
+/// Those among `available` for that instruction set. Errors (device): there are none.
+[[nodiscard]] const native::Kernels& kernels_for(InstructionSet instruction_set,
+                                                 std::span<const native::Kernels* const> available);
 /// Errors: device: not available here; config: it computes in another precision.
 void check_native_instruction_set(InstructionSet instruction_set, Precision precision);
 

@@ -6,6 +6,7 @@
 #include "cli/cli.hpp"
 #include "core/build_info.hpp"
 #include "core/format.hpp"
+#include "core/names.hpp"
 #include "corpus/corpus.hpp"
 #include "design/config.hpp"
 #include "exec/backend.hpp"
@@ -92,7 +93,7 @@ Check cuda_check(const Environment& environment) {
 
 Check cores_check(const Environment& environment) {
   InstructionSet best = InstructionSet::baseline;
-  for (const InstructionSet set : {InstructionSet::avx2, InstructionSet::avx512, InstructionSet::amx}) {
+  for (const InstructionSet set : all_of<InstructionSet>()) {
     if (may_use(set)) best = set;
   }
   const char* limit = std::getenv("SCALELAW_MAX_ISA");
