@@ -17,7 +17,7 @@
 #define SCALELAW_INLINE inline
 #endif
 
-namespace scalelaw {
+namespace scalelaw::inline models {
 namespace {
 
 constexpr std::size_t kLanes = 16;
@@ -118,4 +118,4 @@ void counted_adam_step(const Device& device, const AdamState& state, const StepT
   ++counters.slot;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

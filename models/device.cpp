@@ -8,7 +8,7 @@
 #include "models/cuda_backend.hpp"
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline models {
 namespace {
 
 std::string cpu_name() {
@@ -79,4 +79,4 @@ void gather_windows(const Device& device, const TokenView& tokens, const std::in
               [&](const auto* first) { gather_windows_from(first, starts, windows, context, inputs, targets); });
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

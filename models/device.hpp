@@ -11,7 +11,7 @@
 #include "records/device_kind.hpp"
 #include "records/token_view.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline models {
 
 struct Device {
   DeviceKind kind = DeviceKind::cpu;
@@ -120,4 +120,4 @@ void draw_starts(const Device& device, const WindowOrder* orders, const StepCoun
 void gather_windows(const Device& device, const TokenView& tokens, const std::int64_t* starts, std::int64_t windows,
                     std::int64_t context, std::int64_t* inputs, std::int64_t* targets);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

@@ -9,7 +9,7 @@
 #include "models/layout.hpp"
 #include "records/precision.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline models {
 
 /// Windows of token ids in device memory: [members, windows, context] each.
 struct Batch {
@@ -52,4 +52,4 @@ void configure_torch(std::int64_t threads);
 /// "2.15.0"
 [[nodiscard]] std::string torch_version();
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

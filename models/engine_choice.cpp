@@ -4,7 +4,7 @@
 #include "models/native/native.hpp"
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline models {
 
 namespace {
 
@@ -74,4 +74,4 @@ Engine make_engine(const EngineChoice& choice, const Layout& layout, const Devic
                                            : make_torch_engine(layout, device, buffers, {.precision = precision});
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

@@ -7,7 +7,7 @@
 #include "os/cpu.hpp"
 #include "records/asked.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline models {
 
 enum class EngineKind { torch, native };
 constexpr std::array<std::string_view, 2> names_of(EngineKind) { return {"torch", "native"}; }
@@ -33,4 +33,4 @@ struct EngineChoice {
 [[nodiscard]] Engine make_engine(const EngineChoice& choice, const Layout& layout, const Device& device,
                                  const EngineBuffers& buffers, Precision precision);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

@@ -5,7 +5,7 @@
 #include "core/rng.hpp"
 #include "records/shape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline models {
 
 Layout make_layout(const ModelSpec& model) {
   check_shape(model, "model");
@@ -51,4 +51,4 @@ void initialize(const Layout& layout, std::int64_t seed, std::span<float> parame
   }
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

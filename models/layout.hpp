@@ -7,7 +7,7 @@
 
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline models {
 
 /// One matrix, stored by rows: y = x W with W of shape [rows, cols] (the token matrix: one row per token id).
 struct Slice {
@@ -22,8 +22,8 @@ struct Slice {
   [[nodiscard]] std::int64_t size() const { return rows * cols; }
 };
 
-/// The decoder of DESIGN 7: query, key and value are one matrix [d_model, 3 n_head d_head] with the columns of all
-/// queries first; slices with decay come before those without.
+/// The decoder (docs/METHODS.md): query, key and value are one matrix [d_model, 3 n_head d_head] with the columns of
+/// all queries first; slices with decay come before those without.
 struct Layout {
   ModelSpec model;
   std::vector<Slice> slices;
@@ -41,4 +41,4 @@ struct Layout {
 /// the same numbers whatever else is trained beside it, on every device.
 void initialize(const Layout& layout, std::int64_t seed, std::span<float> parameters);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

@@ -4,7 +4,7 @@
 
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline models {
 namespace {
 
 using Bytes = std::vector<std::vector<char>>;
@@ -83,4 +83,4 @@ void StepRepeater::decide() {
   restore(regions_, expected);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

@@ -7,7 +7,7 @@
 #include "models/cuda_backend.hpp"
 #include "records/asked.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline models {
 
 /// Device memory that a step changes and that lasts from step to step.
 struct Region {
@@ -52,4 +52,4 @@ class StepRepeater {
   Status status_;
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

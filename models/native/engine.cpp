@@ -13,7 +13,7 @@
 #include "models/native/step.hpp"
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline models {
 namespace {
 
 using native::Index;
@@ -143,4 +143,4 @@ Engine make_native_engine(const Layout& layout, const EngineBuffers& buffers,
           .window_losses = [engine](const Batch& batch, float* losses) { engine->window_losses(batch, losses); }};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

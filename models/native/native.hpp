@@ -10,10 +10,11 @@
 #include "os/cpu.hpp"
 #include "records/native_buffers.hpp"
 
-namespace scalelaw {
-namespace native {
+namespace scalelaw::native {
 struct Kernels;
 }
+
+namespace scalelaw::inline models {
 
 /// Why the native engine cannot take this shape (native_limits), as one line; empty where it can. Every width (d_model,
 /// d_ff) is possible; those that are multiples of 16 are fastest.
@@ -37,4 +38,4 @@ void check_native_instruction_set(InstructionSet instruction_set, Precision prec
 [[nodiscard]] Engine make_native_engine(const Layout& layout, const EngineBuffers& buffers,
                                         std::optional<InstructionSet> instruction_set = {});
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

@@ -12,7 +12,7 @@
 #include "models/cuda_backend.hpp"
 #include "models/torch/attention.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline models {
 namespace {
 
 using namespace torch_engine;
@@ -292,4 +292,4 @@ std::string torch_version() {
   return fmt::format("{}.{}.{}", TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline models

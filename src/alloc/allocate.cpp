@@ -11,7 +11,7 @@
 #include "law/optimum.hpp"
 #include "records/shape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline alloc {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -186,4 +186,4 @@ Allocation allocate(const FitResult& fit, const AllocationRequest& request) {
   return a;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline alloc

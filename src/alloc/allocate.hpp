@@ -4,7 +4,7 @@
 #include "alloc/allocation.hpp"
 #include "fit/result.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline alloc {
 
 /// Where the law allocates best. Intervals are the central 95 % of the bootstrap draws, each allocated in the same way:
 /// the same draws for every quantity. A draw that no compute brings to what was asked (`unreachable`) counts as its
@@ -16,4 +16,4 @@ namespace scalelaw {
 [[nodiscard]] Allocation allocate(const FitResult& fit, const AllocationRequest& request);
 [[nodiscard]] Allocation allocate(const Law& law, const AllocationRequest& request);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline alloc

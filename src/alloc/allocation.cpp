@@ -5,7 +5,7 @@
 #include "core/format.hpp"
 #include "fit/fit_json.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline alloc {
 namespace {
 
 std::string given_text(const AllocationRequest& r) {
@@ -137,4 +137,4 @@ std::string describe(const std::vector<Allocation>& allocations) {
   return text;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline alloc

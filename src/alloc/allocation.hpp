@@ -10,7 +10,7 @@
 #include "fit/result.hpp"
 #include "law/range.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline alloc {
 
 /// Exactly one of the first four is set.
 struct AllocationRequest {
@@ -55,4 +55,4 @@ struct Allocation {
 /// measured loss below the predicted one.
 [[nodiscard]] std::vector<std::string> warnings(const Allocation& allocation);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline alloc

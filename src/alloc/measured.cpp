@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace scalelaw {
+namespace scalelaw::inline alloc {
 
 LawRange range_of(const FitResult& fit) {
   const auto of = [](const Interval& i) { return ValueRange{i.low, i.high}; };
@@ -26,4 +26,4 @@ std::optional<BestMeasured> measured_below(const FitResult& fit, double flops, d
   return *best;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline alloc

@@ -5,7 +5,7 @@
 #include "fit/fit.hpp"
 #include "law/range.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline alloc {
 
 /// The range of the observations of a fit; unknown quantities where its file does not hold them.
 [[nodiscard]] LawRange range_of(const FitResult& fit);
@@ -15,4 +15,4 @@ namespace scalelaw {
 /// than one that was trained. None for a predicted loss that is not finite.
 [[nodiscard]] std::optional<BestMeasured> measured_below(const FitResult& fit, double flops, double predicted);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline alloc

@@ -5,7 +5,7 @@
 
 #include "records/shape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline alloc {
 namespace {
 
 constexpr double kAspectBand = 1.6;  // Porian et al. 2024 keep the aspect ratio within this factor
@@ -69,4 +69,4 @@ ModelSpec nearest_shape(double params, std::int64_t d_head, std::int64_t vocab, 
   return best;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline alloc

@@ -5,7 +5,7 @@
 #include "records/observation.hpp"
 #include "records/shape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline alloc {
 
 /// Shapes that may be built for N parameters; 0 = the default for that size (see default_shape_family).
 struct ShapeFamily {
@@ -24,4 +24,4 @@ struct ShapeFamily {
 [[nodiscard]] ModelSpec nearest_shape(double params, std::int64_t d_head, std::int64_t vocab, double aspect,
                                       ParamsCount convention = ParamsCount::total);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline alloc

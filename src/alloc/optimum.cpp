@@ -8,7 +8,7 @@
 #include "law/optimum.hpp"
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline alloc {
 namespace {
 
 constexpr double kSmallestFlops = 1e-6;
@@ -82,4 +82,4 @@ std::optional<Optimum> optimum_with(const Law& law, OptimumQuantity quantity, do
   return constrained_optimal(law, std::exp((left + right) / 2), constraint);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline alloc

@@ -3,7 +3,7 @@
 #include "law/laws.hpp"
 #include "law/optimum.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline alloc {
 
 /// What a budget pays for and what data there are.
 struct LifetimeConstraint {
@@ -21,4 +21,4 @@ enum class OptimumQuantity { params, tokens, loss };
 [[nodiscard]] std::optional<Optimum> optimum_with(const Law& law, OptimumQuantity quantity, double value,
                                                   const LifetimeConstraint& constraint);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline alloc

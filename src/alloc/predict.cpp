@@ -10,7 +10,7 @@
 #include "fit/draws.hpp"
 #include "law/optimum.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline alloc {
 namespace {
 
 Law law_for(const Law& law, const LawPoint& point) { return point.unique_tokens > 0 ? with_repetition(law) : law; }
@@ -134,4 +134,4 @@ std::string describe(const Prediction& p) {
   return text;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline alloc

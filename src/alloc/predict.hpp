@@ -7,7 +7,7 @@
 #include "law/optimum.hpp"
 #include "law/range.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline alloc {
 
 struct Prediction {
   std::string law;
@@ -33,4 +33,4 @@ struct Prediction {
 /// Text for a terminal; ends with a newline.
 [[nodiscard]] std::string describe(const Prediction& prediction);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline alloc

@@ -8,7 +8,7 @@
 #include "law/optimum.hpp"
 #include "law/published.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline analysis {
 namespace {
 
 FitOptions fit_options(const Analysis& analysis, const Convention& convention, Method method, std::int64_t replicates) {
@@ -30,7 +30,7 @@ Selection select_for(const std::vector<RunRecord>& records, const AnalysisOption
 
 /// Approach 2.
 FitResult fit_budgets(const std::vector<Observation>& points, const FitOptions& options) {
-  return fit(points_in_budgets(points), options);
+  return fit_points(points_in_budgets(points), options);
 }
 
 bool same(const Convention& a, const Convention& b) { return a.params == b.params && a.flops == b.flops; }
@@ -48,7 +48,7 @@ std::vector<ConventionFit> fit_conventions(const Analysis& analysis) {
     std::vector<Observation> points = select_for(analysis.records, analysis.options, convention).observations;
     copy_budgets(analysis.selection.observations, points);
     const std::int64_t replicates = std::min(analysis.options.bootstrap, kDefaultReplicates);
-    out.push_back({convention, fit(points, fit_options(analysis, convention, Method::parametric, replicates)),
+    out.push_back({convention, fit_points(points, fit_options(analysis, convention, Method::parametric, replicates)),
                    fit_budgets(points, fit_options(analysis, convention, Method::isoflop, replicates))});
   }
   return out;
@@ -148,7 +148,8 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
     copy_budgets(planned.observations, points);
     analysis.lr_law = fit_lr_law(planned.sweeps, above);
   }
-  analysis.parametric = fit(points, fit_options(analysis, options.convention, Method::parametric, options.bootstrap));
+  analysis.parametric =
+      fit_points(points, fit_options(analysis, options.convention, Method::parametric, options.bootstrap));
   analysis.isoflop = fit_budgets(points, fit_options(analysis, options.convention, Method::isoflop, options.bootstrap));
   add_warnings(analysis);
   add_allocations(analysis);
@@ -157,4 +158,4 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
   return analysis;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline analysis

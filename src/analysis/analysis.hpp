@@ -12,7 +12,7 @@
 #include "select/lr_law.hpp"
 #include "select/select.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline analysis {
 
 /// What the analysis of a study may be told; the defaults are those of a study without [analysis] and [compare].
 struct AnalysisOptions {
@@ -74,4 +74,4 @@ struct Analysis {
 [[nodiscard]] Analysis analyze(const std::string& study, std::vector<RunRecord> records,
                                const AnalysisOptions& options);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline analysis

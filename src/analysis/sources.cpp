@@ -7,7 +7,7 @@
 
 #include "law/published.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline analysis {
 
 std::string source_text(const std::vector<RunRecord>& records) {
   const std::set<RunSource> sources = [&] {
@@ -70,4 +70,4 @@ std::string simulation_text(const std::vector<RunRecord>& records) {
   return fmt::format("{}", fmt::join(texts, "; "));
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline analysis

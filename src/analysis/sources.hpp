@@ -5,7 +5,7 @@
 
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline analysis {
 
 /// "trained", "simulated", "imported" or "trained and simulated": where the records come from.
 [[nodiscard]] std::string source_text(const std::vector<RunRecord>& records);
@@ -17,4 +17,4 @@ namespace scalelaw {
 /// none was simulated.
 [[nodiscard]] std::string simulation_text(const std::vector<RunRecord>& records);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline analysis

@@ -13,7 +13,7 @@
 #include "records/shape.hpp"
 #include "study/members.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline analysis {
 namespace {
 
 namespace fs = std::filesystem;
@@ -164,4 +164,4 @@ void load_curves(Analysis& analysis, const fs::path& study_folder, std::size_t m
   }
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline analysis

@@ -6,7 +6,7 @@
 #include "design/config.hpp"
 #include "select/population.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline analysis {
 
 /// [analysis], [compare] and the budgets of a study's config. Errors (config): an unknown law.
 [[nodiscard]] AnalysisOptions analysis_options(const StudyConfig& config, int threads);
@@ -21,4 +21,4 @@ namespace scalelaw {
 /// `max_points` points a curve, spaced evenly in ln tokens.
 void load_curves(Analysis& analysis, const std::filesystem::path& study_folder, std::size_t max_points = 300);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline analysis

@@ -6,7 +6,7 @@
 #include "analysis/text.hpp"
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline analysis {
 namespace {
 
 std::string exponents_line(const FitResult& fit) {
@@ -77,4 +77,4 @@ std::string summary_text(const Analysis& analysis, const std::filesystem::path& 
   return out + "\nreport: " + (study_folder / "report.html").string() + "\n";
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline analysis

@@ -5,7 +5,7 @@
 
 #include "analysis/analysis.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline analysis {
 
 /// What a study prints at its end: exponents with intervals, allocation, comparison. Ends with a newline.
 [[nodiscard]] std::string summary_text(const Analysis& analysis, const std::filesystem::path& study_folder);
@@ -13,4 +13,4 @@ namespace scalelaw {
 /// "learning rates: 30 of 30 points bracketed" or the points that are not, the law, the branching check; a line each.
 [[nodiscard]] std::string learning_rates_text(const Analysis& analysis);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline analysis

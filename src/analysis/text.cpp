@@ -4,7 +4,7 @@
 
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline analysis {
 
 std::string number_text(double x) {
   if (!std::isfinite(x)) return "–";
@@ -46,4 +46,4 @@ std::string convention_text(const Convention& convention) {
   return fmt::format("N {}, C {}", params, convention.flops == FlopsCount::six_nd ? "= 6ND" : "exact");
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline analysis

@@ -6,7 +6,7 @@
 #include "core/format.hpp"
 #include "fit/fit.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline analysis {
 
 /// "0.3473", "1.257×10⁵": 4 significant digits; a long dash where x is not finite.
 [[nodiscard]] std::string number_text(double x);
@@ -25,4 +25,4 @@ namespace scalelaw {
 /// "N total, C = 6ND", "N total, C exact"
 [[nodiscard]] std::string convention_text(const Convention& convention);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline analysis

@@ -14,7 +14,7 @@ namespace scalelaw::cli {
 enum class Color { automatic, always, never };
 constexpr std::array<std::string_view, 3> names_of(Color) { return {"auto", "always", "never"}; }
 
-/// Global options (DESIGN 5).
+/// Options of every subcommand.
 struct Globals {
   bool quiet = false;
   bool verbose = false;

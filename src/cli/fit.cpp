@@ -68,7 +68,7 @@ FitResult fit_input(const FitInput& input, FitOptions options, bool curves, cons
   if (!options.noise) options.noise = input.noise;
   if (curves && (options.bootstrap.resample == Resample::runs || options.bootstrap.resample == Resample::automatic))
     options.bootstrap.resample = Resample::groups;
-  if (options.method == Method::isoflop) return fit(isoflop_points(input.points, budgeted), options);
+  if (options.method == Method::isoflop) return fit_points(isoflop_points(input.points, budgeted), options);
   const std::vector<Observation>& points = curves ? input.curves : input.points;
   if (options.method == Method::parametric && law_form(options.law).predicts_size) {
     const bool losses = std::ranges::any_of(points, [](const Observation& o) { return o.loss_nats != 1; });
@@ -80,7 +80,7 @@ FitResult fit_input(const FitInput& input, FitOptions options, bool curves, cons
           why);
     }
   }
-  return fit(points, options);
+  return fit_points(points, options);
 }
 
 Json result_json(const FitResult& result, const FitInput& input, const FitSources& sources, bool curves) {

@@ -1,7 +1,7 @@
 #pragma once
 #include <string>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 /// What was built: set by CMake.
 struct BuildInfo {
@@ -13,4 +13,4 @@ struct BuildInfo {
 };
 [[nodiscard]] BuildInfo build_info();
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

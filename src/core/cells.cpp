@@ -7,7 +7,7 @@
 #include <charconv>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 namespace {
 
 using namespace std::string_view_literals;
@@ -259,4 +259,4 @@ bool is_missing(std::string_view cell) {
 
 std::optional<double> parse_count(std::string_view text) { return parse_number(text, {.suffix = true}); }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

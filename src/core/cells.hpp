@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 /// What a decimal mark may be, as one cell tells it.
 enum class MarkEvidence {
@@ -49,4 +49,4 @@ struct NumberForm {
 /// number. None where it is none.
 [[nodiscard]] std::optional<double> parse_count(std::string_view text);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

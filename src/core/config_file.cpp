@@ -6,7 +6,7 @@
 
 #include "os/files.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 namespace {
 
 Json convert(const toml::node& node, const std::string& key, const std::string& label, Source& source) {
@@ -141,4 +141,4 @@ std::string to_toml(const Json& object) {
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

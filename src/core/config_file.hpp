@@ -6,7 +6,7 @@
 
 #include "core/fields.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 struct ConfigText {
   Json values = Json::object();
@@ -20,4 +20,4 @@ struct ConfigText {
 /// TOML text of a JSON object: tables in order of their keys, shortest exact numbers; null values are left out.
 [[nodiscard]] std::string to_toml(const Json& object);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

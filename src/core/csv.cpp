@@ -8,7 +8,7 @@
 #include "os/error.hpp"
 #include "os/files.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 namespace {
 
 struct Collector {
@@ -96,4 +96,4 @@ std::string csv_cell(std::string_view text) {
   return out + "\"";
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 struct CsvTable {
   std::vector<std::string> header;
@@ -33,4 +33,4 @@ struct CsvRows {
 /// One cell, quoted where it has to be.
 [[nodiscard]] std::string csv_cell(std::string_view text);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 std::string describe(const Rule& rule) {
   const std::string once = rule.distinct ? "each once" : "";
@@ -121,4 +121,4 @@ std::int64_t integer_from(const Json& value, const std::string& key, const Sourc
 }
 
 }  // namespace detail
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -26,7 +26,7 @@
 #include "core/names.hpp"
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 template <class T, class S>
 concept FieldsOf = std::same_as<std::remove_const_t<T>, S>;
@@ -301,4 +301,4 @@ template <class T>
 /// The candidate nearest to word by edit distance, if it is at most 2 (or a third of the length) away; else empty.
 [[nodiscard]] std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

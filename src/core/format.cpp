@@ -8,7 +8,7 @@
 #include <chrono>
 #include <cmath>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 namespace {
 
 std::size_t width_of(const std::string& text) {
@@ -120,4 +120,4 @@ std::string text_table(const std::vector<std::string>& header, const std::vector
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

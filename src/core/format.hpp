@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 /// Shortest decimal text that reads back to the same double.
 [[nodiscard]] std::string exact_number(double x);
@@ -33,4 +33,4 @@ namespace scalelaw {
 [[nodiscard]] std::string text_table(const std::vector<std::string>& header,
                                      const std::vector<std::vector<std::string>>& rows);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

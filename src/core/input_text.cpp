@@ -12,7 +12,7 @@
 #include "os/error.hpp"
 #include "os/files.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 namespace {
 
 using namespace std::string_view_literals;
@@ -110,4 +110,4 @@ InputText read_input_text(const std::filesystem::path& path) {
   return in;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 struct InputText {
   std::string text;                ///< UTF-8 without a byte order mark
@@ -21,4 +21,4 @@ struct InputText {
 /// The bytes inflated; members after the first are joined. Errors (data): damaged or cut off.
 [[nodiscard]] std::string gunzip(std::string_view bytes, const std::string& name);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -10,7 +10,7 @@
 #include "os/error.hpp"
 #include "os/files.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 namespace {
 
 void append_canonical(std::string& out, const Json& value) {
@@ -84,4 +84,4 @@ double number_or_nan(const Json& value, std::string_view key) {
   return it->get<double>();
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

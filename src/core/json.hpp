@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 using Json = nlohmann::json;
 
@@ -32,4 +32,4 @@ void write_json_file(const std::filesystem::path& path, const Json& value);
 /// value[key] as a double; NaN where the key is missing or null.
 [[nodiscard]] double number_or_nan(const Json& value, std::string_view key);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -3,7 +3,7 @@
 #include <Eigen/Dense>
 #include <limits>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 Eigen::VectorXd least_squares(const Eigen::MatrixXd& a, const Eigen::VectorXd& b) {
   return a.colPivHouseholderQr().solve(b);
@@ -28,4 +28,4 @@ double squared_condition(const Eigen::MatrixXd& a) {
 
 Eigen::MatrixXd inverse_of_squares(const Eigen::MatrixXd& a) { return (a.transpose() * a).inverse(); }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -2,7 +2,7 @@
 // Small dense least squares and singular values: Eigen's decompositions, compiled once.
 #include <Eigen/Core>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 /// argmin |a x - b| by QR with pivoted columns; where columns depend on others, a solution with zeros for them.
 /// @param a [n, m] @param b [n] @return [m]
@@ -24,4 +24,4 @@ struct LeftOver {
 /// The inverse of a^T a. @param a [n, m], its columns independent @return [m, m]
 [[nodiscard]] Eigen::MatrixXd inverse_of_squares(const Eigen::MatrixXd& a);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -16,7 +16,7 @@
 
 #include "core/json.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 template <class E>
 concept Named = std::is_enum_v<E> && requires(E e) {
@@ -61,7 +61,7 @@ std::ostream& operator<<(std::ostream& out, E value) {
   return out << name_of(value);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core
 
 template <scalelaw::Named E>
 struct fmt::formatter<E> : fmt::formatter<std::string_view> {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 namespace {
 
 struct Step {
@@ -180,4 +180,4 @@ NewtonResult minimise(const NewtonProblem& p, const Vector& start, const NewtonO
   return r;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -6,7 +6,7 @@
 #include <limits>
 #include <span>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 constexpr std::size_t kMaxFree = 8;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -55,4 +55,4 @@ struct NewtonOptions {
 /// False, and b is spoiled, if a is not positive definite.
 [[nodiscard]] bool solve_spd(std::array<Vector, kMaxFree>& a, Vector& b, std::size_t n);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 /// Calls body(i) once for each i below n, on up to `threads` threads. body writes only to places of its own item, so
 /// results do not depend on the number of threads. The first exception is thrown again here after all threads have
@@ -40,4 +40,4 @@ void parallel_for(std::size_t n, int threads, const Body& body) {
   if (failure) std::rethrow_exception(failure);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -2,7 +2,7 @@
 // Integer functions that the host and the device compute alike: C++17, no other header of ours.
 #include <cstdint>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 /// Mixes the bits of x (the finalizer of SplitMix64, Steele et al. 2014): a bijection of 64-bit words.
 [[nodiscard]] constexpr std::uint64_t mix64(std::uint64_t x) {
@@ -48,4 +48,4 @@ struct WindowOrder {
   }
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

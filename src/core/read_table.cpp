@@ -9,7 +9,7 @@
 #include "core/table_json.hpp"
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
@@ -194,4 +194,4 @@ Table read_table(const std::filesystem::path& path, char delimiter, const KnownN
   return table;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

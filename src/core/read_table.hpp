@@ -8,7 +8,7 @@
 
 #include "core/table.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 /// How many cells of a header row are names that the caller knows: tells delimiters apart.
 using KnownNames = std::function<std::size_t(const std::vector<std::string>&)>;
@@ -22,4 +22,4 @@ using KnownNames = std::function<std::size_t(const std::vector<std::string>&)>;
 [[nodiscard]] Table table_of_text(const std::string& text, const std::string& name, char delimiter,
                                   const KnownNames& known);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

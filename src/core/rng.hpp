@@ -10,7 +10,7 @@
 
 #include "core/permutation.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 using Rng = boost::random::mt19937_64;
 
@@ -37,4 +37,4 @@ using Rng = boost::random::mt19937_64;
   return boost::random::uniform_int_distribution<std::uint64_t>(0, n - 1)(rng);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -9,7 +9,7 @@
 
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
@@ -81,4 +81,4 @@ Line fit_line(std::span<const double> x, std::span<const double> y, std::span<co
   return line;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 /// NaN for an empty sample.
 [[nodiscard]] double mean(std::span<const double> x);
@@ -36,4 +36,4 @@ struct Line {
 /// @param weights empty = all 1. Needs two different x values, else slope is NaN.
 [[nodiscard]] Line fit_line(std::span<const double> x, std::span<const double> y, std::span<const double> weights = {});
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 /// core/read_table.hpp and core/table_json.hpp make it.
 struct Table {
@@ -15,4 +15,4 @@ struct Table {
   std::vector<std::string> dialect;            ///< what is not plain: "semicolon separated", "2 comment lines", "gzip"
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

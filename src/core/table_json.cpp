@@ -6,7 +6,7 @@
 #include "core/json.hpp"
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 namespace {
 
 constexpr std::string_view kJsonBlanks = " \t\r\n";
@@ -166,4 +166,4 @@ Table table_of_json(const std::vector<Json>& rows, const std::string& name) {
   return table;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

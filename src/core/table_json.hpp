@@ -6,7 +6,7 @@
 #include "core/json.hpp"
 #include "core/table.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline core {
 
 /// Whether text is JSON: an array, an object or a line of either.
 [[nodiscard]] bool is_json(const std::string& text);
@@ -17,4 +17,4 @@ namespace scalelaw {
 /// Objects as a table: keys of nested ones joined by '/', numbers as their exact text, null as an empty cell.
 [[nodiscard]] Table table_of_json(const std::vector<Json>& rows, const std::string& name);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline core

@@ -7,7 +7,7 @@
 #include "corpus/input.hpp"
 #include "corpus/writer.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 namespace {
 
 namespace fs = std::filesystem;
@@ -122,4 +122,4 @@ Manifest build_corpus(const BuildOptions& options) {
   return writer.publish(std::move(manifest));
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

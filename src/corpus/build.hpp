@@ -8,7 +8,7 @@
 
 #include "corpus/corpus.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 
 /// A corpus with fewer tokens is refused: losses measured on it would mean nothing.
 constexpr std::int64_t kMinTrainTokens = 100'000;
@@ -38,4 +38,4 @@ struct BuildOptions {
 /// DocumentCutter; no text, or too little), environment (the disk is full). After an error there is no new folder.
 [[nodiscard]] Manifest build_corpus(const BuildOptions& options);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

@@ -13,7 +13,7 @@
 #include "corpus/sha256.hpp"
 #include "os/unique_fd.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 namespace {
 
 constexpr const char* kHowToBuild =
@@ -139,4 +139,4 @@ Corpus load_corpus(const std::filesystem::path& folder, CorpusCheck check) {
   return corpus;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

@@ -12,7 +12,7 @@
 #include "corpus/documents.hpp"
 #include "records/token_view.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 
 struct CorpusTokenizer {
   std::string kind = "byte";  ///< byte: token = byte of the text; symbol: token = symbol of a generated stream
@@ -182,4 +182,4 @@ enum class CorpusCheck { sizes, hashes };
 /// content than the manifest says: names the folder and how to build the corpus again.
 [[nodiscard]] Corpus load_corpus(const std::filesystem::path& folder, CorpusCheck check = CorpusCheck::sizes);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

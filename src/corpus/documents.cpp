@@ -5,7 +5,7 @@
 #include "core/json.hpp"
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 namespace {
 
 bool blank(std::string_view line) { return line.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos; }
@@ -119,4 +119,4 @@ void DocumentCutter::hand_on(std::string_view document) {
   }
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

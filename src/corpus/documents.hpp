@@ -8,7 +8,7 @@
 
 #include "core/names.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 
 /// Longer documents are cut (after a line where there is one), so that memory stays bounded whatever the input, and so
 /// that a long text without an end to its documents is still held out in part.
@@ -61,4 +61,4 @@ class DocumentCutter {
   std::int64_t lines_ = 0, empty_ = 0, cut_ = 0;
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

@@ -12,10 +12,11 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 namespace {
 
 namespace fs = std::filesystem;
@@ -217,4 +218,4 @@ std::string_view TextReader::next() {
 
 std::int64_t TextReader::bytes() const { return state_->bytes; }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 
 /// The files meant by a list of paths, in the order given: a file is itself, "-" is standard input, a folder is every
 /// file in it and below (sorted by path; names that start with '.' are skipped), anything else is a glob pattern
@@ -37,4 +37,4 @@ class TextReader {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

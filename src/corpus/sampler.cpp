@@ -5,7 +5,7 @@
 #include "core/rng.hpp"
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 
 WindowOrder WindowSampler::order() const {
   return {
@@ -24,4 +24,4 @@ WindowSampler make_sampler(std::int64_t split_tokens, std::int64_t unique_tokens
   return {.windows = std::min(available, wanted), .context = context, .seed = seed};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

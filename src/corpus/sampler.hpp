@@ -4,7 +4,7 @@
 
 #include "core/permutation.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 
 /// Windows of context + 1 tokens, each starting where the one before had its last target: every token but the first is
 /// predicted once per epoch. Every epoch goes through all windows in an order of its own.
@@ -24,4 +24,4 @@ struct WindowSampler {
 [[nodiscard]] WindowSampler make_sampler(std::int64_t split_tokens, std::int64_t unique_tokens, std::int64_t context,
                                          std::int64_t seed);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

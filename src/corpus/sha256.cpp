@@ -6,7 +6,7 @@
 
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 namespace {
 
 void check(bool done) { SCALELAW_CHECK(done, "SHA-256 is not available in the crypto library"); }
@@ -42,4 +42,4 @@ std::uint64_t sha256_prefix(std::string_view bytes) {
   return prefix;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

@@ -7,7 +7,7 @@
 
 struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 
 class Sha256 {
  public:
@@ -26,4 +26,4 @@ class Sha256 {
 /// First 64 bits (big endian) of the bytes' SHA-256: a hash of one document that is the same on every machine.
 [[nodiscard]] std::uint64_t sha256_prefix(std::string_view bytes);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

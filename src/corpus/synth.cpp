@@ -8,7 +8,7 @@
 #include "corpus/build.hpp"
 #include "corpus/writer.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 namespace {
 
 constexpr double kSpread = 1e-3;      // share of a row that goes to all symbols alike
@@ -163,4 +163,4 @@ Manifest synthesize_corpus(const SynthOptions& options) {
   return writer.publish(std::move(manifest));
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

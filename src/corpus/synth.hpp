@@ -9,7 +9,7 @@
 #include "core/rng.hpp"
 #include "corpus/corpus.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 
 /// Next-symbol probabilities given the last `order` symbols. A state is those symbols as digits of a number in base
 /// `symbols`, the latest last; there are symbols^order of them.
@@ -62,4 +62,4 @@ struct SynthOptions {
 /// exact entropy rate. Errors: see random_chain, stationary_distribution, CorpusWriter; usage for too few tokens.
 [[nodiscard]] Manifest synthesize_corpus(const SynthOptions& options);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

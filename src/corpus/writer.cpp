@@ -14,7 +14,7 @@
 #include "core/format.hpp"
 #include "os/files.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 namespace {
 
 namespace fs = std::filesystem;
@@ -221,4 +221,4 @@ Manifest CorpusWriter::publish(Manifest manifest) {
   return manifest;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

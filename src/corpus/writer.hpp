@@ -13,7 +13,7 @@
 #include "os/file_lock.hpp"
 #include "os/unique_fd.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline corpus {
 
 enum class Split { train, validation };
 
@@ -81,4 +81,4 @@ class CorpusWriter {
   TokenCounts counts_;
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline corpus

@@ -3,7 +3,7 @@
 #include "core/format.hpp"
 #include "records/shape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline design {
 namespace {
 
 template <class T>
@@ -156,4 +156,4 @@ std::string config_reference() {
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline design

@@ -10,7 +10,7 @@
 #include "records/observation.hpp"
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline design {
 
 struct CorpusConfig {
   std::string path = "data/webster1913";
@@ -305,4 +305,4 @@ void fields(Visit&& visit, T& s) {
 /// Every key of a study file as a Markdown table (key, type, default, range, meaning): the body of docs/CONFIG.md.
 [[nodiscard]] std::string config_reference();
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline design

@@ -5,7 +5,7 @@
 
 #include "records/shape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline design {
 namespace {
 
 struct Rung {
@@ -89,4 +89,4 @@ std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config) 
   return ladder;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline design

@@ -4,7 +4,7 @@
 
 #include "design/config.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline design {
 
 /// Params expected to be optimal for a budget: optimum_coefficient * flops^optimum_exponent.
 [[nodiscard]] double expected_optimum(const DesignConfig& design, double flops);
@@ -17,4 +17,4 @@ namespace scalelaw {
 /// trunks.
 [[nodiscard]] std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline design

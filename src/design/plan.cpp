@@ -10,7 +10,7 @@
 #include "design/ladder.hpp"
 #include "records/shape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline design {
 namespace {
 
 struct Point {
@@ -303,4 +303,4 @@ double training_flops(const std::vector<RunSpec>& runs) {
   return flops;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline design

@@ -7,7 +7,7 @@
 #include "design/config.hpp"
 #include "records/token_view.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline design {
 
 /// What the plan needs to know of the corpus.
 struct CorpusFacts {
@@ -73,4 +73,4 @@ struct Plan {
 /// Training FLOPs (6 N_total D) of a set of runs when branches of a trunk share it: what a trainer really does.
 [[nodiscard]] double training_flops(const std::vector<RunSpec>& runs);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline design

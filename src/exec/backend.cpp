@@ -14,7 +14,7 @@
 #include "os/cpu.hpp"
 #include "os/files.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 namespace {
 
 namespace fs = std::filesystem;
@@ -209,4 +209,4 @@ BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_
   return choice;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -6,7 +6,7 @@
 
 #include "design/config.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 /// What this machine offers.
 struct Environment {
@@ -69,4 +69,4 @@ struct BackendChoice {
 [[nodiscard]] BackendChoice choose_backend(const BackendConfig& backend, std::int64_t threads_per_worker,
                                            const Environment& environment);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -6,7 +6,7 @@
 
 #include "os/command.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 DeviceCheck check_cuda_device(const std::filesystem::path& trainer) {
   const CommandOutput said = run_command(shell_quoted(trainer) + " --check-device");
@@ -20,4 +20,4 @@ DeviceCheck check_cuda_device(const std::filesystem::path& trainer) {
                              trainer.filename().string(), last.empty() ? "" : ": ", last)};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 struct DeviceCheck {
   bool usable = false;
@@ -13,4 +13,4 @@ struct DeviceCheck {
 /// Starts the trainer with --check-device, which takes the first visible device as a job does: some seconds.
 [[nodiscard]] DeviceCheck check_cuda_device(const std::filesystem::path& trainer);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -6,7 +6,7 @@
 
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 namespace {
 
 /// Whether the study's own trainer trains it on CUDA.
@@ -208,4 +208,4 @@ std::string describe_memory(const StudyEstimate& e) {
   return text;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

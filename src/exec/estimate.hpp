@@ -10,7 +10,7 @@
 #include "study/device_speeds.hpp"
 #include "study/jobs.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 /// What a law of a device's steps was used for.
 struct LawJobs {
@@ -64,4 +64,4 @@ struct StudyEstimate {
 /// "at most 512 MiB in one CPU process (d64 L4, 15 runs); a worker may take 10.8 GiB", or the like of a CUDA device
 [[nodiscard]] std::string describe_memory(const StudyEstimate& estimate);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

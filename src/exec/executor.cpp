@@ -2,7 +2,7 @@
 
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 Executor make_executor(const StudyConfig& config, const StudyOptions& options, const Signals& signals) {
 #define SCALELAW_EXECUTOR(name) \
@@ -12,4 +12,4 @@ Executor make_executor(const StudyConfig& config, const StudyOptions& options, c
   SCALELAW_CHECK(false, "no executor serves this backend");
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -13,7 +13,7 @@
 #include "os/signals.hpp"
 #include "study/jobs.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 struct JobProgress {
   double fraction = 0;      ///< of the job's work, 0 .. 1
@@ -80,4 +80,4 @@ SCALELAW_EXECUTORS(SCALELAW_EXECUTOR)
 /// The first of them that serves the study. @param config, options, signals must outlive it
 [[nodiscard]] Executor make_executor(const StudyConfig& config, const StudyOptions& options, const Signals& signals);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

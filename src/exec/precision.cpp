@@ -7,7 +7,7 @@
 #include "study/store.hpp"
 #include "study/study_plan.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 namespace {
 
 /// Of a study folder; none where there is none, or where it was not decided.
@@ -73,4 +73,4 @@ PrecisionChoice choose_precision(const StudyConfig& config, const BackendChoice&
   return choice;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -5,7 +5,7 @@
 
 #include "exec/backend.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 struct PrecisionChoice {
   Precision precision = Precision::fp32;
@@ -20,4 +20,4 @@ struct PrecisionChoice {
                                                const Environment& environment, const std::filesystem::path& study);
 constexpr std::int64_t kAmxWidth = 64;
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

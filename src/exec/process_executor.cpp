@@ -13,7 +13,7 @@
 #include "os/files.hpp"
 #include "os/process.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 namespace {
 
 namespace fs = std::filesystem;
@@ -155,4 +155,4 @@ std::optional<Executor> process_executor(const StudyConfig& config, const StudyO
                   .cancel = [processes](Cancel how) { processes->cancel(how); }};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

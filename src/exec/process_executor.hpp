@@ -1,12 +1,12 @@
 #pragma once
-// Processes of this machine (DESIGN 6): each job is one process of BackendChoice::command that reads
-// jobs/<id>/job.json, writes records and prints one JSON line per event. The trainers of scalelaw and commands of
-// others are served alike.
+// Processes of this machine (docs/RECORDS.md, "Jobs"): each job is one process of
+// BackendChoice::command that reads jobs/<id>/job.json, writes records and prints one JSON line per event. The trainers
+// of scalelaw and commands of others are served alike.
 #include <optional>
 
 #include "exec/executor.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 /// For a backend that trains. As many processes at once as BackendChoice::workers, each with
 /// training.threads_per_worker threads; on CUDA each sees one of the devices, by CUDA_VISIBLE_DEVICES. The job's file
@@ -21,4 +21,4 @@ namespace scalelaw {
 [[nodiscard]] std::optional<Executor> process_executor(const StudyConfig& config, const StudyOptions& options,
                                                        const Signals& signals);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

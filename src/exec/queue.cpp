@@ -6,7 +6,7 @@
 
 #include "core/json.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 namespace {
 
 namespace fs = std::filesystem;
@@ -167,4 +167,4 @@ QueueResult run_jobs(const fs::path& study, const std::vector<JobPlan>& jobs, co
   return Queue(fs::absolute(study), executor, signals, progress).run(jobs);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -10,7 +10,7 @@
 #include "study/jobs.hpp"
 #include "study/progress.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 inline constexpr int kAttempts = 3;  ///< of a job, in all; each goes on from the checkpoint of the one before
 
@@ -32,4 +32,4 @@ struct QueueResult {
 [[nodiscard]] QueueResult run_jobs(const std::filesystem::path& study, const std::vector<JobPlan>& jobs,
                                    const Executor& executor, Signals& signals, Progress& progress);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

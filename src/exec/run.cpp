@@ -14,7 +14,7 @@
 #include "os/files.hpp"
 #include "study/members.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 namespace {
 
 namespace fs = std::filesystem;
@@ -271,4 +271,4 @@ StudySummary run_study(const StudyConfig& config, const StudyOptions& options) {
   return summary;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

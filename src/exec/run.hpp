@@ -4,7 +4,7 @@
 #include "exec/study_summary.hpp"
 #include "study/study_plan.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 /// The plan of the study as these options make it. Errors (config): as make_plan.
 [[nodiscard]] Plan study_plan(const StudyConfig& config, const StudyOptions& options);
@@ -17,4 +17,4 @@ namespace scalelaw {
 /// plan, and study.toml plans others than it.
 [[nodiscard]] StudySummary run_study(const StudyConfig& config, const StudyOptions& options);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -6,7 +6,7 @@
 #include "core/format.hpp"
 #include "sim/simulate.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 namespace {
 
 class Simulations {
@@ -64,4 +64,4 @@ std::optional<Executor> simulate_executor(const StudyConfig&, const StudyOptions
                   .cancel = [simulations](Cancel) { simulations->cancel(); }};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

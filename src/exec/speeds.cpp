@@ -14,7 +14,7 @@
 #include "os/files.hpp"
 #include "os/process.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 namespace {
 
 namespace fs = std::filesystem;
@@ -184,4 +184,4 @@ Speed measure_speed(const fs::path& trainer, const Job& job, const WorkerSetup& 
   return mean;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -6,7 +6,7 @@
 #include "records/job.hpp"
 #include "study/cost.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 /// How the processes that train a study run.
 struct WorkerSetup {
@@ -34,4 +34,4 @@ void write_speeds(const std::filesystem::path& file, const SpeedTable& table);
 /// written. Errors (environment): the trainer cannot be started, or fails, with how it ended and its last line.
 [[nodiscard]] Speed measure_speed(const std::filesystem::path& trainer, const Job& job, const WorkerSetup& setup);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -7,7 +7,7 @@
 #include "exec/backend.hpp"
 #include "study/progress.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 struct StudyOptions {
   std::filesystem::path folder;
@@ -21,4 +21,4 @@ struct StudyOptions {
   [[nodiscard]] const CorpusFacts* corpus_or_null() const { return corpus ? &*corpus : nullptr; }
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -2,7 +2,7 @@
 
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 ExitCode StudySummary::exit_code() const {
   if (interrupted) return ExitCode::interrupted;
@@ -65,4 +65,4 @@ Json to_json(const StudySummary& s) {
           {"seconds", s.seconds}};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -6,7 +6,7 @@
 #include "study/jobs.hpp"
 #include "study/rounds.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 struct StudySummary {
   std::int64_t planned = 0;   ///< runs of the plan and those that their results called for
@@ -33,4 +33,4 @@ struct StudySummary {
 [[nodiscard]] std::string describe(const StudySummary& summary);
 [[nodiscard]] Json to_json(const StudySummary& summary);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -7,7 +7,7 @@
 #include "os/file_lock.hpp"
 #include "os/files.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 namespace {
 
 constexpr std::size_t kLongestLine = 1U << 20U;
@@ -75,4 +75,4 @@ std::string explain_end(const Worker& worker, const ProcessEnd& end) {
   return line.empty() ? how : fmt::format("{}: {}", how, line);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -10,7 +10,7 @@
 #include "os/process.hpp"
 #include "os/signals.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline exec {
 
 /// Starts a line of the log that came from standard output without being an event: talk, not the reason of a failure.
 inline constexpr const char* kFromOutput = "[stdout] ";
@@ -35,4 +35,4 @@ struct Worker {
 /// How it ended and the last line of its standard error: "exit code 4: error: disk full".
 [[nodiscard]] std::string explain_end(const Worker& worker, const ProcessEnd& end);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline exec

@@ -9,7 +9,7 @@
 #include "core/stats.hpp"
 #include "law/optimum.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 // The (R + 1) p-th of R draws in order: a value drawn as they were falls below it with probability p (Davison and
@@ -215,4 +215,4 @@ std::map<std::string, double> derived_quantities(const Problem& p, std::span<con
   return derived;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -9,7 +9,7 @@
 #include "fit/result.hpp"
 #include "fit/solve.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 enum class RefitStatus { ok, at_bound, failed };
 
@@ -56,4 +56,4 @@ constexpr std::size_t kFewestGroups = 3;
 [[nodiscard]] std::map<std::string, double> derived_quantities(const Problem& problem, std::span<const double> weights,
                                                                const std::vector<double>& values);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -7,7 +7,7 @@
 
 #include "core/stats.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 constexpr double kSameBudget = 1.05;
@@ -85,4 +85,4 @@ Budgets group_budgets(const std::vector<Observation>& points) {
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

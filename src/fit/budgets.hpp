@@ -4,7 +4,7 @@
 
 #include "records/observation.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Gives every observation the isoFLOP budget it belongs to: the planned one nearest in ln C, if C is within 10 % of
 /// it, else 0. Without planned budgets, sets of at least three points whose C agree within 10 % are taken as budgets
@@ -27,4 +27,4 @@ struct Budgets {
 };
 [[nodiscard]] Budgets group_budgets(const std::vector<Observation>& points);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

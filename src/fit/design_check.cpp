@@ -10,7 +10,7 @@
 #include "core/linear_algebra.hpp"
 #include "core/stats.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 constexpr double kSame = 0.02;      // in ln of a value: one level
@@ -344,4 +344,4 @@ std::string ignored_variable(const std::vector<Observation>& points, LawKind law
       law_form(law).name, by_params ? "N" : "D", by_params ? "D" : "N", factor);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

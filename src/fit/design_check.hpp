@@ -8,7 +8,7 @@
 #include "law/laws.hpp"
 #include "records/observation.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Runs in the plane of ln N and ln D.
 struct DesignShape {
@@ -56,4 +56,4 @@ struct DesignProblem {
 /// else empty.
 [[nodiscard]] std::string ignored_variable(const std::vector<Observation>& points, LawKind law);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -6,7 +6,7 @@
 
 #include "core/stats.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 double interval_tail(const FitResult& fit, double level) {
   const auto& intervals = level == 0.80 ? fit.bootstrap.ci80 : fit.bootstrap.ci95;
@@ -36,4 +36,4 @@ Interval draws_interval(const std::vector<double>& values, double tail) {
   return {.low = std::isnan(low) ? infinity : low, .high = std::isnan(high) ? infinity : high};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

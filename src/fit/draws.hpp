@@ -6,7 +6,7 @@
 #include "fit/options.hpp"
 #include "fit/result.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Fewer draws give no interval: the 2.5 % quantile would be the smallest draw.
 constexpr std::size_t kFewestDraws = 40;
@@ -20,4 +20,4 @@ constexpr std::size_t kFewestDraws = 40;
 /// Quantiles `tail` and 1 - tail. An end that falls among infinite values is infinite.
 [[nodiscard]] Interval draws_interval(const std::vector<double>& values, double tail);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -7,7 +7,7 @@
 #include "fit/valley.hpp"
 #include "law/optimum.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 constexpr double kOneLine = 0.02;       // sd of ln D about the line: D is rounded to whole batches
@@ -162,4 +162,4 @@ FitResult fit_envelope(const std::vector<Observation>& points, const FitOptions&
   return result;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

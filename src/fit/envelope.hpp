@@ -2,7 +2,7 @@
 // Approach 1 (envelope) of Hoffmann et al. 2022, and the power laws that approaches 1 and 2 end in.
 #include "fit/bootstrap.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Approach 1 on final losses: runs that no run of at most the same compute beats, and power laws through their N and
 /// D. Each run counts with its own complete schedule; checkpoints of longer runs must not be among the points.
@@ -18,4 +18,4 @@ namespace scalelaw {
 void set_laws(const Refit& laws, const FitOptions& options, FitResult& result);
 [[nodiscard]] std::vector<double> weights_of(const std::vector<Observation>& points);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -5,7 +5,7 @@
 
 #include "core/linear_algebra.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 bool of_logs(const Problem& p) { return p.objective.kind != ObjectiveKind::mse; }
@@ -219,4 +219,4 @@ double design_condition(const Problem& p, std::span<const double> theta) {
   return squared_condition(scaled);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

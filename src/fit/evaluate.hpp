@@ -5,7 +5,7 @@
 
 #include "fit/problem.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Objective with Huber's delta replaced, its gradient and Hessian (or the Gauss-Newton part of it) at theta.
 void evaluate(const Problem& problem, std::span<const double> weights, double delta, bool second_order,
@@ -24,4 +24,4 @@ struct Linearised {
 /// Condition number of sum w J J' scaled to a unit diagonal: how well the points tell the parameters apart.
 [[nodiscard]] double design_condition(const Problem& problem, std::span<const double> theta);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

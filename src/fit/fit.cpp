@@ -22,7 +22,7 @@
 #include "fit/signed_losses.hpp"
 #include "law/critical_batch.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 Interval range_of(const std::vector<Observation>& points, double Observation::*member) {
@@ -188,9 +188,9 @@ FitResult fit_by_method(const std::vector<Observation>& points, const FitOptions
 
 }  // namespace
 
-FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
+FitResult fit_points(const std::vector<Observation>& all, const FitOptions& options) {
   if (!(options.objective.delta > 0)) fail_config("--delta {}: must be positive", options.objective.delta);
-  if (has_signed_losses(all, options)) return fit_signed_losses(all, options, fit);
+  if (has_signed_losses(all, options)) return fit_signed_losses(all, options, fit_points);
   std::vector<Observation> points = weighted(without_highest(all, options.drop_highest), options), above;
   if (options.holdout_above) {
     std::ranges::copy_if(points, std::back_inserter(above),
@@ -216,7 +216,7 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
     rest.threads = 1;
     if (rest.starts.kind == StartKind::grid) rest.starts = {};
     result.jackknife = jackknife_budgets(points, result, options.threads,
-                                         [&](const std::vector<Observation>& some) { return fit(some, rest); });
+                                         [&](const std::vector<Observation>& some) { return fit_points(some, rest); });
   }
   result.weights = options.weights;
   result.noise = known.noise;
@@ -234,4 +234,4 @@ FitResult fit(const std::vector<Observation>& all, const FitOptions& options) {
   return result;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -6,7 +6,7 @@
 #include "core/format.hpp"
 #include "fit/goodness_text.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 // Reading: every place names file and key. Keys that this version does not know are passed over.
@@ -210,4 +210,4 @@ FitResult fit_from_json(const Json& value, const std::string& name) {
   }
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

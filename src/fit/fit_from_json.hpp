@@ -5,10 +5,10 @@
 #include "core/json.hpp"
 #include "fit/result.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// @param name the file, for messages
 /// Errors (data): it is no such file; the key that is missing or wrong is named.
 [[nodiscard]] FitResult fit_from_json(const Json& value, const std::string& name);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

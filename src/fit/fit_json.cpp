@@ -4,7 +4,7 @@
 #include "fit/goodness_text.hpp"
 #include "fit/valley.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 Json params_json(const Law& law) {
@@ -76,4 +76,4 @@ Json to_json(const FitResult& r) {
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

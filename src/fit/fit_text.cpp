@@ -7,7 +7,7 @@
 #include "fit/goodness_text.hpp"
 #include "fit/valley.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 std::string number_text(double x) { return std::isfinite(x) ? fmt::format("{:.6g}", x) : "-"; }
@@ -209,4 +209,4 @@ std::string describe(const FitResult& r) {
   return text;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -4,9 +4,9 @@
 
 #include "fit/result.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// "converged" results print plainly, others carry their status: text for a terminal, ends with a newline.
 [[nodiscard]] std::string describe(const FitResult& result);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

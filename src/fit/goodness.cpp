@@ -9,7 +9,7 @@
 #include "core/stats.hpp"
 #include "fit/bootstrap.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 constexpr double kEfficiency = 0.37;     // of that estimate: it is worth so many of its degrees of freedom
@@ -214,4 +214,4 @@ Goodness goodness_of(const FitResult& fit, const std::vector<Observation>& all, 
   return g;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -6,7 +6,7 @@
 
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 const char* quantity(const FitResult& fit) { return law_form(fit.law).predicts_size ? "ln N*" : "ln loss"; }
@@ -227,4 +227,4 @@ Goodness goodness_from_json(const Json& json) {
   return g;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -6,7 +6,7 @@
 #include "core/json.hpp"
 #include "fit/result.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// "exp17-d128", or "row 4 (N 20M, D 1B)" for a point without a name.
 [[nodiscard]] std::string residual_name(const Residual& r);
@@ -23,4 +23,4 @@ namespace scalelaw {
 [[nodiscard]] Json residuals_json(const Goodness& goodness, bool all);
 [[nodiscard]] Goodness goodness_from_json(const Json& json);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

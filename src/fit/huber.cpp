@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 // Value, gradient and curvature of the model at a step; u holds the residuals there.
@@ -164,4 +164,4 @@ HuberStep huber_step(const HuberModel& m) {
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

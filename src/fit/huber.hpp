@@ -4,7 +4,7 @@
 
 #include "core/newton.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// sum w rho(r + J s) + 1/2 sum damping_k s_k^2 over steps s within low .. high; rho is Huber's, or half a square where
 /// delta is infinite. Convex, with a continuous gradient and pieces that are quadratic.
@@ -30,4 +30,4 @@ struct HuberStep {
 /// sum w min(1, delta/|r|) J_k^2: the curvature of the parabolas that lie above the objective and touch it at s = 0.
 [[nodiscard]] Vector huber_curvature(const HuberModel& model);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -16,7 +16,7 @@
 #include "fit/recentre.hpp"
 #include "fit/valley.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 // The runs of one budget that count, by size.
@@ -373,4 +373,4 @@ FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& 
   return result;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

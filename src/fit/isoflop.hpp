@@ -3,7 +3,7 @@
 #include "fit/bootstrap.hpp"
 #include "fit/budgets.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// A run that lies far above every valley through the others of its budget, as one that never learned does.
 struct PlateauRun {
@@ -25,4 +25,4 @@ struct PlateauRun {
 /// that spoil it (fit/valley.hpp). Needs 3 budgets with a minimum to be `converged`.
 [[nodiscard]] FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& options);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

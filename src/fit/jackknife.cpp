@@ -6,7 +6,7 @@
 #include "core/stats.hpp"
 #include "fit/isoflop.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 std::map<std::string, double> all_values(const FitResult& r) {
@@ -53,4 +53,4 @@ Jackknife jackknife_budgets(const std::vector<Observation>& points, const FitRes
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -5,7 +5,7 @@
 #include "fit/options.hpp"
 #include "fit/result.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Repeats the fit without each budget (group_budgets) in turn. With runs that share a budget's faults (a schedule, a
 /// badly centred grid) its interval is honest where those that take runs as independent are not.
@@ -14,4 +14,4 @@ namespace scalelaw {
 [[nodiscard]] Jackknife jackknife_budgets(const std::vector<Observation>& points, const FitResult& full, int threads,
                                           const std::function<FitResult(const std::vector<Observation>&)>& fit_rest);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -6,7 +6,7 @@
 
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 CurveMinimum makima_minimum(const std::vector<double>& x, const std::vector<double>& y) {
   const auto lowest = static_cast<std::size_t>(std::ranges::min_element(y) - y.begin());
@@ -26,4 +26,4 @@ CurveMinimum makima_minimum(const std::vector<double>& x, const std::vector<doub
   return {x[i] + t * h, y[i] + t * (d0 + t * (c + t * d))};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

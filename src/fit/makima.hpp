@@ -2,7 +2,7 @@
 // The minimum of a curve through points, without assuming its shape.
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Minimum of the modified Akima interpolant (piecewise cubic, Akima 1970 with the weights of Boost.Math's makima)
 /// through (x, y), next to its lowest point.
@@ -13,4 +13,4 @@ struct CurveMinimum {
 };
 [[nodiscard]] CurveMinimum makima_minimum(const std::vector<double>& x, const std::vector<double>& y);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

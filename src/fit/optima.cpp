@@ -5,7 +5,7 @@
 
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 constexpr double kSameCompute = 0.05, kSameSize = 0.01, kWorse = 0.01;
@@ -41,4 +41,4 @@ std::string not_optima(const std::vector<Observation>& points, bool losses) {
   return "";
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

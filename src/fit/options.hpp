@@ -11,7 +11,7 @@
 #include "records/observation.hpp"
 #include "select/noise.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Least squares on what: log_huber = sum of weight * Huber_delta(ln predicted - ln observed) (Hoffmann et al. 2022,
 /// eq. 3).
@@ -81,4 +81,4 @@ struct FitOptions {
   int threads = 1;
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

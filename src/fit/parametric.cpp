@@ -13,7 +13,7 @@
 #include "fit/profile.hpp"
 #include "fit/search.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 // Beyond this the scaled design is singular in double precision: a minimum along a line, not at a point.
@@ -143,4 +143,4 @@ FitResult fit_parametric(const std::vector<Observation>& points, const FitOption
   return result;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

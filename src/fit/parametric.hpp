@@ -5,10 +5,10 @@
 #include "fit/options.hpp"
 #include "fit/result.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Constants, intervals and status. Goodness and cautions, which need other fits beside this one, come from fit
 /// (fit/fit.hpp).
 [[nodiscard]] FitResult fit_parametric(const std::vector<Observation>& points, const FitOptions& options);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

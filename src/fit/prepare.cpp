@@ -9,7 +9,7 @@
 #include "core/stats.hpp"
 #include "law/critical_batch.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 // Of the peak rate; a schedule that ends at a tenth, written with few digits or reached a step later, is meant too.
@@ -168,4 +168,4 @@ std::vector<Observation> curve_observations(const RunRecord& record, const Conve
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -7,7 +7,7 @@
 #include "law/critical_batch.hpp"
 #include "select/select.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Without the k highest losses. Errors (config): k outside 0 .. number of points.
 [[nodiscard]] std::vector<Observation> without_highest(std::vector<Observation> points, std::int64_t k);
@@ -41,4 +41,4 @@ struct CurvePoints {
 [[nodiscard]] std::vector<Observation> curve_observations(const RunRecord& record, const Convention& convention,
                                                           const std::filesystem::path& curve);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -5,7 +5,7 @@
 
 #include <fmt/ranges.h>
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 // Of each point what the law looks at; a law of more than one variable wants N, D and C.
@@ -193,4 +193,4 @@ Law fitted_law(const Problem& problem, std::span<const double> theta, const Conv
           .convention = convention};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

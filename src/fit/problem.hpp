@@ -11,7 +11,7 @@
 #include "fit/result.hpp"
 #include "fit/surface.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Two exponents whose ratio is held: value `to` = factor * value `from` (indices of the law's constants).
 struct Tie {
@@ -63,4 +63,4 @@ struct Problem {
 /// The law "fit" with those values.
 [[nodiscard]] Law fitted_law(const Problem& problem, std::span<const double> theta, const Convention& convention);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -9,7 +9,7 @@
 #include "core/stats.hpp"
 #include "fit/evaluate.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 constexpr double kChi2Half = 3.841458820694124 / 2;  // 95 % quantile of chi-squared with one degree of freedom
@@ -186,4 +186,4 @@ std::map<std::string, Identifiability> profile_exponents(const std::vector<Obser
   return {{"a", a}, {"b", b}};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

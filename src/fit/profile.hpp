@@ -2,7 +2,7 @@
 // Profile likelihood: how far a parameter can move before the best fit of the others shows it.
 #include "fit/solve.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Interval of values v of one parameter with  min F(v, others) - min F  <=  chi2(0.95; 1 df) / 2 * (sum psi^2 / (n -
 /// p)) / (sum psi' / n),  the likelihood-ratio interval of an M-estimator (Huber and Ronchetti 2009, sec. 6; psi =
@@ -20,4 +20,4 @@ namespace scalelaw {
     const std::vector<Observation>& points, const Problem& problem, const Solution& solution,
     const std::map<std::string, double>& fixed, const std::map<std::string, Identifiability>& known);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -4,7 +4,7 @@
 
 #include "core/newton.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 double dot(std::span<const double> w, const std::vector<double>& a, const std::vector<double>& b) {
@@ -68,4 +68,4 @@ Projection project(std::span<const double> w, const std::vector<LinearColumn>& c
   return best;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// A term c * f of a law that is linear in its amplitude c, at one value of the exponent, divided by the target.
 struct LinearColumn {
@@ -23,4 +23,4 @@ struct Projection {
 [[nodiscard]] Projection project(std::span<const double> w, const std::vector<LinearColumn>& columns,
                                  const std::vector<double>& target);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

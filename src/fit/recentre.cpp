@@ -6,7 +6,7 @@
 #include "core/stats.hpp"
 #include "fit/valley.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 constexpr double kOffCentre = 1.0 / 3;  // of the half width in ln N
@@ -56,4 +56,4 @@ std::vector<std::string> recentring_advice(const FitResult& fit) {
   return lines;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

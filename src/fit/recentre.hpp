@@ -6,7 +6,7 @@
 #include "fit/options.hpp"
 #include "fit/result.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Lines for people: which sizes to add at budgets whose minimum lies at an edge; grids whose minimum lies off centre
 /// by more than a third of their half width; and a centre that drifts against N* over the budgets by more than a factor
@@ -16,4 +16,4 @@ namespace scalelaw {
 /// @param fit of method isoflop, with its budgets and its law where it has one
 [[nodiscard]] std::vector<std::string> recentring_advice(const FitResult& fit);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

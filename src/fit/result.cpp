@@ -1,6 +1,6 @@
 #include "fit/result.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 template <class Own>
@@ -35,4 +35,4 @@ bool shows_parameter(const Law& law, std::size_t k) {
   return !(law.form().constants[k].role == Role::offset && law.values[k] == 0);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -11,7 +11,7 @@
 #include "core/fields.hpp"
 #include "fit/options.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 struct Interval {
   double low = 0;
@@ -336,4 +336,4 @@ void fields(Visit&& visit, T& r) {
 /// False for the offset of a power law that was fitted without one.
 [[nodiscard]] bool shows_parameter(const Law& law, std::size_t k);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -8,7 +8,7 @@
 #include "fit/starts.hpp"
 #include "law/published.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 constexpr double kSameObjective = 1e-6;
@@ -197,4 +197,4 @@ SearchResult search(const Problem& p, const FitOptions& options) {
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -5,7 +5,7 @@
 
 #include "fit/solve.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 struct SearchResult {
   std::optional<Solution> best;  ///< none where the objective is finite from no start
@@ -27,4 +27,4 @@ struct SearchResult {
 /// threads. Errors (config): an unknown name; constants of another law.
 [[nodiscard]] SearchResult search(const Problem& problem, const FitOptions& options);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

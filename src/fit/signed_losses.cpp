@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 // Of the offset that this fit has free; none where it has none.
@@ -62,4 +62,4 @@ FitResult fit_signed_losses(std::vector<Observation> points, const FitOptions& g
   return result;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -6,7 +6,7 @@
 #include "fit/options.hpp"
 #include "fit/result.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Whether there are such losses and the fit can take them: objective mse of a parametric law with a free E. Errors
 /// (config): a bootstrap of such losses that is parametric, since its noise is one of ln loss.
@@ -19,4 +19,4 @@ namespace scalelaw {
     std::vector<Observation> points, const FitOptions& options,
     const std::function<FitResult(const std::vector<Observation>&, const FitOptions&)>& fit);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

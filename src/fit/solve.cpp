@@ -7,7 +7,7 @@
 #include "fit/evaluate.hpp"
 #include "fit/huber.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 constexpr double kTolerance = 1e-13;  // decrease still to be had, as a share of the objective
@@ -247,4 +247,4 @@ Solution solve(const Problem& p, std::span<const double> weights, const Vector& 
   return s;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -5,7 +5,7 @@
 
 #include "fit/problem.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 struct Solution {
   Vector theta{};
@@ -33,4 +33,4 @@ struct SolveOptions {
 [[nodiscard]] Solution solve(const Problem& problem, std::span<const double> weights, const Vector& start,
                              const SolveOptions& options);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

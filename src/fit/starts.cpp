@@ -9,7 +9,7 @@
 #include "fit/evaluate.hpp"
 #include "fit/projection.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 constexpr std::size_t kStarts = 6;
@@ -276,4 +276,4 @@ std::vector<StartValues> hoffmann_grid_starts(const Problem& problem) {
   return starts;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -4,7 +4,7 @@
 
 #include "fit/problem.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Values of all parameters, natural units.
 using StartValues = std::vector<double>;
@@ -27,4 +27,4 @@ struct SearchStarts {
 /// 5: 4,500 starts. Errors (config): a law other than chinchilla.
 [[nodiscard]] std::vector<StartValues> hoffmann_grid_starts(const Problem& problem);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

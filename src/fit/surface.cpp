@@ -6,7 +6,7 @@
 #include "os/cpu.hpp"
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 template <int kLanes>
@@ -198,4 +198,4 @@ void surface_sums(const SurfaceKernel& kernel, const SurfacePoints& points, std:
               theta, log_residuals, delta, second_order ? 1.0 : 0.0, out);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

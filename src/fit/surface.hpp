@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Arrays of points are padded to a multiple of this with points of weight 0.
 constexpr std::size_t kSurfacePadding = 8;
@@ -55,4 +55,4 @@ struct SurfaceKernel {
 void surface_sums(const SurfaceKernel& kernel, const SurfacePoints& points, std::span<const double> weights,
                   const SurfaceTheta& theta, bool log_residuals, double delta, bool second_order, SurfaceSums& sums);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

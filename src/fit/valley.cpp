@@ -13,7 +13,7 @@
 #include "core/stats.hpp"
 #include "fit/parametric.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 namespace {
 
 constexpr double kOffValley = 0.05;  // relative; runs that never learned miss every valley by more
@@ -257,4 +257,4 @@ std::vector<std::string> rejected_parabolas(const std::vector<IsoflopBudget>& bu
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -8,7 +8,7 @@
 #include "fit/options.hpp"
 #include "fit/result.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// interior -> "minimum inside the sizes tried".
 [[nodiscard]] const char* budget_status_text(BudgetStatus status);
@@ -60,4 +60,4 @@ constexpr double kVertexBelow = 0.03;
 /// Names the budgets whose parabola was rejected, and their plateau runs; a line each.
 [[nodiscard]] std::vector<std::string> rejected_parabolas(const std::vector<IsoflopBudget>& budgets);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace scalelaw {
+namespace scalelaw::inline fit {
 
 /// Vectors of kLanes doubles and the integers of the same size. (GCC 12 drops a vector_size that depends on a template
 /// parameter, so each width is written out.)
@@ -106,4 +106,4 @@ template <int kLanes>
   return k * 6.93147180369123816490e-01 + (f + tail);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline fit

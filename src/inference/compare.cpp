@@ -14,7 +14,7 @@
 #include "inference/studies.hpp"
 #include "sim/reanchor.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 namespace {
 
 std::vector<Observation> lowest_losses(std::vector<Observation> points, std::int64_t count) {
@@ -266,8 +266,8 @@ Comparison compare_with_law(const std::string& name, const std::vector<Observati
   const Law simulated_law = law_at_points(c, law, used, options);
   if (const std::string note = counted_note(c); !note.empty()) c.notes.push_back(note);
   check_losses(used, simulated_law, options);
-  c.first_fit = fit(points, options.fit);
-  c.second_fit = fit(simulate_points(used, simulated_law, {}, options.seed, 0), plain);
+  c.first_fit = fit_points(points, options.fit);
+  c.second_fit = fit_points(simulate_points(used, simulated_law, {}, options.seed, 0), plain);
   if (gave_up_on(c, name, c.first_fit)) return c;
   const PointNoise point_noise =
       c.noise_estimated ? estimated_noise(c.first_fit, used, plain) : PointNoise{.sd = noise};
@@ -294,8 +294,8 @@ Comparison compare_observations(const std::string& first, const std::vector<Obse
   second_options.bootstrap.seed = first_options.bootstrap.seed + 1;  // the two resamplings are independent
   second_options.noise = options.second_noise;
   if (const std::string note = counted_note(c); !note.empty()) c.notes.push_back(note);
-  c.first_fit = fit(first_points, first_options);
-  c.second_fit = fit(second_points, second_options);
+  c.first_fit = fit_points(first_points, first_options);
+  c.second_fit = fit_points(second_points, second_options);
   c.studies = std::min(static_cast<std::int64_t>(c.first_fit.bootstrap.draws.size()),
                        static_cast<std::int64_t>(c.second_fit.bootstrap.draws.size()));
   c.failed = c.first_fit.bootstrap.failed + c.second_fit.bootstrap.failed;
@@ -314,4 +314,4 @@ Comparison compare_observations(const std::string& first, const std::vector<Obse
   return c;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

@@ -25,7 +25,7 @@
 
 #include "inference/comparison.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 
 /// Empirical observations against `law`, see the top of this file. `noise`: known sd of ln loss, or 0 to estimate it
 /// and the groups' share from the residuals. Points left out by fit.drop_highest are left out of the simulated studies
@@ -37,4 +37,4 @@ namespace scalelaw {
 [[nodiscard]] Comparison compare_observations(const std::string& first, const std::vector<Observation>& first_points,
                                               const std::string& second, const std::vector<Observation>& second_points,
                                               const CompareOptions& options);
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

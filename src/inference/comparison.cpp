@@ -6,7 +6,7 @@
 #include "core/format.hpp"
 #include "fit/fit_json.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 namespace {
 
 std::string text_of(double value, const Interval& i) {
@@ -146,4 +146,4 @@ std::string describe(const Comparison& c) {
   return text;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

@@ -9,7 +9,7 @@
 #include "fit/fit.hpp"
 #include "inference/multiplier.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 
 /// How far apart exponents may lie and count as equivalent.
 struct Margin {
@@ -92,4 +92,4 @@ struct CompareOptions {
 /// "caution: SOURCE: ..." for both sources; 0 or more lines. The report has them of its own fits already.
 [[nodiscard]] std::string cautions_text(const Comparison& comparison);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

@@ -15,7 +15,7 @@
 #include "records/shape.hpp"
 #include "select/select.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 namespace {
 
 constexpr const char* kOptimalSize = "ln_params_optimal";
@@ -198,7 +198,7 @@ Coverage coverage(const std::vector<Observation>& points, const Law& law, const 
   parallel_for(studies.size(), options.fit.threads, [&](std::size_t i) {
     FitOptions own = fit_options;
     own.bootstrap.seed = stream_seed(options.seed, "coverage bootstrap", i);
-    studies[i] = study_of(fit(simulate_points(points, law, options.noise, options.seed, i), own), c.flops);
+    studies[i] = study_of(fit_points(simulate_points(points, law, options.noise, options.seed, i), own), c.flops);
   });
   const Study* first = nullptr;
   for (const Study& study : studies) {
@@ -285,4 +285,4 @@ std::string describe(const Coverage& c) {
   return text;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

@@ -8,7 +8,7 @@
 #include "fit/fit.hpp"
 #include "sim/simulate.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 
 struct CoverageOptions {
   FitOptions fit = {};         ///< the estimator; bootstrap.replicates >= 40. Profiles and held-out check are left out
@@ -63,4 +63,4 @@ struct Coverage {
 /// Text for a terminal; ends with a newline.
 [[nodiscard]] std::string describe(const Coverage& coverage);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

@@ -7,7 +7,7 @@
 #include "fit/draws.hpp"
 #include "inference/exponents.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 namespace {
 
 constexpr double kPower80 = 0.8416;  // standard normal quantile of 0.8
@@ -127,4 +127,4 @@ std::optional<ExponentComparison> paired(const std::string& name, const Bootstra
   return e;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

@@ -7,7 +7,7 @@
 #include "inference/comparison.hpp"
 #include "inference/studies.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 
 /// Fewer simulated studies or bootstrap draws have no 2.5 % quantile.
 constexpr std::size_t kFewestStudies = 40;
@@ -40,4 +40,4 @@ struct Bootstrapped {
 /// Fills margin, significant, verdict and within_margin from the intervals.
 void give_verdict(ExponentComparison& exponent, const Margin& margin);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

@@ -6,7 +6,7 @@
 
 #include "law/optimum.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 
 std::map<std::string, double> exponents_of(const Law& law) {
   std::map<std::string, double> exponents;
@@ -66,7 +66,7 @@ PointNoise estimated_noise(const FitResult& fit, const std::vector<Observation>&
   options.method = Method::parametric;
   options.law = LawKind::chinchilla;
   options.profile = false;
-  const FitResult law = scalelaw::fit(points, options);
+  const FitResult law = scalelaw::fit_points(points, options);
   if (!law.converged()) {
     fail_config(
         "compare: the method '{}' leaves no residuals to estimate the noise from, and a fit of a law is {}; "
@@ -76,4 +76,4 @@ PointNoise estimated_noise(const FitResult& fit, const std::vector<Observation>&
   return residual_noise(law, points);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

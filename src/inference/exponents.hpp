@@ -7,7 +7,7 @@
 #include "fit/fit.hpp"
 #include "sim/simulate.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 
 /// A law's constants that are exponents, by name; a and b of N* ~ C^a, D* ~ C^b
 /// where there is an optimum; for chinchilla also "frontier": alpha beta / (alpha + beta), as in L*(C) - E ~
@@ -28,4 +28,4 @@ namespace scalelaw {
 [[nodiscard]] PointNoise estimated_noise(const FitResult& fit, const std::vector<Observation>& points,
                                          FitOptions options);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

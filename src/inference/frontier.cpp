@@ -6,7 +6,7 @@
 
 #include "core/stats.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 namespace {
 
 /// Losses of one size by rising ln C.
@@ -94,4 +94,4 @@ std::optional<Frontier> compute_frontier(const std::vector<Observation>& points,
   return frontier;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

@@ -5,7 +5,7 @@
 
 #include "records/observation.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 
 /// The best size at one budget.
 struct FrontierPoint {
@@ -32,4 +32,4 @@ struct Frontier {
 [[nodiscard]] std::optional<Frontier> compute_frontier(const std::vector<Observation>& points,
                                                        std::size_t budgets = 200);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

@@ -9,7 +9,7 @@
 #include "fit/draws.hpp"
 #include "law/optimum.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -134,4 +134,4 @@ std::string describe(const std::vector<ComputeMultiplier>& multipliers, const st
   return text + "\n";
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

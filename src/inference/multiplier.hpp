@@ -5,7 +5,7 @@
 
 #include "fit/fit.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 
 /// m with L1*(m C) = L2*(C): the first source needs m times the compute to reach the loss that the second reaches with
 /// C, both at their compute-optimal N and D. Above 1: the second is the better recipe.
@@ -30,4 +30,4 @@ struct ComputeMultiplier {
 [[nodiscard]] std::string describe(const std::vector<ComputeMultiplier>& multipliers, const std::string& first,
                                    const std::string& second);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

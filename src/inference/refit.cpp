@@ -3,7 +3,7 @@
 #include "fit/bootstrap.hpp"
 #include "fit/solve.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 
 FitResult refit_near(const std::vector<Observation>& points, const FitOptions& options, const FitResult& center) {
   FitOptions plain = options;
@@ -15,12 +15,12 @@ FitResult refit_near(const std::vector<Observation>& points, const FitOptions& o
   const LawForm& form = law_form(options.law);
   const bool known_start = options.method == Method::parametric && options.drop_highest == 0 && center.converged() &&
                            center.fitted.kind == options.law && form.ratio && !form.has_decays();
-  if (!known_start) return fit(points, plain);
+  if (!known_start) return fit_points(points, plain);
 
   const Problem problem = make_problem(points, options.law, options.objective, options.fixed);
   const Solution solution =
       solve(problem, problem.weights, start_from(problem, center.fitted.values), {.warm = true, .polish = false});
-  if (solution.status != NewtonStatus::converged) return fit(points, plain);
+  if (solution.status != NewtonStatus::converged) return fit_points(points, plain);
   FitResult result;
   result.law = options.law;
   result.n = static_cast<std::int64_t>(points.size());
@@ -32,4 +32,4 @@ FitResult refit_near(const std::vector<Observation>& points, const FitOptions& o
   return result;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

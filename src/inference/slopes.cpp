@@ -8,7 +8,7 @@
 #include "fit/valley.hpp"
 #include "inference/frontier.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 namespace {
 
 std::map<std::string, double> isoflop_slopes(const std::vector<Observation>& points) {
@@ -61,4 +61,4 @@ std::vector<std::map<std::string, double>> resampled_slopes(const std::vector<Ob
   return slopes;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

@@ -6,7 +6,7 @@
 
 #include "fit/fit.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 
 /// Where the optimum at each budget comes from.
 enum class SlopeMethod {
@@ -29,4 +29,4 @@ enum class SlopeMethod {
                                                                           SlopeMethod method,
                                                                           const BootstrapOptions& options, int threads);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

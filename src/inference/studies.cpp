@@ -8,7 +8,7 @@
 #include "inference/refit.hpp"
 #include "sim/reanchor.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 namespace {
 
 /// Slopes of a study as they deviate from those of the law without noise, its amplitudes refitted to that study, plus
@@ -57,4 +57,4 @@ SimulatedStudies simulate_studies(const std::vector<Observation>& points, const 
   return simulated;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

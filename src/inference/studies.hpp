@@ -8,7 +8,7 @@
 #include "inference/slopes.hpp"
 #include "sim/simulate.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline inference {
 
 /// Exponents and residual scale of the simulated studies that converged.
 struct SimulatedStudies {
@@ -25,4 +25,4 @@ struct SimulatedStudies {
                                                 const PointNoise& noise, const FitResult& center, SlopeMethod slopes,
                                                 bool refitted, const CompareOptions& options);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline inference

@@ -5,7 +5,7 @@
 #include "law/papers.hpp"
 #include "law/variables.hpp"
 
-namespace scalelaw::chinchilla_law {
+namespace scalelaw::inline law::chinchilla_law {
 namespace {
 
 struct Chinchilla {
@@ -82,4 +82,4 @@ LawForm form() {
           .published = published()};
 }
 
-}  // namespace scalelaw::chinchilla_law
+}  // namespace scalelaw::inline law::chinchilla_law

@@ -5,7 +5,7 @@
 #include <limits>
 #include <numeric>
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 
 double critical_batch_tokens(double loss_nats, const CriticalBatch& critical) {
   return critical.tokens / std::pow(loss_nats, 1 / critical.alpha);
@@ -32,4 +32,4 @@ double predict_loss_at_batch(const Law& law, const LawPoint& point, double batch
   return std::midpoint(root.first, root.second);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

@@ -2,7 +2,7 @@
 // What the batch size does to a law of optimizer steps (Kaplan et al. 2020, arXiv 2001.08361, sec. 5).
 #include "law/laws.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 
 /// Critical batch B_crit(L) = tokens / L^(1/alpha), tokens (Kaplan et al. 2020, eq. 5.3; the constants of Table 5).
 struct CriticalBatch {
@@ -19,4 +19,4 @@ struct CriticalBatch {
 [[nodiscard]] double predict_loss_at_batch(const Law& law, const LawPoint& point, double batch_tokens,
                                            const CriticalBatch& critical);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

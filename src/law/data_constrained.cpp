@@ -7,7 +7,7 @@
 #include "law/papers.hpp"
 #include "law/variables.hpp"
 
-namespace scalelaw::data_constrained_law {
+namespace scalelaw::inline law::data_constrained_law {
 namespace {
 
 struct DataConstrained {
@@ -106,4 +106,4 @@ LawForm form() {
                          .range = papers::kMuennighoffRuns}}};
 }
 
-}  // namespace scalelaw::data_constrained_law
+}  // namespace scalelaw::inline law::data_constrained_law

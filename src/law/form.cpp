@@ -5,7 +5,7 @@
 
 #include <fmt/ranges.h>
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 namespace {
 
 std::vector<LawForm> every_form() {
@@ -85,4 +85,4 @@ LawKind law_kind(std::string_view name) {
               near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(names, ", "));
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

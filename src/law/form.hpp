@@ -10,7 +10,7 @@
 #include "law/kinds.hpp"
 #include "law/point.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 
 /// Values of all constants of a law, in the order of LawForm::constants.
 using LawValues = std::span<const double>;
@@ -132,4 +132,4 @@ struct LawForm {
 SCALELAW_LAWS(SCALELAW_FORM)
 #undef SCALELAW_FORM
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

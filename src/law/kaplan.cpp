@@ -5,7 +5,7 @@
 #include "law/papers.hpp"
 #include "law/variables.hpp"
 
-namespace scalelaw::kaplan_law {
+namespace scalelaw::inline law::kaplan_law {
 namespace {
 
 struct Kaplan {
@@ -68,4 +68,4 @@ LawForm form() {
                          .range = papers::kKaplanRuns}}};
 }
 
-}  // namespace scalelaw::kaplan_law
+}  // namespace scalelaw::inline law::kaplan_law

@@ -7,7 +7,7 @@
 #include "law/papers.hpp"
 #include "law/variables.hpp"
 
-namespace scalelaw::kaplan_steps_law {
+namespace scalelaw::inline law::kaplan_steps_law {
 namespace {
 
 constexpr std::size_t kNc = 0, kSc = 1, kAlphaN = 2, kAlphaS = 3;
@@ -54,4 +54,4 @@ LawForm form() {
                          .range = papers::kKaplanRuns}}};
 }
 
-}  // namespace scalelaw::kaplan_steps_law
+}  // namespace scalelaw::inline law::kaplan_steps_law

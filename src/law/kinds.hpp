@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 
 #define SCALELAW_LAWS(LAW)                  \
   LAW(chinchilla, "chinchilla")             \
@@ -27,4 +27,4 @@ inline constexpr std::array kLawNames = std::to_array<std::string_view>({SCALELA
 #undef SCALELAW_NAME
 constexpr const auto& names_of(LawKind) { return kLawNames; }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

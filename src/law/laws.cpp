@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 namespace {
 
 void check_values(const Law& law) {
@@ -31,4 +31,4 @@ double loss_and_gradient(const Law& law, const LawPoint& point, std::span<double
   return law.form().evaluate(law.values, point, gradient);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

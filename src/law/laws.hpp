@@ -7,7 +7,7 @@
 
 #include "law/form.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 
 /// A law with its constants: published, given or fitted.
 struct Law {
@@ -31,4 +31,4 @@ struct Law {
 /// The same, and d loss / d values[i] written to gradient (same length as law.values).
 double loss_and_gradient(const Law& law, const LawPoint& point, std::span<double> gradient);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

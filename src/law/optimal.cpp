@@ -5,7 +5,7 @@
 #include "law/form.hpp"
 #include "law/papers.hpp"
 
-namespace scalelaw::optimal_law {
+namespace scalelaw::inline law::optimal_law {
 namespace {
 
 constexpr std::size_t kCoefficient = 0, kExponent = 1;
@@ -50,4 +50,4 @@ LawForm form() {
                          .range = papers::kKaplanRuns}}};
 }
 
-}  // namespace scalelaw::optimal_law
+}  // namespace scalelaw::inline law::optimal_law

@@ -7,7 +7,7 @@
 
 #include "law/published.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 namespace {
 
 double optimal_params(const Law& law, double flops) {
@@ -95,4 +95,4 @@ Optimum compute_optimal(const Law& law, double flops, double unique_tokens) {
   return optimum_at(law, flops, std::exp(refined.first), unique_tokens);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

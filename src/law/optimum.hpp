@@ -4,7 +4,7 @@
 
 #include "law/laws.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 
 /// Exponents of N*(C) ~ C^a and D*(C) ~ C^b. For chinchilla a = beta/(alpha+beta), b = alpha/(alpha+beta) (Hoffmann et
 /// al. 2022, eq. 4). None where the law has no optimum over N and D.
@@ -27,4 +27,4 @@ struct Optimum {
 /// law.
 [[nodiscard]] Law with_repetition(const Law& law);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

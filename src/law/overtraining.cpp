@@ -4,7 +4,7 @@
 
 #include "law/form.hpp"
 
-namespace scalelaw::overtraining_law {
+namespace scalelaw::inline law::overtraining_law {
 namespace {
 
 constexpr std::size_t kE = 0, kA = 1, kB = 2, kEta = 3;
@@ -50,4 +50,4 @@ LawForm form() {
           .allocation = allocation};
 }
 
-}  // namespace scalelaw::overtraining_law
+}  // namespace scalelaw::inline law::overtraining_law

@@ -2,7 +2,7 @@
 // What several published sets of one paper have in common. Tables of one paper are separate fits and are never mixed.
 #include "law/form.hpp"
 
-namespace scalelaw::papers {
+namespace scalelaw::inline law::papers {
 
 /// Hoffmann et al. 2022, abstract: over 400 models of 70 million to over 16 billion parameters on 5 to over 500 billion
 /// tokens; Besiroglu et al. 2024 fit 240 of the same runs.
@@ -20,4 +20,4 @@ constexpr Convention kKaplanCounts{.params = ParamsCount::non_embedding, .flops 
 /// Muennighoff et al. 2023: the 182 runs that its fitting code reads.
 constexpr LawRange kMuennighoffRuns{.params = {7.1e6, 8.7e9}, .tokens = {1e8, 9e11}};
 
-}  // namespace scalelaw::papers
+}  // namespace scalelaw::inline law::papers

@@ -1,6 +1,6 @@
 #include "law/point.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 
 LawPoint law_point(const Scale& scale) {
   return {.params = scale.params, .tokens = scale.tokens, .flops = 6 * scale.params * scale.tokens};
@@ -19,4 +19,4 @@ double quantity_of(const LawPoint& point, Quantity quantity) {
   return point.*kMembers[static_cast<std::size_t>(quantity)];
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

@@ -3,7 +3,7 @@
 #include "records/observation.hpp"
 #include "records/quantity.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 
 /// Units: parameters, tokens, FLOPs, optimizer steps.
 struct LawPoint {
@@ -31,4 +31,4 @@ struct LawRange {
   ValueRange params = {}, tokens = {}, flops = {}, tokens_per_param = {};
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

@@ -6,7 +6,7 @@
 #include "law/papers.hpp"
 #include "law/variables.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 namespace power_law {
 namespace {
 
@@ -74,4 +74,4 @@ LawForm power_c_law::form() {
                          1.6e7 * papers::kPfDay, 0.057)});
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

@@ -4,7 +4,7 @@
 
 #include <fmt/ranges.h>
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 namespace {
 
 std::vector<Law> every_set() {
@@ -43,4 +43,4 @@ const Law& published_law(std::string_view name) {
               near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), fmt::join(names, ", "));
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

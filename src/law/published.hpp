@@ -6,7 +6,7 @@
 
 #include "law/laws.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 
 /// Every published set, law by law.
 [[nodiscard]] const std::vector<Law>& published_laws();
@@ -15,4 +15,4 @@ namespace scalelaw {
 /// Null where there is none of that name.
 [[nodiscard]] const Law* find_published_law(std::string_view name);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

@@ -4,7 +4,7 @@
 
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 namespace {
 
 constexpr double kRounding = 5e-3;  // C = 6 N D of the largest run itself is not beyond it
@@ -64,4 +64,4 @@ Json to_json(const std::vector<Outside>& outside) {
   return list;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

@@ -5,7 +5,7 @@
 
 #include "law/laws.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 
 enum class RangeOf { params, tokens, tokens_per_param, flops };
 constexpr std::array<std::string_view, 4> names_of(RangeOf) {
@@ -31,4 +31,4 @@ struct Outside {
 /// {"quantity", "value", "range": [low, high], "factor", "side": "above" | "below"}, one for each.
 [[nodiscard]] Json to_json(const std::vector<Outside>& outside);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

@@ -2,7 +2,7 @@
 // The variable of a term that is a power of one quantity.
 #include "law/form.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline law {
 
 /// For LinearTerm::variable.
 template <Quantity quantity>
@@ -10,4 +10,4 @@ template <Quantity quantity>
   return quantity_of(point, quantity);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline law

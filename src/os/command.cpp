@@ -3,7 +3,7 @@
 #include "os/error.hpp"
 #include "os/process.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 namespace {
 
 /// Ends of lines, and blanks before them, are left out; what follows the last end is kept as it is.
@@ -39,4 +39,4 @@ std::string shell_quoted(const std::filesystem::path& path) {
   return out + "'";
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

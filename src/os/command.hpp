@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 
 struct CommandOutput {
   int status = -1;                 ///< exit code; -1: ended by a signal, or not started
@@ -17,4 +17,4 @@ struct CommandOutput {
 /// A path as one word of such a command.
 [[nodiscard]] std::string shell_quoted(const std::filesystem::path& path);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

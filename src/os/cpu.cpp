@@ -11,7 +11,7 @@
 #include <unistd.h>
 #endif
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 namespace {
 
 bool has_avx2() {
@@ -84,4 +84,4 @@ bool may_use(InstructionSet set) {
 
 bool cpu_has_amx_bf16() { return may_use(InstructionSet::amx); }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

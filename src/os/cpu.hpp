@@ -3,7 +3,7 @@
 #include <array>
 #include <string_view>
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 
 /// Instruction sets that the project has kernels for; each holds those before it. baseline is what the compiler was
 /// told to assume.
@@ -24,4 +24,4 @@ constexpr std::array<std::string_view, 4> names_of(InstructionSet) { return {"ba
 /// may_use(InstructionSet::amx)
 [[nodiscard]] bool cpu_has_amx_bf16();
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

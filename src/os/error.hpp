@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 
 /// Exit codes of the command line; a contract.
 enum class ExitCode : int { ok = 0, some_failed = 1, usage = 2, data = 3, device = 4, interrupted = 130 };
@@ -44,4 +44,4 @@ template <class... Args>
       throw std::logic_error(fmt::format("{}:{}: {}: {}", __FILE__, __LINE__, #condition, fmt::format(__VA_ARGS__))); \
   } while (false)
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

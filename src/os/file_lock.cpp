@@ -9,7 +9,7 @@
 
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 namespace {
 
 struct flock whole_file() {
@@ -52,4 +52,4 @@ bool is_locked(const std::filesystem::path& file) {
   return fd && ::fcntl(fd.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

@@ -6,7 +6,7 @@
 
 #include "os/unique_fd.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 
 /// An exclusive lock on a file, or on a folder. It is held until the last descriptor of it is closed, this one or one
 /// that a child was given (Program::keep_open): the system frees it however its holders end. Two of these on one file
@@ -40,4 +40,4 @@ class FileLock {
 /// Whether somebody holds the lock of a file; takes none and makes no file.
 [[nodiscard]] bool is_locked(const std::filesystem::path& file);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

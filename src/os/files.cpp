@@ -12,7 +12,7 @@
 #include "os/error.hpp"
 #include "os/unique_fd.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 namespace {
 
 [[noreturn]] void fail_write(const std::filesystem::path& path, int error) {
@@ -86,4 +86,4 @@ std::filesystem::path program_folder() {
   return self.parent_path();
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 
 /// The whole file. Errors: data error naming the path and the system's reason.
 [[nodiscard]] std::string read_text_file(const std::filesystem::path& path);
@@ -24,4 +24,4 @@ void make_folder(const std::filesystem::path& path);
 /// Folder of the running program (/proc/self/exe): where its sibling programs are.
 [[nodiscard]] std::filesystem::path program_folder();
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

@@ -16,7 +16,7 @@
 
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 namespace {
 
 /// What a child becomes a program with, made before the fork: a child of a process with threads may not allocate.
@@ -243,4 +243,4 @@ void Process::kill_unwaited() noexcept {
   }
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

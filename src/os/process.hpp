@@ -11,7 +11,7 @@
 
 #include "os/unique_fd.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 
 /// Where a stream of a program goes: where this process's own does, nowhere, to Process::output (one pipe for both
 /// streams), or to the end of Program::log.
@@ -90,4 +90,4 @@ class Process {
   std::optional<ProcessEnd> end_;
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

@@ -8,7 +8,7 @@
 
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 
 Signals::Signals() {
   sigset_t set;
@@ -37,4 +37,4 @@ int Signals::take_stops() {
   return stops;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

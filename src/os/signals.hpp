@@ -4,7 +4,7 @@
 
 #include "os/unique_fd.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 
 class Signals {
  public:
@@ -26,4 +26,4 @@ class Signals {
   sigset_t before_{};
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

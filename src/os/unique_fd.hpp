@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace scalelaw {
+namespace scalelaw::inline os {
 
 /// Owns a file descriptor and closes it when it goes; -1 is none.
 class UniqueFd {
@@ -43,4 +43,4 @@ class UniqueFd {
   return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline os

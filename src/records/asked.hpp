@@ -7,7 +7,7 @@
 #include "records/device_kind.hpp"
 #include "records/precision.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// automatic: CUDA if possible, else the CPU.
 enum class AskedDevice { automatic, cpu, cuda };
@@ -49,4 +49,4 @@ void fields(Visit&& visit, T& t) {
   visit("checkpoint_every_s", t.checkpoint_every_s, positive(), "seconds between two checkpoints of a job");
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

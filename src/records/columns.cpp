@@ -11,7 +11,7 @@
 #include "records/quantity.hpp"
 #include "records/read_options.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 namespace {
 
 /// One of our columns, and what others call it: lower case, parts and words joined by '_'.
@@ -369,4 +369,4 @@ bool says_count(const std::map<std::string, Column>& columns, ParamsCount params
          columns.contains("params_effective");
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

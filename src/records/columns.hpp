@@ -9,7 +9,7 @@
 #include "core/table.hpp"
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// Names of ours that a table may hold, in the order in which text lists them.
 [[nodiscard]] const std::vector<std::string>& our_columns();
@@ -51,4 +51,4 @@ using Renames = std::map<std::string, std::string>;
 /// for the total, one beside another count. A column named by --columns says nothing.
 [[nodiscard]] bool says_count(const std::map<std::string, Column>& columns, ParamsCount params);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

@@ -3,10 +3,10 @@
 #include <array>
 #include <string_view>
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// Where a trainer trains.
 enum class DeviceKind { cpu, cuda };
 constexpr std::array<std::string_view, 2> names_of(DeviceKind) { return {"cpu", "cuda"}; }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

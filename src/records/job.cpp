@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 namespace {
 
 std::vector<std::string> run_ids(const std::vector<RunSpec>& runs) {
@@ -79,4 +79,4 @@ Job job_from_json(const Json& value, const std::string& name) {
   return job;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

@@ -7,7 +7,7 @@
 #include "records/asked.hpp"
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// Tokens that a trainer evaluates at once on CUDA, of all members together, but at least one window each: many for a
 /// device to be busy, and part of the memory that it takes.
@@ -57,4 +57,4 @@ void check_job(const Job& job);
 [[nodiscard]] Json to_json(const Job& job);
 [[nodiscard]] Job job_from_json(const Json& value, const std::string& name);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

@@ -6,7 +6,7 @@
 
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// Largest shape the native engine takes; others train with the torch engine.
 constexpr std::int64_t kNativeMaxHead = 64, kNativeMaxContext = 512, kNativeMaxVocab = 65536;
@@ -116,4 +116,4 @@ constexpr auto native_work(const ModelSpec& m, const NativeRows& r, MakeMatrix&&
   };
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

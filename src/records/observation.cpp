@@ -3,7 +3,7 @@
 #include "core/csv.hpp"
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 std::string shape_name(const ModelSpec& model) { return fmt::format("d{} L{}", model.d_model, model.n_layer); }
 
@@ -50,4 +50,4 @@ std::string observations_csv(const std::vector<Observation>& points) {
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

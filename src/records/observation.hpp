@@ -10,7 +10,7 @@
 
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// A point of a loss surface. Never two bare doubles.
 struct Scale {
@@ -74,4 +74,4 @@ struct Observation {
 /// CSV text that read_observations reads back to the same values.
 [[nodiscard]] std::string observations_csv(const std::vector<Observation>& points);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

@@ -5,7 +5,7 @@
 
 #include "core/names.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// Units: parameters, tokens, optimizer steps, FLOPs.
 enum class Quantity { params, tokens, steps, flops };
@@ -17,4 +17,4 @@ constexpr std::array<std::string_view, 4> names_of(Quantity) { return {"params",
   return kSymbols[static_cast<std::size_t>(quantity)];
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

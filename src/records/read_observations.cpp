@@ -12,7 +12,7 @@
 #include "records/row_reader.hpp"
 #include "records/run_names.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 namespace {
 
 // Relative differences of one run's params: of how they are printed; of a C of two digits, from which they follow.
@@ -275,4 +275,4 @@ std::vector<Observation> read_observations(const std::filesystem::path& path,
   return read_observations_of(path, {.columns = columns, .need_loss = need_loss}).points;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

@@ -6,7 +6,7 @@
 #include "records/read_options.hpp"
 #include "records/read_report.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// Reads a table (core/table.hpp) of runs: a header row or JSON keys, any two of params, tokens, flops (the third
 /// follows from C = 6 N D), loss, and optional run, loss_stderr, weight, group, unique_tokens, lr, seed, shape, budget,
@@ -22,4 +22,4 @@ namespace scalelaw {
 /// The same of a table already read.
 [[nodiscard]] ReadObservations observations_of(const Table& table, const ReadOptions& options);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

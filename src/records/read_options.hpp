@@ -7,7 +7,7 @@
 #include "records/observation.hpp"
 #include "records/quantity.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// What a column of losses holds; bits_per_byte becomes nats per byte.
 enum class LossUnit { nats, bits, perplexity, bits_per_byte };
@@ -31,4 +31,4 @@ struct ReadOptions {
   std::optional<LossUnit> loss_unit = {};                                  ///< none: as the header says
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

@@ -9,7 +9,7 @@
 #include "core/format.hpp"
 #include "core/stats.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 namespace {
 
 constexpr double kOwnFlops = 0.25;  // in ln C: exact counts of small models differ by less
@@ -152,4 +152,4 @@ std::vector<std::string> implausible_units(const std::vector<Observation>& point
   return lines;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

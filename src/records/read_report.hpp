@@ -6,7 +6,7 @@
 
 #include "records/observation.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// A row that was left out.
 struct SkippedRow {
@@ -44,4 +44,4 @@ struct ReadObservations {
 [[nodiscard]] std::vector<std::string> implausible_units(const std::vector<Observation>& points, bool params_given,
                                                          bool tokens_given, bool flops_given);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

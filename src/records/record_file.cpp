@@ -6,7 +6,7 @@
 #include "os/files.hpp"
 #include "records/shape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 namespace {
 
 constexpr const char* kNotFinite =
@@ -97,4 +97,4 @@ RunRecord read_record_file(const std::filesystem::path& file) {
   return complete_record(read_json_file(file), file.string());  // says where it is cut off
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

@@ -5,7 +5,7 @@
 
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// A record of which `params`, `flops` and `tokens`, whole or in part, may be absent or null. They are computed from
 /// the spec: count_params of its shape, steps x batch_tokens (run_steps, or outcome.step of a run that diverged) and
@@ -18,4 +18,4 @@ namespace scalelaw {
 /// Infinity, which some programs write into JSON, are named.
 [[nodiscard]] RunRecord read_record_file(const std::filesystem::path& file);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

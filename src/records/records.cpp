@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 namespace {
 
 std::int64_t rounded(double x) { return static_cast<std::int64_t>(std::llround(x)); }
@@ -85,4 +85,4 @@ RunRecord record_from_json(const Json& value, const std::string& name) {
   return record;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

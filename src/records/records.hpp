@@ -9,7 +9,7 @@
 #include "core/fields.hpp"
 #include "records/precision.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// Shape of a decoder-only transformer. n_head * d_head is the attention width.
 struct ModelSpec {
@@ -344,4 +344,4 @@ struct RunRecord {
 [[nodiscard]] RunRecord record_from_json(const Json& value, const std::string& name);
 [[nodiscard]] Json to_json(const RunSpec& spec);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

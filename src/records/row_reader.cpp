@@ -12,7 +12,7 @@
 #include "core/cells.hpp"
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 namespace {
 
 constexpr double kPetaflopDay = 8.64e19;  // 1e15 FLOP/s for 86400 s
@@ -161,4 +161,4 @@ Observation point_of(const TableReader& in, std::size_t r) {
   return point;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

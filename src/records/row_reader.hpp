@@ -10,7 +10,7 @@
 #include "records/read_options.hpp"
 #include "records/read_report.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// Everything that reading the rows of one table needs, and what was read so far.
 struct TableReader {
@@ -46,4 +46,4 @@ struct TableReader {
 /// The row as an observation, after not_finished and bad_number found nothing.
 [[nodiscard]] Observation point_of(const TableReader& in, std::size_t r);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

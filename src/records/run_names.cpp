@@ -6,7 +6,7 @@
 
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 namespace {
 
 /// The different params among these, each by its smallest, rising.
@@ -62,4 +62,4 @@ std::string some_names(const std::vector<std::string>& names) {
   return fmt::format("'{}' and {}", names.front(), counted(std::ssize(names) - 1, "other name", "other names"));
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

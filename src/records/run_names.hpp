@@ -5,7 +5,7 @@
 
 #include "records/observation.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// A run has one number of parameters. Where points of one `run` have several, each of them becomes a run of its own,
 /// "baseline (N 1.2M)".
@@ -17,4 +17,4 @@ std::vector<std::string> split_run_names(std::vector<Observation>& points, doubl
 /// "'baseline' and 2 other names"
 [[nodiscard]] std::string some_names(const std::vector<std::string>& names);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

@@ -1,6 +1,6 @@
 #include "records/shape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 ParamCounts count_params(const ModelSpec& m) {
   const std::int64_t width = m.n_head * m.d_head;
@@ -44,4 +44,4 @@ void check_shape(const ModelSpec& m, const std::string& where) {
   }
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

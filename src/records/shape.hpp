@@ -2,12 +2,12 @@
 // Parameter and FLOP counts of a transformer's shape (docs/METHODS.md, "What counts as N and C").
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
-/// Parameters per group of the decoder of DESIGN: token matrix vocab x d_model; per block query, key, value (d_model x
-/// n_head d_head each) and output projection, and an MLP d_model -> d_ff -> d_model; an output head d_model x vocab; no
-/// biases, norms without gain (0), rotary positions (0). A tied matrix counts once, as embedding and not as head.
-/// non_embedding: Kaplan et al. 2020 (arXiv 2001.08361) sec. 2.1. effective: non_embedding + d_model * vocab.
+/// Parameters per group of the decoder (docs/METHODS.md): token matrix vocab x d_model; per block query, key, value
+/// (d_model x n_head d_head each) and output projection, and an MLP d_model -> d_ff -> d_model; an output head d_model
+/// x vocab; no biases, norms without gain (0), rotary positions (0). A tied matrix counts once, as embedding and not as
+/// head. non_embedding: Kaplan et al. 2020 (arXiv 2001.08361) sec. 2.1. effective: non_embedding + d_model * vocab.
 [[nodiscard]] ParamCounts count_params(const ModelSpec& model);
 
 /// Training FLOPs per token, a multiply-add counted as 2, forward + backward = 3 x forward, matrix products only:
@@ -24,4 +24,4 @@ namespace scalelaw {
 /// Errors (config): odd d_head; n_head * d_head != d_model. `where` names the place for the message.
 void check_shape(const ModelSpec& model, const std::string& where);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

@@ -14,7 +14,7 @@
 #include "os/error.hpp"
 #include "records/columns.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 namespace {
 
 /// Headers under which tables say what tells populations apart; those of one row mean the same.
@@ -252,4 +252,4 @@ void keep_rows_where(Table& table, const std::vector<std::string>& where) {
   keep_rows_where(std::span(&table, 1), where);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

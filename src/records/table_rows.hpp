@@ -6,7 +6,7 @@
 
 #include "core/table.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// "a.csv and b.csv"
 [[nodiscard]] std::string table_names(std::span<const Table> tables);
@@ -30,4 +30,4 @@ namespace scalelaw {
 void keep_rows_where(std::span<Table> tables, const std::vector<std::string>& where);
 void keep_rows_where(Table& table, const std::vector<std::string>& where);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

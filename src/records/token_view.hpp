@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// The type of a token in a file: an unsigned integer of so many bits, the lowest byte first.
 enum class TokenWidth { uint8 };
@@ -83,4 +83,4 @@ decltype(auto) with_tokens(const TokenView& tokens, Use&& use) {
   return with_tokens(tokens, [i](const auto* first) { return static_cast<std::int64_t>(first[i]); });
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

@@ -11,7 +11,7 @@
 
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline records {
 
 /// What the forward pass of a block leaves for the backward pass.
 template <class Buffer>
@@ -88,4 +88,4 @@ auto torch_work(const ModelSpec& model, std::int64_t members, std::int64_t windo
   return work;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline records

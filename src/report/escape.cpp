@@ -5,7 +5,7 @@
 
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 std::string html_escape(std::string_view text) {
   std::string out;
@@ -62,4 +62,4 @@ std::string script_json(const Json& value) {
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -5,7 +5,7 @@
 
 #include "core/json.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 /// Text safe inside HTML elements and quoted attributes: & < > " ' become entities.
 [[nodiscard]] std::string html_escape(std::string_view text);
@@ -18,4 +18,4 @@ namespace scalelaw {
 /// alter it. Non-finite numbers become null.
 [[nodiscard]] std::string script_json(const Json& value);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -9,7 +9,7 @@
 #include "analysis/text.hpp"
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -94,4 +94,4 @@ std::string series_color(std::size_t i, std::size_t n) {
   return fmt::format("#{:02X}{:02X}{:02X}", mix(0), mix(1), mix(2));
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 /// Okabe and Ito's colours (jfly.uni-koeln.de/color), told apart with any colour vision.
 inline constexpr std::array<const char*, 6> kPalette = {"#0072B2", "#D55E00", "#009E73",
@@ -89,4 +89,4 @@ struct Tick {
 };
 [[nodiscard]] std::vector<Tick> log_ticks(const Span& span, Scaling scaling);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -4,7 +4,7 @@
 #include "report/figures_fit.hpp"
 #include "report/figures_runs.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 std::vector<Figure> make_figures(const Analysis& analysis) {
   std::vector<Figure> out;
@@ -20,4 +20,4 @@ std::vector<Figure> make_figures(const Analysis& analysis) {
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 namespace {
 
 /// Points with error bars beside the middle of each exponent's place.
@@ -92,4 +92,4 @@ Figure comparison_figure(const Comparison& c) {
       .columns = 2};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

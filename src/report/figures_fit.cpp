@@ -9,7 +9,7 @@
 #include "law/published.hpp"
 #include "report/series.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 namespace {
 
 constexpr std::size_t kGrid = 48;         // cells of the contour map in each direction
@@ -274,4 +274,4 @@ Figure cloud_figure(const Analysis& analysis) {
   return figure;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -9,7 +9,7 @@
 #include "fit/valley.hpp"
 #include "report/series.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 namespace {
 
 constexpr std::size_t kMaxCurves = 80;  // more lines than that say less and make the page heavy
@@ -323,4 +323,4 @@ Figure sweeps_figure(const Analysis& analysis) {
   return figure;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

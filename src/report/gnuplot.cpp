@@ -12,7 +12,7 @@
 #include "os/process.hpp"
 #include "report/gnuplot_script.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 namespace {
 
 namespace fs = std::filesystem;
@@ -79,4 +79,4 @@ void draw_figure(const Figure& figure, const fs::path& path, FigureFormat format
   write_file_atomic(path, read_text_file(picture));
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -7,7 +7,7 @@
 
 #include "report/figure.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 /// gnuplot on the PATH, if it is there.
 [[nodiscard]] std::optional<std::filesystem::path> gnuplot_program();
@@ -16,4 +16,4 @@ namespace scalelaw {
 /// Errors (environment): gnuplot is missing, or fails (with its message).
 void draw_figure(const Figure& figure, const std::filesystem::path& path, FigureFormat format);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

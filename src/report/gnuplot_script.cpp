@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 namespace {
 
 /// A gnuplot string: in single quotes nothing is special but the quote itself, which is doubled. Line breaks would end
@@ -195,4 +195,4 @@ std::string gnuplot_script(const Figure& figure, const std::string& output, Figu
   return out + "unset output\n";
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

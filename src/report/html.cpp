@@ -17,7 +17,7 @@ extern const char scalelaw_plotly_begin[];
 extern const char scalelaw_plotly_end[];
 }
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 namespace {
 
 // Nothing is loaded from anywhere; the page's own scripts and styles stand inside it.
@@ -118,4 +118,4 @@ std::string report_html(const Analysis& analysis, const std::vector<Figure>& fig
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -7,10 +7,10 @@
 #include "analysis/analysis.hpp"
 #include "report/figure.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 /// The page: headline answers, figures, tables, what was left out. Works from a disk without a network under its own
 /// content security policy; sets window.scalelawDrawn once every figure is drawn.
 [[nodiscard]] std::string report_html(const Analysis& analysis, const std::vector<Figure>& figures);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -15,7 +15,7 @@
 #include "law/published.hpp"
 #include "report/escape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 namespace {
 
 constexpr std::size_t kMaxRows = 200;  // of tables with a row per run
@@ -396,4 +396,4 @@ std::string provenance_section(const Analysis& analysis) {
          "this file.</footer>\n";
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

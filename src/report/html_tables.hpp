@@ -4,7 +4,7 @@
 
 #include "analysis/analysis.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 /// The answers first: exponents, allocation, verdicts.
 [[nodiscard]] std::string headline_section(const Analysis& analysis);
@@ -19,4 +19,4 @@ namespace scalelaw {
 /// Of what runs, made where and by which version.
 [[nodiscard]] std::string provenance_section(const Analysis& analysis);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -1,6 +1,6 @@
 #include "report/page_script.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 std::string_view page_script() {
   return R"js(
@@ -52,4 +52,4 @@ std::string_view page_script() {
 )js";
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

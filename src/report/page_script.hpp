@@ -2,9 +2,9 @@
 // The script of the report.
 #include <string_view>
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 /// JavaScript; draws the figures and keeps the switches of the page.
 [[nodiscard]] std::string_view page_script();
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

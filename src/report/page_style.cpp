@@ -1,6 +1,6 @@
 #include "report/page_style.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 std::string_view page_style() {
   return R"css(
@@ -46,4 +46,4 @@ footer { color: var(--soft); font-size: 14px; margin-top: 40px; }
 )css";
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

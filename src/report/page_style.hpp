@@ -2,9 +2,9 @@
 // The style sheet of the report.
 #include <string_view>
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 /// CSS.
 [[nodiscard]] std::string_view page_style();
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

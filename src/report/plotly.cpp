@@ -7,7 +7,7 @@
 #include "analysis/text.hpp"
 #include "report/escape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 namespace {
 
 struct Box {
@@ -227,4 +227,4 @@ Json plotly_figure(const Figure& figure) {
           {"layout", layout}};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

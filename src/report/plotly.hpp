@@ -3,9 +3,9 @@
 #include "core/json.hpp"
 #include "report/figure.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 /// Plotly's data, layout and size of a figure: {"id","height","data":[…],"layout":{…}}.
 [[nodiscard]] Json plotly_figure(const Figure& figure);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -10,7 +10,7 @@
 #include "core/format.hpp"
 #include "report/figure.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 inline Axis params_axis() { return {"N (parameters)", Scaling::log_counts}; }
 inline Axis tokens_axis() { return {"D (training tokens)", Scaling::log_counts}; }
@@ -53,4 +53,4 @@ inline Axis loss_axis() { return {"loss (nats/token)", Scaling::log_counts}; }
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -7,7 +7,7 @@
 #include "report/gnuplot.hpp"
 #include "report/html.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 namespace fs = std::filesystem;
 
@@ -43,4 +43,4 @@ std::string write_analysis(const fs::path& folder, const Analysis& analysis) {
   return "";
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -5,7 +5,7 @@
 
 #include "analysis/analysis.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline report {
 
 /// Writes what is derived, each file atomically: records.csv, fits/parametric.json, fits/isoflop.json, allocation.json,
 /// fits/learning_rates.json, comparison.json (where there is one), report.html, and plots/*.svg. Where gnuplot is
@@ -16,4 +16,4 @@ std::string write_analysis(const std::filesystem::path& study_folder, const Anal
 /// The sweeps, the law of the best rate and the branching check: fits/learning_rates.json.
 [[nodiscard]] Json learning_rates_json(const Analysis& analysis);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline report

@@ -10,7 +10,7 @@
 #include "core/stats.hpp"
 #include "records/observation.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 namespace {
 
 /// Spec without what a branch and its check may differ in.
@@ -165,4 +165,4 @@ Json to_json(const BranchingCheck& check) {
           {"half_width_nats", or_null(check.half_width_nats)}};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

@@ -8,7 +8,7 @@
 
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 
 /// How a branch compares with runs from scratch; noise_unknown: there is no seed noise to judge by.
 enum class BranchStatus { within_noise, differs, noise_unknown, diverged };
@@ -51,4 +51,4 @@ struct BranchingCheck {
 [[nodiscard]] std::string describe(const BranchingCheck& check);
 [[nodiscard]] Json to_json(const BranchingCheck& check);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

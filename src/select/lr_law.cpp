@@ -10,7 +10,7 @@
 #include "core/linear_algebra.hpp"
 #include "core/stats.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 namespace {
 
 constexpr std::int64_t kLeastPoints = 5;
@@ -136,4 +136,4 @@ Json to_json(const LrLaw& law) {
   return value;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

@@ -6,7 +6,7 @@
 
 #include "select/select.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 
 /// Whether there is a law; not_identified: N and D do not vary on their own.
 enum class LrLawStatus { fitted, too_few_points, not_identified };
@@ -54,4 +54,4 @@ struct LrLaw {
 /// {"schema": "scalelaw.lr_law/1", ...}
 [[nodiscard]] Json to_json(const LrLaw& law);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

@@ -9,7 +9,7 @@
 #include "core/stats.hpp"
 #include "select/population.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 namespace {
 
 /// Replicates of one run.
@@ -120,4 +120,4 @@ std::optional<NoiseModel> estimate_noise(const std::vector<RunRecord>& records, 
   return likeliest(replicates_of(same));
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

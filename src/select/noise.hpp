@@ -6,7 +6,7 @@
 
 #include "records/observation.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 
 /// Standard deviation of ln loss between runs that differ in nothing but their seed: sd(L) = sd (L / at_loss)^slope.
 /// Noise tends to grow with the loss (Porian et al. 2024 take a line in ln sd too).
@@ -40,4 +40,4 @@ void fields(Visit&& visit, T& m) {
 /// of one replicate_key (select/population.hpp).
 [[nodiscard]] std::optional<NoiseModel> estimate_noise(const std::vector<RunRecord>& records, std::int64_t min_steps);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

@@ -10,7 +10,7 @@
 #include "os/error.hpp"
 #include "select/branching.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 namespace {
 
 constexpr std::size_t kShownHash = 12;  // digits of a hash that tell corpora apart
@@ -245,4 +245,4 @@ std::string replicate_key(const RunSpec& spec) {
   return canonical_json(value);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

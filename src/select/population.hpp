@@ -10,7 +10,7 @@
 
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 
 /// What the runs of a population share, by name: "source", "corpus" (SHA-256 of the token stream), and the keys of the
 /// spec ("model.context", "optimizer.weight_decay", "schedule.kind", "precision", ...) but for those that a design
@@ -62,4 +62,4 @@ std::string require_one_population(const std::vector<RunRecord>& records, const 
 /// Runs with the same key are replicates: they differ in nothing but their seed. The only rule for it.
 [[nodiscard]] std::string replicate_key(const RunSpec& spec);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

@@ -10,7 +10,7 @@
 #include "core/format.hpp"
 #include "select/tune.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 namespace {
 
 // Runs that differ in learning rate and seed alone share it; ordered by size, then tokens.
@@ -73,4 +73,4 @@ Selection select_observations(const std::vector<RunRecord>& records, const Selec
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

@@ -8,7 +8,7 @@
 #include "select/branching.hpp"
 #include "select/sweep.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 
 struct Exclusion {
   std::string run;        ///< id or "shape at D"
@@ -35,4 +35,4 @@ struct SelectionOptions {
 /// From-scratch runs that check branching (find_branching_check) take no part.
 [[nodiscard]] Selection select_observations(const std::vector<RunRecord>& records, const SelectionOptions& options);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

@@ -2,7 +2,7 @@
 
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 
 std::string describe_point(const LrSweep& sweep) {
   return fmt::format("{} at {} tokens", sweep.shape, short_count(sweep.tokens));
@@ -24,4 +24,4 @@ Json to_json(const LrSweep& s) {
           {"points", points}};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

@@ -7,7 +7,7 @@
 
 #include "core/names.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 
 /// Where the best learning rate lies: between others, at an end of the sweep, alone, or in no valley.
 enum class SweepStatus { interior, edge_low, edge_high, single, not_convex };
@@ -41,4 +41,4 @@ struct LrSweep {
 [[nodiscard]] std::string describe_point(const LrSweep& sweep);
 [[nodiscard]] Json to_json(const LrSweep& sweep);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

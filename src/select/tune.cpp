@@ -9,7 +9,7 @@
 #include "core/format.hpp"
 #include "core/stats.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 namespace {
 
 struct Vertex {
@@ -162,4 +162,4 @@ TunedTable tune_points(std::vector<Observation> points) {
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

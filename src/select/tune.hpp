@@ -5,7 +5,7 @@
 #include "records/observation.hpp"
 #include "select/sweep.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline select {
 
 /// A sweep tuned: what was found, and the point that stands for it.
 struct TunedPoint {
@@ -28,4 +28,4 @@ struct TunedTable {
 /// their order.
 [[nodiscard]] TunedTable tune_points(std::vector<Observation> points);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline select

@@ -5,7 +5,7 @@
 
 #include "core/linear_algebra.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline sim {
 namespace {
 
 /// Non-negative least squares for a few columns: the solution is the best among the unconstrained ones over all subsets
@@ -89,4 +89,4 @@ std::optional<Law> reanchor(const Law& law, const std::vector<Observation>& poin
   return anchored;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline sim

@@ -6,7 +6,7 @@
 #include "law/laws.hpp"
 #include "records/observation.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline sim {
 
 /// The law with its exponents kept and its amplitudes and offset refitted to the points (an offset that the law was
 /// fitted without stays 0): the law, or its power, is linear in them (LawForm::linear), so they are the exact
@@ -16,4 +16,4 @@ namespace scalelaw {
 /// these points.
 [[nodiscard]] std::optional<Law> reanchor(const Law& law, const std::vector<Observation>& points);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline sim

@@ -8,7 +8,7 @@
 #include "sim/reanchor.hpp"
 #include "sim/simulate.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline sim {
 namespace {
 
 namespace fs = std::filesystem;
@@ -123,4 +123,4 @@ void check_simulated_losses(const SimulationSpec& simulation, const std::vector<
   for (const RunSpec& run : runs) (void)possible_loss(law, simulation, run);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline sim

@@ -8,7 +8,7 @@
 #include "law/range.hpp"
 #include "records/observation.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline sim {
 
 /// A simulation without references to files. A `law` that ends in .json is a fit ("scalelaw.fit/1"): its kind, its
 /// constants (those in `params` go before them) and, where none is given, its convention. An `anchor` is a CSV of
@@ -41,4 +41,4 @@ namespace scalelaw {
 /// Errors (config): a run whose expected loss is above ln(vocab), which no trained model's is.
 void check_simulated_losses(const SimulationSpec& simulation, const std::vector<RunSpec>& runs);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline sim

@@ -15,7 +15,7 @@
 #include "law/published.hpp"
 #include "records/shape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline sim {
 namespace {
 
 constexpr double kFullCooldown = 0.2;  // share of a run, Haegele et al. 2024
@@ -269,4 +269,4 @@ std::vector<Observation> simulate_points(const std::vector<Observation>& points,
   return simulated;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline sim

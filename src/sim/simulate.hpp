@@ -7,7 +7,7 @@
 #include "records/observation.hpp"
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline sim {
 
 /// The anchor of a simulation that wants published amplitudes at any scale.
 inline constexpr const char* kPublishedAnchor = "published";
@@ -76,4 +76,4 @@ struct PointNoise {
                                                        const PointNoise& noise, std::uint64_t seed,
                                                        std::uint64_t index);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline sim

@@ -6,7 +6,7 @@
 #include "os/error.hpp"
 #include "study/store.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 namespace {
 
 namespace fs = std::filesystem;
@@ -110,4 +110,4 @@ CorpusNames corpus_names(const std::vector<fs::path>& folders, const std::vector
   return names;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

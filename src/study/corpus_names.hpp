@@ -6,7 +6,7 @@
 
 #include "select/population.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 /// The names of the corpora that the studies in these folders were or may be trained on: the folder of the corpus and
 /// its path, as study.toml, the study's jobs and the corpora beside them say, the name in its manifest, and the files
@@ -15,4 +15,4 @@ namespace scalelaw {
 [[nodiscard]] CorpusNames corpus_names(const std::vector<std::filesystem::path>& folders,
                                        const std::vector<std::string>& where);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

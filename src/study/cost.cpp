@@ -9,7 +9,7 @@
 #include "records/shape.hpp"
 #include "study/memory.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 std::vector<std::vector<RunSpec>> members_of(const std::vector<RunSpec>& runs) {
   std::map<std::tuple<double, std::int64_t, std::string>, std::vector<RunSpec>> groups;
@@ -72,4 +72,4 @@ double schedule_seconds(const std::vector<double>& jobs, std::int64_t workers) {
   return std::ranges::max(busy);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

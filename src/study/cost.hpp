@@ -8,7 +8,7 @@
 #include "records/asked.hpp"
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 /// Runs by the member of the stack that makes them (member_id), members by learning rate and seed: the order does not
 /// depend on that of the runs.
@@ -66,4 +66,4 @@ using SpeedTable = std::map<std::string, Speed>;
 /// Seconds until the last of `workers` is done when each takes the next job as soon as it is free, in this order.
 [[nodiscard]] double schedule_seconds(const std::vector<double>& jobs, std::int64_t workers);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

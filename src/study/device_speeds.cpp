@@ -9,7 +9,7 @@
 #include "records/job.hpp"
 #include "records/shape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 namespace {
 
 /// Fails where a key that a T has is not in the object: read_fields takes it as its default.
@@ -134,4 +134,4 @@ Speed speed_by_law(const StepLaw& law, const std::vector<RunSpec>& runs) {
           .engine = ""};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

@@ -7,7 +7,7 @@
 #include "core/fields.hpp"
 #include "study/cost.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 /// Steps of one stack, d_ff = 4 d_model, trained by one process that has the device to itself.
 struct DeviceSpeedRow {
@@ -79,4 +79,4 @@ struct StepLaw {
 /// kDeviceEvalTokens tokens; the start of the process is unknown and counts as 0.
 [[nodiscard]] Speed speed_by_law(const StepLaw& law, const std::vector<RunSpec>& runs);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

@@ -7,7 +7,7 @@
 #include "design/plan.hpp"
 #include "records/observation.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 namespace {
 
 namespace fs = std::filesystem;
@@ -95,4 +95,4 @@ std::string describe(const JobPlan& job) {
                      job.runs.size() == 1 ? "" : "s");
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

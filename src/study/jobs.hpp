@@ -1,5 +1,5 @@
 #pragma once
-// Runs -> jobs: sets that a trainer stacks and branches (DESIGN 6).
+// Runs -> jobs: sets that a trainer stacks and branches (docs/RECORDS.md, "Jobs").
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -8,7 +8,7 @@
 #include "study/cost.hpp"
 #include "study/store.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 /// Runs that a trainer makes together, whether or not some of them are done.
 struct JobPlan {
@@ -46,4 +46,4 @@ struct FailedJob {
   std::string reason;  ///< one line: how the process ended and the last line of its log
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

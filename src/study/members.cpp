@@ -11,7 +11,7 @@
 #include "study/rounds.hpp"
 #include "study/study_plan.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 namespace {
 
 namespace fs = std::filesystem;
@@ -178,4 +178,4 @@ StudyRecords load_study_records(const fs::path& folder, const PopulationChoice& 
   return out;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

@@ -11,7 +11,7 @@
 #include "select/population.hpp"
 #include "study/store.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 /// Ids of the finished records that belong to the plan or to the runs that its finished runs call for (extend_plan).
 /// Runs of the plan that were never made do not hold back what the others called for.
@@ -47,4 +47,4 @@ struct StudyRecords {
 /// are one population. Errors (data): no runs/, no readable record, several populations. (config): see records_where.
 [[nodiscard]] StudyRecords load_study_records(const std::filesystem::path& folder, const PopulationChoice& choice);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

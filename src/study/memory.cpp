@@ -7,7 +7,7 @@
 #include "records/shape.hpp"
 #include "records/torch_buffers.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 namespace {
 
 constexpr double kFloat = sizeof(float);
@@ -131,4 +131,4 @@ double device_bytes(const RunSpec& spec, std::int64_t members, double corpus_byt
                    kTokenIds * (k * batch + evaluated));
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

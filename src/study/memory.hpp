@@ -5,7 +5,7 @@
 #include "records/asked.hpp"
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 /// Peak resident memory, bytes, of the process that trains a stack on a CPU: an upper estimate, within half of the
 /// truth on the shapes of tests/train/memory_test.cpp. A member of P parameters takes 80 P bytes: parameters, gradient
@@ -25,4 +25,4 @@ namespace scalelaw {
 /// @param corpus_bytes of the tokens of the training and validation splits, as wide as in their files
 [[nodiscard]] double device_bytes(const RunSpec& spec, std::int64_t members, double corpus_bytes);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

@@ -8,7 +8,7 @@
 
 #include "core/format.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 ProgressOutput standard_progress(bool quiet) {
   if (quiet) return {};
@@ -92,4 +92,4 @@ void Progress::tick() {
 
 void Progress::finish() { clear_line(); }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 struct ProgressOutput {
   std::function<void(std::string_view)> write = [](std::string_view) {};
@@ -57,4 +57,4 @@ class Progress {
   std::string last_job_;
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

@@ -9,7 +9,7 @@
 #include "core/format.hpp"
 #include "records/shape.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 namespace {
 
 /// The runs of one shape and what has been added to them.
@@ -179,4 +179,4 @@ std::string describe(const Addition& a) {
                      exact_number(a.lr), a.reason);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

@@ -9,7 +9,7 @@
 #include "select/lr_law.hpp"
 #include "study/store.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 /// Why runs are added: the best rate lies on the edge; a rate by the law of the swept shapes; what branching costs.
 enum class AdditionKind { edge, transfer, branch_check };
@@ -50,4 +50,4 @@ struct StudyRuns {
 /// "d16 L2 at 4.2M tokens: lr .001 (best rate .002 was the lowest)"
 [[nodiscard]] std::string describe(const Addition& addition);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

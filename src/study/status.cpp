@@ -6,7 +6,7 @@
 #include "core/format.hpp"
 #include "study/members.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 namespace {
 
 constexpr std::size_t kLastEvents = 5;
@@ -142,4 +142,4 @@ Json to_json(const StudyStatus& s) {
           {"last_events", s.last_events}};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

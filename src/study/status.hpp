@@ -7,7 +7,7 @@
 #include "study/jobs.hpp"
 #include "study/store.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 struct StudyStatus {
   std::string name;
@@ -30,4 +30,4 @@ struct StudyStatus {
 [[nodiscard]] std::string describe(const StudyStatus& status);
 [[nodiscard]] Json to_json(const StudyStatus& status);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

@@ -16,7 +16,7 @@
 #include "os/files.hpp"
 #include "records/record_file.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 namespace {
 
 namespace fs = std::filesystem;
@@ -198,4 +198,4 @@ StudyLock::StudyLock(const fs::path& study) : lock_(open_lock(study)) {
 
 long running_study(const fs::path& study) { return is_locked(lock_path(study)) ? lock_owner(study) : 0; }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

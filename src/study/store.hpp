@@ -1,5 +1,5 @@
 #pragma once
-// A study is a folder; nothing else holds state (DESIGN 4). Records, events, the resolved config, the lock.
+// A study is a folder; nothing else holds state (docs/RECORDS.md). Records, events, the resolved config, the lock.
 #include <filesystem>
 #include <map>
 #include <string>
@@ -9,7 +9,7 @@
 #include "os/file_lock.hpp"
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 // Paths inside a study folder.
 [[nodiscard]] std::filesystem::path config_path(const std::filesystem::path& study);  // study.toml
@@ -89,4 +89,4 @@ class StudyLock {
 /// Process id of the study running in the folder; 0 if none does.
 [[nodiscard]] long running_study(const std::filesystem::path& study);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

@@ -2,7 +2,7 @@
 
 #include "sim/simulate.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline study {
 
 Plan study_plan(const StudyConfig& config, bool simulate, const CorpusFacts* corpus) {
   Plan plan = make_plan(config, simulate ? nullptr : corpus);
@@ -13,4 +13,4 @@ Plan study_plan(const StudyConfig& config, bool simulate, const CorpusFacts* cor
   return plan;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline study

@@ -5,7 +5,7 @@
 #include "core/json.hpp"
 #include "os/files.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 namespace {
 
 constexpr const char* kSchema = "scalelaw.checkpoint/1";
@@ -93,4 +93,4 @@ JobState load_checkpoint(const std::filesystem::path& path, const ExpectedState&
   }
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

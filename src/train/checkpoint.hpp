@@ -8,7 +8,7 @@
 #include "train/safetensors.hpp"
 #include "train/stack.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 
 /// Where a job stands: on the trunk towards branch `branch`, or in it.
 struct JobState {
@@ -39,4 +39,4 @@ struct ExpectedState {
 [[nodiscard]] JobState load_checkpoint(const std::filesystem::path& path, const ExpectedState& expected,
                                        const StackSetup& setup);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

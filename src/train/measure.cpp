@@ -7,7 +7,7 @@
 #include "train/stack.hpp"
 #include "train/trunk_plan.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 namespace {
 
 /// Seconds since it was made. On a CPU by the clock, or of the processor where these are fewer, since a thread then
@@ -54,7 +54,7 @@ double step_seconds(const StackSetup& setup, Stack& stack, double seconds) {
   Watch watch(kind);
   bool warm = false;
   std::int64_t first = stack.step;
-  train(setup, stack, run_steps(stack.specs.front()), [&] {
+  train_stack(setup, stack, run_steps(stack.specs.front()), [&] {
     if (warm) return watch.seconds() < seconds;
     const bool decided = kind == DeviceKind::cpu || !stack.repetition.what.empty();
     if (decided && watch.seconds() >= kWarmUp_s) {
@@ -97,4 +97,4 @@ Json measure_job(const Job& job) {
           {"engine", cuda ? fmt::format("{}, {}", engine.reason, stack.repetition.what) : engine.reason}};
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

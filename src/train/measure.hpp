@@ -3,10 +3,10 @@
 #include "records/job.hpp"
 #include "train/stack.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 
 /// Seconds of one optimizer step of all members, measured for so many seconds after a warm-up. Both are one training,
-/// since each records a graph of its own; train() calls back when the device has done the steps.
+/// since each records a graph of its own; train_stack() calls back when the device has done the steps.
 [[nodiscard]] double step_seconds(const StackSetup& setup, Stack& stack, double seconds);
 
 /// Trains the job's members for about half a second after a warm-up, evaluates a little, writes nothing. On a CPU times
@@ -19,4 +19,4 @@ namespace scalelaw {
 /// Errors: those of run_job.
 [[nodiscard]] Json measure_job(const Job& job);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

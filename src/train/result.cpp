@@ -9,7 +9,7 @@
 #include "records/shape.hpp"
 #include "train/schedule.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 
 FinalLoss summarize_loss(std::span<const double> window_losses, std::int64_t context, double bytes_per_token) {
   constexpr std::size_t kBlock = 16;
@@ -83,4 +83,4 @@ RunRecord make_record(const Stack& stack, std::size_t member, std::span<const do
   return record;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

@@ -7,7 +7,7 @@
 #include "records/records.hpp"
 #include "train/stack.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 
 /// Mean of the windows' losses with its standard error from blocks of 16 neighbouring windows, which text correlates.
 /// Sums in double. stderr only where there are at least two blocks.
@@ -22,4 +22,4 @@ namespace scalelaw {
 [[nodiscard]] RunRecord make_record(const Stack& stack, std::size_t member, std::span<const double> window_losses,
                                     double bytes_per_token, const Throughput& throughput, const RunContext& context);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

@@ -6,7 +6,7 @@
 #include "core/json.hpp"
 #include "os/error.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors values are stored as they lie in memory");
@@ -131,4 +131,4 @@ TensorFile from_safetensors(std::string_view bytes, const std::string& name) {
   return file;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 
 struct StoredTensor {
   std::string dtype;  ///< F32 | F64 | I64
@@ -35,4 +35,4 @@ struct TensorFile {
 /// disagree.
 [[nodiscard]] TensorFile from_safetensors(std::string_view bytes, const std::string& name);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

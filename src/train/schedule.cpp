@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 
 double learning_rate(const RunSpec& spec, std::int64_t step) {
   const double peak = spec.optimizer.lr;
@@ -31,4 +31,4 @@ double beta2_of(const RunSpec& spec) {
   return std::exp2(-static_cast<double>(spec.data.batch_tokens) / half_life);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

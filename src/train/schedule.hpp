@@ -2,7 +2,7 @@
 // Learning rates as pure functions of the step.
 #include "records/records.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 
 /// Learning rate of step 0 .. run_steps(spec)-1. Linear warmup lr (step + 1) / warmup over the first warmup_steps, then
 /// with u in (0, 1] the share done of what follows and floor = min_lr_fraction, lr times
@@ -15,4 +15,4 @@ namespace scalelaw {
 /// beta2 per step: optimizer.beta2, or 2^(-batch_tokens / half life) where a half-life is given.
 [[nodiscard]] double beta2_of(const RunSpec& spec);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

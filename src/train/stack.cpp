@@ -8,7 +8,7 @@
 #include "records/job.hpp"
 #include "train/schedule.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 namespace {
 
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
@@ -184,7 +184,7 @@ Stack copy_members(const StackSetup& setup, const Stack& from, const std::vector
   return stack;
 }
 
-bool train(const StackSetup& setup, Stack& stack, std::int64_t until, const std::function<bool()>& after) {
+bool train_stack(const StackSetup& setup, Stack& stack, std::int64_t until, const std::function<bool()>& after) {
   using Clock = std::chrono::steady_clock;
   constexpr double kChunkSeconds = 0.1;
   if (stack.step >= until) return true;
@@ -262,4 +262,4 @@ std::vector<std::vector<double>> evaluate(const StackSetup& setup, const Stack& 
   return result;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

@@ -11,7 +11,7 @@
 #include "records/records.hpp"
 #include "records/token_view.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 
 /// What all stacks of a job share.
 struct StackSetup {
@@ -59,10 +59,10 @@ struct Stack {
 /// Trains up to `until` steps in all. Calls `after` every few steps (a fraction of a second) and stops early, between
 /// two steps, when it returns false. Where it stops does not change any number.
 /// @return whether `until` was reached
-bool train(const StackSetup& setup, Stack& stack, std::int64_t until, const std::function<bool()>& after);
+bool train_stack(const StackSetup& setup, Stack& stack, std::int64_t until, const std::function<bool()>& after);
 
 /// Mean loss of each of the first windows of the validation split, [K][windows].
 /// Errors (data): the validation split is shorter than one window.
 [[nodiscard]] std::vector<std::vector<double>> evaluate(const StackSetup& setup, const Stack& stack);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

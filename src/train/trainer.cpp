@@ -13,7 +13,7 @@
 #include "train/result.hpp"
 #include "train/trunk_plan.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -186,7 +186,7 @@ class Trainer {
     const double trained_before = state.trained_s;
     const auto begin = Clock::now();
     bool stopped = false;
-    const bool reached = train(setup_, stack, until, [&] {
+    const bool reached = train_stack(setup_, stack, until, [&] {
       state.trained_s = trained_before + since(begin);
       report_progress(state, stack, in_cooldown);
       stopped = hooks_.stop();
@@ -307,4 +307,4 @@ ExitCode run_job(const Job& job, const std::filesystem::path& study, const Train
   return Trainer(job, study, hooks).run();
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

@@ -5,7 +5,7 @@
 
 #include "records/job.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 
 struct TrainerHooks {
   std::function<void(const Json& event)> report;  ///< progress events (docs/RECORDS.md, "Trainer events")
@@ -20,4 +20,4 @@ struct TrainerHooks {
 /// @return ok, or interrupted. Errors: config (what this device cannot do), data (corpus), device.
 ExitCode run_job(const Job& job, const std::filesystem::path& study, const TrainerHooks& hooks);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

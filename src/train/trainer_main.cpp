@@ -1,4 +1,4 @@
-// scalelaw-trainer --job job.json --out STUDY: the job protocol of DESIGN 6.
+// scalelaw-trainer --job job.json --out STUDY: the job protocol (docs/RECORDS.md, "Jobs").
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>

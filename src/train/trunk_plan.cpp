@@ -4,7 +4,7 @@
 #include <map>
 #include <tuple>
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 namespace {
 
 std::int64_t branch_point(const RunSpec& spec) {
@@ -60,4 +60,4 @@ std::int64_t TrunkPlan::member_steps_before(std::size_t branch) const {
   return total;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

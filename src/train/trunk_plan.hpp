@@ -5,7 +5,7 @@
 
 #include "records/job.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline train {
 
 /// Runs that end at the same step and left the trunk at the same step; one run per member.
 struct Branch {
@@ -31,4 +31,4 @@ struct TrunkPlan {
 
 [[nodiscard]] TrunkPlan plan_trunk(const Job& job);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline train

@@ -14,7 +14,7 @@
 #include "tutorial/tutorial_laws.hpp"
 #include "tutorial/tutorial_runs.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline tutorial {
 namespace {
 
 const TutorialPage* find_page(const std::vector<TutorialPage>& pages, const std::string& name) {
@@ -169,4 +169,4 @@ TutorialPage takeaways_page(const std::vector<TutorialPage>& pages) {
   return page;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline tutorial

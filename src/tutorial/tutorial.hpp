@@ -8,7 +8,7 @@
 #include "records/records.hpp"
 #include "tutorial/tutorial_page.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline tutorial {
 
 struct TutorialTopic {
   std::string name;   ///< as `scalelaw tutorial` takes it
@@ -26,4 +26,4 @@ struct TutorialTopic {
 /// Sentences made of the numbers of the other pages; what was not computed is not mentioned. No figure.
 [[nodiscard]] TutorialPage takeaways_page(const std::vector<TutorialPage>& pages);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline tutorial

@@ -18,7 +18,7 @@
 #include "report/series.hpp"
 #include "tutorial/tutorial_parts.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline tutorial {
 namespace {
 
 /// 95 % Student's t interval of a mean; NaN ends for one value.
@@ -36,7 +36,8 @@ TutorialPage compute_optimal_page(const std::vector<RunRecord>& records) {
   assign_budgets(points, {});
   std::erase_if(points, [](const Observation& p) { return p.budget == 0; });
   need_points(points.size(), 9, "compute-optimal", "points at equal compute");
-  const FitResult valleys = fit(points, {.method = Method::isoflop, .bootstrap = {.replicates = kDefaultReplicates}});
+  const FitResult valleys =
+      fit_points(points, {.method = Method::isoflop, .bootstrap = {.replicates = kDefaultReplicates}});
   TutorialPage page{.name = "compute-optimal"};
   page.numbers = {{"source", source_text(records)},
                   {"status", valleys.convergence.status},
@@ -194,4 +195,4 @@ TutorialPage strategies_page(const std::vector<RunRecord>& records) {
   return page;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline tutorial

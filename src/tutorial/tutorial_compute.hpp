@@ -6,10 +6,10 @@
 #include "records/records.hpp"
 #include "tutorial/tutorial_page.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline tutorial {
 
 [[nodiscard]] TutorialPage compute_optimal_page(const std::vector<RunRecord>& records);
 /// Three shapes at one compute, several seeds: the differences are paired by seed, with Student's t intervals.
 [[nodiscard]] TutorialPage strategies_page(const std::vector<RunRecord>& records);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline tutorial

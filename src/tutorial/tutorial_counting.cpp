@@ -11,7 +11,7 @@
 #include "report/series.hpp"
 #include "tutorial/tutorial_parts.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline tutorial {
 namespace {
 
 struct Count {
@@ -97,4 +97,4 @@ TutorialPage counting_page(const std::vector<RunRecord>& records) {
   return page;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline tutorial

@@ -11,7 +11,7 @@
 #include "os/error.hpp"
 #include "report/series.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline tutorial {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -224,4 +224,4 @@ TutorialPage gpt3_page() {
   return page;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline tutorial

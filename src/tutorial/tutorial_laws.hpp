@@ -3,7 +3,7 @@
 #include "records/observation.hpp"
 #include "tutorial/tutorial_page.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline tutorial {
 
 /// GPT-3 as its authors trained it: 175e9 parameters, 300e9 tokens (Brown et al. 2020, arXiv 2005.14165, Table 2.1).
 [[nodiscard]] Scale gpt3_scale();
@@ -19,4 +19,4 @@ namespace scalelaw {
 [[nodiscard]] TutorialPage allocation_page();  ///< N*, D*, D*/N* over 1e18 .. 1e22 FLOPs under five sources
 [[nodiscard]] TutorialPage gpt3_page();        ///< GPT-3's N and D against the optimum for 6 N D under each source
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline tutorial

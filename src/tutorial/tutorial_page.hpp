@@ -5,7 +5,7 @@
 #include "core/json.hpp"
 #include "report/figure.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline tutorial {
 
 struct TutorialPage {
   std::string name;
@@ -14,4 +14,4 @@ struct TutorialPage {
   Figure figure = {};             ///< no panels = no plot
 };
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline tutorial

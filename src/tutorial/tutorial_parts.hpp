@@ -5,7 +5,7 @@
 #include "os/error.hpp"
 #include "select/select.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline tutorial {
 
 /// One point per shape and D: learning rates tuned, seeds averaged, N counts all parameters.
 [[nodiscard]] inline std::vector<Observation> tuned_points(const std::vector<RunRecord>& records) {
@@ -19,4 +19,4 @@ inline void need_points(std::size_t have, std::size_t need, const char* page, co
               need);
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline tutorial

@@ -14,16 +14,16 @@
 #include "tutorial/tutorial_laws.hpp"
 #include "tutorial/tutorial_parts.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline tutorial {
 namespace {
 
 /// A power law through the points. With so few of them least squares, and errors redrawn instead of points left out.
 FitResult power_fit(const std::vector<Observation>& points, LawKind kind, bool offset) {
-  return fit(points, {.law = kind,
-                      .objective = {.kind = ObjectiveKind::log_mse},
-                      .offset = offset,
-                      .profile = false,
-                      .bootstrap = {.replicates = kDefaultReplicates}});
+  return fit_points(points, {.law = kind,
+                             .objective = {.kind = ObjectiveKind::log_mse},
+                             .offset = offset,
+                             .profile = false,
+                             .bootstrap = {.replicates = kDefaultReplicates}});
 }
 
 struct PowerFits {
@@ -209,4 +209,4 @@ TutorialPage extrapolate_page(const std::vector<RunRecord>& records) {
   return page;
 }
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline tutorial

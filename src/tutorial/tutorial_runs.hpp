@@ -6,11 +6,11 @@
 #include "records/records.hpp"
 #include "tutorial/tutorial_page.hpp"
 
-namespace scalelaw {
+namespace scalelaw::inline tutorial {
 
 [[nodiscard]] TutorialPage model_size_page(const std::vector<RunRecord>& records);  ///< loss against N at fixed D
 [[nodiscard]] TutorialPage data_size_page(const std::vector<RunRecord>& records);   ///< loss against D at fixed N
 /// The law of model_size_page's records far beyond them.
 [[nodiscard]] TutorialPage extrapolate_page(const std::vector<RunRecord>& records);
 
-}  // namespace scalelaw
+}  // namespace scalelaw::inline tutorial

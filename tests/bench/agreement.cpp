@@ -75,7 +75,7 @@ Json graph_row(const Device& device, const Corpus& corpus, Precision precision) 
   const auto trained = [&](AskedGraph graph) {
     setup.graph = graph;
     Stack stack = make_stack(setup, specs);
-    train(setup, stack, StepRepeater::kWorthwhileSteps + 7, [] { return true; });
+    train_stack(setup, stack, StepRepeater::kWorthwhileSteps + 7, [] { return true; });
     return stack;
   };
   const Stack graphs = trained(AskedGraph::automatic), steps = trained(AskedGraph::off);

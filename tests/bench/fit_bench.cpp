@@ -62,7 +62,7 @@ BENCHMARK(bootstrap_refit)->Unit(benchmark::kMillisecond);
 
 void grid_of_4500_starts(benchmark::State& state) {
   const std::vector<Observation> points = study();
-  for (auto _ : state) benchmark::DoNotOptimize(fit(points, {.starts = starts_named("grid"), .profile = false}));
+  for (auto _ : state) benchmark::DoNotOptimize(fit_points(points, {.starts = starts_named("grid"), .profile = false}));
 }
 BENCHMARK(grid_of_4500_starts)->Unit(benchmark::kMillisecond);
 

@@ -48,7 +48,7 @@ void add_memory(const StackSetup& setup, const Stack& stack, Json& row) {
   std::vector<std::size_t> rows(stack.specs.size());
   for (std::size_t k = 0; k < rows.size(); ++k) rows[k] = k;
   Stack branch = copy_members(setup, stack, rows, stack.specs);
-  train(setup, branch, branch.step + 2, [] { return true; });
+  train_stack(setup, branch, branch.step + 2, [] { return true; });
   (void)evaluate(setup, branch);
   row["bytes_taken"] = cuda::memory_use().taken;
 }

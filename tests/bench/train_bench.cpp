@@ -79,12 +79,12 @@ void serve(const std::string& shape, const std::string& engine, Precision precis
     const auto steps = static_cast<std::int64_t>(amount);
     if (command == "train") {
       stack = make_stack(setup, {spec});
-      train(setup, stack, steps, [] { return true; });
+      train_stack(setup, stack, steps, [] { return true; });
       answer({{"losses", stack.curve.loss}});
     } else if (command == "measure") {
       const std::int64_t before = stack.step;
       const auto start = Clock::now();
-      train(setup, stack, spec.data.tokens, [&] { return since(start) < amount; });
+      train_stack(setup, stack, spec.data.tokens, [&] { return since(start) < amount; });
       const double seconds = since(start);
       answer({{"steps", stack.step - before},
               {"tokens", (stack.step - before) * spec.data.batch_tokens},

@@ -88,7 +88,7 @@ struct Training {
   RunSpec run(double lr, std::int64_t seed) const { return synthetic::small_run(manifest.sha256, lr, 160, seed); }
   Stack trained(const std::vector<RunSpec>& specs, std::int64_t steps) const {
     Stack stack = make_stack(setup, specs);
-    EXPECT_TRUE(train(setup, stack, steps, [] { return true; }));
+    EXPECT_TRUE(train_stack(setup, stack, steps, [] { return true; }));
     return stack;
   }
 };

@@ -322,7 +322,7 @@ TEST(Certified, EveryLawUnderEveryObjective) {
                                                      : 1e-3 * (size - 0.5e-3);
       }
       FitOptions options{.law = c.kind, .objective = {.kind = kind}, .offset = true, .profile = false};
-      const FitResult fitted = fit(points, options);
+      const FitResult fitted = fit_points(points, options);
       const std::string what = law_form(c.kind).name + " " + std::string(name_of(kind));
       ASSERT_TRUE(fitted.converged()) << what << ": " << fitted.message;
       EXPECT_NEAR(fitted.parametric().objective_value / expected, 1, 1e-9) << what;

@@ -40,7 +40,7 @@ Held held_in(int studies, double truth, const FitOptions& options, const Points&
   parallel_for(each.size(), 2, [&](std::size_t i) {
     FitOptions own = options;
     own.bootstrap.seed = i + 1;
-    const FitResult r = fit(points(static_cast<std::uint64_t>(i + 1)), own);
+    const FitResult r = fit_points(points(static_cast<std::uint64_t>(i + 1)), own);
     const auto inside = [&](const Interval& v) { return v.low <= truth && truth <= v.high ? 1 : 0; };
     if (!r.bootstrap.derived_ci95.contains("a")) return;
     const Interval ci = r.bootstrap.derived_ci95.at("a");
@@ -83,7 +83,8 @@ TEST(DefaultInterval, HoldsTheTruthInIsoflopStudies) {
   options.bootstrap.replicates = 200;
   for (const int sizes : {5, 6, 7}) {
     for (const double noise : {0.002, 0.005, 0.01}) {
-      const auto exact = fit(test::isoflop_design(law, test::kTinyBudgets, sizes, 4, 0, 1), options).derived.at("a");
+      const auto exact =
+          fit_points(test::isoflop_design(law, test::kTinyBudgets, sizes, 4, 0, 1), options).derived.at("a");
       const Held h = held_in(300, exact, options, [&](std::uint64_t seed) {
         return test::isoflop_design(law, test::kTinyBudgets, sizes, 4, noise, seed);
       });
@@ -104,7 +105,7 @@ TEST(Cautions, AreSaidOfOneCleanStudyInAHundred) {
           FitOptions options;
           options.profile = false;
           options.objective.kind = objective;
-          const FitResult r = fit(grid(sizes, 5, noise, 7000 + seed), options);
+          const FitResult r = fit_points(grid(sizes, 5, noise, 7000 + seed), options);
           ++studies;
           if (r.parametric().goodness.outliers > 0) ++outliers;
           if (r.parametric().goodness.series_stands_out) ++series;

@@ -61,7 +61,7 @@ TEST(DesignCheck, EveryLawOfTwoVariablesRefusesARayAndTakesAPlane) {
   for (const LawKind law : {LawKind::chinchilla, LawKind::kaplan, LawKind::kaplan_steps, LawKind::data_constrained,
                             LawKind::overtraining}) {
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-      const FitResult bad = fit(runs_of(Kind::ray, seed), {.law = law, .profile = false});
+      const FitResult bad = fit_points(runs_of(Kind::ray, seed), {.law = law, .profile = false});
       EXPECT_EQ(bad.convergence.status, FitStatus::design) << law_form(law).name;
       EXPECT_TRUE(bad.fitted.values.empty());
       EXPECT_THAT(describe(bad), HasSubstr("every run has"));
@@ -73,14 +73,14 @@ TEST(DesignCheck, EveryLawOfTwoVariablesRefusesARayAndTakesAPlane) {
 TEST(DesignCheck, TheRayOfTheCaseIsNamedWithTheRunsThatMendIt) {
   const auto points = read_observations(std::filesystem::path(SCALELAW_SOURCE_DIR) / "tests/data/cases/ratio20.csv");
   for (const LawKind law : {LawKind::chinchilla, LawKind::kaplan}) {
-    const FitResult r = fit(points, {.law = law});
+    const FitResult r = fit_points(points, {.law = law});
     EXPECT_EQ(r.convergence.status, FitStatus::design);
     EXPECT_THAT(r.message, HasSubstr("every run has D = 20 N"));
     EXPECT_THAT(r.message, HasSubstr("for example params="));
     EXPECT_FALSE(r.converged());
   }
   // What one variable needs is there.
-  EXPECT_EQ(fit(points, {.law = LawKind::power_n, .offset = true, .profile = false}).convergence.status,
+  EXPECT_EQ(fit_points(points, {.law = LawKind::power_n, .offset = true, .profile = false}).convergence.status,
             FitStatus::converged);
   EXPECT_NEAR(design_shape(points).factor, 20, 0.01);
 }
@@ -102,7 +102,7 @@ TEST(DesignCheck, OneBudgetIsFittedAndSaysWhatItRestsOn) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     std::vector<Observation> points = runs_of(Kind::one_budget, seed);
     EXPECT_FALSE(design_problem(points, LawKind::chinchilla, {})) << "a falling and a rising term are two curves";
-    const FitResult r = fit(points, {.law = LawKind::chinchilla, .profile = false});
+    const FitResult r = fit_points(points, {.law = LawKind::chinchilla, .profile = false});
     EXPECT_THAT(r.cautions, testing::Contains(HasSubstr("every run has the same compute, 6 N D = ")));
     EXPECT_THAT(one_valley(points, LawKind::kaplan, {}),
                 HasSubstr("rests on the shape of one valley; add runs at other"));
@@ -148,7 +148,7 @@ TEST(DesignCheck, OneVariableNeedsItsOwnToMove) {
   EXPECT_FALSE(design_problem(sizes, LawKind::power_c, {}));
   EXPECT_TRUE(ignored_variable(sizes, LawKind::power_n).empty());
   // Both vary: fitted, with a caution.
-  const FitResult r = fit(runs_of(Kind::plane, 1), {.law = LawKind::power_n, .profile = false});
+  const FitResult r = fit_points(runs_of(Kind::plane, 1), {.law = LawKind::power_n, .profile = false});
   EXPECT_EQ(r.convergence.status, FitStatus::converged) << r.message;
   EXPECT_THAT(describe(r), HasSubstr("caution: the law power-n looks at N alone"));
 }

@@ -34,7 +34,7 @@ FitResult bootstrapped(Resample resample) {
   FitOptions options;
   options.profile = false;
   options.bootstrap = {.replicates = 150, .resample = resample, .seed = 3};
-  return fit(test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 7, 8, 0.01, 4), options);
+  return fit_points(test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 7, 8, 0.01, 4), options);
 }
 
 std::vector<double> column(const FitResult& fit, std::size_t k) {

@@ -20,7 +20,7 @@ using testing::HasSubstr;
 const FitOptions kEnvelope{.method = Method::envelope};
 
 TEST(Envelope, OneRayIsNamedAsTheCause) {
-  const FitResult r = fit(test::case_points("ratio20.csv"), kEnvelope);
+  const FitResult r = fit_points(test::case_points("ratio20.csv"), kEnvelope);
   EXPECT_EQ(r.convergence.status, FitStatus::one_line);
   EXPECT_THAT(r.message, HasSubstr("all runs have D = 20 N"));
   EXPECT_THAT(describe(r), HasSubstr("NOT CONVERGED (one_line)"));
@@ -40,9 +40,9 @@ TEST(Envelope, EveryLineOfRunsIsNamed) {
       o.loss_nats = predict_loss(tiny_law(), o.scale()) * std::exp(0.01 * standard_normal(rng));
       points.push_back(o);
     }
-    EXPECT_EQ(fit(points, kEnvelope).convergence.status, FitStatus::one_line) << slope;
+    EXPECT_EQ(fit_points(points, kEnvelope).convergence.status, FitStatus::one_line) << slope;
     for (Observation& o : points) o.tokens *= std::exp(standard_normal(rng)), o.flops = 6 * o.params * o.tokens;
-    EXPECT_NE(fit(points, kEnvelope).convergence.status, FitStatus::one_line) << slope;
+    EXPECT_NE(fit_points(points, kEnvelope).convergence.status, FitStatus::one_line) << slope;
   }
 }
 
@@ -50,17 +50,17 @@ TEST(Envelope, RunsWithoutWeightAreNeverDrawn) {
   auto points = isoflop_design(tiny_law(), {1e11, 2e11, 4e11, 8e11, 1.6e12, 3.2e12}, 15, 3, 0.002, 1);
   FitOptions options = kEnvelope;
   options.bootstrap = {.replicates = 200, .resample = Resample::runs};
-  const Interval without = fit(points, options).bootstrap.derived_ci95.at("a");
+  const Interval without = fit_points(points, options).bootstrap.derived_ci95.at("a");
   points.push_back(points.back());
   points.back().params *= 100, points.back().tokens /= 100, points.back().loss_nats /= 3, points.back().weight = 0;
-  const Interval with = fit(points, options).bootstrap.derived_ci95.at("a");
+  const Interval with = fit_points(points, options).bootstrap.derived_ci95.at("a");
   EXPECT_NEAR(with.low, without.low, 0.1);
   EXPECT_NEAR(with.high, without.high, 0.1) << "such a run at the highest compute would turn the envelope";
 }
 
 TEST(Envelope, BiasOfTheDesignIsMeasuredAndNamed) {
   // Noise-free, the envelope of the quick study's own design misses a by -0.22.
-  const FitResult r = fit(test::case_points("quick_points.csv"), kEnvelope);
+  const FitResult r = fit_points(test::case_points("quick_points.csv"), kEnvelope);
   EXPECT_EQ(r.convergence.status, FitStatus::biased);
   EXPECT_NEAR(r.envelope().bias.at("a"), -0.22, 0.03);
   EXPECT_THAT(r.message, HasSubstr("at this design the envelope misses a by -0."));
@@ -89,7 +89,7 @@ TEST(Envelope, WhatConvergesIsNearTheTruthWithoutNoise) {
         }
       }
     }
-    const FitResult r = fit(points, kEnvelope);
+    const FitResult r = fit_points(points, kEnvelope);
     if (r.convergence.status == FitStatus::biased) ++biased;
     if (!r.converged() || r.envelope().bias.empty()) continue;  // without a law at these points the caution says so
     ++converged;

@@ -20,7 +20,7 @@ using test::tiny_law;
 using testing::HasSubstr;
 
 TEST(Fit, RecoversTheConstantsOfNoiseFreeData) {
-  const FitResult r = fit(isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0, 1), {});
+  const FitResult r = fit_points(isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0, 1), {});
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
   for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(r.fitted.values[k] / tiny_law().values[k], 1, 1e-8) << k;
   EXPECT_LT(r.parametric().objective_value, 1e-25);
@@ -46,7 +46,7 @@ TEST(Fit, EveryLawRecoversItsOwnConstants) {
       points[i].steps = points[i].tokens / (1e3 * (1 + static_cast<double>(i % 5)));
       points[i].loss_nats = predict_loss(law, law_point(points[i]));
     }
-    const FitResult r = fit(points, {.law = law.kind, .offset = true, .profile = false});
+    const FitResult r = fit_points(points, {.law = law.kind, .offset = true, .profile = false});
     EXPECT_EQ(r.convergence.status, FitStatus::converged) << law_form(law.kind).name << ": " << r.message;
     for (std::size_t k = 0; k < law.values.size(); ++k) {
       EXPECT_NEAR(r.fitted.values[k] / law.values[k], 1, 1e-5)
@@ -57,7 +57,7 @@ TEST(Fit, EveryLawRecoversItsOwnConstants) {
 
 TEST(Fit, FixedParametersStayAndTheOthersMove) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
-  const FitResult r = fit(points, {.fixed = {{"alpha", 0.3}, {"A", 20.0}}});
+  const FitResult r = fit_points(points, {.fixed = {{"alpha", 0.3}, {"A", 20.0}}});
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
   EXPECT_DOUBLE_EQ(r.fitted.value("alpha"), 0.3);
   EXPECT_DOUBLE_EQ(r.fitted.value("A"), 20.0);
@@ -71,14 +71,14 @@ TEST(Fit, WeightsAreMultiplicities) {
   doubled.push_back(points[4]);
   doubled.push_back(points[4]);
   points[4].weight = 3;
-  const FitResult weighted = fit(points, {.profile = false}), repeated = fit(doubled, {.profile = false});
+  const FitResult weighted = fit_points(points, {.profile = false}), repeated = fit_points(doubled, {.profile = false});
   EXPECT_EQ(repeated.convergence.status, FitStatus::converged);
   for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(weighted.fitted.values[k] / repeated.fitted.values[k], 1, 1e-7);
 }
 
 TEST(Fit, ASolverStoppedEarlySaysSo) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.02, 1);
-  const FitResult r = fit(points, {.starts = starts_named("hoffmann2022"), .max_evaluations = 3});
+  const FitResult r = fit_points(points, {.starts = starts_named("hoffmann2022"), .max_evaluations = 3});
   EXPECT_EQ(r.convergence.status, FitStatus::stalled);
   EXPECT_THAT(describe(r), HasSubstr("NOT CONVERGED (stalled)"));
   EXPECT_GT(r.convergence.gradient_norm, 1e-9);
@@ -87,12 +87,13 @@ TEST(Fit, ASolverStoppedEarlySaysSo) {
 TEST(Fit, FourPointsAreTooFewForFiveParameters) {
   auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.02, 1);
   points.resize(4);
-  const FitResult r = fit(points, {});
+  const FitResult r = fit_points(points, {});
   EXPECT_EQ(r.convergence.status, FitStatus::too_few_points);
   EXPECT_THAT(r.message, HasSubstr("at least 7"));
   EXPECT_TRUE(r.fitted.values.empty());
   EXPECT_THAT(describe(r), HasSubstr("NOT CONVERGED (too_few_points)"));
-  EXPECT_EQ(fit(points, {.fixed = {{"alpha", .3}, {"beta", .3}, {"E", 1.}}}).convergence.status, FitStatus::converged);
+  EXPECT_EQ(fit_points(points, {.fixed = {{"alpha", .3}, {"beta", .3}, {"E", 1.}}}).convergence.status,
+            FitStatus::converged);
 }
 
 TEST(Fit, AllRunsAtOneRatioDoNotIdentifyTheLaw) {
@@ -106,7 +107,7 @@ TEST(Fit, AllRunsAtOneRatioDoNotIdentifyTheLaw) {
     o.loss_nats = predict_loss(tiny_law(), law_point(o)) * std::exp(0.01 * standard_normal(rng));
     points.push_back(o);
   }
-  const FitResult r = fit(points, {});
+  const FitResult r = fit_points(points, {});
   const bool unidentified =
       std::ranges::any_of(r.parametric().identifiability, [](const auto& i) { return !i.second.identified; });
   EXPECT_TRUE(!r.converged() || unidentified) << describe(r);
@@ -114,14 +115,14 @@ TEST(Fit, AllRunsAtOneRatioDoNotIdentifyTheLaw) {
 
 TEST(Fit, ExactCopiesOfOnePointAreSingular) {
   const auto points = std::vector<Observation>(12, isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.02, 1)[3]);
-  EXPECT_FALSE(fit(points, {}).converged());
+  EXPECT_FALSE(fit_points(points, {}).converged());
 }
 
 TEST(Fit, ATermThatTheDataDoNotNeedEndsAtItsBound) {
   auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0, 1);
   for (Observation& o : points)
     o.loss_nats = std::pow(1e9 / o.params, 0.1) * std::exp(1e-4 * std::sin(1e3 * std::log(o.params)));
-  const FitResult r = fit(points, {.law = LawKind::power_n, .offset = true});
+  const FitResult r = fit_points(points, {.law = LawKind::power_n, .offset = true});
   EXPECT_EQ(r.convergence.status, FitStatus::at_bound);
   EXPECT_THAT(r.message, HasSubstr("E"));
 }
@@ -130,11 +131,11 @@ TEST(Fit, BootstrapDoesNotDependOnThreads) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
   for (const Resample resample : {Resample::runs, Resample::groups, Resample::parametric}) {
     FitOptions options{.bootstrap = {.replicates = 60, .resample = resample, .seed = 3}, .threads = 1};
-    const Json one = to_json(fit(points, options));
+    const Json one = to_json(fit_points(points, options));
     options.threads = 3;
-    EXPECT_EQ(one, to_json(fit(points, options))) << resample;
+    EXPECT_EQ(one, to_json(fit_points(points, options))) << resample;
     options.bootstrap.seed = 4;
-    EXPECT_NE(one, to_json(fit(points, options))) << resample;
+    EXPECT_NE(one, to_json(fit_points(points, options))) << resample;
   }
 }
 
@@ -145,7 +146,7 @@ TEST(Fit, GroupsResampleTogether) {
   for (std::size_t i = 0; i < points.size(); ++i) points[i].group = copies[i].group = fmt::format("g{}", i);
   points.insert(points.end(), copies.begin(), copies.end());
   const auto se = [&](Resample resample) {
-    return fit(points, {.profile = false, .bootstrap = {.replicates = 400, .resample = resample}})
+    return fit_points(points, {.profile = false, .bootstrap = {.replicates = 400, .resample = resample}})
         .bootstrap.derived_se.at("a");
   };
   EXPECT_GT(se(Resample::groups), 1.2 * se(Resample::runs));
@@ -153,12 +154,12 @@ TEST(Fit, GroupsResampleTogether) {
 
 TEST(Fit, HoldoutBeatsTheStraightLine) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.003, 1);
-  const FitResult r = fit(points, {.holdout_above = 5e14});
+  const FitResult r = fit_points(points, {.holdout_above = 5e14});
   EXPECT_EQ(r.n, 28);
   EXPECT_EQ(r.holdout.n, 7);
   EXPECT_LT(r.holdout.rms_log_error, 0.02);
   EXPECT_LT(r.holdout.rms_log_error, r.holdout.baseline_rms_log_error / 2);
-  EXPECT_THROW((void)fit(points, {.holdout_above = 1e30}), Error);
+  EXPECT_THROW((void)fit_points(points, {.holdout_above = 1e30}), Error);
 }
 
 TEST(Fit, HeldOutErrorsStandBesideTheNoiseBetweenSeeds) {
@@ -169,7 +170,7 @@ TEST(Fit, HeldOutErrorsStandBesideTheNoiseBetweenSeeds) {
       points.push_back(o);
     }
   }
-  const FitResult r = fit(points, {.profile = false, .holdout_above = 5e14});
+  const FitResult r = fit_points(points, {.profile = false, .holdout_above = 5e14});
   ASSERT_TRUE(r.noise && r.holdout.noise);
   EXPECT_EQ(r.noise->freedom, 70);
   EXPECT_NEAR(*r.holdout.noise, 0.005, 0.002);
@@ -191,25 +192,25 @@ TEST(Fit, KaplansStepsAreFittedFromStepsAndBatch) {
   }
   FitOptions options{.law = LawKind::kaplan_steps, .holdout_above = 5e14};
   options.critical_batch = critical;
-  const FitResult r = fit(points, options);
+  const FitResult r = fit_points(points, options);
   ASSERT_TRUE(r.converged()) << r.message;
   for (std::size_t k = 0; k < 4; ++k) EXPECT_NEAR(r.fitted.values[k] / law.values[k], 1, 1e-6) << k;
   EXPECT_LT(r.holdout.rms_log_error, 1e-7) << "held-out losses are predicted with the S_min that goes with them";
   options.critical_batch.tokens = 5e6;  // another critical batch is another law
-  EXPECT_GT(std::abs(fit(points, options).fitted.values[3] / law.values[3] - 1), 1e-3);
+  EXPECT_GT(std::abs(fit_points(points, options).fitted.values[3] / law.values[3] - 1), 1e-3);
 }
 
 TEST(Fit, JsonGoesThereAndBack) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
   for (const Method method : all_of<Method>()) {
     const FitOptions options{.method = method, .holdout_above = 5e14, .bootstrap = {.replicates = 20}};
-    const Json json = to_json(fit(points, options));
+    const Json json = to_json(fit_points(points, options));
     EXPECT_EQ(json.at("schema"), "scalelaw.fit/1");
     EXPECT_EQ(to_json(fit_from_json(json, "test")), json) << method;
   }
   auto few = points;
   few.resize(3);
-  const Json refused = to_json(fit(few, {}));
+  const Json refused = to_json(fit_points(few, {}));
   EXPECT_EQ(to_json(fit_from_json(refused, "test")), refused);
   EXPECT_THROW((void)fit_from_json(Json::object(), "test"), Error);
   EXPECT_THROW((void)fit_from_json(Json::parse(R"({"schema":"scalelaw.run/1"})"), "test"), Error);
@@ -218,7 +219,7 @@ TEST(Fit, JsonGoesThereAndBack) {
 TEST(Fit, WhatOneMethodGivesIsEmptyInAFitByAnother) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
   for (const Method method : all_of<Method>()) {
-    const FitResult r = fit(points, {.method = method});
+    const FitResult r = fit_points(points, {.method = method});
     EXPECT_EQ(r.method(), method);
     EXPECT_EQ(r.parametric().goodness.n > 0, method == Method::parametric);
     EXPECT_EQ(!r.parametric().identifiability.empty(), method == Method::parametric);
@@ -232,7 +233,7 @@ TEST(Fit, WhatOneMethodGivesIsEmptyInAFitByAnother) {
 
 TEST(Fit, ADamagedFileNamesTheKey) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
-  const Json whole = to_json(fit(points, {.holdout_above = 5e14, .bootstrap = {.replicates = 20}}));
+  const Json whole = to_json(fit_points(points, {.holdout_above = 5e14, .bootstrap = {.replicates = 20}}));
   const auto said = [&](const char* pointer, const Json& value) {
     Json damaged = whole;
     const Json::json_pointer place(pointer);
@@ -260,7 +261,7 @@ TEST(Fit, ADamagedFileNamesTheKey) {
 
 TEST(Fit, FilesOfEarlierVersionsLackWhatCameLater) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
-  Json json = to_json(fit(points, {.bootstrap = {.replicates = 20}}));
+  Json json = to_json(fit_points(points, {.bootstrap = {.replicates = 20}}));
   for (const char* key : {"weights", "message", "best_measured", "range", "goodness", "identifiability"}) {
     json.erase(key);
   }
@@ -277,24 +278,24 @@ TEST(Fit, FilesOfEarlierVersionsLackWhatCameLater) {
 
 TEST(Fit, ALawWhoseQuantitiesAreNotObservedIsRefused) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
-  EXPECT_THROW((void)fit(points, {.law = LawKind::kaplan_steps}), Error);  // no steps
-  EXPECT_THROW((void)fit(points, {.law = LawKind::kaplan, .starts = starts_named("grid")}), Error);
+  EXPECT_THROW((void)fit_points(points, {.law = LawKind::kaplan_steps}), Error);  // no steps
+  EXPECT_THROW((void)fit_points(points, {.law = LawKind::kaplan, .starts = starts_named("grid")}), Error);
 }
 
 TEST(Fit, DropHighestLeavesOutTheHighestLosses) {
   auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0, 1);
   points[0].loss_nats = 50;
   points[9].loss_nats = 40;
-  const FitResult r = fit(points, {.drop_highest = 2});
+  const FitResult r = fit_points(points, {.drop_highest = 2});
   EXPECT_EQ(r.n, 33);
   EXPECT_LT(r.parametric().objective_value, 1e-25);
-  EXPECT_THROW((void)fit(points, {.drop_highest = 36}), Error);
+  EXPECT_THROW((void)fit_points(points, {.drop_highest = 36}), Error);
 }
 
 TEST(Fit, ObjectivesAreSums) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.02, 1);
   for (const ObjectiveKind kind : {ObjectiveKind::log_mse, ObjectiveKind::mse}) {
-    const FitResult r = fit(points, {.objective = {.kind = kind}});
+    const FitResult r = fit_points(points, {.objective = {.kind = kind}});
     ASSERT_TRUE(r.converged());
     double sum = 0;
     for (const Observation& o : points) {

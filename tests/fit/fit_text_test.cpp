@@ -16,7 +16,7 @@ TEST(FitText, ABoundIsCalledOneAndWhatIsNoNumberIsADash) {
   auto points = test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 7, 4, 0, 1);
   for (Observation& o : points)
     o.loss_nats = 0.1 + 0.02 * std::log(o.params) + 0.02 * std::log(o.tokens);  // an accuracy
-  const FitResult r = fit(points, {.profile = false, .bootstrap = {.replicates = 50}});
+  const FitResult r = fit_points(points, {.profile = false, .bootstrap = {.replicates = 50}});
   EXPECT_EQ(r.convergence.status, FitStatus::at_bound);
   const std::string text = describe(r);
   EXPECT_THAT(text, HasSubstr("status: AT A BOUND (at_bound): "));
@@ -26,10 +26,12 @@ TEST(FitText, ABoundIsCalledOneAndWhatIsNoNumberIsADash) {
 
 TEST(FitText, AHeldParameterHasNoErrorAndAnAbsentOffsetIsNotShown) {
   const auto points = test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 7, 4, 0.003, 1);
-  const FitResult held = fit(points, {.fixed = {{"alpha", 0.35}}, .profile = false, .bootstrap = {.replicates = 50}});
+  const FitResult held =
+      fit_points(points, {.fixed = {{"alpha", 0.35}}, .profile = false, .bootstrap = {.replicates = 50}});
   EXPECT_THAT(describe(held), HasSubstr("held"));
-  EXPECT_THAT(describe(fit(points, {.law = LawKind::power_n, .profile = false})), HasSubstr("power-n: (X/N)^alpha"));
-  EXPECT_THAT(describe(fit(points, {.law = LawKind::power_n, .offset = true, .profile = false})),
+  EXPECT_THAT(describe(fit_points(points, {.law = LawKind::power_n, .profile = false})),
+              HasSubstr("power-n: (X/N)^alpha"));
+  EXPECT_THAT(describe(fit_points(points, {.law = LawKind::power_n, .offset = true, .profile = false})),
               HasSubstr("power-n: E + (X/N)^alpha"));
 }
 

@@ -27,7 +27,7 @@ std::string cautions_of(const FitResult& r) {
 }
 
 TEST(Goodness, AnOutlierIsNamedAndTheFitWithoutItStandsBeside) {
-  const FitResult r = fit(test::case_points("outlier.csv"), plain());
+  const FitResult r = fit_points(test::case_points("outlier.csv"), plain());
   const Goodness& g = r.parametric().goodness;
   // SciPy: the same objective by Nelder-Mead from twelve starts, with and without the row.
   EXPECT_NEAR(g.rms, 0.1057015, 1e-5);
@@ -45,7 +45,7 @@ TEST(Goodness, AnOutlierIsNamedAndTheFitWithoutItStandsBeside) {
 
 TEST(Goodness, AMislabelledSeriesIsNamed) {
   // Five rows of D = 1e10 are given as 1e11.
-  const FitResult r = fit(test::case_points("mislabelled_series.csv"), plain());
+  const FitResult r = fit_points(test::case_points("mislabelled_series.csv"), plain());
   const Goodness& g = r.parametric().goodness;
   EXPECT_NEAR(g.rms, 0.0303106, 1e-5);
   EXPECT_EQ(g.outliers, 5);
@@ -63,7 +63,7 @@ TEST(Goodness, AMislabelledSeriesIsNamed) {
 }
 
 TEST(Goodness, TheQuickStudyRejectsTheFormOfTheLaw) {
-  const FitResult r = fit(test::case_points("quick_points.csv"), plain());
+  const FitResult r = fit_points(test::case_points("quick_points.csv"), plain());
   ASSERT_TRUE(r.parametric().goodness.lack_of_fit);
   EXPECT_TRUE(r.converged());
   // SciPy: F test of three quadratic terms beside the law's Jacobian, p 6.28e-8 with 3 and 21 degrees of freedom.
@@ -75,7 +75,7 @@ TEST(Goodness, TheQuickStudyRejectsTheFormOfTheLaw) {
 }
 
 TEST(Goodness, JsonSaysTheSame) {
-  FitResult r = fit(test::case_points("mislabelled_series.csv"), plain());
+  FitResult r = fit_points(test::case_points("mislabelled_series.csv"), plain());
   const FitResult again = fit_from_json(to_json(r), "fit.json");
   EXPECT_EQ(again.cautions, r.cautions);
   EXPECT_EQ(again.parametric().goodness.rms, r.parametric().goodness.rms);
@@ -89,7 +89,7 @@ TEST(Goodness, ResidualsAreHeldAgainstTheNoiseBetweenSeeds) {
   auto points = test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 5, 4, 0.01, 3);
   FitOptions options = plain();
   options.noise = NoiseModel{.sd = 0.01, .at_loss = 1, .slope = 0, .freedom = 20};
-  const FitResult r = fit(points, options);
+  const FitResult r = fit_points(points, options);
   ASSERT_TRUE(r.parametric().goodness.noise);
   EXPECT_DOUBLE_EQ(*r.parametric().goodness.noise, 0.01);
   EXPECT_GT(r.parametric().goodness.rms, 0.005);
@@ -105,7 +105,7 @@ TEST(Goodness, ExactDataHaveNothingToSay) {
     if (law == LawKind::power_c) {
       for (Observation& o : points) o.loss_nats = std::pow(1e20 / o.flops, 0.05);
     }
-    const FitResult r = fit(points, options);
+    const FitResult r = fit_points(points, options);
     EXPECT_TRUE(r.cautions.empty()) << cautions_of(r);
     EXPECT_LT(r.parametric().goodness.rms, 1e-8);
     EXPECT_EQ(r.parametric().goodness.outliers, 0);
@@ -124,7 +124,7 @@ Said said_of(double noise, int sizes, ObjectiveKind objective, int studies, bool
     if (spoil_one) points[7].loss_nats *= 1 + 15 * noise;
     FitOptions options = plain();
     options.objective.kind = objective;
-    const FitResult r = fit(points, options);
+    const FitResult r = fit_points(points, options);
     if (r.parametric().goodness.outliers > 0) ++said.outlier;
     if (r.parametric().goodness.series_stands_out) ++said.series;
     if (r.parametric().goodness.lack_of_fit && r.parametric().goodness.lack_of_fit->p < kGoodnessLevel) ++said.form;
@@ -150,7 +150,7 @@ TEST(Goodness, NamesARunFifteenTimesTheNoiseOff) {
 TEST(Goodness, OneOutlierIsNoSeries) {
   auto points = test::isoflop_design(test::tiny_law(), test::kTinyBudgets, 7, 4, 0.002, 3);
   points[10].loss_nats *= 1.4;
-  const FitResult r = fit(points, {.profile = false});
+  const FitResult r = fit_points(points, {.profile = false});
   EXPECT_EQ(r.parametric().goodness.outliers, 1);
   EXPECT_FALSE(r.parametric().goodness.series_stands_out) << r.parametric().goodness.worst_series->name;
 }

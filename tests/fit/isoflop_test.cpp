@@ -14,7 +14,7 @@ using test::kTinyBudgets;
 using test::tiny_law;
 
 TEST(Isoflop, SlopesOfCentredNoiseFreeGridsAreTheLaws) {
-  const FitResult r = fit(isoflop_design(tiny_law(), kTinyBudgets, 7, 4, 0, 1), {.method = Method::isoflop});
+  const FitResult r = fit_points(isoflop_design(tiny_law(), kTinyBudgets, 7, 4, 0, 1), {.method = Method::isoflop});
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
   const auto exact = allocation_exponents(tiny_law());
   EXPECT_NEAR(r.derived.at("a"), exact->a, 2e-4);
@@ -43,7 +43,7 @@ TEST(Isoflop, AParabolaIsFoundExactly) {
       points.push_back(o);
     }
   }
-  const FitResult r = fit(points, {.method = Method::isoflop});
+  const FitResult r = fit_points(points, {.method = Method::isoflop});
   EXPECT_NEAR(r.derived.at("a"), 0.5, 1e-10);
   EXPECT_NEAR(r.derived.at("params_coefficient"), 0.3 / std::sqrt(6), 1e-9);
   EXPECT_NEAR(r.isoflop().budgets[1].loss_nats, 2, 1e-10);
@@ -58,7 +58,7 @@ TEST(Isoflop, EdgesAndBadShapesAreRejectedByName) {
     if (o.flops == 1e13) o.loss_nats = 9 - 0.1 * std::pow(std::log(o.params / 1e6), 2);
   }
   points.resize(points.size() - 5);  // two sizes left at the largest budget
-  const FitResult r = fit(points, {.method = Method::isoflop});
+  const FitResult r = fit_points(points, {.method = Method::isoflop});
   ASSERT_EQ(r.isoflop().budgets.size(), 5U);
   EXPECT_EQ(r.isoflop().budgets[0].status, BudgetStatus::edge_low);
   EXPECT_EQ(r.isoflop().budgets[1].status, BudgetStatus::edge_high);
@@ -86,7 +86,7 @@ TEST(Isoflop, BudgetsAreThoseGivenOrClustersOfCompute) {
 
 TEST(Isoflop, BootstrapIntervalHoldsTheTruth) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.005, 2);
-  const FitResult r = fit(points, {.method = Method::isoflop, .bootstrap = {.replicates = 300}});
+  const FitResult r = fit_points(points, {.method = Method::isoflop, .bootstrap = {.replicates = 300}});
   const auto exact = allocation_exponents(tiny_law());
   const Interval ci = r.bootstrap.derived_ci95.at("a");
   EXPECT_LT(ci.low, exact->a);
@@ -96,7 +96,8 @@ TEST(Isoflop, BootstrapIntervalHoldsTheTruth) {
 
 TEST(Isoflop, RefitsThatLoseAMinimumAreCounted) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 5, 4, 0.02, 2);
-  const FitResult r = fit(points, {.method = Method::isoflop, .goodness = false, .bootstrap = {.replicates = 200}});
+  const FitResult r =
+      fit_points(points, {.method = Method::isoflop, .goodness = false, .bootstrap = {.replicates = 200}});
   EXPECT_EQ(r.bootstrap.resample, Resample::parametric);
   EXPECT_GT(r.bootstrap.partial + r.bootstrap.failed, 0);
   EXPECT_NE(describe(r).find("of 200 refits gave no interior minimum"), std::string::npos);
@@ -127,7 +128,7 @@ TEST(Envelope, FollowsTheBestRuns) {
   // A fine grid of sizes at many budgets: the lower envelope is the optimum.
   std::vector<double> budgets;
   for (double c = 1e12; c < 1e16; c *= 1.5) budgets.push_back(c);
-  const FitResult r = fit(isoflop_design(tiny_law(), budgets, 41, 8, 0, 1), {.method = Method::envelope});
+  const FitResult r = fit_points(isoflop_design(tiny_law(), budgets, 41, 8, 0, 1), {.method = Method::envelope});
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
   EXPECT_NEAR(r.derived.at("a"), allocation_exponents(tiny_law())->a, 5e-3);
 }

@@ -18,7 +18,7 @@ using test::tiny_law;
 TEST(Jackknife, IsTheFitWithoutEachBudgetInTurn) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.005, 1);
   for (const Method method : {Method::parametric, Method::isoflop}) {
-    const FitResult r = fit(points, {.method = method, .jackknife = true});
+    const FitResult r = fit_points(points, {.method = method, .jackknife = true});
     ASSERT_EQ(r.jackknife.budgets.size(), 5U);
     EXPECT_EQ(r.jackknife.failed, 0);
     std::vector<double> a;
@@ -27,7 +27,7 @@ TEST(Jackknife, IsTheFitWithoutEachBudgetInTurn) {
       for (const Observation& o : points) {
         if (o.flops != kTinyBudgets[k]) rest.push_back(o);
       }
-      a.push_back(fit(rest, {.method = method}).derived.at("a"));
+      a.push_back(fit_points(rest, {.method = method}).derived.at("a"));
       EXPECT_NEAR(r.jackknife.budgets[k].flops / kTinyBudgets[k], 1, 1e-12);
       EXPECT_EQ(r.jackknife.budgets[k].left_out, 7);
       EXPECT_NEAR(r.jackknife.budgets[k].values.at("a"), a.back(), 1e-12);
@@ -65,12 +65,12 @@ TEST(Jackknife, OfAMeanIsItsStandardError) {
 
 TEST(Jackknife, ShowsTheBudgetThatCarriesTheAnswer) {
   auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.002, 1);
-  const FitResult good = fit(points, {.method = Method::isoflop, .jackknife = true});
+  const FitResult good = fit_points(points, {.method = Method::isoflop, .jackknife = true});
   for (Observation& o : points) {
     // One budget whose schedules were wrong: large models lose more than they should.
     if (o.flops == 1e15) o.loss_nats *= 1 + 0.02 * std::log(o.params / compute_optimal(tiny_law(), 1e15).scale.params);
   }
-  const FitResult bad = fit(points, {.method = Method::isoflop, .jackknife = true});
+  const FitResult bad = fit_points(points, {.method = Method::isoflop, .jackknife = true});
   EXPECT_GT(bad.jackknife.se.at("a"), 3 * good.jackknife.se.at("a"));
   EXPECT_NEAR(bad.jackknife.budgets.back().values.at("a"), good.jackknife.budgets.back().values.at("a"), 1e-12);
 }
@@ -78,21 +78,21 @@ TEST(Jackknife, ShowsTheBudgetThatCarriesTheAnswer) {
 TEST(Jackknife, FailedFitsAreCountedAndLeftOut) {
   const auto points = isoflop_design(tiny_law(), {1e12, 1e13, 1e14}, 7, 8, 0.005, 1);
   const FitResult r =
-      fit(points, {.method = Method::isoflop, .jackknife = true});  // a line needs 3 budgets, 2 are left
+      fit_points(points, {.method = Method::isoflop, .jackknife = true});  // a line needs 3 budgets, 2 are left
   EXPECT_EQ(r.jackknife.failed, 3);
   EXPECT_EQ(r.jackknife.budgets[0].status, FitStatus::too_few_points);
   EXPECT_TRUE(r.jackknife.se.empty());
-  EXPECT_EQ(fit(points, {.jackknife = true}).jackknife.failed, 0);
+  EXPECT_EQ(fit_points(points, {.jackknife = true}).jackknife.failed, 0);
 }
 
 TEST(Jackknife, DoesNotDependOnThreadsAndGoesThroughJson) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.005, 1);
   FitOptions options{.profile = false, .jackknife = true, .threads = 1};
-  const Json one = to_json(fit(points, options));
+  const Json one = to_json(fit_points(points, options));
   options.threads = 3;
-  EXPECT_EQ(one, to_json(fit(points, options)));
+  EXPECT_EQ(one, to_json(fit_points(points, options)));
   EXPECT_EQ(to_json(fit_from_json(one, "test")), one);
-  EXPECT_THAT(describe(fit(points, options)), testing::HasSubstr("without budget"));
+  EXPECT_THAT(describe(fit_points(points, options)), testing::HasSubstr("without budget"));
 }
 
 }  // namespace

@@ -52,8 +52,8 @@ TEST(Makima, ASymmetricValleyHasItsMinimumInTheMiddle) {
 }
 
 TEST(Makima, ApproachTwoFindsTheLawsExponents) {
-  const FitResult r = fit(isoflop_design(tiny_law(), kTinyBudgets, 9, 8, 0, 1),
-                          {.method = Method::isoflop, .curve = BudgetCurve::makima});
+  const FitResult r = fit_points(isoflop_design(tiny_law(), kTinyBudgets, 9, 8, 0, 1),
+                                 {.method = Method::isoflop, .curve = BudgetCurve::makima});
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
   EXPECT_EQ(r.isoflop().curve, BudgetCurve::makima);
   EXPECT_NEAR(r.derived.at("a"), allocation_exponents(tiny_law())->a, 5e-3);
@@ -73,7 +73,7 @@ TEST(Makima, EdgesAndTooFewSizesAreNamed) {
     if (o.flops == 1e12) o.loss_nats = 9 - 0.1 * std::log(o.params);
   }
   points.resize(points.size() - 4);  // three sizes left at the largest budget
-  const FitResult r = fit(points, {.method = Method::isoflop, .curve = BudgetCurve::makima});
+  const FitResult r = fit_points(points, {.method = Method::isoflop, .curve = BudgetCurve::makima});
   EXPECT_EQ(r.isoflop().budgets[0].status, BudgetStatus::edge_low);
   EXPECT_EQ(r.isoflop().budgets[1].status, BudgetStatus::edge_high);
   EXPECT_EQ(r.isoflop().budgets[2].status, BudgetStatus::interior);
@@ -89,8 +89,8 @@ TEST(Makima, RunsOfOneSizeCountWithTheirMean) {
     seeds.back().loss_nats *= 0.99;
   }
   const FitOptions options{.method = Method::isoflop, .curve = BudgetCurve::makima, .bootstrap = {.replicates = 100}};
-  EXPECT_NEAR(fit(seeds, options).derived.at("a"), fit(points, options).derived.at("a"), 1e-12);
-  EXPECT_GT(fit(seeds, options).bootstrap.derived_se.at("a"), 0);
+  EXPECT_NEAR(fit_points(seeds, options).derived.at("a"), fit_points(points, options).derived.at("a"), 1e-12);
+  EXPECT_GT(fit_points(seeds, options).bootstrap.derived_se.at("a"), 0);
 }
 
 TEST(Weights, StandardErrorsAreInverseVariances) {
@@ -103,17 +103,18 @@ TEST(Weights, StandardErrorsAreInverseVariances) {
     total += weighted[i].weight / static_cast<double>(points.size());
   }
   for (Observation& o : weighted) o.weight /= total;
-  const FitResult r = fit(points, {.profile = false, .weights = Weights::loss_stderr}),
-                  w = fit(weighted, {.profile = false});
+  const FitResult r = fit_points(points, {.profile = false, .weights = Weights::loss_stderr}),
+                  w = fit_points(weighted, {.profile = false});
   EXPECT_NEAR(r.parametric().objective_value / w.parametric().objective_value, 1, 1e-12);
   for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(r.fitted.values[k] / w.fitted.values[k], 1, 1e-9);
-  EXPECT_NE(fit(points, {.profile = false}).fitted.values, r.fitted.values);
+  EXPECT_NE(fit_points(points, {.profile = false}).fitted.values, r.fitted.values);
   EXPECT_EQ(to_json(r).at("weights"), "stderr");
   // A plain residual has the standard error itself.
   for (std::size_t i = 0; i < points.size(); ++i) weighted[i].weight = std::pow(points[i].loss_stderr.value(), -2);
   const Objective mse{.kind = ObjectiveKind::mse};
-  EXPECT_NEAR(fit(points, {.objective = mse, .profile = false, .weights = Weights::loss_stderr}).fitted.value("alpha"),
-              fit(weighted, {.objective = mse, .profile = false}).fitted.value("alpha"), 1e-9);
+  EXPECT_NEAR(
+      fit_points(points, {.objective = mse, .profile = false, .weights = Weights::loss_stderr}).fitted.value("alpha"),
+      fit_points(weighted, {.objective = mse, .profile = false}).fitted.value("alpha"), 1e-9);
 }
 
 TEST(Weights, APointKnownBadlyMovesNothing) {
@@ -121,8 +122,8 @@ TEST(Weights, APointKnownBadlyMovesNothing) {
   for (Observation& o : points) o.loss_stderr = 0.01;
   points[10].loss_nats *= 1.5;
   points[10].loss_stderr = 1e4;
-  const FitResult r =
-      fit(points, {.objective = {.kind = ObjectiveKind::log_mse}, .profile = false, .weights = Weights::loss_stderr});
+  const FitResult r = fit_points(
+      points, {.objective = {.kind = ObjectiveKind::log_mse}, .profile = false, .weights = Weights::loss_stderr});
   EXPECT_NEAR(r.derived.at("a"), allocation_exponents(tiny_law())->a, 1e-6);
 }
 
@@ -132,8 +133,8 @@ TEST(Weights, AMissingOrZeroStandardErrorIsNamed) {
   points[3].run = "r3";
   for (const std::optional<double>& bad : {std::optional<double>(), std::optional<double>(0.0)}) {
     points[3].loss_stderr = bad;
-    const std::string message =
-        error_of(ExitCode::data, [&] { (void)fit(points, {.profile = false, .weights = Weights::loss_stderr}); });
+    const std::string message = error_of(
+        ExitCode::data, [&] { (void)fit_points(points, {.profile = false, .weights = Weights::loss_stderr}); });
     EXPECT_THAT(message, testing::AllOf(testing::HasSubstr("run r3"), testing::HasSubstr("loss_stderr")));
   }
 }

@@ -185,8 +185,8 @@ std::vector<Computed> computed() {
 /// Those that need the published observations.
 std::vector<Computed> computed_from(const std::filesystem::path& reference) {
   const auto chinchilla = [=](std::int64_t drop, ObjectiveKind kind) {
-    return fit(read_observations(test::besiroglu_points()),
-               {.objective = {.kind = kind}, .drop_highest = drop, .profile = false});
+    return fit_points(read_observations(test::besiroglu_points()),
+                      {.objective = {.kind = kind}, .drop_highest = drop, .profile = false});
   };
   return {
       {"a is 0.514 (log-huber, 240 points), 0.565 (245, five outliers kept), 0.530 (log-mse, 240) and 0.622 (log-mse, "
@@ -203,7 +203,7 @@ std::vector<Computed> computed_from(const std::filesystem::path& reference) {
          return std::vector<double>{r.parametric().objective_value, v[1], v[2], v[0], v[3], v[4], r.derived.at("a")};
        }},
       {"0.001964086431185, alpha 0.3003606, beta 0.5801673", [=] {
-         const FitResult r = fit(read_observations(reference / "gemstones_cool_end.csv"), {.profile = false});
+         const FitResult r = fit_points(read_observations(reference / "gemstones_cool_end.csv"), {.profile = false});
          return std::vector<double>{r.parametric().objective_value, r.fitted.value("alpha"), r.fitted.value("beta")};
        }}};
 }

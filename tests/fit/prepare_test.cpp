@@ -90,8 +90,8 @@ TEST(Curves, OfManyRunsGiveTheEnvelopeThatFinalLossesGive) {
   const CurvePoints kept = decayed_points(rows);
   EXPECT_EQ(kept.finals.size(), 65U);
   EXPECT_GT(kept.points.size(), 8 * 65U);
-  const FitResult r =
-      fit(kept.points, {.method = Method::envelope, .bootstrap = {.replicates = 50, .resample = Resample::groups}});
+  const FitResult r = fit_points(
+      kept.points, {.method = Method::envelope, .bootstrap = {.replicates = 50, .resample = Resample::groups}});
   ASSERT_TRUE(r.converged()) << r.message;
   EXPECT_NEAR(r.derived.at("a"), allocation_exponents(test::tiny_law())->a, 0.02);
   EXPECT_GT(r.bootstrap.derived_se.at("a"), 0);

@@ -50,9 +50,9 @@ TEST(Profile, AProblemWithTiedExponentsHasTheDerivativesOfItsObjective) {
 double least_with(const std::vector<Observation>& points, double a, double alpha) {
   const auto at = [&](double log_alpha) {
     const double x = std::exp(log_alpha);
-    return fit(points, {.objective = {.kind = ObjectiveKind::log_mse},
-                        .fixed = {{"alpha", x}, {"beta", x * a / (1 - a)}},
-                        .profile = false})
+    return fit_points(points, {.objective = {.kind = ObjectiveKind::log_mse},
+                               .fixed = {{"alpha", x}, {"beta", x * a / (1 - a)}},
+                               .profile = false})
         .parametric()
         .objective_value;
   };
@@ -61,7 +61,7 @@ double least_with(const std::vector<Observation>& points, double a, double alpha
 
 TEST(Profile, TheIntervalOfAEndsWhereTheLeastSumOfSquaresReachesItsLimit) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.003, 1);
-  const FitResult r = fit(points, {.objective = {.kind = ObjectiveKind::log_mse}});
+  const FitResult r = fit_points(points, {.objective = {.kind = ObjectiveKind::log_mse}});
   ASSERT_TRUE(r.converged());
   const Identifiability a = r.parametric().identifiability.at("a"), b = r.parametric().identifiability.at("b");
   ASSERT_TRUE(a.identified);
@@ -78,7 +78,7 @@ TEST(Profile, TheIntervalOfAEndsWhereTheLeastSumOfSquaresReachesItsLimit) {
 
 TEST(Profile, AIsDeterminedBetterThanTheExponentsItIsMadeOf) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
-  const FitResult r = fit(points, {});
+  const FitResult r = fit_points(points, {});
   ASSERT_TRUE(r.converged());
   const auto relative_width = [&](const char* name, double value) {
     const Interval i = r.parametric().identifiability.at(name).profile_ci95;
@@ -92,7 +92,7 @@ TEST(Profile, WithOneExponentHeldAFollowsFromTheOther) {
   const auto points = isoflop_design(tiny_law(), kTinyBudgets, 7, 8, 0.01, 1);
   for (const char* held : {"alpha", "beta"}) {
     const bool alpha = std::string(held) == "alpha";
-    const FitResult r = fit(points, {.fixed = {{held, 0.26}}});
+    const FitResult r = fit_points(points, {.fixed = {{held, 0.26}}});
     const Interval x = r.parametric().identifiability.at(alpha ? "beta" : "alpha").profile_ci95;
     const Interval a = r.parametric().identifiability.at("a").profile_ci95;
     EXPECT_NEAR(a.low, alpha ? x.low / (x.low + 0.26) : 0.26 / (0.26 + x.high), 1e-12);
@@ -100,7 +100,8 @@ TEST(Profile, WithOneExponentHeldAFollowsFromTheOther) {
     EXPECT_LT(a.low, r.derived.at("a"));
     EXPECT_GT(a.high, r.derived.at("a"));
   }
-  EXPECT_FALSE(fit(points, {.fixed = {{"alpha", 0.28}, {"beta", 0.24}}}).parametric().identifiability.contains("a"));
+  EXPECT_FALSE(
+      fit_points(points, {.fixed = {{"alpha", 0.28}, {"beta", 0.24}}}).parametric().identifiability.contains("a"));
 }
 
 TEST(Profile, KaplansLawHasOneTooAndPowerLawsHaveNone) {
@@ -108,13 +109,13 @@ TEST(Profile, KaplansLawHasOneTooAndPowerLawsHaveNone) {
   const Law law{.kind = LawKind::kaplan, .values = {3e7, 2e9, 0.2, 0.3}, .name = "", .source = "", .convention = {}};
   Rng rng = make_rng(4, "kaplan");
   for (Observation& o : points) o.loss_nats = predict_loss(law, law_point(o)) * std::exp(0.005 * standard_normal(rng));
-  const FitResult r = fit(points, {.law = LawKind::kaplan});
+  const FitResult r = fit_points(points, {.law = LawKind::kaplan});
   ASSERT_TRUE(r.converged());
   const Interval a = r.parametric().identifiability.at("a").profile_ci95;
   EXPECT_LT(a.low, 0.6);
   EXPECT_GT(a.high, 0.6);
   EXPECT_LT(a.high - a.low, 0.1);
-  EXPECT_FALSE(fit(points, {.law = LawKind::power_c}).parametric().identifiability.contains("a"));
+  EXPECT_FALSE(fit_points(points, {.law = LawKind::power_c}).parametric().identifiability.contains("a"));
 }
 
 TEST(Profile, RunsOfOneSizeDoNotIdentifyA) {
@@ -126,12 +127,12 @@ TEST(Profile, RunsOfOneSizeDoNotIdentifyA) {
     o.flops = 6 * o.params * o.tokens;
     o.loss_nats = predict_loss(tiny_law(), law_point(o)) * std::exp(0.01 * standard_normal(rng));
   }
-  const FitResult r = fit(points, {});
+  const FitResult r = fit_points(points, {});
   EXPECT_TRUE(!r.converged() || !r.parametric().identifiability.at("a").identified) << describe(r);
 }
 
 TEST(Profile, TheIntervalOfBesiroglusA) {
-  const FitResult r = fit(read_observations(test::besiroglu_points()), {.drop_highest = 5});
+  const FitResult r = fit_points(read_observations(test::besiroglu_points()), {.drop_highest = 5});
   const Identifiability a = r.parametric().identifiability.at("a");
   EXPECT_TRUE(a.identified);
   // Narrower than the bootstrap's, whose standard error is .0200: docs/METHODS.md says why.
@@ -142,7 +143,7 @@ TEST(Profile, TheIntervalOfBesiroglusA) {
 TEST(Profile, OfExactDataClosesAroundTheTruth) {
   FitOptions options;
   options.bootstrap.replicates = 0;
-  const FitResult result = fit(isoflop_design(tiny_law(), kTinyBudgets, 6, 8, 0, 3), options);
+  const FitResult result = fit_points(isoflop_design(tiny_law(), kTinyBudgets, 6, 8, 0, 3), options);
   ASSERT_EQ(result.convergence.status, FitStatus::converged);
   for (const auto& [name, found] : result.parametric().identifiability) {
     EXPECT_TRUE(std::isfinite(found.profile_ci95.low) && std::isfinite(found.profile_ci95.high)) << name;

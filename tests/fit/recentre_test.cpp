@@ -30,7 +30,7 @@ FitResult grids(const Offset& offset) {
       points.push_back(o);
     }
   }
-  return fit(points, {.method = Method::isoflop});
+  return fit_points(points, {.method = Method::isoflop});
 }
 
 TEST(Recentre, CentredGridsNeedNoAdvice) {

@@ -23,16 +23,16 @@ void expect_besiroglu(const FitResult& r) {
 TEST(Reference, BesiroglusPointsFromProjectionAndFromHoffmannsConstants) {
   const auto points = read_observations(test::besiroglu_points());
   FitOptions options{.drop_highest = 5, .profile = false};
-  const FitResult projected = fit(points, options);
+  const FitResult projected = fit_points(points, options);
   expect_besiroglu(projected);
   EXPECT_EQ(projected.convergence.starts_at_best, projected.convergence.starts);
   options.starts = starts_named("hoffmann2022");
-  expect_besiroglu(fit(points, options));
+  expect_besiroglu(fit_points(points, options));
 }
 
 TEST(Reference, BesiroglusPointsFromTheGridOf4500Starts) {
   const auto points = read_observations(test::besiroglu_points());
-  const FitResult r = fit(points, {.drop_highest = 5, .starts = starts_named("grid"), .profile = false});
+  const FitResult r = fit_points(points, {.drop_highest = 5, .starts = starts_named("grid"), .profile = false});
   expect_besiroglu(r);
   EXPECT_EQ(r.convergence.starts, 4500);
   EXPECT_GT(r.convergence.starts_at_best, 4400);  // SciPy's L-BFGS-B: under one in ten
@@ -43,7 +43,7 @@ TEST(Reference, TheObjectiveAtHoffmannsConstants) {
   const Law& law = published_law("hoffmann2022");
   // One evaluation is the start itself: the value there, and no claim to have fitted anything.
   FitOptions options{.drop_highest = 5, .starts = starts_named("hoffmann2022"), .max_evaluations = 1, .profile = false};
-  const FitResult r = fit(points, options);
+  const FitResult r = fit_points(points, options);
   EXPECT_NEAR(r.parametric().objective_value, 0.001231162602579, 1e-14);
   EXPECT_EQ(r.convergence.status, FitStatus::stalled);
   for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(r.fitted.values[k] / law.values[k], 1, 1e-12);
@@ -52,7 +52,7 @@ TEST(Reference, TheObjectiveAtHoffmannsConstants) {
 TEST(Reference, All245Points) {
   const auto points = read_observations(test::besiroglu_points());
   for (const char* starts : {"projection", "grid", "hoffmann2022"}) {
-    const FitResult r = fit(points, {.starts = starts_named(starts), .profile = false});
+    const FitResult r = fit_points(points, {.starts = starts_named(starts), .profile = false});
     EXPECT_EQ(r.convergence.status, FitStatus::converged) << starts;
     EXPECT_NEAR(r.parametric().objective_value, 0.001826010523069, 2e-14) << starts;
     EXPECT_NEAR(r.fitted.value("A"), 495.726, 5e-4) << starts;
@@ -67,7 +67,7 @@ TEST(Reference, Gemstones) {
   SCALELAW_NEED_REFERENCE();
   const auto points = read_observations(reference / "gemstones_cool_end.csv");
   for (const char* starts : {"projection", "grid", "hoffmann2022"}) {
-    const FitResult r = fit(points, {.starts = starts_named(starts), .profile = false});
+    const FitResult r = fit_points(points, {.starts = starts_named(starts), .profile = false});
     EXPECT_EQ(r.convergence.status, FitStatus::converged) << starts;
     EXPECT_NEAR(r.parametric().objective_value, 0.001964086431185, 2e-14) << starts;
     EXPECT_NEAR(r.fitted.value("A"), 226.1328, 1e-4) << starts;
@@ -89,7 +89,7 @@ TEST(Reference, DataConstrainedNearThePublishedDecays) {
   SCALELAW_NEED_REFERENCE();
   FitOptions options = muennighoff_options();
   options.starts = starts_named("muennighoff2023");
-  const FitResult r = fit(read_observations(reference / "data_constrained_muennighoff2023.csv"), options);
+  const FitResult r = fit_points(read_observations(reference / "data_constrained_muennighoff2023.csv"), options);
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
   EXPECT_NEAR(r.parametric().objective_value, 0.015825932069110, 2e-14);
   EXPECT_NEAR(r.fitted.value("R_D"), 15.37175852, 1e-6);
@@ -103,7 +103,7 @@ TEST(Reference, DataConstrainedHasLowerMinimaElsewhere) {
   SCALELAW_NEED_REFERENCE();
   FitOptions options = muennighoff_options();
   options.profile = true;
-  const FitResult r = fit(read_observations(reference / "data_constrained_muennighoff2023.csv"), options);
+  const FitResult r = fit_points(read_observations(reference / "data_constrained_muennighoff2023.csv"), options);
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
   EXPECT_NEAR(r.parametric().objective_value, 0.015804662474002, 2e-14);
   EXPECT_NEAR(r.fitted.value("R_D"), 95.365, 1e-3);
@@ -153,7 +153,7 @@ TEST(Reference, OptimaOfThreeConventions) {
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (table.rows[i][table.column("convention")] == convention) points.push_back(all[i]);
     }
-    return fit(points, {.law = LawKind::optimal}).derived;
+    return fit_points(points, {.law = LawKind::optimal}).derived;
   };
   const auto kaplan = slopes("Kaplan"), chinchilla = slopes("Chinchilla"), transformer = slopes("Transformer-only");
   EXPECT_NEAR(kaplan.at("a"), 0.5361, 5e-5);
@@ -168,7 +168,7 @@ BootstrapResult bootstrap_240(const std::vector<Observation>& points, std::int64
   FitOptions options{.drop_highest = 5, .profile = false};
   options.bootstrap.replicates = replicates;
   options.bootstrap.seed = seed;
-  return fit(points, options).bootstrap;
+  return fit_points(points, options).bootstrap;
 }
 
 TEST(Reference, BootstrapOfBesiroglusPoints) {

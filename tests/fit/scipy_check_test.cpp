@@ -43,7 +43,7 @@ TEST(Scipy, FindsTheSameOptimum) {
       const Json& theirs = *answer;
       const std::map<std::string, ObjectiveKind> kinds = {
           {"log-huber", ObjectiveKind::log_huber}, {"log-mse", ObjectiveKind::log_mse}, {"mse", ObjectiveKind::mse}};
-      const FitResult ours = fit(points, {.objective = {.kind = kinds.at(objective)}, .profile = false});
+      const FitResult ours = fit_points(points, {.objective = {.kind = kinds.at(objective)}, .profile = false});
       ASSERT_TRUE(ours.converged()) << ours.message;
       const double best = theirs.at("objective").get<double>();
       EXPECT_LE(ours.parametric().objective_value, best * (1 + 1e-10)) << objective << " seed " << seed;
@@ -67,7 +67,7 @@ TEST(Scipy, StopsWhereItBeginsOnTheMean) {
   if (!answer) GTEST_SKIP() << test_python() << " is absent or has no SciPy";
   EXPECT_TRUE(answer->at("success").get<bool>());
   EXPECT_NEAR(answer->at("a").get<double>(), 0.456, 1e-3);
-  EXPECT_NEAR(fit(points, {.profile = false}).derived.at("a"), 0.514, 5e-4);
+  EXPECT_NEAR(fit_points(points, {.profile = false}).derived.at("a"), 0.514, 5e-4);
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ TEST(ScipySearch, NothingLowerIsFoundForAnyLaw) {
                          .offset = study.at("offset").get<bool>(),
                          .profile = false};
       std::vector<Observation> points = read_observations(file);
-      const FitResult ours = fit(points, options);
+      const FitResult ours = fit_points(points, options);
       const double best = study.at("best").get<double>();
       if (ours.convergence.status == FitStatus::too_few_points || ours.convergence.status == FitStatus::design)
         continue;

@@ -20,7 +20,7 @@ TEST(Search, KaplanOnRunsWithoutRepetitionFindsTheLowerOfTwoMinima) {
   SCALELAW_NEED_REFERENCE();
   std::vector<Observation> points = read_observations(reference / "data_constrained_muennighoff2023.csv");
   std::erase_if(points, [](const Observation& o) { return o.tokens > 1.01 * o.unique_tokens.value_or(o.tokens); });
-  const FitResult r = fit(points, {.law = LawKind::kaplan, .profile = false});
+  const FitResult r = fit_points(points, {.law = LawKind::kaplan, .profile = false});
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
   EXPECT_NEAR(r.parametric().objective_value, 0.000998014079, 1e-11);
   EXPECT_NEAR(r.derived.at("a"), 0.765, 1e-3);
@@ -31,18 +31,19 @@ TEST(Search, KaplanOnRunsWithoutRepetitionFindsTheLowerOfTwoMinima) {
 }
 
 TEST(Search, KaplanFromTwoBasins) {
-  const FitResult r = fit(case_file("kaplan_two_minima.csv"),
-                          {.law = LawKind::kaplan, .objective = {.kind = ObjectiveKind::log_mse}, .profile = false});
+  const FitResult r =
+      fit_points(case_file("kaplan_two_minima.csv"),
+                 {.law = LawKind::kaplan, .objective = {.kind = ObjectiveKind::log_mse}, .profile = false});
   EXPECT_EQ(r.convergence.status, FitStatus::converged);
   EXPECT_NEAR(r.parametric().objective_value, 0.02480499441, 1e-10);
-  const FitResult huber = fit(case_file("kaplan_two_minima.csv"), {.law = LawKind::kaplan, .profile = false});
+  const FitResult huber = fit_points(case_file("kaplan_two_minima.csv"), {.law = LawKind::kaplan, .profile = false});
   EXPECT_NEAR(huber.parametric().objective_value, 0.0006569000378, 1e-11);
 }
 
 TEST(Search, ChinchillaWithThirtyPercentOutliers) {
   for (const char* starts : {"projection", "grid"}) {
     const FitResult r =
-        fit(case_file("two_minima_contaminated.csv"), {.starts = starts_named(starts), .profile = false});
+        fit_points(case_file("two_minima_contaminated.csv"), {.starts = starts_named(starts), .profile = false});
     EXPECT_EQ(r.convergence.status, FitStatus::converged) << starts;
     EXPECT_NEAR(r.parametric().objective_value, 0.003575802, 1e-9) << starts;
     EXPECT_NEAR(r.derived.at("a"), 0.584, 1e-3) << starts;
@@ -52,11 +53,11 @@ TEST(Search, ChinchillaWithThirtyPercentOutliers) {
 
 TEST(Search, PowerLawsOfOneVariableEndAtAProvenMinimum) {
   const std::vector<Observation> points = case_file("power_n_stalled.csv");
-  const FitResult n = fit(points, {.law = LawKind::power_n, .profile = false});
+  const FitResult n = fit_points(points, {.law = LawKind::power_n, .profile = false});
   EXPECT_EQ(n.convergence.status, FitStatus::converged) << n.message;
   EXPECT_NEAR(n.parametric().objective_value, 0.00430898571, 1e-10);
   EXPECT_NEAR(n.fitted.value("alpha"), 0.05999, 1e-5);
-  const FitResult d = fit(points, {.law = LawKind::power_d, .profile = false});
+  const FitResult d = fit_points(points, {.law = LawKind::power_d, .profile = false});
   EXPECT_EQ(d.convergence.status, FitStatus::converged) << d.message;
   EXPECT_NEAR(d.parametric().objective_value, 0.00419343240, 1e-10);
 }
@@ -71,7 +72,7 @@ TEST(Search, SixSizesOnAStraightLine) {
     points[i].flops = 6e9 * params[i];
     points[i].loss_nats = losses[i];
   }
-  const FitResult r = fit(points, {.law = LawKind::power_n, .profile = false});
+  const FitResult r = fit_points(points, {.law = LawKind::power_n, .profile = false});
   EXPECT_EQ(r.convergence.status, FitStatus::converged) << r.message;
   EXPECT_NEAR(r.parametric().objective_value, 9.366e-6, 5e-10);
 }
@@ -104,7 +105,7 @@ TEST(Search, NoRandomStartLeadsLower) {
                             LawKind::kaplan_steps, LawKind::data_constrained, LawKind::overtraining}) {
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
       const std::vector<Observation> points = contaminated_study(seed);
-      const FitResult r = fit(points, {.law = law, .offset = seed % 2 == 0, .profile = false});
+      const FitResult r = fit_points(points, {.law = law, .offset = seed % 2 == 0, .profile = false});
       ASSERT_FALSE(r.fitted.values.empty()) << law_form(law).name << " " << r.message;
       std::map<std::string, double> fixed;
       if (!shows_parameter(r.fitted, 2) && law_form(law).parameters[2] == "E") fixed["E"] = 0;

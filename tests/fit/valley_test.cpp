@@ -18,7 +18,7 @@ using test::kTinyBudgets;
 using test::tiny_law;
 using testing::HasSubstr;
 
-FitResult valleys(const std::vector<Observation>& points) { return fit(points, {.method = Method::isoflop}); }
+FitResult valleys(const std::vector<Observation>& points) { return fit_points(points, {.method = Method::isoflop}); }
 
 TEST(Valley, PlateauRunsAreNamedAndLeftOut) {
   const FitResult r = valleys(test::case_points("plateau.csv"));
@@ -49,11 +49,11 @@ TEST(Valley, PlateauRunsAreNamedAndLeftOut) {
 }
 
 TEST(Valley, ALawFittedToPlateauRunsSaysSo) {
-  const FitResult r = fit(test::case_points("plateau.csv"), {.profile = false});
+  const FitResult r = fit_points(test::case_points("plateau.csv"), {.profile = false});
   EXPECT_THAT(r.cautions, testing::Contains(HasSubstr("6 of 21 runs lie far above every valley through the others of "
                                                       "the same compute, as runs that never learned do: ")));
   EXPECT_THAT(r.cautions, testing::Contains(HasSubstr("the law leaves 49 % of the variation of ln loss unexplained")));
-  for (const std::string& line : fit(test::case_points("plateau_clean.csv"), {.profile = false}).cautions) {
+  for (const std::string& line : fit_points(test::case_points("plateau_clean.csv"), {.profile = false}).cautions) {
     EXPECT_THAT(line, testing::Not(HasSubstr("never learned")));
     EXPECT_THAT(line, testing::Not(HasSubstr("unexplained")));
   }
@@ -107,7 +107,7 @@ TEST(Valley, CleanStudiesAreNeverRejected) {
     const int sizes = 4 + static_cast<int>(uniform_below(rng, 6));
     FitOptions options{.method = Method::isoflop};
     options.goodness = false;
-    const FitResult r = fit(isoflop_design(random_law(rng), kTinyBudgets, sizes, ratio, noise, i), options);
+    const FitResult r = fit_points(isoflop_design(random_law(rng), kTinyBudgets, sizes, ratio, noise, i), options);
     for (const IsoflopBudget& b : r.isoflop().budgets) {
       ++budgets;
       if (b.status == BudgetStatus::not_a_parabola) ++rejected;
@@ -135,7 +135,7 @@ TEST(Valley, RunsThatNeverLearnedAreFound) {
       const int size = static_cast<int>(k) % sizes;
       if (size >= sizes - plateau) points[k].loss_nats = unigram * std::exp(noise * standard_normal(rng));
     }
-    const FitResult r = fit(points, options);
+    const FitResult r = fit_points(points, options);
     for (const IsoflopBudget& b : r.isoflop().budgets) {
       ++budgets;
       if (std::ssize(b.plateau) == plateau) ++found;
@@ -148,7 +148,7 @@ TEST(Valley, RunsThatNeverLearnedAreFound) {
     EXPECT_EQ(runs.size(), named) << i;
     if (runs.empty() || runs.size() > 6 || i % 5 != 0) continue;
     std::string cautions;
-    for (const std::string& line : fit(points, {.profile = false}).cautions) cautions += line + "\n";
+    for (const std::string& line : fit_points(points, {.profile = false}).cautions) cautions += line + "\n";
     for (const PlateauRun& run : runs) EXPECT_THAT(cautions, HasSubstr(points[run.point].run)) << i;
   }
   EXPECT_GE(found, budgets * 95 / 100) << found << " of " << budgets;

@@ -135,6 +135,24 @@ inline Violations sources_implement_their_header(const Tree& tree) {
   return found;
 }
 
+/// What a room defines stands in its own namespace: inline, so that rooms above write scalelaw::Name, while two
+/// definitions of one name are two things and a use of both is an error of the compiler instead of a surprise.
+inline Violations rooms_have_their_namespace(const Tree& tree) {
+  static const std::regex opens(R"re(^namespace scalelaw\b(::[a-z_:]+(?: [a-z_]+)?)?)re");
+  const auto wanted = [](const std::string& path) { return is_product(path) && is_cpp(path); };
+  Violations found;
+  each_line(tree, wanted, [&](const std::string& path, int number, const std::string& line) {
+    std::smatch match;
+    if (!std::regex_search(line, match, opens)) return;
+    const std::string room = under(path, "src") ? path.substr(4, path.find('/', 4) - 4) : "models";
+    const std::string inside = match[1].str();
+    const bool engine = room == "models" && std::regex_search(inside, std::regex("^::(native|cuda|torch_engine)\\b"));
+    const bool own = (inside + "::").starts_with("::inline " + room + "::") || (room == "cli" && inside == "::cli");
+    if (!own && !engine) found.push_back(at(path, number, "opens another namespace than scalelaw::inline " + room));
+  });
+  return found;
+}
+
 /// Functions that stand at the start of a line, formatted as .clang-format has them: from the line of the name to "}".
 inline Violations functions_are_short(const Tree& tree, int most_lines = 60) {
   // path and first words of the longer ones, and why

@@ -182,6 +182,21 @@ TEST(Rules, SourcesImplementTheirHeader) {
                           "src/law/other.cpp: there is no src/law/other.hpp"));
 }
 
+TEST(Rules, RoomsHaveTheirNamespace) {
+  EXPECT_EQ(text_of(rooms_have_their_namespace(repository())), "");
+  const Tree planted = {{"src/law/a.hpp", "namespace scalelaw::inline law {\n"},
+                        {"src/law/b.hpp", "namespace scalelaw::inline law::kaplan_law {\n"},
+                        {"src/law/c.hpp", "namespace scalelaw::inline lawless {\n"},
+                        {"src/law/d.cpp", "namespace {\n}\nnamespace scalelaw {\n"},
+                        {"src/cli/e.cpp", "namespace scalelaw::cli {\n"},
+                        {"models/f.hpp", "namespace scalelaw::inline models {\n"},
+                        {"models/native/g.hpp", "namespace scalelaw::native {\n"},
+                        {"models/native/h.hpp", "namespace scalelaw::inline fit {\n"}};
+  EXPECT_THAT(
+      rooms_have_their_namespace(planted),
+      ElementsAre(HasSubstr("models/native/h.hpp:1"), HasSubstr("src/law/c.hpp:1"), HasSubstr("src/law/d.cpp:3")));
+}
+
 TEST(Rules, FunctionsAreShort) {
   EXPECT_EQ(text_of(functions_are_short(repository())), "");
   const std::string body(61, '\n');

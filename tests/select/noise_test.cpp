@@ -90,7 +90,7 @@ TEST(Noise, OfSeedsIsThatOfTheParametricBootstrap) {
   const auto se = [&](double sd) {
     FitOptions options{.profile = false, .bootstrap = {.replicates = 200, .resample = Resample::parametric}};
     options.noise = NoiseModel{.sd = sd, .freedom = 1000};
-    return fit(points, options).bootstrap.derived_se.at("a");
+    return fit_points(points, options).bootstrap.derived_se.at("a");
   };
   EXPECT_NEAR(se(0.008) / se(0.004), 2, 0.3);
 }
@@ -100,7 +100,7 @@ TEST(Noise, FewReplicatesMakeWiderIntervals) {
   const auto width = [&](std::int64_t freedom) {
     FitOptions options{.profile = false, .bootstrap = {.replicates = 400, .resample = Resample::parametric}};
     options.noise = NoiseModel{.sd = 0.004, .freedom = freedom};
-    const Interval i = fit(points, options).bootstrap.derived_ci95.at("a");
+    const Interval i = fit_points(points, options).bootstrap.derived_ci95.at("a");
     return i.high - i.low;
   };
   EXPECT_GT(width(4) / width(100000), 1.2);  // Student's t with 4 degrees: 2.78 instead of 1.96

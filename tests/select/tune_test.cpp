@@ -25,7 +25,7 @@ TEST(TunePoints, KnownSweepGivesTheKnownLaw) {
   const TunedTable tuned = tune_points(read_observations(kCases + "lr_sweep_known.csv"));
   ASSERT_EQ(tuned.points.size(), 25U);
   ASSERT_EQ(tuned.sweeps.size(), 25U);
-  const FitResult r = fit(tuned.points, {.profile = false});
+  const FitResult r = fit_points(tuned.points, {.profile = false});
   EXPECT_NEAR(r.fitted.values[0], 1.805, 5e-4);
   EXPECT_NEAR(r.derived.at("a"), 0.5146, 5e-5);
 }

@@ -44,7 +44,7 @@ struct Bf16Training : testing::Test {
     const StackSetup shared = setup(specs.front(), precision);
     Stack stack = make_stack(shared, specs);
     if (precision == Precision::bf16 && !best_instruction_set(Precision::bf16)) emulate(shared, stack);
-    EXPECT_TRUE(train(shared, stack, run_steps(specs.front()), [] { return true; }));
+    EXPECT_TRUE(train_stack(shared, stack, run_steps(specs.front()), [] { return true; }));
     std::vector<double> means;
     for (const auto& windows : evaluate(shared, stack)) {
       means.push_back(std::accumulate(windows.begin(), windows.end(), 0.0) / static_cast<double>(windows.size()));
@@ -121,7 +121,7 @@ TEST_F(Bf16Training, TheTorchEngineAgreesWithTheTiles) {
       make_setup(specs[0].model, device, Precision::bf16,
                  choose_engine(AskedEngine::torch, specs[0].model, device, Precision::bf16), corpus, 1);
   Stack stack = make_stack(torch, specs);
-  ASSERT_TRUE(train(torch, stack, 150, [] { return true; }));
+  ASSERT_TRUE(train_stack(torch, stack, 150, [] { return true; }));
   const std::vector<double> windows = evaluate(torch, stack)[0];
   const double loss = std::accumulate(windows.begin(), windows.end(), 0.0) / static_cast<double>(windows.size());
   EXPECT_NEAR(losses(specs, Precision::bf16)[0], loss, 0.02);

@@ -26,7 +26,7 @@ struct StackTest : testing::TestWithParam<std::string> {
     return small_run(manifest.sha256, lr, steps, seed);
   }
   void advance(Stack& stack, std::int64_t until) const {
-    ASSERT_TRUE(train(setup, stack, until, [] { return true; }));
+    ASSERT_TRUE(train_stack(setup, stack, until, [] { return true; }));
   }
 };
 
