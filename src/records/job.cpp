@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace scalelaw::inline records {
 namespace {
@@ -39,15 +40,15 @@ void check_job(const Job& job) {
     if (!ids.insert(id).second) fail_config("job {}: run {} is in it twice", job.id, id);
     if (run.backend.kind != RunMaker::train)
       fail_config("job {}: run {} is simulated; a trainer cannot make it", job.id, id);
-    const char* differs = to_json_fields(run.model) != to_json_fields(m)       ? "model"
-                          : run.data.batch_tokens != first.data.batch_tokens   ? "data.batch_tokens"
-                          : run.data.corpus_sha256 != first.data.corpus_sha256 ? "data.corpus_sha256"
-                          : run.data.eval_tokens != first.data.eval_tokens     ? "data.eval_tokens"
-                          : run.precision != first.precision                   ? "precision"
-                                                                               : nullptr;
-    if (differs != nullptr) {
-      fail_config("job {}: run {} differs from run {} in {}; put it in another job", job.id, id, run_id(first),
-                  differs);
+    const std::pair<const char*, bool> shared[] = {
+        {"model", to_json_fields(run.model) == to_json_fields(m)},
+        {"data.batch_tokens", run.data.batch_tokens == first.data.batch_tokens},
+        {"data.corpus_sha256", run.data.corpus_sha256 == first.data.corpus_sha256},
+        {"data.eval_tokens", run.data.eval_tokens == first.data.eval_tokens},
+        {"precision", run.precision == first.precision}};
+    for (const auto& [what, same] : shared) {
+      if (!same)
+        fail_config("job {}: run {} differs from run {} in {}; put it in another job", job.id, id, run_id(first), what);
     }
   }
 }
