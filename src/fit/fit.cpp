@@ -11,7 +11,6 @@
 #include "core/stats.hpp"
 #include "fit/bootstrap.hpp"
 #include "fit/design_check.hpp"
-#include "fit/envelope.hpp"
 #include "fit/goodness.hpp"
 #include "fit/goodness_text.hpp"
 #include "fit/isoflop.hpp"
@@ -23,6 +22,11 @@
 #include "law/critical_batch.hpp"
 
 namespace scalelaw::inline fit {
+
+#define SCALELAW_METHOD(name) FitResult fit_##name(const std::vector<Observation>& points, const FitOptions& options);
+SCALELAW_METHODS(SCALELAW_METHOD)
+#undef SCALELAW_METHOD
+
 namespace {
 
 Interval range_of(const std::vector<Observation>& points, double Observation::*member) {
@@ -172,18 +176,17 @@ void judge(const std::vector<Observation>& points, const FitOptions& options, Fi
 }
 
 FitResult fit_by_method(const std::vector<Observation>& points, const FitOptions& options) {
+  FitResult result;
   switch (options.method) {
-    case Method::parametric: {
-      FitResult result = fit_parametric(points, options);
-      judge(points, options, result);
-      return result;
-    }
-    case Method::isoflop:
-      return fit_isoflop(points, options);
-    case Method::envelope:
-      return fit_envelope(points, options);
+#define SCALELAW_METHOD(name)             \
+  case Method::name:                      \
+    result = fit_##name(points, options); \
+    break;
+    SCALELAW_METHODS(SCALELAW_METHOD)
+#undef SCALELAW_METHOD
   }
-  return {};
+  if (std::holds_alternative<ParametricFit>(result.by_method)) judge(points, options, result);
+  return result;
 }
 
 }  // namespace

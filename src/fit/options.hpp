@@ -1,9 +1,11 @@
 #pragma once
 // What a fit is asked for.
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/resample.hpp"
 #include "law/critical_batch.hpp"
@@ -22,9 +24,21 @@ struct Objective {
   double delta = 1e-3;
 };
 
-/// Approach 3, 2 and 1 of Hoffmann et al. 2022.
-enum class Method { parametric, isoflop, envelope };
-constexpr std::array<std::string_view, 3> names_of(Method) { return {"parametric", "isoflop", "envelope"}; }
+/// The estimators there are, one line each: approach 3, 2 and 1 of Hoffmann et al. 2022. fit_<name>(points, options),
+/// in fit/<name>, is one; what it alone gives is a struct of MethodFit (fit/result.hpp).
+#define SCALELAW_METHODS(METHOD) \
+  METHOD(parametric)             \
+  METHOD(isoflop)                \
+  METHOD(envelope)
+
+#define SCALELAW_METHOD(name) name,
+enum class Method { SCALELAW_METHODS(SCALELAW_METHOD) };
+#undef SCALELAW_METHOD
+
+#define SCALELAW_METHOD(name) #name,
+inline constexpr std::array kMethodNames = std::to_array<std::string_view>({SCALELAW_METHODS(SCALELAW_METHOD)});
+#undef SCALELAW_METHOD
+constexpr const auto& names_of(Method) { return kMethodNames; }
 
 /// Loss against ln N at one budget (method isoflop).
 enum class BudgetCurve { parabola, makima };

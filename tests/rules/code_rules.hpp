@@ -33,8 +33,8 @@ inline std::set<std::string> names_of_enums(const Tree& tree) {
       const std::string list = (*it)[1].str();
       for (std::sregex_iterator one(list.begin(), list.end(), name); one != end; ++one) names.insert((*one)[1].str());
     }
-    // Tables with one line a value, src/law/kinds.hpp.
-    static const std::regex line(R"re(\bLAW\(\w+, "([^"]+)"\))re");
+    // Tables with one line a value, src/law/kinds.hpp and src/fit/options.hpp.
+    static const std::regex line(R"re(\b(?:LAW\(\w+, "|METHOD\()([a-z-]+)"?\))re");
     for (std::sregex_iterator it(text.begin(), text.end(), line), end; it != end; ++it) names.insert((*it)[1].str());
   }
   return names;
