@@ -63,18 +63,18 @@ SCALELAW_ADAM(avx2, __attribute__((target("arch=x86-64-v3"))))
 SCALELAW_ADAM(avx512, __attribute__((target("arch=x86-64-v4"))))
 #endif
 
-struct Kernels {
+struct AdamKernels {
   decltype(&squares_plain) sum_of_squares = squares_plain;
   decltype(&advance_plain) update = advance_plain;
 };
 
-const Kernels& kernels() {
-  static const Kernels chosen = [] {
+const AdamKernels& kernels() {
+  static const AdamKernels chosen = [] {
 #if defined(SCALELAW_SETS)
-    if (may_use(InstructionSet::avx512)) return Kernels{squares_avx512, advance_avx512};
-    if (may_use(InstructionSet::avx2)) return Kernels{squares_avx2, advance_avx2};
+    if (may_use(InstructionSet::avx512)) return AdamKernels{squares_avx512, advance_avx512};
+    if (may_use(InstructionSet::avx2)) return AdamKernels{squares_avx2, advance_avx2};
 #endif
-    return Kernels{};
+    return AdamKernels{};
   }();
   return chosen;
 }
@@ -84,7 +84,7 @@ const Kernels& kernels() {
 void adam_step(const Device& device, const AdamState& state, const AdamScalars* scalars, std::int64_t step,
                const float* losses, float* norms) {
   SCALELAW_CHECK(device.kind == DeviceKind::cpu, "adam_step on {}", device.name);
-  const Kernels& with = kernels();
+  const AdamKernels& with = kernels();
   const auto params = static_cast<std::size_t>(state.params);
   const auto decayed = static_cast<std::size_t>(state.decayed);
   for (std::int64_t k = 0; k < state.members; ++k) {

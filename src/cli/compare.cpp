@@ -22,7 +22,6 @@ namespace {
 
 struct CompareArguments {
   std::string first, second;
-  std::string law = "chinchilla";
   std::optional<ParamsCount> convention;
   ReadArguments read;
   double noise = 0;
@@ -41,13 +40,13 @@ std::optional<Law> law_of(const std::string& name) {
   return loss_law_of_fit(name);
 }
 
-/// Draws into FILE.svg, FILE.png or FILE.pdf.
-/// By the file's ending; none where that is of no format.
+/// The format by the file's ending; none where that is of no format.
 std::optional<FigureFormat> format_of(const std::filesystem::path& file) {
   const std::string ending = file.extension().string();
   return ending.empty() ? std::nullopt : find_named<FigureFormat>(std::string_view(ending).substr(1));
 }
 
+/// Draws into FILE.svg, FILE.png or FILE.pdf. Errors (data): there is nothing to draw.
 void draw_comparison(const Comparison& comparison, const std::filesystem::path& file, const Globals& globals) {
   const Figure figure = comparison_figure(comparison);
   if (figure.panels.empty()) fail_data("compare: no exponent has a verdict, so {} was not drawn", file.string());
@@ -128,7 +127,6 @@ ExitCode compare(const Globals& globals, CompareArguments arguments) {
     std::swap(first_law, second_law);
   }
   FitOptions& fit_options = arguments.compare.fit;
-  fit_options.law = law_kind(arguments.law);
   fit_options.threads = globals.threads;
   fit_options.bootstrap.seed = arguments.compare.seed;
   const ParamsCount usual = second_law ? second_law->convention.params : ParamsCount::total;
@@ -152,7 +150,7 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("A", arguments->first, "study folder, table of runs ('-': standard input), fit file or law")
       ->required();
   command->add_option("B", arguments->second, "the same; a law is simulated at the points of the other")->required();
-  command->add_option("--law", arguments->law, "law fitted to both");
+  add_law_kind(*command, options.fit.law, "law fitted to both");
   add_named(*command, "--method", options.fit.method, "how it is fitted");
   add_named(*command, "--objective", options.fit.objective.kind, "what is minimised");
   command->add_option("--delta", options.fit.objective.delta, "where the Huber objective becomes linear")

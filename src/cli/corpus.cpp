@@ -40,9 +40,9 @@ bool interrupted() {
 }
 
 /// Shows on a terminal how far a build is, and ends it after Ctrl-C.
-class Progress {
+class BuildProgress {
  public:
-  Progress(const Globals& globals, const char* unit)
+  BuildProgress(const Globals& globals, const char* unit)
       : unit_(unit), shown_(!globals.quiet && ::isatty(STDERR_FILENO) == 1) {
     catch_interrupts();
   }
@@ -85,7 +85,7 @@ std::string manifest_table(const Manifest& m, const std::string& folder) {
   if (m.documents.cut > 0) rows.push_back({"long documents", fmt::format("{} cuts", m.documents.cut)});
   if (m.entropy_rate_nats) rows.push_back({"entropy rate", nats(*m.entropy_rate_nats) + ", exact"});
   for (const auto& [key, value] : m.generator.params)
-    rows.push_back({m.generator.kind + " " + key, exact_number(value)});
+    rows.push_back({fmt::format("{} {}", m.generator.kind, key), exact_number(value)});
   constexpr std::size_t kInputsShown = 5;
   for (std::size_t i = 0; i < m.inputs.size() && i < kInputsShown; ++i) {
     rows.push_back({"input", fmt::format("{}, {} bytes", m.inputs[i].path, m.inputs[i].bytes)});
@@ -102,7 +102,7 @@ std::string manifest_table(const Manifest& m, const std::string& folder) {
 
 template <class Build>
 ExitCode build(const Globals& globals, const char* unit, const std::string& out, const Build& make) {
-  Progress progress(globals, unit);
+  BuildProgress progress(globals, unit);
   Manifest manifest;
   try {
     manifest = make([&progress](std::int64_t done) { progress(done); });
@@ -126,12 +126,11 @@ void add_build(CLI::App& corpus, const Globals& globals, Action& action) {
   command->add_option("--name", options->name, "name for reports; else that of the folder");
   add_named(*command, "--format", options->format, "auto: jsonl for *.jsonl and *.ndjson, also compressed; else text");
   command->add_option("--field", options->field, "JSON lines: the field that holds the text (default: text)");
-  command
-      ->add_option_function<std::string>(
-          "--documents", [options](const std::string& text) { options->documents = find_named<DocumentKind>(text); },
-          "what ends a document: blank-line (default for text), entry (a blank line before a line that is not "
-          "indented), file, json-line")
-      ->check(CLI::IsMember({"blank-line", "entry", "file", "json-line"}));  // nobody's text is a stream of symbols
+  add_named(*command, "--documents", options->documents,
+            "what ends a document: blank-line (default for text), entry (a blank line before a line that is not "
+            "indented), file, json-line",
+            // nobody's text is a stream of symbols
+            {DocumentKind::blank_line, DocumentKind::entry, DocumentKind::file, DocumentKind::json_line});
   command->add_option("--validation-fraction", options->validation_fraction,
                       "share of the documents that is held out, above 0 and at most 0.5 (default: 0.01)");
   command->callback([&globals, &action, options, out] {

@@ -25,7 +25,6 @@ namespace {
 
 struct FitArguments {
   std::vector<std::string> inputs;
-  std::string law = "chinchilla";
   ReadArguments read;
   std::vector<std::string> fix;
   double holdout_above = 0;
@@ -217,7 +216,7 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
     }
   }
   if (options.offset && std::ranges::none_of(law_form(options.law).constants, &Constant::optional)) {
-    fail_config("--offset: belongs to the laws {}; {} has its own terms", laws_with_optional_offset(), arguments.law);
+    fail_config("--offset: belongs to the laws {}; {} has its own terms", laws_with_optional_offset(), options.law);
   }
   if (given("--curve") && options.method != Method::isoflop) fail_config("--curve: belongs to --method isoflop");
   if (arguments.curves && !arguments.all && options.method != Method::envelope) {
@@ -241,7 +240,6 @@ void take_min_steps(FitArguments& arguments, const std::vector<FitSources>& part
 
 ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App& command) {
   FitOptions& options = arguments.options;
-  options.law = law_kind(arguments.law);
   options.fixed = parse_fixed(arguments.fix);
   options.threads = globals.threads;
   if (command.count("--holdout-above") > 0) options.holdout_above = arguments.holdout_above;
@@ -316,7 +314,7 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   options.bootstrap.replicates = kDefaultReplicates;
   command->add_option("input", arguments->inputs, "tables of runs (CSV, JSON, '-'), study folders, record files")
       ->required();
-  command->add_option("--law", arguments->law, "law to fit")->capture_default_str();
+  add_law_kind(*command, options.law, "law to fit")->default_str(std::string(name_of(options.law)));
   add_named(*command, "--method", options.method, "approach 3, 2 or 1 of Hoffmann et al. 2022");
   add_named(*command, "--objective", options.objective.kind, "what is minimised");
   command->add_option("--delta", options.objective.delta, "where log-huber turns from squares to absolute values")

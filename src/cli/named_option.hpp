@@ -2,36 +2,49 @@
 // Options that take one of an enum's names (core/names.hpp).
 #include <CLI/CLI.hpp>
 
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/names.hpp"
+#include "law/form.hpp"
 
 namespace scalelaw::cli {
 
+/// Accepts the names of these values; of all where none are given.
 template <Named E>
-[[nodiscard]] CLI::IsMember one_of_names() {
-  const auto names = names_of(E{});
-  return CLI::IsMember(std::vector<std::string>(names.begin(), names.end()));
+[[nodiscard]] CLI::IsMember one_of_names(std::initializer_list<E> values = {}) {
+  const auto all = names_of(E{});
+  std::vector<std::string> names;
+  for (const E value : values) names.emplace_back(name_of(value));
+  if (names.empty()) names.assign(all.begin(), all.end());
+  return CLI::IsMember(names);
 }
 
-/// The option that sets `out`; the help shows its default.
+/// The option that sets `out`, to one of `values` or, without those, to any; the help shows its default.
 template <Named E>
-CLI::Option* add_named(CLI::App& app, const std::string& name, E& out, const std::string& help) {
+CLI::Option* add_named(CLI::App& app, const std::string& name, E& out, const std::string& help,
+                       std::initializer_list<E> values = {}) {
   return app
       .add_option_function<std::string>(
           name, [&out](const std::string& text) { out = *find_named<E>(text); }, help)
-      ->check(one_of_names<E>())
+      ->check(one_of_names(values))
       ->default_str(std::string(name_of(out)));
 }
 /// The same where nothing is set by default.
 template <Named E>
-CLI::Option* add_named(CLI::App& app, const std::string& name, std::optional<E>& out, const std::string& help) {
+CLI::Option* add_named(CLI::App& app, const std::string& name, std::optional<E>& out, const std::string& help,
+                       std::initializer_list<E> values = {}) {
   return app
       .add_option_function<std::string>(
           name, [&out](const std::string& text) { out = find_named<E>(text); }, help)
-      ->check(one_of_names<E>());
+      ->check(one_of_names(values));
+}
+/// The option --law of what fits one. Errors (config): no law has this name; with the one meant, for a near miss.
+inline CLI::Option* add_law_kind(CLI::App& app, LawKind& out, const std::string& help) {
+  return app.add_option_function<std::string>(
+      "--law", [&out](const std::string& text) { out = law_kind(text); }, help);
 }
 
 }  // namespace scalelaw::cli

@@ -1,5 +1,7 @@
 #include "cli/read_options.hpp"
 
+#include <algorithm>
+
 #include "cli/named_option.hpp"
 #include "core/cells.hpp"
 #include "os/error.hpp"
@@ -21,6 +23,23 @@ std::optional<int> unit_of(const std::string& text, const char* option) {
   if (text == "1" || text == "units") return 0;
   if (const auto exponent = unit_exponent(text)) return exponent;
   fail_config("{} '{}': give k, M, B or T (1e3, 1e6, 1e9, 1e12), or 1", option, text);
+}
+
+std::optional<LossUnit> loss_unit_of(std::string text) {
+  std::ranges::replace(text, '-', '_');
+  return find_named<LossUnit>(text);
+}
+
+/// The names of the units; one with underscores may be written with hyphens too.
+std::vector<std::string> words_of_loss_units() {
+  std::vector<std::string> words;
+  for (const std::string_view name : names_of(LossUnit{})) {
+    std::string hyphenated(name);
+    std::ranges::replace(hyphenated, '_', '-');
+    if (hyphenated != name) words.push_back(hyphenated);
+    words.emplace_back(name);
+  }
+  return words;
 }
 
 /// The items between commas that stand outside quotes.
@@ -72,9 +91,10 @@ void add_read_options(CLI::App& command, ReadArguments& arguments) {
   command.add_option("--tokens-unit", arguments.tokens_unit, "unit of tokens in the file: k, M, B or T");
   command.add_option("--flops-unit", arguments.flops_unit, "unit of FLOPs in the file: k, M, B or T");
   command
-      .add_option("--loss-unit", arguments.loss_unit,
-                  "unit of losses in the file; default: nats, or as the header says")
-      ->check(CLI::IsMember({"nats", "bits", "perplexity", "bits-per-byte", "bits_per_byte"}));
+      .add_option_function<std::string>(
+          "--loss-unit", [&arguments](const std::string& text) { arguments.loss_unit = loss_unit_of(text); },
+          "unit of losses in the file; default: nats, or as the header says")
+      ->check(CLI::IsMember(words_of_loss_units()));
 }
 
 ReadOptions read_options(const ReadArguments& arguments) {
@@ -85,9 +105,7 @@ ReadOptions read_options(const ReadArguments& arguments) {
   options.params_unit = unit_of(arguments.params_unit, "--params-unit");
   options.tokens_unit = unit_of(arguments.tokens_unit, "--tokens-unit");
   options.flops_unit = unit_of(arguments.flops_unit, "--flops-unit");
-  std::string unit = arguments.loss_unit;
-  std::ranges::replace(unit, '-', '_');
-  options.loss_unit = find_named<LossUnit>(unit);
+  options.loss_unit = arguments.loss_unit;
   return options;
 }
 

@@ -10,7 +10,8 @@ namespace scalelaw::cli {
 
 struct ReadArguments {
   std::optional<DecimalMark> decimal;
-  std::string columns, delimiter, params_unit, tokens_unit, flops_unit, loss_unit;
+  std::optional<LossUnit> loss_unit;
+  std::string columns, delimiter, params_unit, tokens_unit, flops_unit;
 };
 
 /// Adds --columns, --delimiter, --decimal, --params-unit, --tokens-unit, --flops-unit and --loss-unit.

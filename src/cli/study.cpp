@@ -1,5 +1,6 @@
 // scalelaw study | run | simulate CONFIG.
 #include <memory>
+#include <optional>
 
 #include "analysis/analysis.hpp"
 #include "analysis/study_analysis.hpp"
@@ -48,7 +49,7 @@ ExitCode study_action(const RunRequest& options, const Globals& globals) {
 }
 
 void add_one(CLI::App& app, const Globals& globals, Action& action, const char* name, const char* help,
-             ExitCode (*run)(const RunRequest&, const Globals&), const char* fixed_backend) {
+             ExitCode (*run)(const RunRequest&, const Globals&), std::optional<BackendKind> fixed_backend) {
   auto options = std::make_shared<RunRequest>();
   CLI::App* command = app.add_subcommand(name, help);
   add_config_options(*command, options->config);
@@ -56,7 +57,7 @@ void add_one(CLI::App& app, const Globals& globals, Action& action, const char* 
   command->add_flag("--keep-runs", options->keep_runs,
                     "keep finished runs of another config in the folder, left out of the analysis");
   command->callback([=, &globals, &action] {
-    if (fixed_backend != nullptr) options->config.backend = fixed_backend;
+    if (fixed_backend) options->config.backend = fixed_backend;
     action = [options, &globals, run] { return run(*options, globals); };
   });
 }
@@ -65,10 +66,11 @@ void add_one(CLI::App& app, const Globals& globals, Action& action, const char* 
 
 void add_study(CLI::App& app, const Globals& globals, Action& action) {
   add_one(app, globals, action, "study", "make every run of a study that is missing, then analyse its records",
-          study_action, nullptr);
+          study_action, std::nullopt);
   add_one(app, globals, action, "run", "make every run of a study that is missing, records only", records_action,
-          nullptr);
-  add_one(app, globals, action, "simulate", "as run, with the analytic simulator", records_action, "simulate");
+          std::nullopt);
+  add_one(app, globals, action, "simulate", "as run, with the analytic simulator", records_action,
+          BackendKind::simulate);
 }
 
 }  // namespace scalelaw::cli

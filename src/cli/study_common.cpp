@@ -54,8 +54,8 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
       ->take_all()
       ->expected(1)
       ->allow_extra_args(false);
-  command.add_option("--backend", options.backend, "replaces backend.kind")->check(one_of_names<BackendKind>());
-  command.add_option("--device", options.device, "replaces backend.device")->check(one_of_names<AskedDevice>());
+  add_named(command, "--backend", options.backend, "replaces backend.kind");
+  add_named(command, "--device", options.device, "replaces backend.device");
 }
 
 void add_population_options(CLI::App& command, PopulationChoice& choice) {
@@ -71,8 +71,8 @@ void add_population_options(CLI::App& command, PopulationChoice& choice) {
 
 StudyConfig read_config_options(const ConfigOptions& options) {
   std::vector<std::string> overrides = options.overrides;
-  if (!options.backend.empty()) overrides.push_back(fmt::format("backend.kind=\"{}\"", options.backend));
-  if (!options.device.empty()) overrides.push_back(fmt::format("backend.device=\"{}\"", options.device));
+  if (options.backend) overrides.push_back(fmt::format("backend.kind=\"{}\"", *options.backend));
+  if (options.device) overrides.push_back(fmt::format("backend.device=\"{}\"", *options.device));
   StudyConfig config = read_study_config(options.config, overrides);
   config.simulation = resolve_simulation(config.simulation, std::filesystem::path(options.config).parent_path());
   return config;

@@ -15,7 +15,8 @@ namespace scalelaw::cli {
 struct ConfigOptions {
   std::string config;
   std::vector<std::string> overrides;  ///< --set
-  std::string backend, device;         ///< replace the config's where not empty
+  std::optional<BackendKind> backend;  ///< replaces the config's, as does device
+  std::optional<AskedDevice> device;
 };
 /// CONFIG, --set, --backend, --device.
 void add_config_options(CLI::App& command, ConfigOptions& options);

@@ -27,18 +27,18 @@ namespace fs = std::filesystem;
 struct TutorialArguments {
   std::string name;
   bool list = false;
-  std::string backend = "simulate";
+  BackendKind backend = BackendKind::simulate;
   std::string out = "studies/tutorial";
   FigureFormat format = FigureFormat::svg;
 };
 
-struct StudyRuns {
+struct TopicRuns {
   std::vector<RunRecord> records = {};  ///< of the runs that the config plans
   ExitCode code = ExitCode::ok;
 };
 
 /// Makes what is missing of a tutorial study; the folder may hold runs of other backends and earlier configs.
-StudyRuns make_study(const TutorialTopic& topic, const TutorialArguments& arguments, const Globals& globals) {
+TopicRuns make_study(const TutorialTopic& topic, const TutorialArguments& arguments, const Globals& globals) {
   const fs::path relative = fs::path("configs") / "tutorial" / (topic.study + ".toml");
   const std::optional<fs::path> config = find_data_file(relative);
   if (!config) {
@@ -48,11 +48,11 @@ StudyRuns make_study(const TutorialTopic& topic, const TutorialArguments& argume
   RunRequest request;
   request.out = (fs::path(arguments.out) / topic.study).string();
   request.config.config = config->string();
-  request.config.backend = topic.trainable ? arguments.backend : "simulate";
+  request.config.backend = topic.trainable ? arguments.backend : BackendKind::simulate;
   request.keep_runs = true;  // of other backends; the pages read those of this plan
   request.brief = true;      // the page is the answer
   const FinishedRuns done = make_runs(request, globals);
-  StudyRuns out{.code = done.summary.exit_code()};
+  TopicRuns out{.code = done.summary.exit_code()};
   if (out.code != ExitCode::ok) {
     const std::string text = describe(done.summary);
     complain(globals, "warning: " + text.substr(0, text.find_last_not_of('\n') + 1));
@@ -88,7 +88,7 @@ ExitCode tutorial(const TutorialArguments& arguments, const Globals& globals) {
   if (names.empty()) (void)tutorial_topic(arguments.name);  // throws: no page has this name
   const bool can_draw = gnuplot_program().has_value();
   ExitCode code = ExitCode::ok;
-  std::map<std::string, StudyRuns> studies;
+  std::map<std::string, TopicRuns> studies;
   std::vector<TutorialPage> pages;
   Json result = Json::array();
   const auto show = [&](TutorialPage page, bool printed) {
@@ -135,8 +135,9 @@ void add_tutorial(CLI::App& app, const Globals& globals, Action& action) {
       app.add_subcommand("tutorial", "the classic scaling-law experiments, each a page with a table and a plot");
   command->add_option("name", arguments->name, "page, or all; without one the pages are listed");
   command->add_flag("--list", arguments->list, "what each page shows, in a line");
-  command->add_option("--backend", arguments->backend, "simulate in seconds, or train for real at the same tiny scale")
-      ->check(CLI::IsMember({"simulate", "train"}));
+  add_named(*command, "--backend", arguments->backend, "simulate in seconds, or train for real at the same tiny scale",
+            {BackendKind::simulate, BackendKind::train})
+      ->default_str("");
   add_named(*command, "--format", arguments->format, "file format of the plots");
   command->add_option("--out", arguments->out, "folder of the plots and of the runs");
   command->callback(

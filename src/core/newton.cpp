@@ -6,7 +6,7 @@
 namespace scalelaw::inline core {
 namespace {
 
-struct Step {
+struct NewtonStep {
   Vector change{};
   double predicted = 0;  ///< decrease of the quadratic model along change
   bool ok = false;
@@ -23,7 +23,7 @@ Flags held_at_bound(const NewtonProblem& p, const Vector& theta, const Vector& g
   return held;
 }
 
-Step newton_step(const NewtonProblem& p, const LocalModel& at, const Flags& held, double lambda) {
+NewtonStep newton_step(const NewtonProblem& p, const LocalModel& at, const Flags& held, double lambda) {
   std::array<std::size_t, kMaxFree> index{};
   std::size_t n = 0;
   for (std::size_t k = 0; k < p.size; ++k) {
@@ -36,7 +36,7 @@ Step newton_step(const NewtonProblem& p, const LocalModel& at, const Flags& held
     h[i][i] += lambda * std::max(std::abs(h[i][i]), 1e-300);
     s[i] = -at.gradient[index[i]];
   }
-  Step step;
+  NewtonStep step;
   step.ok = solve_spd(h, s, n);
   if (!step.ok) return step;
   for (std::size_t i = 0; i < n; ++i) step.change[index[i]] = s[i];
@@ -44,7 +44,7 @@ Step newton_step(const NewtonProblem& p, const LocalModel& at, const Flags& held
 }
 
 // Shortens the step to max_step and the box, and computes the decrease that the quadratic model promises for it.
-void confine(const NewtonProblem& p, const Vector& theta, const LocalModel& at, Step& step) {
+void confine(const NewtonProblem& p, const Vector& theta, const LocalModel& at, NewtonStep& step) {
   double factor = 1;
   for (std::size_t k = 0; k < p.size; ++k) {
     if (std::abs(step.change[k]) * factor > p.max_step[k]) factor = p.max_step[k] / std::abs(step.change[k]);
@@ -118,7 +118,7 @@ NewtonResult minimise(const NewtonProblem& p, const Vector& start, const NewtonO
   while (r.evaluations < options.max_evaluations) {
     r.bound = held_at_bound(p, r.theta, r.at.gradient);
     // The test of convergence is the undamped one: the decrease a full Newton step promises.
-    Step step = newton_step(p, r.at, r.bound, 0);
+    NewtonStep step = newton_step(p, r.at, r.bound, 0);
     if (step.ok) {
       double decrement = 0;
       for (std::size_t k = 0; k < p.size; ++k) decrement -= 0.5 * r.at.gradient[k] * step.change[k];

@@ -1,8 +1,10 @@
 #pragma once
 // A corpus on disk: a folder with manifest.json, train.bin and validation.bin (tokens, nothing else). Format:
 // data/README.md.
+#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,13 +16,17 @@
 
 namespace scalelaw::inline corpus {
 
+/// What a token is. byte: a byte of the text. symbol: a symbol of a generated stream.
+enum class TokenizerKind { byte, symbol };
+constexpr std::array<std::string_view, 2> names_of(TokenizerKind) { return {"byte", "symbol"}; }
+
 struct CorpusTokenizer {
-  std::string kind = "byte";  ///< byte: token = byte of the text; symbol: token = symbol of a generated stream
-  std::int64_t vocab = 256;   ///< every token is below it
+  TokenizerKind kind = TokenizerKind::byte;
+  std::int64_t vocab = 256;  ///< every token is below it
 };
 template <class Visit, FieldsOf<CorpusTokenizer> T>
 void fields(Visit&& visit, T& t) {
-  visit("kind", t.kind, one_of({"byte", "symbol"}), "what a token is");
+  visit("kind", t.kind, named<TokenizerKind>(), "what a token is");
   visit("vocab", t.vocab, between(2, static_cast<double>(most_token_ids())), "number of token ids");
 }
 
@@ -87,14 +93,17 @@ void fields(Visit&& visit, T& i) {
   visit("bytes", i.bytes, at_least(0), "bytes of text, after decompression");
 }
 
-/// What made a generated corpus; kind "none" for a corpus of text.
+/// What made a generated corpus; none: it is of text.
+enum class GeneratorKind { none, markov };
+constexpr std::array<std::string_view, 2> names_of(GeneratorKind) { return {"none", "markov"}; }
+
 struct CorpusGenerator {
-  std::string kind = "none";
-  std::map<std::string, double> params;
+  GeneratorKind kind = GeneratorKind::none;
+  std::map<std::string, double> params;  ///< its settings, by name
 };
 template <class Visit, FieldsOf<CorpusGenerator> T>
 void fields(Visit&& visit, T& g) {
-  visit("kind", g.kind, one_of({"none", "markov"}), "generator");
+  visit("kind", g.kind, named<GeneratorKind>(), "generator");
   visit("params", g.params, any(), "its settings");
 }
 

@@ -152,10 +152,10 @@ Manifest synthesize_corpus(const SynthOptions& options) {
   }
   Manifest manifest;
   manifest.name = options.name;
-  manifest.tokenizer = {.kind = "symbol", .vocab = options.symbols};
+  manifest.tokenizer = {.kind = TokenizerKind::symbol, .vocab = options.symbols};
   manifest.documents = {.kind = DocumentKind::stream, .separator = "", .total = 2};
   manifest.entropy_rate_nats = entropy_rate_nats(chain, stationary);
-  manifest.generator.kind = "markov";
+  manifest.generator.kind = GeneratorKind::markov;
   manifest.generator.params = {{"order", static_cast<double>(options.order)},
                                {"symbols", static_cast<double>(options.symbols)},
                                {"concentration", options.concentration},

@@ -104,7 +104,8 @@ std::optional<Manifest> corpus_there(const fs::path& out) {
 }
 
 void fail_other_corpus(const fs::path& out, const Manifest& there) {
-  const std::string from = there.inputs.empty() ? there.generator.kind : there.inputs.front().path;
+  const std::string from =
+      there.inputs.empty() ? std::string(name_of(there.generator.kind)) : there.inputs.front().path;
   fail_config(
       "{}: holds another corpus ({}, {} training tokens, made {} of {}{}); give another folder with --out, or "
       "--replace "

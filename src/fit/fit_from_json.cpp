@@ -10,7 +10,7 @@ namespace scalelaw::inline fit {
 namespace {
 
 // Reading: every place names file and key. Keys that this version does not know are passed over.
-struct Reader {
+struct FitReader {
   const std::string& name;
 
   [[noreturn]] void fail(const std::string& key, const char* problem) const {
@@ -95,7 +95,7 @@ struct Reader {
   }
 };
 
-BootstrapResult bootstrap_from(const Json& json, const Reader& read) {
+BootstrapResult bootstrap_from(const Json& json, const FitReader& read) {
   BootstrapResult b;
   read.value(json, b, "bootstrap");
   b.seed = read.at(json, "seed").get<std::uint64_t>();
@@ -107,7 +107,7 @@ BootstrapResult bootstrap_from(const Json& json, const Reader& read) {
   return b;
 }
 
-std::vector<IsoflopBudget> budgets_from(const Json& json, const Reader& read) {
+std::vector<IsoflopBudget> budgets_from(const Json& json, const FitReader& read) {
   std::vector<IsoflopBudget> out;
   for (const Json& item : json) {
     IsoflopBudget b;
@@ -121,9 +121,9 @@ std::vector<IsoflopBudget> budgets_from(const Json& json, const Reader& read) {
     }
     const Json& parabola = read.at(item, "parabola");
     if (parabola.size() != 3) read.fail("parabola", "does not have three numbers");
-    b.constant = Reader::number(parabola[0]);
-    b.linear = Reader::number(parabola[1]);
-    b.curvature = Reader::number(parabola[2]);
+    b.constant = FitReader::number(parabola[0]);
+    b.linear = FitReader::number(parabola[1]);
+    b.curvature = FitReader::number(parabola[2]);
     if (b.status == BudgetStatus::interior || item.contains("params")) {
       b.params = number_or_nan(item, "params");
       b.tokens = number_or_nan(item, "tokens");
@@ -142,7 +142,7 @@ std::vector<IsoflopBudget> budgets_from(const Json& json, const Reader& read) {
   return out;
 }
 
-Objective objective_from(const Json& json, const Reader& read) {
+Objective objective_from(const Json& json, const FitReader& read) {
   Objective o;
   o.kind = read.get<ObjectiveKind>(json, "kind");
   o.delta = number_or_nan(json, "delta");
@@ -150,7 +150,7 @@ Objective objective_from(const Json& json, const Reader& read) {
 }
 
 // The law at the fitted values; an offset, which a law without an offset lacks, is 0.
-Law fitted_from(const Json& params, const FitResult& r, const Reader& read) {
+Law fitted_from(const Json& params, const FitResult& r, const FitReader& read) {
   Law law{.kind = r.law,
           .values = {},
           .name = "fit",
@@ -159,12 +159,12 @@ Law fitted_from(const Json& params, const FitResult& r, const Reader& read) {
   for (const Constant& constant : law_form(r.law).constants) {
     const std::string& name = constant.name;
     if (!params.contains(name) && constant.role != Role::offset) read.fail("params." + name, "is missing");
-    law.values.push_back(params.contains(name) ? Reader::number(params.at(name)) : 0.0);
+    law.values.push_back(params.contains(name) ? FitReader::number(params.at(name)) : 0.0);
   }
   return law;
 }
 
-void ranges_from(const Json& json, const Reader& read, FitResult& r) {
+void ranges_from(const Json& json, const FitReader& read, FitResult& r) {
   r.params_range = read.get<Interval>(json, "params");
   r.tokens_range = read.get<Interval>(json, "tokens");
   r.flops_range = read.get<Interval>(json, "flops");
@@ -172,13 +172,13 @@ void ranges_from(const Json& json, const Reader& read, FitResult& r) {
 }
 
 // The method, with what a file holds for it alone.
-MethodFit method_from(const Json& value, const Reader& read) {
+MethodFit method_from(const Json& value, const FitReader& read) {
   MethodFit out = method_fit(read.get<Method>(value, "method"));
   std::visit([&](auto& own) { read.value(value, own, "method"); }, out);
   return out;
 }
 
-FitResult read_fit(const Json& value, const Reader& read) {
+FitResult read_fit(const Json& value, const FitReader& read) {
   if (read.get<std::string>(value, "schema") != "scalelaw.fit/1") read.fail("schema", "is not scalelaw.fit/1");
   FitResult r;
   r.law = law_kind(read.get<std::string>(value, "law"));
@@ -204,7 +204,7 @@ FitResult read_fit(const Json& value, const Reader& read) {
 
 FitResult fit_from_json(const Json& value, const std::string& name) {
   try {
-    return read_fit(value, Reader{name});
+    return read_fit(value, FitReader{name});
   } catch (const Json::exception& e) {
     fail_data("{}: not a fit file of scalelaw (schema scalelaw.fit/1): {}", name, e.what());
   }

@@ -10,7 +10,7 @@ namespace scalelaw::inline inference {
 namespace {
 
 /// Losses of one size by rising ln C.
-struct Curve {
+struct SizeCurve {
   double log_params = 0;
   std::vector<std::pair<double, double>> points;
 
@@ -27,14 +27,14 @@ struct Curve {
   }
 };
 
-std::vector<Curve> curves_of(const std::vector<Observation>& points) {
-  std::map<double, Curve> by_size;
+std::vector<SizeCurve> curves_of(const std::vector<Observation>& points) {
+  std::map<double, SizeCurve> by_size;
   for (const Observation& point : points) {
-    Curve& curve = by_size[point.params];
+    SizeCurve& curve = by_size[point.params];
     curve.log_params = std::log(point.params);
     curve.points.emplace_back(std::log(point.flops), point.loss_nats);
   }
-  std::vector<Curve> curves;
+  std::vector<SizeCurve> curves;
   for (auto& [params, curve] : by_size) {
     std::sort(curve.points.begin(), curve.points.end());
     if (curve.points.size() >= 2) curves.push_back(std::move(curve));
@@ -55,10 +55,10 @@ std::pair<double, double> vertex(const double (&x)[3], const double (&y)[3]) {
 }  // namespace
 
 std::optional<Frontier> compute_frontier(const std::vector<Observation>& points, std::size_t budgets) {
-  const std::vector<Curve> curves = curves_of(points);
+  const std::vector<SizeCurve> curves = curves_of(points);
   if (curves.size() < 3 || budgets < 2) return std::nullopt;
   double low = curves.front().points.front().first, high = curves.front().points.back().first;
-  for (const Curve& curve : curves) {
+  for (const SizeCurve& curve : curves) {
     low = std::min(low, curve.points.front().first);
     high = std::max(high, curve.points.back().first);
   }

@@ -113,6 +113,8 @@ TEST_F(CorpusCommand, WrongUsageEndsWithOneLineAndExitCodeTwo) {
               HasSubstr("--validation-fraction"));
   EXPECT_THAT(failed(2, "$scalelaw corpus build --input text.txt --out c --documents json-line"),
               HasSubstr("--format jsonl"));
+  EXPECT_THAT(failed(2, "$scalelaw corpus build --input text.txt --out c --documents stream"),
+              HasSubstr("{blank-line,entry,file,json-line}"));
   EXPECT_THAT(failed(2, "$scalelaw corpus synth --out c --symbols 1000"), HasSubstr("2 .. 256"));
   (void)failed(2, "$scalelaw corpus");
   const ProgramResult e = shell("mkdir mine && touch mine/notes && $scalelaw corpus build --input text.txt --out mine");

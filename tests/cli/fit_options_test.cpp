@@ -201,6 +201,10 @@ TEST_F(FitOption, CriticalBatchBelongsToKaplansSteps) {
   run("fit steps.csv --law kaplan-steps --critical-batch 0").expect_error(2, "--critical-batch");
 }
 
+TEST_F(FitOption, AWordThatIsNoUnitIsAnsweredWithTheUnits) {
+  run("fit runs.csv --loss-unit bit").expect_error(2, "{nats,bits,perplexity,bits-per-byte,bits_per_byte}");
+}
+
 TEST_F(FitOption, OptionsThatWouldBeIgnoredAreRefused) {
   run("fit runs.csv --method isoflop --law kaplan").expect_error(2, "--law: belongs to --method parametric");
   run("fit runs.csv --method envelope --fix alpha=1").expect_error(2, "--fix");

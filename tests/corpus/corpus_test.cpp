@@ -93,6 +93,9 @@ TEST_F(LoadCorpus, WrongManifestsAreDataErrorsThatNameTheKey) {
   EXPECT_THAT(error(),
               testing::AllOf(HasSubstr("manifest.json"), HasSubstr("'schema'"), HasSubstr("scalelaw.corpus/1")));
   edit("/schema", "scalelaw.corpus/1");
+  edit("/tokenizer/kind", "word");
+  EXPECT_THAT(error(), testing::AllOf(HasSubstr("'tokenizer.kind'"), HasSubstr("byte | symbol")));
+  edit("/tokenizer/kind", "byte");
   edit("/splits/train/tokens", 0);
   EXPECT_THAT(error(), HasSubstr("splits.train.tokens"));
   edit("/splits/train/tokens", 1);

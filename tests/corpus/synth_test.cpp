@@ -177,7 +177,7 @@ TEST(SynthesizeCorpus, WritesTheExactRateBelowTheEmpiricalEntropies) {
   const Manifest m = synthesize_corpus(o);
   const Corpus corpus = load_corpus(folder / "markov", CorpusCheck::hashes);
   EXPECT_EQ(m.tokenizer.vocab, 12);
-  EXPECT_EQ(m.generator.kind, "markov");
+  EXPECT_EQ(m.generator.kind, GeneratorKind::markov);
   EXPECT_EQ(m.generator.params.at("order"), 2);
   EXPECT_EQ(corpus.train.view().count, 400'000);
   EXPECT_EQ(corpus.validation.view().count, 50'000);

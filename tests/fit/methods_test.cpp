@@ -17,10 +17,10 @@ const std::vector<std::string> kSections = {
     "What counts as N and C", "Laws",          "Published constants", "Objective", "Solver", "Intervals",
     "Approaches 1 and 2",     "Held-out check"};
 
-/// The sections, one after the other, each with its heading.
-// In one line: a passage may go on in the next one.
+/// In one line: a passage may go on in the next one.
 std::string flat(const std::string& text) { return std::regex_replace(text, std::regex("\\n *"), " "); }
 
+/// The sections, one after the other, each with its heading.
 std::string text_of_sections() {
   const std::string all = "\n" + read_text_file(std::string(SCALELAW_SOURCE_DIR) + "/docs/METHODS.md") + "\n## ";
   std::string out;

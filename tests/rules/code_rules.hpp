@@ -7,18 +7,22 @@
 
 namespace scalelaw::rules {
 
-/// Types that a header declares outside of others: two of one name break the one-definition rule where both are linked.
+/// Types defined outside of others have names of their own. Two of one name in headers break the one-definition rule
+/// where both are linked; one in a source misleads those who know the other.
 inline Violations types_have_one_place(const Tree& tree) {
   static const std::regex type(R"re(^(?:struct|class|enum|enum class) (\w+)(?: final)?(?: : [\w:<> ]+)? \{)re");
   std::map<std::string, std::string> known;
   Violations found;
-  const auto wanted = [](const std::string& path) { return is_product(path) && is_header(path); };
-  each_line(tree, wanted, [&](const std::string& path, int number, const std::string& line) {
+  const auto see = [&](const std::string& path, int number, const std::string& line) {
     std::smatch match;
     if (!std::regex_search(line, match, type)) return;
     const auto [first, fresh] = known.emplace(match[1].str(), path);
     if (!fresh) found.push_back(at(path, number, match[1].str() + " is a type of " + first->second + " too"));
-  });
+  };
+  const auto header = [](const std::string& path) { return is_product(path) && is_header(path); };
+  const auto source = [](const std::string& path) { return is_product(path) && is_cpp(path) && !is_header(path); };
+  each_line(tree, header, see);  // first, so that it is the source that has to change
+  each_line(tree, source, see);
   return found;
 }
 

@@ -140,8 +140,14 @@ TEST(Rules, TypesHaveOnePlace) {
   EXPECT_EQ(text_of(types_have_one_place(repository())), "");
   const Tree planted = {{"src/design/plan.hpp", "struct Plan {\n};\nstruct Other;\n"},
                         {"src/train/plan.hpp", "struct Plan {\n  struct Inner {\n"},
-                        {"src/train/a.cpp", "struct Plan {\n"}};
-  EXPECT_THAT(types_have_one_place(planted), ElementsAre(HasSubstr("src/train/plan.hpp:1: Plan")));
+                        {"src/train/plan.cpp", "struct Plan::State {\n"},
+                        {"src/cli/a.cpp", "class Plan {\nstruct Line {\n};\nenum class Inner { x };\n"},
+                        {"models/cuda/b.cu", "enum class Line : int { x };\n  struct Plan {\n"},
+                        {"tests/cli/a_test.cpp", "struct Plan {\n"}};
+  EXPECT_THAT(types_have_one_place(planted),
+              ElementsAre("src/train/plan.hpp:1: Plan is a type of src/design/plan.hpp too",
+                          "src/cli/a.cpp:1: Plan is a type of src/design/plan.hpp too",
+                          "src/cli/a.cpp:2: Line is a type of models/cuda/b.cu too"));
 }
 
 TEST(Rules, EnumsAreComparedAsEnums) {

@@ -34,7 +34,7 @@ inline Manifest write_corpus(const std::filesystem::path& folder, std::size_t to
   Manifest manifest;
   manifest.name = "chain";
   manifest.sha256 = sha256_hex(train + validation);
-  manifest.tokenizer = {.kind = "symbol", .vocab = 32};
+  manifest.tokenizer = {.kind = TokenizerKind::symbol, .vocab = 32};
   manifest.splits.train.tokens = static_cast<std::int64_t>(train.size());
   manifest.splits.validation.tokens = static_cast<std::int64_t>(validation.size());
   write_file_atomic(folder / "train.bin", train);
