@@ -26,10 +26,10 @@ Interval interval(std::span<const double> sorted, double level, std::int64_t fre
   return {draws_quantile(sorted, tail), draws_quantile(sorted, 1 - tail)};
 }
 
-// Noise of ln loss where no seeds show it: a robust scale of the fit's residuals. A
-// fit whose residuals lie mostly in the linear part of Huber's function passes through about as many points as it has
-// parameters; their residuals of 0 say nothing of the noise and are left out of the median (Maronna, Martin and Yohai
-// 2006, Robust Statistics, sec. 4.4). Least squares spreads the parameters over all residuals instead.
+// Noise of ln loss where no seeds show it: a robust scale of the fit's residuals. A fit whose
+// residuals lie mostly in the linear part of Huber's function passes through about as many points as it has parameters;
+// their residuals of 0 say nothing of the noise and are left out of the median (Maronna, Martin and Yohai 2006, Robust
+// Statistics, sec. 4.4). Least squares spreads the parameters over all residuals instead.
 NoiseModel noise_of_residuals(const Problem& p, const Law& law) {
   std::vector<double> size;
   for (std::size_t i = 0; i < p.size(); ++i) {
@@ -206,9 +206,9 @@ std::map<std::string, double> derived_quantities(const Problem& p, std::span<con
       log_tokens.push_back(std::log(point.tokens));
     }
     const Line line = fit_line(log_flops, log_tokens, weights.first(p.size()));
-    return {{"a", values[1]},
+    return {{"a", values[p.form().of_role(Role::exponent).front()]},
             {"b", line.slope},
-            {"params_coefficient", values[0]},
+            {"params_coefficient", values[p.form().of_role(Role::amplitude).front()]},
             {"tokens_coefficient", std::exp(line.intercept)}};
   }
   if (const auto exponents = allocation_exponents(law)) derived = {{"a", exponents->a}, {"b", exponents->b}};

@@ -198,7 +198,8 @@ bool on_a_line_without_a_way(const Logs& p, const DesignShape& s, const LawForm&
   const bool offset = !terms.offset.empty() && !fixed.contains(terms.offset);
   // One exponent of N and D alike: off the ray the two terms have different shapes.
   if (!terms.shared.empty()) return s.slope > 0.8 && s.slope < 1.25;
-  if (!fixed.contains(terms.params[1]) || !fixed.contains(terms.second_term[1])) return true;
+  const auto exponent_held = [&](const std::vector<std::string>& term) { return fixed.contains(term.back()); };
+  if (!exponent_held(terms.params) || !exponent_held(terms.second_term)) return true;
   // The exponents of N and of the second variable in the linear problem inside the law.
   std::vector<double> values(form.constants.size(), 1.0);
   for (std::size_t k = 0; k < values.size(); ++k) {
@@ -339,8 +340,7 @@ std::string ignored_variable(const std::vector<Observation>& points, LawKind law
   if (factor < std::exp(kOwnWay)) return "";
   return fmt::format(
       "the law {} looks at {} alone, while {} varies on its own by a factor of {:.3g}, whose effect it takes for "
-      "noise; "
-      "the law chinchilla has both",
+      "noise; the law chinchilla has both",
       law_form(law).name, by_params ? "N" : "D", by_params ? "D" : "N", factor);
 }
 

@@ -23,7 +23,7 @@ Linearised empty_at(const Problem& p, bool with_jacobian) {
 
 // --- Coordinates::surface: theta = (ln E, ln A', ln B', alpha, beta) of the free parameters, fit/surface.hpp.
 
-constexpr std::size_t kSurfaceConstants = 5;
+constexpr std::size_t kSurfaceConstants = std::tuple_size_v<SurfaceTheta>;
 
 // All five coordinates: those free from theta, those held and tied from the problem.
 SurfaceTheta surface_theta(const Problem& p, std::span<const double> theta) {
@@ -38,13 +38,14 @@ SurfaceTheta surface_theta(const Problem& p, std::span<const double> theta) {
 }
 
 Linearised linearise_surface(const Problem& p, std::span<const double> theta, bool with_jacobian) {
+  using namespace surface_place;
   const std::size_t m = p.free.size();
   const SurfaceTheta full = surface_theta(p, theta);
-  const double constant = std::exp(full[0]);
+  const double constant = std::exp(full[kE]);
   Linearised out = empty_at(p, with_jacobian);
   for (std::size_t i = 0; i < p.size(); ++i) {
     const double x = p.surface.log_params[i], y = p.surface.log_tokens[i];
-    const double a = std::exp(full[1] - full[3] * x), b = std::exp(full[2] - full[4] * y);
+    const double a = std::exp(full[kA] - full[kAlpha] * x), b = std::exp(full[kB] - full[kBeta] * y);
     const double predicted = constant + a + b;
     out.residual[i] = residual_of(p, i, predicted);
     if (!with_jacobian) continue;
@@ -78,13 +79,14 @@ void evaluate_surface(const Problem& p, std::span<const double> weights, double 
 // Residuals and Jacobian; with `at`, sum psi d2 r is added to its Hessian.
 Linearised linearise_power(const Problem& p, std::span<const double> theta, bool with_jacobian,
                            std::span<const double> psi = {}, LocalModel* at = nullptr) {
+  using namespace power_place;
   const std::size_t m = p.free.size();
-  const double offset = m > 2 ? std::exp(theta[2]) : p.values[2];
+  const double offset = p.fixed[kE] ? p.values[kE] : std::exp(theta[kE]);
   const Quantity variable = *p.form().only_variable();
   Linearised out = empty_at(p, with_jacobian);
   for (std::size_t i = 0; i < p.size(); ++i) {
     const double x = std::log(quantity_of(p.points[i], variable)) - p.centres.front().at;
-    const double power = std::exp(theta[0] - theta[1] * x);
+    const double power = std::exp(theta[kX] - theta[kAlpha] * x);
     const double predicted = offset + power, unit = of_logs(p) ? 1 / predicted : 1;
     out.residual[i] = residual_of(p, i, predicted);
     const std::array<double, 3> g = {power, -x * power, offset};

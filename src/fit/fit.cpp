@@ -133,8 +133,7 @@ std::string plateau_caution(const std::vector<Observation>& points, const FitOpt
   }
   return fmt::format(
       "{} of {} runs {} far above every valley through the others of the same compute, as {}: {}; the law bends to {}, "
-      "so "
-      "leave {} out, or use --method isoflop, which does",
+      "so leave {} out, or use --method isoflop, which does",
       runs.size(), points.size(), one ? "lies" : "lie",
       one ? "a run that never learned does" : "runs that never learned do", fmt::join(names, ", "), one ? "it" : "them",
       one ? "it" : "them");
@@ -205,7 +204,7 @@ FitResult fit_points(const std::vector<Observation>& all, const FitOptions& opti
   if (!known.noise) known.noise = estimate_noise(all);
   known.bootstrap.resample = resolved_resample(options.bootstrap.resample, options.method, points);
   if (options.method != Method::parametric) {
-    (void)make_problem(points, LawKind::kaplan, options.objective, {});  // refuses unusable points
+    check_points(points);
   } else if (law_form(options.law).needs(Quantity::steps)) {
     points = with_minimum_steps(std::move(points), options.critical_batch);
   }

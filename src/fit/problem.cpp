@@ -8,14 +8,13 @@
 namespace scalelaw::inline fit {
 namespace {
 
-// Of each point what the law looks at; a law of more than one variable wants N, D and C.
-void check_point(const Observation& o, std::size_t i, const LawForm& form) {
+// Of a point its loss, its weight and the one variable that a law looks at; without one, N, D and C.
+void check_point(const Observation& o, std::size_t i, std::optional<Quantity> only) {
   const std::string where = o.run.empty() ? fmt::format("observation {}", i + 1) : fmt::format("run {}", o.run);
   const auto positive = [&](double x, const char* what) {
     if (!(x > 0) || !std::isfinite(x))
       fail_data("{}: {} is {}; a fit needs positive finite numbers, remove the point", where, what, x);
   };
-  const auto only = form.only_variable();
   const auto wanted = [&](Quantity quantity) { return !only || *only == quantity; };
   if (wanted(Quantity::params)) positive(o.params, "params");
   if (wanted(Quantity::tokens)) positive(o.tokens, "tokens");
@@ -62,12 +61,9 @@ double mean_log(const Problem& p, Quantity quantity) {
 void set_coordinates(Problem& p) {
   const LawForm& form = p.form();
   if (form.coordinates == Coordinates::logarithms) return;
-  if (form.coordinates == Coordinates::power) {
-    SCALELAW_CHECK(form.constants.size() == 3 && form.of_role(Role::amplitude).front() == 0 &&
-                       form.of_role(Role::exponent).front() == 1 && form.of_role(Role::offset).front() == 2,
-                   "{} has other constants than X, alpha, E", form.name);
-    if (p.tie || p.fixed[0] || p.fixed[1]) return;
-  }
+  check_places(form);
+  const bool power = form.coordinates == Coordinates::power;
+  if (power && (p.tie || p.fixed[power_place::kX] || p.fixed[power_place::kAlpha])) return;
   for (const std::size_t k : form.of_role(Role::amplitude)) {
     const Quantity of = *form.constants[k].of;
     if (!p.fixed[k]) {
@@ -119,7 +115,36 @@ void set_bounds(Problem& p) {
   }
 }
 
+// Whether the constants have the roles of those wanted, in their order and for the same terms.
+bool same_roles(const std::vector<Constant>& constants, const std::vector<Constant>& wanted) {
+  return std::ranges::equal(constants, wanted,
+                            [](const Constant& a, const Constant& b) { return a.role == b.role && a.of == b.of; });
+}
+
 }  // namespace
+
+void check_places(const LawForm& form) {
+  switch (form.coordinates) {
+    case Coordinates::logarithms:
+      return;
+    case Coordinates::surface:
+      SCALELAW_CHECK(
+          same_roles(form.constants, {offset("E"), amplitude("A", Quantity::params), amplitude("B", Quantity::tokens),
+                                      exponent("alpha", Quantity::params), exponent("beta", Quantity::tokens)}),
+          "{} has other constants than E, A, B, alpha, beta", form.name);
+      return;
+    case Coordinates::power: {
+      const std::optional<Quantity> x = form.only_variable();
+      SCALELAW_CHECK(x && same_roles(form.constants, {amplitude("X", *x), exponent("alpha", x), offset("E")}),
+                     "{} has other constants than X, alpha, E", form.name);
+      return;
+    }
+  }
+}
+
+void check_points(const std::vector<Observation>& observations) {
+  for (std::size_t i = 0; i < observations.size(); ++i) check_point(observations[i], i, std::nullopt);
+}
 
 const Centre* Problem::centre_of(std::size_t amplitude) const {
   const auto it = std::ranges::find(centres, amplitude, &Centre::amplitude);
@@ -135,7 +160,7 @@ Problem make_problem(const std::vector<Observation>& observations, LawKind law, 
   set_fixed(p, fixed);
   for (std::size_t i = 0; i < observations.size(); ++i) {
     const Observation& o = observations[i];
-    check_point(o, i, p.form());
+    check_point(o, i, p.form().only_variable());
     p.points.push_back(law_point(o));
     p.observed.push_back(p.form().predicts_size ? o.params : o.loss_nats);
     p.weights.push_back(o.weight);
@@ -176,8 +201,8 @@ std::vector<double> natural_values(const Problem& p, std::span<const double> the
   if (p.tie) values[p.tie->to] = p.tie->factor * values[p.tie->from];
   for (const Centre& centre : p.centres) {
     double& amplitude = values[centre.amplitude];
-    if (p.coordinates == Coordinates::power) {  // X and alpha are the first two of theta
-      amplitude = std::exp(std::clamp(theta[0] / theta[1] + centre.at, -690.0, 690.0));
+    if (p.coordinates == Coordinates::power) {  // X and alpha are free, so that theta has them at their places
+      amplitude = std::exp(std::clamp(theta[power_place::kX] / theta[power_place::kAlpha] + centre.at, -690.0, 690.0));
     } else {
       amplitude *= std::exp(values[centre.exponent] * centre.at);
     }

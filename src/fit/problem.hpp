@@ -13,6 +13,17 @@
 
 namespace scalelaw::inline fit {
 
+/// Places of the constants (E, A, B, alpha, beta) of a law with Coordinates::surface, as SurfaceTheta has them.
+namespace surface_place {
+inline constexpr std::size_t kE = 0, kA = 1, kB = 2, kAlpha = 3, kBeta = 4;
+}
+/// Places of the constants (X, alpha, E) of a law with Coordinates::power.
+namespace power_place {
+inline constexpr std::size_t kX = 0, kAlpha = 1, kE = 2;
+}
+/// Throws std::logic_error where the constants of a law do not lie at the places that its coordinates are written for.
+void check_places(const LawForm& form);
+
 /// Two exponents whose ratio is held: value `to` = factor * value `from` (indices of the law's constants).
 struct Tie {
   std::size_t from = 0;
@@ -48,6 +59,9 @@ struct Problem {
   /// Null where the amplitude is not centred.
   [[nodiscard]] const Centre* centre_of(std::size_t amplitude) const;
 };
+
+/// Errors (data): as make_problem says of an observation, whatever law it is for.
+void check_points(const std::vector<Observation>& observations);
 
 /// Errors (config): a fixed parameter that the law does not have or that is not positive; nothing left to fit.
 /// Errors (data): a loss, N, D or C that is not positive and finite, a weight that is negative.

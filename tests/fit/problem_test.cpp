@@ -125,6 +125,37 @@ TEST(Problem, BadPointsAreNamed) {
   }
 }
 
+TEST(Problem, PointsForNoLawNeedEveryQuantity) {
+  const std::vector<Observation> good = isoflop_design(tiny_law(), kTinyBudgets, 5, 4, 0, 1);
+  EXPECT_NO_THROW(check_points(good));
+  const auto refusal = [&](double Observation::*member, double bad) {
+    std::vector<Observation> points = good;
+    points[3].*member = bad;
+    return error_of(ExitCode::data, [&] { check_points(points); });
+  };
+  EXPECT_NE(refusal(&Observation::params, 0).find("observation 4: params is 0"), std::string::npos);
+  EXPECT_NE(refusal(&Observation::tokens, -1).find("observation 4: tokens is -1"), std::string::npos);
+  EXPECT_NE(refusal(&Observation::flops, 0).find("observation 4: flops is 0"), std::string::npos);
+  EXPECT_NE(refusal(&Observation::weight, -1).find("observation 4: weight is -1"), std::string::npos);
+}
+
+TEST(Problem, CoordinatesRefuseConstantsInAnotherOrder) {
+  for (const LawKind kind : all_of<LawKind>()) {
+    LawForm form = law_form(kind);
+    EXPECT_NO_THROW(check_places(form)) << form.name;
+    if (form.coordinates == Coordinates::logarithms) continue;
+    for (std::size_t i = 0; i < form.constants.size(); ++i) {
+      for (std::size_t k = 0; k < i; ++k) {
+        std::swap(form.constants[i], form.constants[k]);
+        EXPECT_THROW(check_places(form), std::logic_error) << form.name << ": " << i << " for " << k;
+        std::swap(form.constants[i], form.constants[k]);
+      }
+    }
+    form.constants.pop_back();
+    EXPECT_THROW(check_places(form), std::logic_error) << form.name;
+  }
+}
+
 TEST(Problem, WrongFixedParametersAreNamed) {
   const std::vector<Observation> points = isoflop_design(tiny_law(), kTinyBudgets, 5, 4, 0, 1);
   EXPECT_THROW((void)make_problem(points, LawKind::chinchilla, {}, {{"gamma", 1.0}}), Error);
