@@ -58,7 +58,9 @@ std::optional<Optimum> solve(const Law& law, const AllocationRequest& r) {
 LawPoint point_of(const Allocation& a) { return {.params = a.params, .tokens = a.tokens, .flops = a.flops}; }
 
 /// A law of N*(C) alone names no D, but the model it proposes has one.
-LawKind kind_of_allocation(LawKind kind) { return law_form(kind).predicts_size ? LawKind::chinchilla : kind; }
+std::vector<Outside> outside_of_proposal(const LawRange& range, LawKind kind, const Allocation& a) {
+  return law_form(kind).predicts_size ? outside_in_any(range, point_of(a)) : outside(range, kind, point_of(a));
+}
 
 void add_shape(Allocation& a) {
   const ShapeFamily defaults = default_shape_family(a.params);
@@ -165,7 +167,7 @@ Allocation allocate(const Law& law, const AllocationRequest& request) {
     }
   }
   a.convention = law.convention.params;
-  a.outside = outside(law.range, kind_of_allocation(law.kind), point_of(a));
+  a.outside = outside_of_proposal(law.range, law.kind, a);
   add_shape(a);
   return a;
 }
@@ -179,7 +181,7 @@ Allocation allocate(const FitResult& fit, const AllocationRequest& request) {
   }
   Allocation a = allocate(fit.fitted, request);
   a.fitted = true;
-  a.outside = outside(range_of(fit), kind_of_allocation(fit.law), point_of(a));
+  a.outside = outside_of_proposal(range_of(fit), fit.law, a);
   if (fit.flops_range.high > 0) a.extrapolation_factor = a.flops / fit.flops_range.high;
   if (!request.unique_tokens) a.measured_below = measured_below(fit, a.flops, a.loss_nats);
   if (fit.bootstrap.draws.size() >= kFewestDraws) add_intervals(a, fit, request);

@@ -36,7 +36,7 @@ std::optional<Law> law_of(const std::string& name) {
   if (const Law* published = find_published_law(name)) return *published;
   if (!is_fit_file(name) || !std::filesystem::is_regular_file(name)) return std::nullopt;
   const Json value = read_json_file(name);
-  if (!value.is_object() || value.value("schema", Json()) != "scalelaw.fit/1") return std::nullopt;
+  if (!value.is_object() || value.value("schema", Json()) != kFitSchema) return std::nullopt;
   return loss_law_of_fit(name);
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "alloc/measured.hpp"
 #include "core/json.hpp"
 #include "fit/fit_from_json.hpp"
 #include "law/published.hpp"
@@ -23,9 +24,9 @@ FitResult read_fit_file(const std::string& file) {
   }
   const Json value = read_json_file(file);
   const auto schema = value.is_object() ? value.find("schema") : value.end();
-  if (schema == value.end() || *schema != "scalelaw.fit/1") {
-    fail_data("{}: is not a fit (its schema is not \"scalelaw.fit/1\"); make one with scalelaw fit INPUT --json FILE",
-              file);
+  if (schema == value.end() || *schema != kFitSchema) {
+    fail_data("{}: is not a fit (its schema is not \"{}\"); make one with scalelaw fit INPUT --json FILE", file,
+              kFitSchema);
   }
   return fit_from_json(value, file);
 }
@@ -51,17 +52,12 @@ Law loss_law_of_fit(const std::string& file) {
   if (fit.fitted.values.empty() || fit.fitted.form().predicts_size) {
     fail_config(
         "{}: this fit (method {}, law {}) gives no loss, so it cannot be simulated; take a fit of the loss, for "
-        "example "
-        "scalelaw fit INPUT --law chinchilla --json FILE",
+        "example scalelaw fit INPUT --law chinchilla --json FILE",
         file, fit.method(), law_form(fit.law).name);
   }
   Law law = fit.fitted;
   law.name = std::filesystem::path(file).filename().string();
-  const auto values = [](const Interval& i) { return ValueRange{.low = i.low, .high = i.high}; };
-  law.range = {.params = values(fit.params_range),
-               .tokens = values(fit.tokens_range),
-               .flops = values(fit.flops_range),
-               .tokens_per_param = values(fit.ratio_range)};
+  law.range = range_of(fit);
   return law;
 }
 

@@ -14,7 +14,7 @@ struct FitReader {
   const std::string& name;
 
   [[noreturn]] void fail(const std::string& key, const char* problem) const {
-    fail_data("{}: '{}' {}; is this a fit file of scalelaw (schema scalelaw.fit/1)?", name, key, problem);
+    fail_data("{}: '{}' {}; is this a fit file of scalelaw (schema {})?", name, key, problem, kFitSchema);
   }
   [[nodiscard]] const Json& at(const Json& object, const char* key) const {
     if (!object.is_object() || !object.contains(key)) fail(key, "is missing");
@@ -179,7 +179,9 @@ MethodFit method_from(const Json& value, const FitReader& read) {
 }
 
 FitResult read_fit(const Json& value, const FitReader& read) {
-  if (read.get<std::string>(value, "schema") != "scalelaw.fit/1") read.fail("schema", "is not scalelaw.fit/1");
+  if (read.get<std::string>(value, "schema") != kFitSchema) {
+    read.fail("schema", fmt::format("is not {}", kFitSchema).c_str());
+  }
   FitResult r;
   r.law = law_kind(read.get<std::string>(value, "law"));
   r.by_method = method_from(value, read);
@@ -206,7 +208,7 @@ FitResult fit_from_json(const Json& value, const std::string& name) {
   try {
     return read_fit(value, FitReader{name});
   } catch (const Json::exception& e) {
-    fail_data("{}: not a fit file of scalelaw (schema scalelaw.fit/1): {}", name, e.what());
+    fail_data("{}: not a fit file of scalelaw (schema {}): {}", name, kFitSchema, e.what());
   }
 }
 

@@ -56,7 +56,7 @@ Json interval_json(const Interval& interval) { return to_json_fields(interval); 
 Json to_json(const FitResult& r) {
   Json out = to_json_fields(r);
   std::visit([&](const auto& own) { out.update(to_json_fields(own)); }, r.by_method);
-  out["schema"] = "scalelaw.fit/1";
+  out["schema"] = kFitSchema;
   out["law"] = law_form(r.law).name;
   out["method"] = r.method();
   const ParametricFit& p = r.parametric();

@@ -9,6 +9,9 @@
 
 namespace scalelaw::inline law {
 
+/// Schema of the file that a fit of a law is kept in (fit/fit_json.hpp).
+inline constexpr std::string_view kFitSchema = "scalelaw.fit/1";
+
 /// A law with its constants: published, given or fitted.
 struct Law {
   LawKind kind = LawKind::chinchilla;

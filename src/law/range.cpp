@@ -19,9 +19,12 @@ const char* symbol(RangeOf quantity) {
   return kSymbols[static_cast<std::size_t>(quantity)];
 }
 
-}  // namespace
+/// Of which quantities a law, or whoever asks, says something.
+struct Told {
+  bool params = true, tokens = true, flops = true;
+};
 
-std::vector<Outside> outside(const LawRange& range, LawKind kind, const LawPoint& point, double slack) {
+std::vector<Outside> outside_of(const LawRange& range, const Told& told, const LawPoint& point, double slack) {
   std::vector<Outside> found;
   const auto check = [&](RangeOf quantity, double value, const ValueRange& known) {
     if (!(value > 0) || !known.known()) return;
@@ -31,14 +34,26 @@ std::vector<Outside> outside(const LawRange& range, LawKind kind, const LawPoint
       found.push_back({.quantity = quantity, .value = value, .range = known, .factor = factor, .above = above});
     }
   };
-  const LawForm& form = law_form(kind);
-  const bool of_params = form.needs(Quantity::params), of_tokens = form.needs(Quantity::tokens),
-             both = of_params && of_tokens;
-  if (of_params) check(RangeOf::params, point.params, range.params);
-  if (of_tokens) check(RangeOf::tokens, point.tokens, range.tokens);
-  if (both && point.params > 0) check(RangeOf::tokens_per_param, point.tokens / point.params, range.tokens_per_param);
-  if (both || form.needs(Quantity::flops)) check(RangeOf::flops, point.flops, range.flops);
+  if (told.params) check(RangeOf::params, point.params, range.params);
+  if (told.tokens) check(RangeOf::tokens, point.tokens, range.tokens);
+  if (told.params && told.tokens && point.params > 0) {
+    check(RangeOf::tokens_per_param, point.tokens / point.params, range.tokens_per_param);
+  }
+  if (told.flops) check(RangeOf::flops, point.flops, range.flops);
   return found;
+}
+
+}  // namespace
+
+std::vector<Outside> outside(const LawRange& range, LawKind kind, const LawPoint& point, double slack) {
+  const LawForm& form = law_form(kind);
+  Told told{.params = form.needs(Quantity::params), .tokens = form.needs(Quantity::tokens)};
+  told.flops = (told.params && told.tokens) || form.needs(Quantity::flops);
+  return outside_of(range, told, point, slack);
+}
+
+std::vector<Outside> outside_in_any(const LawRange& range, const LawPoint& point, double slack) {
+  return outside_of(range, {}, point, slack);
 }
 
 std::string describe(const std::vector<Outside>& outside) {

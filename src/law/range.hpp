@@ -25,6 +25,8 @@ struct Outside {
 /// the point lacks (0), whose range is unknown or of which a law of this kind says nothing are passed over.
 [[nodiscard]] std::vector<Outside> outside(const LawRange& range, LawKind kind, const LawPoint& point,
                                            double slack = 1);
+/// The same of a point whose N, D and C all count, whatever law named it.
+[[nodiscard]] std::vector<Outside> outside_in_any(const LawRange& range, const LawPoint& point, double slack = 1);
 
 /// "N = 1.2M lies 6.94 times above the largest (173k), D = 10k lies 140 times below the smallest (1.4M)".
 [[nodiscard]] std::string describe(const std::vector<Outside>& outside);

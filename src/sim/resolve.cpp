@@ -26,10 +26,10 @@ void take_fit(SimulationSpec& simulation, const fs::path& file) {
     fail_data("simulation law: {}: no such file; scalelaw fit INPUT --json FILE writes one", name);
   }
   const Json fit = read_json_file(file);
-  if (!fit.is_object() || fit.value("schema", Json()) != "scalelaw.fit/1" || !fit.contains("law") ||
+  if (!fit.is_object() || fit.value("schema", Json()) != kFitSchema || !fit.contains("law") ||
       !fit.contains("params")) {
-    fail_data("simulation law: {}: is not a fit (schema \"scalelaw.fit/1\"); scalelaw fit INPUT --json FILE writes one",
-              name);
+    fail_data("simulation law: {}: is not a fit (schema \"{}\"); scalelaw fit INPUT --json FILE writes one", name,
+              kFitSchema);
   }
   const std::string status = fit.value("/convergence/status"_json_pointer, std::string("unknown"));
   if (status != "converged") {

@@ -74,6 +74,8 @@ TEST(Range, ALawIsAskedOnlyForWhatItLooksAt) {
   EXPECT_THAT(names(outside(runs, LawKind::power_d, far)), ElementsAre("tokens"));
   EXPECT_THAT(names(outside(runs, LawKind::power_c, far)), ElementsAre("flops"));
   EXPECT_THAT(names(outside(runs, LawKind::kaplan, far)), ElementsAre("params", "tokens", "tokens_per_param", "flops"));
+  EXPECT_THAT(names(outside(runs, LawKind::optimal, far)), ElementsAre("flops"));
+  EXPECT_THAT(names(outside_in_any(runs, far)), ElementsAre("params", "tokens", "tokens_per_param", "flops"));
   EXPECT_TRUE(outside({}, LawKind::kaplan, far).empty());  // nothing is known
   EXPECT_TRUE(outside(runs, LawKind::power_n, {}).empty());
 }
