@@ -89,7 +89,8 @@ std::string budgets_text(const FitResult& r) {
   double squares = 0, noise = 0, count = 0;
   for (const IsoflopBudget& b : r.isoflop().budgets) {
     if (!has_minimum(b) || !(b.rms > 0)) continue;
-    squares += b.rms * b.rms, count += 1;
+    squares += b.rms * b.rms;
+    count += 1;
     if (r.noise) noise += std::pow(r.noise->at(b.loss_nats), 2);
   }
   if (noise > 0) {

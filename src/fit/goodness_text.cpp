@@ -80,8 +80,7 @@ std::vector<std::string> goodness_cautions(const FitResult& fit, bool held) {
   if (g.r_squared < kExplained && g.n >= 8 && g.outliers == 0) {  // else those are the cause
     out.push_back(fmt::format(
         "the law leaves {:.0f} % of the variation of {} unexplained (rms residual {:.3g}): {}; fit --residuals lists "
-        "every "
-        "run",
+        "every run",
         100 * std::min(1.0, 1 - g.r_squared), quantity(fit), g.rms,
         held ? "the parameters that are held do not suit these runs, or some of the runs do not follow the law"
              : "some of these runs do not follow it, or they differ by little more than noise"));

@@ -27,8 +27,8 @@ double threshold(const Problem& p, const Solution& s) {
       size.push_back(std::abs(x));
       psi2 += std::min(x * x, delta * delta);
     }
-    // P(|r| <= delta) from the density near 0 in a window wide enough to hold a good share of the points: with delta =
-    // 1e-3 and 35 runs the window of delta itself holds two or three.
+    // P(|r| <= delta) from the density near 0 in a window wide enough to hold a good share of the points: with
+    // delta = 1e-3 and 35 runs the window of delta itself holds two or three.
     const double window = std::max(delta, 0.75 * quantile(size, 0.5));
     const auto inside = static_cast<double>(std::ranges::count_if(size, [&](double x) { return x <= window; }));
     slope = inside * delta / window;

@@ -12,6 +12,32 @@
 namespace scalelaw::inline fit {
 namespace {
 
+// Starts by variable projection, for a law that is linear in its coefficients at given exponents.
+//
+// Legend, for one law and n points:
+//   c         coefficients: amplitudes and offset, none negative     eta   exponents and decays
+//   g_k [n]   term k at amplitude 1: x^-exponent, 1 for an offset    o [n] losses observed
+//   power     of the loss that is linear in c: 1, for kaplan 1/alphaD (LawForm::linear)
+//   f_k [n]   = g_k / o^power, the columns                           w [n] weights
+//   cell      a point eta of the grid (`at`, an index a direction) with the best c there and their misfit (`value`)
+//
+// Derivation. At given eta the law is L^power = sum_k c_k g_k(eta), linear in c. The least misfit over all constants is
+// the least over eta of the least over c (Golub and Pereyra 1973), and the inner one,
+//   v(eta) = min over c >= 0 of  sum_i w_i (sum_k c_k f_k(i; eta) - 1)^2 / power^2,
+// is nonnegative least squares, which fit/projection.hpp solves exactly over every active set. Its terms are relative
+// errors, (L/o)^power - 1 = power ln(L/o) to first order: v is about the sum of the squared log residuals. So the
+// search runs over the one or two exponents alone, and takes no guess of coefficients, whose sizes depend on N, D and
+// the text. A law that has a start of its own (LawForm::start) has one minimum and needs no grid.
+//
+// The grid: a start need not be good, it has to lie in the right basin, and Newton's method goes the rest. With c
+// fitted anew at every eta, what a fifth more of an exponent does to x^-exponent over the points is mostly a factor,
+// which c takes up; so v changes slowly from cell to cell. The 25 values, 0.03 to 2.4, surround all published exponents
+// (0.05 to 0.76). What is fitted is Huber's objective, not v, and it may have several minima: hence several cells that
+// are not neighbours, and a second ranking of the same cells by the objective itself.
+//
+// Passes: 1. the linear problem at one eta; 2. v over the grid of exponents; 3. with decays: the first on a grid around
+// that, for each the others by the objective; 4. the best cells by v; 5. the best cells by the objective.
+
 constexpr std::size_t kStarts = 6;
 constexpr std::size_t kStartsWithDecays = 12;  // decays have several minima on real data
 constexpr std::size_t kRanked = 10;            // by the objective itself
@@ -48,7 +74,7 @@ std::vector<StartValues> best_cells(std::vector<Cell> cells, std::size_t count, 
   return starts;
 }
 
-// The values to try of a constant: of an exponent 0.03 to 2.6 in steps of a fifth, of a decay 0.5 to 512 in octaves.
+// The values to try of a constant: of an exponent 0.03 to 2.4 in steps of a fifth, of a decay 0.5 to 512 in octaves.
 std::vector<double> grid_of(const Problem& p, std::size_t constant) {
   if (p.fixed[constant]) return {p.values[constant]};
   const bool exponent = p.form().constants[constant].role == Role::exponent;
@@ -57,7 +83,7 @@ std::vector<double> grid_of(const Problem& p, std::size_t constant) {
   return grid;
 }
 
-// The linear problem inside a law at given exponents and decays, with the columns that cells share kept.
+// 1. The linear problem inside a law at given exponents and decays, with the columns that cells share kept.
 class LinearProblem {
  public:
   explicit LinearProblem(const Problem& p) : p_(p), decays_(p.form().of_role(Role::decay)), ones_(p.size(), 1.0) {}
@@ -160,6 +186,7 @@ void each_of_grid(const Problem& p, const std::vector<std::size_t>& constants, c
   descend(descend, 0);
 }
 
+// 2. v over the grid of exponents, at the decays of `from`.
 std::vector<Cell> scan_exponents(const Problem& p, LinearProblem& linear, const StartValues& from) {
   std::vector<Cell> cells;
   each_of_grid(p, p.form().of_role(Role::exponent), from, [&](const std::array<int, 3>& at, const StartValues& values) {
@@ -181,8 +208,8 @@ double objective_at(const Problem& p, const StartValues& values) {
   return at.value;
 }
 
-// The linear problem knows the first decay alone: for each value of it the few best cells over the exponents, and with
-// their constants the objective at each value of the other decays.
+// 3. The linear problem knows the first decay alone: for each value of it the few best cells over the exponents, and
+// with their constants the objective at each value of the other decays.
 std::vector<Cell> scan_decays(const Problem& p, LinearProblem& linear, const StartValues& from) {
   const std::vector<std::size_t> decays = p.form().of_role(Role::decay), others(decays.begin() + 1, decays.end());
   std::vector<Cell> cells;
@@ -206,7 +233,13 @@ std::vector<Cell> scan(const Problem& p) {
   return p.form().has_decays() ? scan_decays(p, linear, from) : scan_exponents(p, linear, from);
 }
 
-// Cells with the objective itself for their value: those below all their neighbours first, then the best others.
+// 4. The best cells by v; with decays, by the objective.
+std::vector<StartValues> projected(const Problem& p, std::vector<Cell> cells) {
+  const bool decays = p.form().has_decays();
+  return best_cells(std::move(cells), decays ? kStartsWithDecays : kStarts, decays ? 2 : 3);
+}
+
+// 5. Cells with the objective itself for their value: those below all their neighbours first, then the best others.
 std::vector<StartValues> ranked_cells(const Problem& p, std::vector<Cell> cells) {
   std::map<std::array<int, 4>, double> grid;
   for (Cell& c : cells) {
@@ -229,11 +262,6 @@ std::vector<StartValues> ranked_cells(const Problem& p, std::vector<Cell> cells)
     if (std::ranges::find(starts, values) == starts.end()) starts.push_back(std::move(values));
   }
   return starts;
-}
-
-std::vector<StartValues> projected(const Problem& p, std::vector<Cell> cells) {
-  const bool decays = p.form().has_decays();
-  return best_cells(std::move(cells), decays ? kStartsWithDecays : kStarts, decays ? 2 : 3);
 }
 
 }  // namespace

@@ -38,9 +38,17 @@ double golden_minimum(F&& f, double low, double high) {
   double a = high - kGolden * (high - low), b = low + kGolden * (high - low), fa = f(a), fb = f(b);
   while (high - low > 1e-7) {
     if (fa < fb) {
-      high = b, b = a, fb = fa, a = high - kGolden * (high - low), fa = f(a);
+      high = b;
+      b = a;
+      fb = fa;
+      a = high - kGolden * (high - low);
+      fa = f(a);
     } else {
-      low = a, a = b, fa = fb, b = low + kGolden * (high - low), fb = f(b);
+      low = a;
+      a = b;
+      fa = fb;
+      b = low + kGolden * (high - low);
+      fb = f(b);
     }
   }
   return 0.5 * (low + high);

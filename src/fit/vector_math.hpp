@@ -74,8 +74,8 @@ template <int kLanes>
   return p * power + power;
 }
 
-/// ln x to about 1 ulp for normal positive x. x = 2^k m with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh(s), s =
-/// (m-1)/(m+1), by its series to s^23 (rest below 1e-18).
+/// ln x to about 1 ulp for normal positive x. x = 2^k m with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh(s),
+/// s = (m-1)/(m+1), by its series to s^23 (rest below 1e-18).
 template <int kLanes>
 [[nodiscard]] SCALELAW_INLINE typename Lanes<kLanes>::Real log_of(typename Lanes<kLanes>::Real x) {
   using Real = typename Lanes<kLanes>::Real;

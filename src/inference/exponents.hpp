@@ -9,9 +9,8 @@
 
 namespace scalelaw::inline inference {
 
-/// A law's constants that are exponents, by name; a and b of N* ~ C^a, D* ~ C^b
-/// where there is an optimum; for chinchilla also "frontier": alpha beta / (alpha + beta), as in L*(C) - E ~
-/// C^-frontier.
+/// A law's constants that are exponents, by name; a and b of N* ~ C^a, D* ~ C^b where there is an optimum; for
+/// chinchilla also "frontier": alpha beta / (alpha + beta), as in L*(C) - E ~ C^-frontier.
 [[nodiscard]] std::map<std::string, double> exponents_of(const Law& law);
 /// Those of the fitted constants and of `derived`.
 [[nodiscard]] std::map<std::string, double> exponents_of(const FitResult& fit);

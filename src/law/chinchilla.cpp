@@ -35,8 +35,8 @@ LinearForm linear(LawValues v) {
                     {.constant = kB, .exponent = v[kBeta], .variable = variable_of<Quantity::tokens>}}};
 }
 
-// Along D = C / (6 N), d loss / d ln N = -alpha A N^-alpha + beta B D^-beta = 0, so N^(alpha+beta) = (alpha A / (beta
-// B)) (C/6)^beta (Hoffmann et al. 2022, eq. 4).
+// Along D = C / (6 N), d loss / d ln N = -alpha A N^-alpha + beta B D^-beta = 0, so
+// N^(alpha+beta) = (alpha A / (beta B)) (C/6)^beta (Hoffmann et al. 2022, eq. 4).
 double optimal_params(LawValues v, double flops) {
   const Chinchilla c = named(v);
   const double g = std::pow(c.alpha * c.A / (c.beta * c.B), 1 / (c.alpha + c.beta));

@@ -1,5 +1,5 @@
-// E + (A M^eta + B M^-eta) C^-eta with M = D/N and C = 6 N D: Gadre et al. 2024, arXiv 2403.08540, eq. 4. Since M^eta
-// C^-eta = (6 N^2)^-eta and M^-eta C^-eta = (6 D^2)^-eta, it is a law of N and D with one exponent.
+// E + (A M^eta + B M^-eta) C^-eta with M = D/N and C = 6 N D: Gadre et al. 2024, arXiv 2403.08540, eq. 4.
+// Since M^eta C^-eta = (6 N^2)^-eta and M^-eta C^-eta = (6 D^2)^-eta, it is a law of N and D with one exponent.
 #include <cmath>
 
 #include "law/form.hpp"

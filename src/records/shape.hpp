@@ -11,8 +11,8 @@ namespace scalelaw::inline records {
 [[nodiscard]] ParamCounts count_params(const ModelSpec& model);
 
 /// Training FLOPs per token, a multiply-add counted as 2, forward + backward = 3 x forward, matrix products only:
-///   forward = 2 n_layer (4 d_model n_head d_head + 2 d_model d_ff) + 4 n_layer n_head d_head (T + 1) / 2 + 2 d_model
-///   vocab
+///   forward = 2 n_layer (4 d_model n_head d_head + 2 d_model d_ff) + 4 n_layer n_head d_head (T + 1) / 2
+///             + 2 d_model vocab
 /// with T the context: under a causal mask a token attends to (T + 1) / 2 positions on average. Lookups are free.
 /// Kaplan et al. 2020 sec. 2.1 differs: no head, T / 2 positions. Hoffmann et al. 2022 (arXiv 2203.15556) App. F
 /// differs: no mask, and the lookup counted as a product.

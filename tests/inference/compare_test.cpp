@@ -17,6 +17,7 @@ namespace {
 
 using testing::Contains;
 using testing::HasSubstr;
+using testing::SizeIs;
 
 const ExponentComparison& exponent(const Comparison& c, const std::string& name) {
   for (const ExponentComparison& e : c.exponents) {
@@ -77,8 +78,19 @@ TEST(CompareWithLaw, TheTrueLawIsEquivalentAndItsEstimatesUnbiased) {
   EXPECT_TRUE(c.reanchored);
   EXPECT_TRUE(c.noise_estimated);
   EXPECT_NEAR(c.noise, 0.003, 0.0012);
+  const auto measured = exponents_of(c.first_fit), of_law = exponents_of(law);
+  ASSERT_THAT(measured, SizeIs(5));  // alpha, beta, a, b, frontier
+  for (const auto& [name, value] : measured) {
+    const ExponentComparison& e = exponent(c, name);
+    EXPECT_EQ(e.first, value) << name;
+    EXPECT_NEAR(exponents_of(c.second_fit).at(name), of_law.at(name), 1e-4) << name;
+    EXPECT_LT(e.second_ci95.low, of_law.at(name)) << name;
+    EXPECT_GT(e.second_ci95.high, of_law.at(name)) << name;
+    // The median of simulated studies stands for the law: it lies off it by less than one study does.
+    EXPECT_NEAR(e.difference, value - of_law.at(name), (e.second_ci95.high - e.second_ci95.low) / 2) << name;
+  }
+  ASSERT_GE(c.exponents.size(), measured.size());
   for (const ExponentComparison& e : c.exponents) {
-    EXPECT_EQ(e.difference, e.first - e.second);
     EXPECT_LT(e.difference_ci95.low, e.difference_ci90.low);
     EXPECT_LT(e.difference_ci90.high, e.difference_ci95.high);
     EXPECT_GT(e.detectable, (e.difference_ci95.high - e.difference_ci95.low) / 2);
