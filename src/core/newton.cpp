@@ -71,6 +71,70 @@ double gradient_size(const NewtonProblem& p, const LocalModel& at, const Flags& 
   return std::sqrt(sum);
 }
 
+// What a descent knows beside the point it has reached.
+struct NewtonState {
+  double lambda = 0;        ///< damping of the next step
+  bool at_minimum = false;  ///< convergence was seen: from here on steps only polish
+  double polished = 0;      ///< gradient_size where the last step began, at the minimum
+};
+
+// The decrease that a full Newton step promises.
+double decrement_of(const NewtonProblem& p, const LocalModel& at, const NewtonStep& full) {
+  double decrement = 0;
+  for (std::size_t k = 0; k < p.size; ++k) decrement -= 0.5 * at.gradient[k] * full.change[k];
+  return decrement;
+}
+
+// Notes whether r is at the minimum, and says whether nothing is left to do there. The test of convergence is the
+// undamped one, by the full Newton step.
+bool is_done(const NewtonProblem& p, const NewtonOptions& options, const NewtonResult& r, const NewtonStep& full,
+             NewtonState& state) {
+  const bool small = full.ok && decrement_of(p, r.at, full) <= options.tolerance * r.at.value + p.value_floor;
+  if (!small) return false;
+  if (!options.polish) {
+    state.at_minimum = true;
+    return true;
+  }
+  const double size = gradient_size(p, r.at, r.bound);
+  if (state.at_minimum && size >= 0.5 * state.polished) return true;
+  state.at_minimum = true;
+  state.polished = size;
+  state.lambda = 0;
+  return false;
+}
+
+// The step with the damping that is set, raised fourfold until H is positive definite with it; not ok where that fails.
+NewtonStep damped_step(const NewtonProblem& p, const NewtonResult& r, double& lambda) {
+  if (lambda == 0) lambda = 1e-3;
+  NewtonStep step = newton_step(p, r.at, r.bound, lambda);
+  while (!step.ok && lambda < 1e12) {
+    lambda *= 4;
+    step = newton_step(p, r.at, r.bound, lambda);
+  }
+  return step;
+}
+
+// Whether a step from the minimum came closer to it. Differences of the value are round-off there; the gradient still
+// tells better from worse.
+bool polishes(const NewtonProblem& p, const NewtonResult& r, const LocalModel& trial, double polished) {
+  return std::isfinite(trial.value) && !(trial.value > r.at.value * (1 + 1e-12) + p.value_floor) &&
+         !(gradient_size(p, trial, r.bound) >= polished);
+}
+
+// Whether a step pays. Sets the damping of the next one by how much of the promise was kept.
+bool descends(const NewtonResult& r, const LocalModel& trial, const NewtonStep& step, double& lambda) {
+  const double gain = (r.at.value - trial.value) / step.predicted;
+  const bool pays = std::isfinite(trial.value) && trial.value < r.at.value && step.predicted > 0;
+  if (!pays) {
+    lambda = std::max(8 * lambda, 1e-3);
+  } else if (gain > 0.7) {
+    lambda = lambda < 1e-5 ? 0 : lambda / 8;
+  } else if (gain < 0.2) {
+    lambda = std::max(4 * lambda, 1e-4);
+  }
+  return pays;
+}
+
 }  // namespace
 
 bool solve_spd(std::array<Vector, kMaxFree>& a, Vector& b, std::size_t n) {
@@ -111,67 +175,28 @@ NewtonResult minimise(const NewtonProblem& p, const Vector& start, const NewtonO
     r.status = NewtonStatus::diverged;
     return r;
   }
-  double lambda = 0;
-  bool at_minimum = false;
-  double polished = 0;
+  NewtonState state;
   LocalModel trial;
   while (r.evaluations < options.max_evaluations) {
     r.bound = held_at_bound(p, r.theta, r.at.gradient);
-    // The test of convergence is the undamped one: the decrease a full Newton step promises.
     NewtonStep step = newton_step(p, r.at, r.bound, 0);
-    if (step.ok) {
-      double decrement = 0;
-      for (std::size_t k = 0; k < p.size; ++k) decrement -= 0.5 * r.at.gradient[k] * step.change[k];
-      if (decrement <= options.tolerance * r.at.value + p.value_floor) {
-        if (!options.polish) {
-          at_minimum = true;
-          break;
-        }
-        const double size = gradient_size(p, r.at, r.bound);
-        if (at_minimum && size >= 0.5 * polished) break;
-        at_minimum = true;
-        polished = size;
-        lambda = 0;
-      }
-    }
-    if (!step.ok || lambda > 0) {
-      if (lambda == 0) lambda = 1e-3;
-      step = newton_step(p, r.at, r.bound, lambda);
-      while (!step.ok && lambda < 1e12) {
-        lambda *= 4;
-        step = newton_step(p, r.at, r.bound, lambda);
-      }
-      if (!step.ok) break;
-    }
+    if (is_done(p, options, r, step, state)) break;
+    if (!step.ok || state.lambda > 0) step = damped_step(p, r, state.lambda);
+    if (!step.ok) break;
     confine(p, r.theta, r.at, step);
     Vector to = r.theta;
     for (std::size_t k = 0; k < p.size; ++k) to[k] += step.change[k];
     evaluate(to, trial);
-    if (at_minimum) {
-      // Differences of the value are round-off now; the gradient still tells better from worse.
-      if (!std::isfinite(trial.value) || trial.value > r.at.value * (1 + 1e-12) + p.value_floor ||
-          gradient_size(p, trial, r.bound) >= polished) {
-        break;
-      }
+    const bool better =
+        state.at_minimum ? polishes(p, r, trial, state.polished) : descends(r, trial, step, state.lambda);
+    if (better) {
       r.theta = to;
       r.at = trial;
-      continue;
-    }
-    const double gain = (r.at.value - trial.value) / step.predicted;
-    if (std::isfinite(trial.value) && trial.value < r.at.value && step.predicted > 0) {
-      r.theta = to;
-      r.at = trial;
-      if (gain > 0.7) {
-        lambda = lambda < 1e-5 ? 0 : lambda / 8;
-      } else if (gain < 0.2) {
-        lambda = std::max(4 * lambda, 1e-4);
-      }
-    } else {
-      lambda = std::max(8 * lambda, 1e-3);
-      if (lambda > 1e12) break;
+    } else if (state.at_minimum || state.lambda > 1e12) {
+      break;
     }
   }
-  if (at_minimum) {
+  if (state.at_minimum) {
     r.bound = held_at_bound(p, r.theta, r.at.gradient);
     const bool any =
         std::any_of(r.bound.begin(), r.bound.begin() + static_cast<std::ptrdiff_t>(p.size), [](bool b) { return b; });

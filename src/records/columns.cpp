@@ -3,8 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <set>
+#include <span>
+#include <string_view>
 
 #include "core/cells.hpp"
 #include "os/error.hpp"
@@ -16,114 +19,123 @@ namespace {
 
 /// One of our columns, and what others call it: lower case, parts and words joined by '_'.
 struct Known {
-  const char* ours;
-  std::vector<std::string> names;
+  std::string_view ours;
+  std::array<std::string_view, 23> padded;  ///< the names, then empty ones
+  [[nodiscard]] std::span<const std::string_view> names() const {
+    return {padded.begin(), std::ranges::find(padded, std::string_view{})};
+  }
 };
 
 // The one table of names.
-const std::vector<Known>& known() {
-  static const std::vector<Known> table = {
-      {"params",
-       {"params",
-        "n",
-        "n_params",
-        "num_params",
-        "nparams",
-        "numparams",
-        "parameters",
-        "n_parameters",
-        "num_parameters",
-        "parameter_count",
-        "param_count",
-        "params_count",
-        "number_of_parameters",
-        "model_size",
-        "model_params",
-        "model_parameters",
-        "total_params",
-        "total_parameters",
-        "params_total",
-        "num_params_total",
-        "size"}},
-      {"tokens", {"tokens",          "d",
-                  "n_tokens",        "num_tokens",
-                  "ntokens",         "numtokens",
-                  "training_tokens", "train_tokens",
-                  "n_train_tokens",  "num_train_tokens",
-                  "tokens_seen",     "seen_tokens",
-                  "total_tokens",    "tokens_total",
-                  "tokens_trained",  "number_of_tokens",
-                  "token_count",     "data_tokens",
-                  "dataset_tokens",  "dataset_size",
-                  "data_size"}},
-      {"flops",
-       {"flops", "c", "compute", "flop", "n_flops", "num_flops", "train_flops", "training_flops", "total_flops",
-        "flops_total", "training_compute", "train_compute", "total_compute", "compute_flops"}},
-      {"loss", {"loss",
-                "l",
-                "val_loss",
-                "validation_loss",
-                "valid_loss",
-                "eval_loss",
-                "evaluation_loss",
-                "test_loss",
-                "dev_loss",
-                "final_loss",
-                "final_val_loss",
-                "final_eval_loss",
-                "final_test_loss",
-                "heldout_loss",
-                "held_out_loss",
-                "loss_nats",
-                "loss_final",
-                "loss_val",
-                "loss_eval",
-                "cross_entropy",
-                "ce_loss",
-                "lm_loss",
-                "nll"}},
-      {"run", {"run", "run_id", "run_name", "name", "id", "experiment", "exp", "exp_name", "experiment_name", "uid"}},
-      {"loss_stderr", {"loss_stderr", "loss_se", "stderr_loss", "loss_sem", "loss_std_err", "loss_standard_error"}},
-      {"weight", {"weight"}},
-      {"group", {"group", "trunk"}},
-      {"unique_tokens", {"unique_tokens", "n_unique_tokens", "num_unique_tokens", "tokens_unique", "unique_data"}},
-      {"lr", {"lr", "learning_rate", "max_lr", "peak_lr", "base_lr", "max_learning_rate", "peak_learning_rate"}},
-      {"seed", {"seed", "random_seed", "rng_seed"}},
-      {"shape", {"shape", "model_shape"}},
-      {"budget", {"budget", "flops_budget", "flop_budget", "compute_budget", "isoflop_budget"}},
-      {"steps",
-       {"steps", "step", "n_steps", "num_steps", "train_steps", "training_steps", "optimizer_steps", "total_steps",
-        "global_step", "iterations", "iters", "n_iters", "updates"}},
-      {"batch_tokens",
-       {"batch_tokens", "tokens_per_step", "tokens_per_batch", "batch_size_tokens", "batch_size_in_tokens",
-        "global_batch_tokens", "global_batch_size_tokens"}},
-      {"convention", {"convention"}},
-      // Not columns of ours, but of use: other units of the loss, what a batch holds, how a run ended, other counts.
-      {"perplexity",
-       {"perplexity", "ppl", "val_ppl", "eval_ppl", "test_ppl", "valid_ppl", "validation_ppl", "val_perplexity",
-        "eval_perplexity", "test_perplexity", "validation_perplexity"}},
-      {"bits_per_byte",
-       {"bits_per_byte", "bpb", "val_bpb", "eval_bpb", "test_bpb", "bits_byte", "validation_bpb", "val_bits_per_byte",
-        "eval_bits_per_byte"}},
-      {"bits", {"loss_bits", "bits_per_token", "val_loss_bits", "eval_loss_bits"}},
-      {"train_loss", {"train_loss", "training_loss", "loss_train", "final_train_loss"}},
-      {"batch_size", {"batch_size", "global_batch_size", "batch", "bs", "train_batch_size"}},
-      {"context",
-       {"context", "context_length", "seq_len", "seq_length", "seqlen", "sequence_length", "block_size", "ctx_len",
-        "n_ctx", "max_seq_len", "max_length"}},
-      {"status", {"status", "state", "run_state", "run_status", "outcome", "outcome_status"}},
-      {"params_non_embedding",
-       {"params_non_embedding", "non_embedding_params", "n_params_non_embedding", "non_embedding_parameters",
-        "num_non_embedding_params", "n_non_embedding", "params_nonembedding", "nonembedding_params",
-        "params_without_embedding", "params_non_emb", "non_emb_params", "n_non_embedding_params"}},
-      {"params_effective", {"params_effective", "effective_params", "n_params_effective"}},
-      {"flops_exact", {"flops_exact", "exact_flops", "flops_counted"}}};
-  return table;
+constexpr Known kKnown[] = {
+    {"params",
+     {"params",
+      "n",
+      "n_params",
+      "num_params",
+      "nparams",
+      "numparams",
+      "parameters",
+      "n_parameters",
+      "num_parameters",
+      "parameter_count",
+      "param_count",
+      "params_count",
+      "number_of_parameters",
+      "model_size",
+      "model_params",
+      "model_parameters",
+      "total_params",
+      "total_parameters",
+      "params_total",
+      "num_params_total",
+      "size"}},
+    {"tokens", {"tokens",          "d",
+                "n_tokens",        "num_tokens",
+                "ntokens",         "numtokens",
+                "training_tokens", "train_tokens",
+                "n_train_tokens",  "num_train_tokens",
+                "tokens_seen",     "seen_tokens",
+                "total_tokens",    "tokens_total",
+                "tokens_trained",  "number_of_tokens",
+                "token_count",     "data_tokens",
+                "dataset_tokens",  "dataset_size",
+                "data_size"}},
+    {"flops",
+     {"flops", "c", "compute", "flop", "n_flops", "num_flops", "train_flops", "training_flops", "total_flops",
+      "flops_total", "training_compute", "train_compute", "total_compute", "compute_flops"}},
+    {"loss", {"loss",
+              "l",
+              "val_loss",
+              "validation_loss",
+              "valid_loss",
+              "eval_loss",
+              "evaluation_loss",
+              "test_loss",
+              "dev_loss",
+              "final_loss",
+              "final_val_loss",
+              "final_eval_loss",
+              "final_test_loss",
+              "heldout_loss",
+              "held_out_loss",
+              "loss_nats",
+              "loss_final",
+              "loss_val",
+              "loss_eval",
+              "cross_entropy",
+              "ce_loss",
+              "lm_loss",
+              "nll"}},
+    {"run", {"run", "run_id", "run_name", "name", "id", "experiment", "exp", "exp_name", "experiment_name", "uid"}},
+    {"loss_stderr", {"loss_stderr", "loss_se", "stderr_loss", "loss_sem", "loss_std_err", "loss_standard_error"}},
+    {"weight", {"weight"}},
+    {"group", {"group", "trunk"}},
+    {"unique_tokens", {"unique_tokens", "n_unique_tokens", "num_unique_tokens", "tokens_unique", "unique_data"}},
+    {"lr", {"lr", "learning_rate", "max_lr", "peak_lr", "base_lr", "max_learning_rate", "peak_learning_rate"}},
+    {"seed", {"seed", "random_seed", "rng_seed"}},
+    {"shape", {"shape", "model_shape"}},
+    {"budget", {"budget", "flops_budget", "flop_budget", "compute_budget", "isoflop_budget"}},
+    {"steps",
+     {"steps", "step", "n_steps", "num_steps", "train_steps", "training_steps", "optimizer_steps", "total_steps",
+      "global_step", "iterations", "iters", "n_iters", "updates"}},
+    {"batch_tokens",
+     {"batch_tokens", "tokens_per_step", "tokens_per_batch", "batch_size_tokens", "batch_size_in_tokens",
+      "global_batch_tokens", "global_batch_size_tokens"}},
+    {"convention", {"convention"}},
+    // Not columns of ours, but of use: other units of the loss, what a batch holds, how a run ended, other counts.
+    {"perplexity",
+     {"perplexity", "ppl", "val_ppl", "eval_ppl", "test_ppl", "valid_ppl", "validation_ppl", "val_perplexity",
+      "eval_perplexity", "test_perplexity", "validation_perplexity"}},
+    {"bits_per_byte",
+     {"bits_per_byte", "bpb", "val_bpb", "eval_bpb", "test_bpb", "bits_byte", "validation_bpb", "val_bits_per_byte",
+      "eval_bits_per_byte"}},
+    {"bits", {"loss_bits", "bits_per_token", "val_loss_bits", "eval_loss_bits"}},
+    {"train_loss", {"train_loss", "training_loss", "loss_train", "final_train_loss"}},
+    {"batch_size", {"batch_size", "global_batch_size", "batch", "bs", "train_batch_size"}},
+    {"context",
+     {"context", "context_length", "seq_len", "seq_length", "seqlen", "sequence_length", "block_size", "ctx_len",
+      "n_ctx", "max_seq_len", "max_length"}},
+    {"status", {"status", "state", "run_state", "run_status", "outcome", "outcome_status"}},
+    {"params_non_embedding",
+     {"params_non_embedding", "non_embedding_params", "n_params_non_embedding", "non_embedding_parameters",
+      "num_non_embedding_params", "n_non_embedding", "params_nonembedding", "nonembedding_params",
+      "params_without_embedding", "params_non_emb", "non_emb_params", "n_non_embedding_params"}},
+    {"params_effective", {"params_effective", "effective_params", "n_params_effective"}},
+    {"flops_exact", {"flops_exact", "exact_flops", "flops_counted"}}};
+
+/// The entry of a name of ours, or null.
+const Known* find_known(std::string_view ours) {
+  const Known* it = std::ranges::find(kKnown, ours, &Known::ours);
+  return it == std::end(kKnown) ? nullptr : it;
 }
 
-bool is_name_of(const Known& k, const std::string& name) { return std::ranges::find(k.names, name) != k.names.end(); }
+bool is_name_of(const Known& k, std::string_view name) {
+  const auto names = k.names();
+  return std::ranges::find(names, name) != names.end();
+}
 bool is_any_name(const std::string& name) {
-  return std::ranges::any_of(known(), [&](const Known& k) { return is_name_of(k, name); });
+  return std::ranges::any_of(kKnown, [&](const Known& k) { return is_name_of(k, name); });
 }
 
 /// Companions that W&B writes beside a column.
@@ -216,8 +228,7 @@ std::optional<Candidate> choose(const Table& table, const std::string& ours, std
   const bool needed = std::ranges::find(our_columns(), ours) != our_columns().end();
   if (equal.size() > 1 && ((twice && needed) || scale_or_loss(ours))) fail_several(table, ours, equal);
   if (equal.size() > 1 && ours == "run") {  // by the order of our names: run before name before id
-    const auto& names =
-        std::ranges::find_if(known(), [](const Known& k) { return k.ours == std::string("run"); })->names;
+    const auto names = find_known(ours)->names();
     return std::ranges::min(equal, {}, [&](const Candidate& c) {
       return std::ranges::find(names, header_name(table.header[c.index]).key) - names.begin();
     });
@@ -302,9 +313,10 @@ HeaderName header_name(const std::string& cell) {
 }
 
 std::vector<std::string> common_names(std::string_view ours) {
-  const auto it = std::ranges::find_if(known(), [&](const Known& k) { return k.ours == ours; });
-  if (it == known().end()) return {};
-  return {it->names.begin(), it->names.end()};
+  const Known* known = find_known(ours);
+  if (known == nullptr) return {};
+  const auto names = known->names();
+  return {names.begin(), names.end()};
 }
 
 std::size_t known_names(const std::vector<std::string>& header, const Renames& renames) {
@@ -329,17 +341,16 @@ std::map<std::string, Column> find_columns(const Table& table, const Renames& re
     Column column{
         .index = i, .header = table.header[i], .alias = ours, .unit = name.unit, .plain = false, .renamed = true};
     for (const char* unit : {"perplexity", "bits_per_byte", "bits"}) {  // a loss whose name says its unit
-      const auto k = std::ranges::find_if(known(), [&](const Known& x) { return x.ours == std::string(unit); });
-      if (ours == "loss" && rank_of(*k, table.header[i], name)) column.alias = unit;
+      if (ours == "loss" && rank_of(*find_known(unit), table.header[i], name)) column.alias = unit;
     }
     out[ours] = column;
     taken.insert(i);
   }
-  for (const Known& k : known()) {
-    if (out.contains(k.ours)) continue;
+  for (const Known& k : kKnown) {
+    const std::string ours(k.ours);
+    if (out.contains(ours)) continue;
     std::vector<Candidate> found = candidates_of(table, k);
     std::erase_if(found, [&](const Candidate& c) { return taken.contains(c.index); });
-    const std::string ours = k.ours;
     const bool needless = (find_named<LossUnit>(ours) || ours == "train_loss") && out.contains("loss");
     if (needless) continue;
     const std::optional<Candidate> chosen = choose(table, ours, found);

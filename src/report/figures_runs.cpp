@@ -129,6 +129,144 @@ std::string budget_remark(const IsoflopBudget& budget) {
   return "";
 }
 
+/// The sizes of one budget, and how they are drawn.
+struct IsoflopCurve {
+  double flops = 0;
+  std::vector<Observation> points;        ///< by rising N
+  const IsoflopBudget* fitted = nullptr;  ///< what approach 2 found there; null = nothing
+  std::string name;                       ///< "C = 3×10¹¹", with a remark where there is no minimum
+  std::string color, group;
+};
+
+/// What approach 2 found at the budget, or null; budgets within 10 % are one.
+const IsoflopBudget* fitted_budget(const Analysis& analysis, double flops) {
+  const IsoflopBudget* fitted = nullptr;
+  for (const auto& b : analysis.isoflop.isoflop().budgets) {
+    if (std::abs(std::log(b.flops / flops)) < 0.1) fitted = &b;
+  }
+  return fitted;
+}
+
+/// The observations of each budget, by rising budget; those of none are left out.
+std::vector<IsoflopCurve> isoflop_curves(const Analysis& analysis) {
+  std::map<double, std::vector<Observation>> by_budget;
+  for (const auto& p : analysis.selection.observations) {
+    if (p.budget > 0) by_budget[p.budget].push_back(p);
+  }
+  std::vector<IsoflopCurve> curves;
+  for (auto& [flops, points] : by_budget) {
+    const std::size_t i = curves.size();
+    std::ranges::sort(points, {}, &Observation::params);
+    const IsoflopBudget* fitted = fitted_budget(analysis, flops);
+    curves.push_back(
+        {.flops = flops,
+         .points = points,
+         .fitted = fitted,
+         .name = fmt::format("C = {}{}", power_text(flops), fitted != nullptr ? budget_remark(*fitted) : ""),
+         .color = series_color(i, by_budget.size()),
+         .group = "C" + std::to_string(i)});
+  }
+  return curves;
+}
+
+/// The points, with error bars where each of them has a standard error.
+Series measured_series(const IsoflopCurve& curve) {
+  Series series{.name = curve.name, .color = curve.color, .group = curve.group};
+  for (const auto& p : curve.points) {
+    series.x.push_back(p.params);
+    series.y.push_back(p.loss_nats);
+    if (p.loss_stderr) {
+      series.low.push_back(p.loss_nats - *p.loss_stderr);
+      series.high.push_back(p.loss_nats + *p.loss_stderr);
+    }
+    series.hover.push_back(observation_text(p));
+  }
+  if (series.low.size() != series.x.size()) {
+    series.low.clear();
+    series.high.clear();
+  }
+  return series;
+}
+
+/// The fitted parabola between the least and the largest size.
+Series parabola_series(const IsoflopCurve& curve) {
+  Series line{.name = "parabola " + curve.name,
+              .mark = Mark::line,
+              .color = curve.color,
+              .legend = false,
+              .group = curve.group};
+  for (const double x : log_space({curve.points.front().params, curve.points.back().params}, 50)) {
+    const double u = std::log(x);
+    line.x.push_back(x);
+    line.y.push_back(curve.fitted->constant + curve.fitted->linear * u + curve.fitted->curvature * u * u);
+  }
+  return line;
+}
+
+Series minimum_series(const IsoflopCurve& curve) {
+  const IsoflopBudget& fitted = *curve.fitted;
+  return {.name = "minimum",
+          .mark = Mark::star,
+          .color = curve.color,
+          .x = {fitted.params},
+          .y = {fitted.loss_nats},
+          .hover = {fmt::format("minimum at C {} · N* {} · D* {} · {:.4f} nats", power_text(curve.flops),
+                                short_count(fitted.params), short_count(fitted.tokens), fitted.loss_nats)},
+          .legend = false,
+          .group = curve.group};
+}
+
+/// The sweeps of each shape by rising D; the shapes, as (N, name), by rising N.
+std::map<std::pair<double, std::string>, std::vector<LrSweep>> sweeps_by_shape(const std::vector<LrSweep>& sweeps) {
+  std::map<std::pair<double, std::string>, std::vector<LrSweep>> by_shape;
+  for (const LrSweep& s : sweeps) by_shape[{s.params, s.shape}].push_back(s);
+  for (auto& [shape, of_shape] : by_shape) std::ranges::sort(of_shape, {}, &LrSweep::tokens);
+  return by_shape;
+}
+
+/// One colour scale of D for all panels.
+struct TokensScale {
+  double least = 0, most = 0;
+  [[nodiscard]] std::string color(double tokens) const {
+    const double t = most > least ? std::log(tokens / least) / std::log(most / least) : 0;
+    return series_color(static_cast<std::size_t>(std::lround(99 * t)), 100);
+  }
+};
+
+/// @param sweeps one at least
+TokensScale tokens_scale(const std::vector<LrSweep>& sweeps) {
+  const auto [least, most] = std::ranges::minmax(sweeps, {}, &LrSweep::tokens);
+  return {.least = least.tokens, .most = most.tokens};
+}
+
+/// The rates tried, the line through them, and the best rate.
+void add_sweep(Panel& panel, const LrSweep& sweep, const std::string& color) {
+  const std::string group = fmt::format("{} {}", sweep.shape, sweep.tokens);
+  Series line{
+      .name = "D = " + short_count(sweep.tokens), .mark = Mark::line, .color = color, .legend = false, .group = group};
+  Series points{.name = line.name, .mark = Mark::points, .color = color, .legend = false, .group = group};
+  for (const auto& p : sweep.points) {
+    line.x.push_back(p.lr);
+    line.y.push_back(p.loss_nats);
+    points.hover.push_back(fmt::format("{} · D {} · lr {} · {:.4f} nats, mean of {} seed(s)", sweep.shape,
+                                       short_count(sweep.tokens), number_text(p.lr), p.loss_nats, p.seeds));
+  }
+  points.x = line.x;
+  points.y = line.y;
+  panel.series.push_back(std::move(line));
+  panel.series.push_back(std::move(points));
+  panel.series.push_back(
+      {.name = "best",
+       .mark = sweep.on_edge() ? Mark::cross : Mark::star,
+       .color = color,
+       .x = {sweep.best_lr},
+       .y = {sweep.best_loss_nats},
+       .hover = {fmt::format("{} · D {}: best lr {} ({}), {:.4f} nats", sweep.shape, short_count(sweep.tokens),
+                             number_text(sweep.best_lr), sweep.status, sweep.best_loss_nats)},
+       .legend = false,
+       .group = group});
+}
+
 }  // namespace
 
 Figure curves_figure(const Analysis& analysis) {
@@ -185,55 +323,11 @@ Figure isoflop_figure(const Analysis& analysis) {
           "minimum, kept only where it lies between the measured sizes. Bars: standard error of the held-out sample; "
           "all runs share its windows, so differences between runs are known better than the bars say."};
   Panel panel{.title = "", .x = params_axis(), .y = {"loss (nats/token)", Scaling::linear}};
-  std::map<double, std::vector<Observation>> by_budget;
-  for (const auto& p : analysis.selection.observations) {
-    if (p.budget > 0) by_budget[p.budget].push_back(p);
-  }
-  std::size_t i = 0;
-  for (auto& [flops, points] : by_budget) {
-    std::ranges::sort(points, {}, &Observation::params);
-    const std::string color = series_color(i, by_budget.size());
-    const std::string group = "C" + std::to_string(i++);
-    const IsoflopBudget* fitted = nullptr;
-    for (const auto& b : analysis.isoflop.isoflop().budgets) {
-      if (std::abs(std::log(b.flops / flops)) < 0.1) fitted = &b;
-    }
-    Series series{.name = fmt::format("C = {}{}", power_text(flops), fitted ? budget_remark(*fitted) : ""),
-                  .color = color,
-                  .group = group};
-    for (const auto& p : points) {
-      series.x.push_back(p.params);
-      series.y.push_back(p.loss_nats);
-      if (p.loss_stderr) {
-        series.low.push_back(p.loss_nats - *p.loss_stderr);
-        series.high.push_back(p.loss_nats + *p.loss_stderr);
-      }
-      series.hover.push_back(observation_text(p));
-    }
-    if (series.low.size() != series.x.size()) series.low.clear(), series.high.clear();
-    if (fitted != nullptr && fitted->curvature != 0) {
-      Series line{
-          .name = "parabola " + series.name, .mark = Mark::line, .color = color, .legend = false, .group = group};
-      for (const double x : log_space({points.front().params, points.back().params}, 50)) {
-        const double u = std::log(x);
-        line.x.push_back(x);
-        line.y.push_back(fitted->constant + fitted->linear * u + fitted->curvature * u * u);
-      }
-      panel.series.push_back(std::move(line));
-    }
-    panel.series.push_back(std::move(series));
-    if (fitted != nullptr && has_minimum(*fitted)) {
-      panel.series.push_back(
-          {.name = "minimum",
-           .mark = Mark::star,
-           .color = color,
-           .x = {fitted->params},
-           .y = {fitted->loss_nats},
-           .hover = {fmt::format("minimum at C {} · N* {} · D* {} · {:.4f} nats", power_text(flops),
-                                 short_count(fitted->params), short_count(fitted->tokens), fitted->loss_nats)},
-           .legend = false,
-           .group = group});
-    }
+  for (const IsoflopCurve& curve : isoflop_curves(analysis)) {
+    const bool parabola = curve.fitted != nullptr && curve.fitted->curvature != 0;
+    if (parabola) panel.series.push_back(parabola_series(curve));
+    panel.series.push_back(measured_series(curve));
+    if (curve.fitted != nullptr && has_minimum(*curve.fitted)) panel.series.push_back(minimum_series(curve));
   }
   if (!panel.series.empty()) figure.panels.push_back(std::move(panel));
   return figure;
@@ -264,62 +358,23 @@ Figure sweeps_figure(const Analysis& analysis) {
           "rate lies on the edge of the sweep, so the loss is an upper bound.",
       .columns = 3,
       .panel_height = 300};
-  std::map<std::pair<double, std::string>, std::vector<LrSweep>> by_shape;
-  bool several_rates = false;
-  for (const auto& s : analysis.selection.sweeps) {
-    by_shape[{s.params, s.shape}].push_back(s);
-    several_rates = several_rates || s.points.size() > 1;
-  }
-  if (!several_rates) return figure;
-  std::vector<double> all_tokens;
-  for (const auto& s : analysis.selection.sweeps) all_tokens.push_back(s.tokens);
-  // One colour scale of D for all panels.
-  const auto [least, most] = std::ranges::minmax(all_tokens);
-  for (auto& [shape, sweeps] : by_shape) {
+  const auto& sweeps = analysis.selection.sweeps;
+  if (std::ranges::none_of(sweeps, [](const LrSweep& s) { return s.points.size() > 1; })) return figure;
+  const TokensScale scale = tokens_scale(sweeps);
+  const auto by_shape = sweeps_by_shape(sweeps);
+  for (const auto& [shape, of_shape] : by_shape) {
     if (figure.panels.size() == kMaxSweepPanels) {
       figure.caption += fmt::format(" The first {} of {} shapes are drawn.", kMaxSweepPanels, by_shape.size());
       break;
     }
-    std::ranges::sort(sweeps, {}, &LrSweep::tokens);
     Panel panel{.title = fmt::format("{} (N {})", shape.second, short_count(shape.first)),
                 .x = {"peak learning rate", Scaling::log_plain},
                 .y = {"loss (nats/token)", Scaling::linear}};
-    for (const auto& sweep : sweeps) {
-      const double t = most > least ? std::log(sweep.tokens / least) / std::log(most / least) : 0;
-      const std::string color = series_color(static_cast<std::size_t>(std::lround(99 * t)), 100);
-      const std::string group = fmt::format("{} {}", shape.second, sweep.tokens);
-      Series line{.name = "D = " + short_count(sweep.tokens),
-                  .mark = Mark::line,
-                  .color = color,
-                  .legend = false,
-                  .group = group};
-      Series points{.name = line.name, .mark = Mark::points, .color = color, .legend = false, .group = group};
-      for (const auto& p : sweep.points) {
-        line.x.push_back(p.lr);
-        line.y.push_back(p.loss_nats);
-        points.hover.push_back(fmt::format("{} · D {} · lr {} · {:.4f} nats, mean of {} seed(s)", shape.second,
-                                           short_count(sweep.tokens), number_text(p.lr), p.loss_nats, p.seeds));
-      }
-      points.x = line.x;
-      points.y = line.y;
-      const bool edge = sweep.on_edge();
-      Series best{
-          .name = "best",
-          .mark = edge ? Mark::cross : Mark::star,
-          .color = color,
-          .x = {sweep.best_lr},
-          .y = {sweep.best_loss_nats},
-          .hover = {fmt::format("{} · D {}: best lr {} ({}), {:.4f} nats", shape.second, short_count(sweep.tokens),
-                                number_text(sweep.best_lr), sweep.status, sweep.best_loss_nats)},
-          .legend = false,
-          .group = group};
-      panel.series.push_back(std::move(line));
-      panel.series.push_back(std::move(points));
-      panel.series.push_back(std::move(best));
-    }
+    for (const LrSweep& sweep : of_shape) add_sweep(panel, sweep, scale.color(sweep.tokens));
     figure.panels.push_back(std::move(panel));
   }
-  figure.caption += fmt::format(" Colours: D from {} (dark) to {} (light).", short_count(least), short_count(most));
+  figure.caption +=
+      fmt::format(" Colours: D from {} (dark) to {} (light).", short_count(scale.least), short_count(scale.most));
   return figure;
 }
 

@@ -51,69 +51,227 @@ std::string law_line(const FitResult& fit) {
 }
 
 /// Loss against N at one D, or against D at one N.
-TutorialPage size_page(const std::vector<RunRecord>& records, bool by_params) {
-  const char* name = by_params ? "model-size" : "data-size";
-  std::vector<Observation> points;
-  for (const auto& [point, index] : sorted_by(tuned_points(records), by_params)) points.push_back(point);
-  need_points(points.size(), 4, name, "sizes");
-  const PowerFits fits = power_fits(points, by_params ? LawKind::power_n : LawKind::power_d, name);
-  const auto x_of = [by_params](const Observation& p) { return by_params ? p.params : p.tokens; };
-  const auto at = [by_params](const Law& law, double x) {
-    return predict_loss(law, by_params ? Scale{.params = x} : Scale{.tokens = x});
-  };
-  const Law& best = fits.best().fitted;
-  const double top = x_of(points.back());
-  const double doubling = 100 * (1 - at(best, top) / at(best, top / 2));
+struct SizeRuns {
+  bool by_params = true;
+  std::string source;               ///< of the records, as source_text says it
+  std::vector<Observation> points;  ///< by rising size
+  PowerFits fits;
 
-  TutorialPage page{.name = name};
-  page.numbers = {{"source", source_text(records)},
-                  {"alpha", fits.plain.fitted.value("alpha")},
+  [[nodiscard]] double size_of(const Observation& p) const { return by_params ? p.params : p.tokens; }
+  [[nodiscard]] double loss_at(const Law& law, double size) const {
+    return predict_loss(law, by_params ? Scale{.params = size} : Scale{.tokens = size});
+  }
+  [[nodiscard]] double fitted_loss(double size) const { return loss_at(fits.best().fitted, size); }
+  [[nodiscard]] double largest() const { return size_of(points.back()); }
+  /// What doubling the size up to the largest takes off the fitted loss, in per cent.
+  [[nodiscard]] double doubling_percent() const {
+    return 100 * (1 - fitted_loss(largest()) / fitted_loss(largest() / 2));
+  }
+  [[nodiscard]] const char* varied() const { return by_params ? "N" : "D"; }
+  /// What all runs share: "1M tokens".
+  [[nodiscard]] std::string held() const {
+    return by_params ? short_count(points.front().tokens) + " tokens"
+                     : short_count(points.front().params) + " parameters";
+  }
+};
+
+SizeRuns size_runs(const std::vector<RunRecord>& records, bool by_params, const char* page) {
+  SizeRuns runs{.by_params = by_params, .source = source_text(records), .points = {}, .fits = {}};
+  for (const auto& [point, index] : sorted_by(tuned_points(records), by_params)) runs.points.push_back(point);
+  need_points(runs.points.size(), 4, page, "sizes");
+  runs.fits = power_fits(runs.points, by_params ? LawKind::power_n : LawKind::power_d, page);
+  return runs;
+}
+
+Json size_numbers(const SizeRuns& runs) {
+  const Law& plain = runs.fits.plain.fitted;
+  Json numbers = {{"source", runs.source},
+                  {"alpha", plain.value("alpha")},
                   {"alpha_with_offset", nullptr},
                   {"offset_nats", nullptr},
-                  {"doubling_percent", doubling},
-                  {"doubling_percent_without_offset", 100 * (1 - std::pow(2, -fits.plain.fitted.value("alpha")))},
+                  {"doubling_percent", runs.doubling_percent()},
+                  {"doubling_percent_without_offset", 100 * (1 - std::pow(2, -plain.value("alpha")))},
                   {"points", Json::array()}};
-  if (fits.offset.converged()) {
-    page.numbers["alpha_with_offset"] = fits.offset.fitted.value("alpha");
-    page.numbers["offset_nats"] = fits.offset.fitted.value("E");
+  if (runs.fits.offset.converged()) {
+    numbers["alpha_with_offset"] = runs.fits.offset.fitted.value("alpha");
+    numbers["offset_nats"] = runs.fits.offset.fitted.value("E");
   }
+  for (const Observation& p : runs.points) {
+    numbers["points"].push_back({{"params", p.params},
+                                 {"tokens", p.tokens},
+                                 {"loss_nats", p.loss_nats},
+                                 {"fitted_nats", runs.fitted_loss(runs.size_of(p))}});
+  }
+  return numbers;
+}
+
+std::string size_text(const SizeRuns& runs) {
   std::vector<std::vector<std::string>> rows;
-  Series measured{.name = source_text(records), .mark = Mark::points, .color = kPalette[0]};
-  for (const Observation& p : points) {
+  for (const Observation& p : runs.points) {
     rows.push_back({p.shape, short_count(p.params), short_count(p.tokens), fmt::format("{:.4f}", p.loss_nats),
-                    fmt::format("{:.4f}", at(best, x_of(p)))});
-    page.numbers["points"].push_back(
-        {{"params", p.params}, {"tokens", p.tokens}, {"loss_nats", p.loss_nats}, {"fitted_nats", at(best, x_of(p))}});
-    measured.x.push_back(x_of(p));
+                    fmt::format("{:.4f}", runs.fitted_loss(runs.size_of(p)))});
+  }
+  return fmt::format(
+      "Loss against {} at {} ({})\n\n{}\n{}{}From {} to {}, doubling {} lowers the fitted loss by {:.2f} %.\n",
+      runs.by_params ? "model size" : "training data", runs.held(), runs.source,
+      text_table({"shape", "N", "D", "loss (nats)", "fitted"}, rows), law_line(runs.fits.plain),
+      law_line(runs.fits.offset), short_count(runs.largest() / 2), short_count(runs.largest()), runs.varied(),
+      runs.doubling_percent());
+}
+
+/// A law over the range of the runs.
+Series size_line(const SizeRuns& runs, const Law& law, const char* name, Mark mark) {
+  Series line{.name = name, .mark = mark, .color = kPalette[1]};
+  for (const double x : log_space(range_of(runs.points, runs.by_params), 60)) {
+    line.x.push_back(x);
+    line.y.push_back(runs.loss_at(law, x));
+  }
+  return line;
+}
+
+Figure size_figure(const SizeRuns& runs) {
+  Panel panel{.title = "", .x = runs.by_params ? params_axis() : tokens_axis(), .y = loss_axis()};
+  const auto& [plain, offset] = runs.fits;
+  if (plain.converged()) panel.series.push_back(size_line(runs, plain.fitted, "power law", Mark::dashed));
+  if (offset.converged()) panel.series.push_back(size_line(runs, offset.fitted, "power law + E", Mark::line));
+  Series measured{.name = runs.source, .mark = Mark::points, .color = kPalette[0]};
+  for (const Observation& p : runs.points) {
+    measured.x.push_back(runs.size_of(p));
     measured.y.push_back(p.loss_nats);
   }
-  Panel panel{.title = "", .x = by_params ? params_axis() : tokens_axis(), .y = loss_axis()};
-  for (const FitResult* fit : {&fits.plain, &fits.offset}) {
-    if (!fit->converged()) continue;
-    Series line{.name = fit == &fits.plain ? "power law" : "power law + E",
-                .mark = fit == &fits.plain ? Mark::dashed : Mark::line,
-                .color = kPalette[1]};
-    for (const double x : log_space(range_of(points, by_params), 60)) {
-      line.x.push_back(x);
-      line.y.push_back(at(fit->fitted, x));
-    }
-    panel.series.push_back(std::move(line));
-  }
   panel.series.push_back(std::move(measured));
-  const std::string what = by_params ? "N" : "D";
-  const std::string fixed =
-      by_params ? short_count(points.front().tokens) + " tokens" : short_count(points.front().params) + " parameters";
-  page.text = fmt::format(
-      "Loss against {} at {} ({})\n\n{}\n{}{}From {} to {}, doubling {} lowers the fitted loss by {:.2f} %.\n",
-      by_params ? "model size" : "training data", fixed, source_text(records),
-      text_table({"shape", "N", "D", "loss (nats)", "fitted"}, rows), law_line(fits.plain), law_line(fits.offset),
-      short_count(top / 2), short_count(top), what, doubling);
-  page.figure = {.id = by_params ? "model_size" : "data_size",
-                 .kind = FigureKind::curves,
-                 .title = fmt::format("Loss against {} at {} ({})", what, fixed, source_text(records)),
-                 .caption = "Each point has its best learning rate.",
-                 .panels = {panel}};
-  return page;
+  return {.id = runs.by_params ? "model_size" : "data_size",
+          .kind = FigureKind::curves,
+          .title = fmt::format("Loss against {} at {} ({})", runs.varied(), runs.held(), runs.source),
+          .caption = "Each point has its best learning rate.",
+          .panels = {panel}};
+}
+
+TutorialPage size_page(const std::vector<RunRecord>& records, bool by_params) {
+  const char* name = by_params ? "model-size" : "data-size";
+  const SizeRuns runs = size_runs(records, by_params, name);
+  return {.name = name, .text = size_text(runs), .numbers = size_numbers(runs), .figure = size_figure(runs)};
+}
+
+/// The law of the model-size runs, to be read beyond them.
+struct FarLaw {
+  std::string source;               ///< of the records, as source_text says it
+  std::vector<Observation> points;  ///< the runs
+  PowerFits fits;
+
+  [[nodiscard]] const FitResult& fit() const { return fits.best(); }
+  [[nodiscard]] double loss_at(double params) const { return predict_loss(fit().fitted, Scale{.params = params}); }
+  /// 95 % of the losses of the bootstrap.
+  [[nodiscard]] Interval interval_at(double params) const {
+    std::vector<double> losses;
+    for (const auto& draw : fit().bootstrap.draws) {
+      Law law = fit().fitted;
+      law.values = draw;
+      losses.push_back(predict_loss(law, Scale{.params = params}));
+    }
+    const auto [low, high] = central_interval(losses, 0.95);
+    return {low, high};
+  }
+};
+
+FarLaw far_law(const std::vector<RunRecord>& records) {
+  FarLaw law{.source = source_text(records), .points = tuned_points(records), .fits = {}};
+  need_points(law.points.size(), 4, "extrapolate", "sizes");
+  law.fits = power_fits(law.points, LawKind::power_n, "extrapolate");
+  const auto& bootstrap = law.fit().bootstrap;
+  if (bootstrap.draws.size() < 40)
+    fail_data(
+        "extrapolate: only {} of {} bootstrap fits converged, too few for an interval; look at the losses of the "
+        "records",
+        bootstrap.draws.size(), bootstrap.replicates);
+  return law;
+}
+
+/// A model size, and what the law says of it.
+struct FarModel {
+  std::string name;  ///< empty = a round number
+  double params = 0;
+  bool real = false;  ///< a model that others trained: only its size is known here
+  double loss_nats = 0;
+  Interval ci95 = {};
+  double factor = 0;  ///< its size in units of the largest run's
+};
+
+std::vector<FarModel> far_models(const FarLaw& law) {
+  const double largest = law.fit().params_range.high;
+  std::vector<FarModel> models = {{.name = "largest run", .params = largest},
+                                  {.name = "", .params = 1e6},
+                                  {.name = "", .params = 1e8},
+                                  {.name = "size of GPT-2", .params = 1.5e9, .real = true},
+                                  {.name = "size of GPT-3", .params = gpt3_scale().params, .real = true},
+                                  {.name = "", .params = 1e12}};
+  for (FarModel& m : models) {
+    m.loss_nats = law.loss_at(m.params);
+    m.ci95 = law.interval_at(m.params);
+    m.factor = m.params / largest;
+  }
+  return models;
+}
+
+Json far_numbers(const FarLaw& law, const std::vector<FarModel>& models) {
+  Json numbers = {{"source", law.source},
+                  {"offset", law.fits.offset.converged()},
+                  {"largest_params", law.fit().params_range.high},
+                  {"rows", Json::array()}};
+  for (const FarModel& m : models) {
+    numbers["rows"].push_back({{"name", m.name},
+                               {"params", m.params},
+                               {"loss_nats", m.loss_nats},
+                               {"ci95", {m.ci95.low, m.ci95.high}},
+                               {"extrapolation_factor", m.factor}});
+  }
+  return numbers;
+}
+
+std::string far_text(const FarLaw& law, const std::vector<FarModel>& models) {
+  std::vector<std::vector<std::string>> rows;
+  for (const FarModel& m : models) {
+    rows.push_back({m.name, short_count(m.params), fmt::format("{:.4f}", m.loss_nats),
+                    fmt::format("{:.4f} .. {:.4f}", m.ci95.low, m.ci95.high), factor_text(m.factor)});
+  }
+  return fmt::format(
+      "The model-size law far beyond its runs ({})\n\n{}\n{}The intervals are of the law's constants alone: they take "
+      "its form for granted. What may not be extrapolated: the loss of the real GPT-2 or GPT-3, which saw other text, "
+      "other tokens and more of them; anything at another number of tokens than these runs' {}; and whether the power "
+      "law goes on, which no run here can tell.\n",
+      law.source, text_table({"", "N", "loss (nats)", "95 %", "times the largest run"}, rows), law_line(law.fit()),
+      short_count(law.points.front().tokens));
+}
+
+Figure far_figure(const FarLaw& law, const std::vector<FarModel>& models) {
+  Series band{.name = "95 % of the bootstrap", .mark = Mark::band, .color = kPalette[0]};
+  Series line{.name = "fitted law", .mark = Mark::line, .color = kPalette[0]};
+  for (const double params : log_space({law.fit().params_range.low, 1e12}, 60)) {
+    const Interval ci = law.interval_at(params);
+    band.x.push_back(params);
+    band.low.push_back(ci.low);
+    band.high.push_back(ci.high);
+    line.x.push_back(params);
+    line.y.push_back(law.loss_at(params));
+  }
+  Series marks{.name = "GPT-2, GPT-3: their sizes only", .mark = Mark::star, .color = kPalette[1]};
+  for (const FarModel& m : models) {
+    if (!m.real) continue;
+    marks.x.push_back(m.params);
+    marks.y.push_back(m.loss_nats);
+  }
+  Series measured{.name = law.source, .mark = Mark::points, .color = "#000000"};
+  for (const Observation& p : law.points) {
+    measured.x.push_back(p.params);
+    measured.y.push_back(p.loss_nats);
+  }
+  Panel panel{.title = "", .x = params_axis(), .y = {"loss (nats/token)", Scaling::linear}};
+  panel.series = {band, line, marks, measured};
+  return {.id = "extrapolate",
+          .kind = FigureKind::curves,
+          .title = fmt::format("Far beyond the runs ({})", law.source),
+          .caption = "The band takes the form of the law for granted.",
+          .panels = {panel}};
 }
 
 }  // namespace
@@ -123,90 +281,12 @@ TutorialPage model_size_page(const std::vector<RunRecord>& records) { return siz
 TutorialPage data_size_page(const std::vector<RunRecord>& records) { return size_page(records, false); }
 
 TutorialPage extrapolate_page(const std::vector<RunRecord>& records) {
-  std::vector<Observation> points = tuned_points(records);
-  need_points(points.size(), 4, "extrapolate", "sizes");
-  const PowerFits fits = power_fits(points, LawKind::power_n, "extrapolate");
-  const FitResult& fit = fits.best();
-  const double largest = fit.params_range.high;
-  const auto interval_at = [&fit](double params) {
-    std::vector<double> losses;
-    for (const auto& draw : fit.bootstrap.draws) {
-      Law law = fit.fitted;
-      law.values = draw;
-      losses.push_back(predict_loss(law, Scale{.params = params}));
-    }
-    const auto [low, high] = central_interval(losses, 0.95);
-    return Interval{low, high};
-  };
-  if (fit.bootstrap.draws.size() < 40)
-    fail_data(
-        "extrapolate: only {} of {} bootstrap fits converged, too few for an interval; look at the losses of the "
-        "records",
-        fit.bootstrap.draws.size(), fit.bootstrap.replicates);
-  struct Model {
-    std::string name;
-    double params = 0;
-  };
-  const std::vector<Model> models = {{"largest run", largest},
-                                     {"", 1e6},
-                                     {"", 1e8},
-                                     {"size of GPT-2", 1.5e9},
-                                     {"size of GPT-3", gpt3_scale().params},
-                                     {"", 1e12}};
-  TutorialPage page{.name = "extrapolate"};
-  page.numbers = {{"source", source_text(records)},
-                  {"offset", fits.offset.converged()},
-                  {"largest_params", largest},
-                  {"rows", Json::array()}};
-  std::vector<std::vector<std::string>> rows;
-  Series marks{.name = "GPT-2, GPT-3: their sizes only", .mark = Mark::star, .color = kPalette[1]};
-  for (const auto& [name, params] : models) {
-    const double loss = predict_loss(fit.fitted, Scale{.params = params});
-    const Interval ci = interval_at(params);
-    rows.push_back({name, short_count(params), fmt::format("{:.4f}", loss),
-                    fmt::format("{:.4f} .. {:.4f}", ci.low, ci.high), factor_text(params / largest)});
-    page.numbers["rows"].push_back({{"name", name},
-                                    {"params", params},
-                                    {"loss_nats", loss},
-                                    {"ci95", {ci.low, ci.high}},
-                                    {"extrapolation_factor", params / largest}});
-    if (!name.starts_with("size")) continue;
-    marks.x.push_back(params);
-    marks.y.push_back(loss);
-  }
-  page.text = fmt::format(
-      "The model-size law far beyond its runs ({})\n\n{}\n{}The intervals are of the law's constants alone: they take "
-      "its "
-      "form for granted. What may not be extrapolated: the loss of the real GPT-2 or GPT-3, which saw other text, "
-      "other "
-      "tokens and more of them; anything at another number of tokens than these runs' {}; and whether the power law "
-      "goes "
-      "on, which no run here can tell.\n",
-      source_text(records), text_table({"", "N", "loss (nats)", "95 %", "times the largest run"}, rows), law_line(fit),
-      short_count(points.front().tokens));
-  Panel panel{.title = "", .x = params_axis(), .y = {"loss (nats/token)", Scaling::linear}};
-  Series band{.name = "95 % of the bootstrap", .mark = Mark::band, .color = kPalette[0]};
-  Series line{.name = "fitted law", .mark = Mark::line, .color = kPalette[0]};
-  Series measured{.name = source_text(records), .mark = Mark::points, .color = "#000000"};
-  for (const double params : log_space({fit.params_range.low, 1e12}, 60)) {
-    const Interval ci = interval_at(params);
-    band.x.push_back(params);
-    band.low.push_back(ci.low);
-    band.high.push_back(ci.high);
-    line.x.push_back(params);
-    line.y.push_back(predict_loss(fit.fitted, Scale{.params = params}));
-  }
-  for (const Observation& p : points) {
-    measured.x.push_back(p.params);
-    measured.y.push_back(p.loss_nats);
-  }
-  panel.series = {band, line, marks, measured};
-  page.figure = {.id = "extrapolate",
-                 .kind = FigureKind::curves,
-                 .title = fmt::format("Far beyond the runs ({})", source_text(records)),
-                 .caption = "The band takes the form of the law for granted.",
-                 .panels = {panel}};
-  return page;
+  const FarLaw law = far_law(records);
+  const std::vector<FarModel> models = far_models(law);
+  return {.name = "extrapolate",
+          .text = far_text(law, models),
+          .numbers = far_numbers(law, models),
+          .figure = far_figure(law, models)};
 }
 
 }  // namespace scalelaw::inline tutorial
