@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "design/ladder.hpp"
 #include "design/plan.hpp"
 #include "os/files.hpp"
 #include "records/shape.hpp"
@@ -31,8 +32,8 @@ Measured measured_in(const fs::path& folder, const StudyConfig& config, const Co
   std::vector<RunRecord> records;
   for (auto& [id, record] : read_records(folder).records) {
     const ModelSpec& model = record.spec.model;
-    if (record.source == RunSource::trained && model.vocab == config.model.vocab &&
-        model.context == config.model.context) {
+    if (record.source == RunSource::trained && model.vocab == config.model.spec.vocab &&
+        model.context == config.model.spec.context) {
       records.push_back(std::move(record));
     }
   }

@@ -105,9 +105,9 @@ CorpusFacts corpus_facts(const StudyConfig& config) {
         config.corpus.path, config.corpus.path);
   }
   const Manifest manifest = load_manifest(config.corpus.path);
-  if (manifest.tokenizer.vocab > config.model.vocab) {
+  if (manifest.tokenizer.vocab > config.model.spec.vocab) {
     fail_data("{}: has {} token ids, but model.vocab is {}; set model.vocab to at least that", config.corpus.path,
-              manifest.tokenizer.vocab, config.model.vocab);
+              manifest.tokenizer.vocab, config.model.spec.vocab);
   }
   if (!config.corpus.sha256.empty() && config.corpus.sha256 != manifest.sha256) {
     fail_data(

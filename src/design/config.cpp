@@ -13,8 +13,8 @@ void need(const std::vector<T>& list, const char* key, const char* why, const So
 
 void check_widths(const StudyConfig& c, const Source& source) {
   const auto check = [&](std::int64_t d_model, const std::string& key) {
-    if (d_model % c.model.d_head != 0) {
-      source.fail(key, fmt::format("is {}; it must be a multiple of model.d_head, {}", d_model, c.model.d_head));
+    if (d_model % c.model.spec.d_head != 0) {
+      source.fail(key, fmt::format("is {}; it must be a multiple of model.d_head, {}", d_model, c.model.spec.d_head));
     }
   };
   for (std::size_t i = 0; i < c.design.widths.size(); ++i)
@@ -32,7 +32,7 @@ void check_config(const StudyConfig& c, const Source& source) {
     source.fail("name", fmt::format("is \"{}\"; it names a folder, so it must not be empty, hold '/' or start with '.'",
                                     c.name));
   }
-  if (c.model.d_head % 2 != 0) source.fail("model.d_head", "must be even: rotary positions turn pairs");
+  if (c.model.spec.d_head % 2 != 0) source.fail("model.d_head", "must be even: rotary positions turn pairs");
   if (c.design.kind == DesignKind::isoflop) {
     need(c.design.budgets, "design.budgets", "an isoflop design needs budgets = [FLOPs, ...]", source);
   } else {
@@ -46,9 +46,9 @@ void check_config(const StudyConfig& c, const Source& source) {
   need(c.design.lr_transfer_factors, "design.lr_transfer_factors", "[1] takes the law's rate alone", source);
   need(c.design.seeds, "design.seeds", "at least one seed is needed", source);
   check_widths(c, source);
-  if (c.design.batch_tokens % c.model.context != 0) {
+  if (c.design.batch_tokens % c.model.spec.context != 0) {
     source.fail("design.batch_tokens", fmt::format("is {}; it must be a multiple of model.context, {}",
-                                                   c.design.batch_tokens, c.model.context));
+                                                   c.design.batch_tokens, c.model.spec.context));
   }
   if (c.design.batch_coefficient > 0 && c.design.batch_max_tokens < c.design.batch_tokens) {
     source.fail("design.batch_max_tokens",
@@ -134,16 +134,11 @@ StudyConfig read_kept_config(const std::filesystem::path& path) {
 }
 
 ModelSpec model_spec(const ModelConfig& model, const ShapeConfig& shape) {
-  ModelSpec spec;
+  ModelSpec spec = model.spec;
   spec.d_model = shape.d_model;
   spec.n_layer = shape.n_layer;
-  spec.d_head = model.d_head;
-  spec.n_head = shape.d_model / model.d_head;
+  spec.n_head = shape.d_model / spec.d_head;
   spec.d_ff = model.mlp_ratio * shape.d_model;
-  spec.context = model.context;
-  spec.vocab = model.vocab;
-  spec.tie_embeddings = model.tie_embeddings;
-  spec.parametrization = model.parametrization;
   check_shape(spec, fmt::format("shape d{} L{}", shape.d_model, shape.n_layer));
   return spec;
 }

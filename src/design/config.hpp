@@ -28,21 +28,17 @@ void fields(Visit&& visit, T& c) {
 }
 
 struct ModelConfig {
-  std::int64_t context = 64;
-  std::int64_t d_head = 8;
-  std::int64_t vocab = 256;
+  ModelSpec spec;  ///< of every shape, but for d_model, n_layer, n_head and d_ff: model_spec sets those
   std::int64_t mlp_ratio = 4;
-  bool tie_embeddings = false;
-  std::string parametrization = "standard";
 };
 template <class Visit, FieldsOf<ModelConfig> T>
 void fields(Visit&& visit, T& m) {
-  visit("context", m.context, between(2, 65536), "tokens in a training window");
-  visit("d_head", m.d_head, between(2, 1024), "width of an attention head, even; every d_model is a multiple of it");
-  visit("vocab", m.vocab, between(2, 1048576), "number of token ids; 256 for bytes");
-  visit("mlp_ratio", m.mlp_ratio, between(1, 64), "d_ff / d_model");
-  visit("tie_embeddings", m.tie_embeddings, any(), "share the token matrix with the output head");
-  visit("parametrization", m.parametrization, one_of({"standard"}), "how initial scales depend on width");
+  const auto d_head = [&] {
+    visit("d_head", m.spec.d_head, between(2, 1024),
+          "width of an attention head, even; every d_model is a multiple of it");
+  };
+  const auto mlp_ratio = [&] { visit("mlp_ratio", m.mlp_ratio, between(1, 64), "d_ff / d_model"); };
+  shared_fields(visit, m.spec, d_head, mlp_ratio);
 }
 
 struct ShapeConfig {
@@ -142,28 +138,18 @@ void fields(Visit&& visit, T& d) {
   visit("convention", d.convention, any(), "what counts as N and C in budgets and in the expected optimum");
 }
 
-/// OptimizerSpec without the learning rate; warmup becomes each run's warmup_fraction.
 struct OptimizerConfig {
-  double beta1 = 0.9;
-  double beta2 = 0.95;
-  double beta2_half_life_tokens = 0;
+  OptimizerSpec spec;  ///< of every run, but for lr and warmup_fraction: make_plan sets those
   double beta2_half_life_max = 0.1;
-  double eps = 1e-8;
-  double weight_decay = 0.1;
-  double clip = 1.0;
   double warmup = 0.05;
 };
 template <class Visit, FieldsOf<OptimizerConfig> T>
 void fields(Visit&& visit, T& o) {
-  visit("beta1", o.beta1, Rule{.low = 0, .high = 1, .high_open = true}, "decay of the first moment per step");
-  visit("beta2", o.beta2, Rule{.low = 0, .high = 1, .high_open = true}, "decay of the second moment per step");
-  visit("beta2_half_life_tokens", o.beta2_half_life_tokens, at_least(0),
-        "if not 0: half-life of the second moment in tokens, instead of beta2");
-  visit("beta2_half_life_max", o.beta2_half_life_max, Rule{.low = 0, .high = 1, .low_open = true},
-        "longest half-life, as a share of the tokens of the shortest run of a trunk");
-  visit("eps", o.eps, positive(), "added to the root of the second moment");
-  visit("weight_decay", o.weight_decay, at_least(0), "decoupled decay, multiplied by the learning rate");
-  visit("clip", o.clip, at_least(0), "largest norm of a gradient; 0 = no clipping");
+  const auto half_life_max = [&] {
+    visit("beta2_half_life_max", o.beta2_half_life_max, Rule{.low = 0, .high = 1, .low_open = true},
+          "longest half-life, as a share of the tokens of the shortest run of a trunk");
+  };
+  shared_fields(visit, o.spec, half_life_max);
   visit("warmup", o.warmup, between(0, 1), "steps of rising rate as a share of the shortest run of a trunk");
 }
 

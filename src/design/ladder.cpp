@@ -13,17 +13,14 @@ struct Rung {
   double params = 0;
 };
 
-double counted_params(const StudyConfig& config, const ShapeConfig& shape) {
-  RunRecord record;
-  record.params = count_params(model_spec(config.model, shape));
-  return params_of(record, config.design.convention);
-}
-
 /// Every buildable shape from min_width up to the first width that has more than `largest` params even at its
 /// shallowest.
 std::vector<Rung> buildable_shapes(const StudyConfig& config, double largest) {
   std::vector<Rung> rungs;
-  const std::int64_t step = config.model.d_head;
+  const std::int64_t step = config.model.spec.d_head;
+  const auto params = [&](const ShapeConfig& shape) {
+    return params_under(config.design.convention, model_spec(config.model, shape));
+  };
   for (std::int64_t width = (config.design.min_width + step - 1) / step * step; width <= 65536; width += step) {
     const auto d = static_cast<double>(width);
     const auto shallowest =
@@ -32,9 +29,9 @@ std::vector<Rung> buildable_shapes(const StudyConfig& config, double largest) {
         std::min<std::int64_t>(1024, static_cast<std::int64_t>(std::floor(d / config.design.aspect_min)));
     for (std::int64_t depth = shallowest; depth <= deepest; ++depth) {
       const ShapeConfig shape{width, depth};
-      rungs.push_back({shape, counted_params(config, shape)});
+      rungs.push_back({shape, params(shape)});
     }
-    if (counted_params(config, {width, shallowest}) > largest) break;
+    if (params({width, shallowest}) > largest) break;
   }
   return rungs;
 }
@@ -51,6 +48,10 @@ const Rung& nearest(const std::vector<Rung>& rungs, double params, double tolera
 
 }  // namespace
 
+double params_under(const Convention& convention, const ModelSpec& model) {
+  return static_cast<double>(count_params(model).counted(convention.params));
+}
+
 double expected_optimum(const DesignConfig& design, double flops) {
   return design.optimum_coefficient * std::pow(flops, design.optimum_exponent);
 }
@@ -66,7 +67,7 @@ std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config) 
     fail_config(
         "design: no shape has d_model a multiple of {}, at least {}, and d_model / n_layer in {} .. {}; widen "
         "aspect_min .. aspect_max",
-        config.model.d_head, design.min_width, design.aspect_min, design.aspect_max);
+        config.model.spec.d_head, design.min_width, design.aspect_min, design.aspect_max);
   }
   const double middle_aspect = std::sqrt(design.aspect_min * design.aspect_max);
   std::vector<std::vector<ShapeConfig>> ladder;

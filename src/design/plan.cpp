@@ -46,7 +46,7 @@ void set_steps(const StudyConfig& config, std::vector<Point>& points) {
   for (const Point& p : points) lengths[shape_key(p.model)].push_back(p.wanted);
   for (Point& p : points) {
     const bool shared = config.schedule.kind == ScheduleKind::trunk_cooldown;
-    p.batch = batch_tokens_for(config.design, config.model.context,
+    p.batch = batch_tokens_for(config.design, config.model.spec.context,
                                shared ? lengths.at(shape_key(p.model)) : std::vector<double>{p.wanted});
     p.steps = std::llround(p.wanted / static_cast<double>(p.batch));
   }
@@ -96,12 +96,7 @@ RunSpec run_spec(const StudyConfig& config, const Point& point, const CorpusFact
   spec.data.batch_tokens = point.batch;
   spec.data.unique_tokens = config.corpus.unique_tokens;
   spec.data.eval_tokens = config.training.eval_tokens;
-  spec.optimizer.beta1 = config.optimizer.beta1;
-  spec.optimizer.beta2 = config.optimizer.beta2;
-  spec.optimizer.beta2_half_life_tokens = config.optimizer.beta2_half_life_tokens;
-  spec.optimizer.eps = config.optimizer.eps;
-  spec.optimizer.weight_decay = config.optimizer.weight_decay;
-  spec.optimizer.clip = config.optimizer.clip;
+  spec.optimizer = config.optimizer.spec;
   spec.schedule = config.schedule;
   spec.precision = decided(config.training.precision);
   return spec;
@@ -184,7 +179,7 @@ void note_unbracketed(const StudyConfig& config, const std::vector<Point>& point
 /// What a window of `context` tokens and the next one need. Found here, before anything is trained.
 void check_windows(const StudyConfig& config, const CorpusFacts& corpus, std::vector<std::string>& notes) {
   constexpr std::int64_t kFew = 8;  // fewer give the mean loss no standard error to speak of
-  const std::int64_t context = config.model.context, held_out = corpus.validation_tokens;
+  const std::int64_t context = config.model.spec.context, held_out = corpus.validation_tokens;
   if (held_out > 0 && held_out <= context) {
     fail_config(
         "model.context is {}, but {} holds {} validation tokens, and one window takes {}; lower model.context, or hold "
@@ -211,7 +206,7 @@ void bind_to_shortest(const StudyConfig& config, const Point& point, std::int64_
   const auto steps = static_cast<double>(shortest);
   spec.optimizer.warmup_fraction = std::round(config.optimizer.warmup * steps) / static_cast<double>(point.steps);
   const double longest = std::round(config.optimizer.beta2_half_life_max * steps * static_cast<double>(point.batch));
-  spec.optimizer.beta2_half_life_tokens = std::min(config.optimizer.beta2_half_life_tokens, longest);
+  spec.optimizer.beta2_half_life_tokens = std::min(config.optimizer.spec.beta2_half_life_tokens, longest);
 }
 
 }  // namespace
@@ -220,12 +215,6 @@ std::string describe(const LeftOut& p) {
   return fmt::format("{}{}, {} tokens: {}", p.shape,
                      p.budget_flops > 0 ? fmt::format(" at {} FLOPs", power_text(p.budget_flops)) : "",
                      short_count(static_cast<double>(p.tokens)), p.reason);
-}
-
-double params_under(const Convention& convention, const ModelSpec& model) {
-  RunRecord record;
-  record.params = count_params(model);
-  return params_of(record, convention);
 }
 
 double rounded_rate(double rate) {

@@ -57,9 +57,6 @@ struct Plan {
 /// shape is above lr_transfer_above.
 [[nodiscard]] Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus);
 
-/// N of a shape under a convention.
-[[nodiscard]] double params_under(const Convention& convention, const ModelSpec& model);
-
 /// Four significant digits, so that a last-bit difference of pow() between machines never changes a run's id.
 [[nodiscard]] double rounded_rate(double rate);
 

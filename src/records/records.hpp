@@ -23,6 +23,17 @@ struct ModelSpec {
   bool tie_embeddings = false;
   std::string parametrization = "standard";
 };
+/// What all shapes of a study share: keys of [model], and of every run. The callables stand where [model] has keys of
+/// its own: after context, and after vocab.
+template <class Visit, FieldsOf<ModelSpec> T, class AfterContext, class AfterVocab>
+void shared_fields(Visit&& visit, T& m, const AfterContext& after_context, const AfterVocab& after_vocab) {
+  visit("context", m.context, between(2, 65536), "tokens in a training window");
+  after_context();
+  visit("vocab", m.vocab, between(2, 1048576), "number of token ids; 256 for bytes");
+  after_vocab();
+  visit("tie_embeddings", m.tie_embeddings, any(), "share the token matrix with the output head");
+  visit("parametrization", m.parametrization, one_of({"standard"}), "how initial scales depend on width");
+}
 template <class Visit, FieldsOf<ModelSpec> T>
 void fields(Visit&& visit, T& m) {
   visit("d_model", m.d_model, between(1, 65536), "width of the residual stream");
@@ -30,10 +41,8 @@ void fields(Visit&& visit, T& m) {
   visit("d_head", m.d_head, between(2, 1024), "width of an attention head (even: rotary positions turn pairs)");
   visit("n_head", m.n_head, between(1, 1024), "number of attention heads");
   visit("d_ff", m.d_ff, between(1, 1048576), "width of the MLP's hidden layer");
-  visit("context", m.context, between(2, 65536), "tokens in a training window");
-  visit("vocab", m.vocab, between(2, 1048576), "number of token ids; 256 for bytes");
-  visit("tie_embeddings", m.tie_embeddings, any(), "share the token matrix with the output head");
-  visit("parametrization", m.parametrization, one_of({"standard"}), "how initial scales depend on width");
+  shared_fields(
+      visit, m, [] {}, [] {});
 }
 
 struct DataSpec {
@@ -63,16 +72,23 @@ struct OptimizerSpec {
   double clip = 1.0;
   double warmup_fraction = 0.02;
 };
-template <class Visit, FieldsOf<OptimizerSpec> T>
-void fields(Visit&& visit, T& o) {
-  visit("lr", o.lr, positive(), "peak learning rate");
+/// What all runs of a study share: keys of [optimizer], and of every run. The callable stands where [optimizer] has a
+/// key of its own: after beta2_half_life_tokens.
+template <class Visit, FieldsOf<OptimizerSpec> T, class AfterHalfLife>
+void shared_fields(Visit&& visit, T& o, const AfterHalfLife& after_half_life) {
   visit("beta1", o.beta1, Rule{.low = 0, .high = 1, .high_open = true}, "decay of the first moment per step");
   visit("beta2", o.beta2, Rule{.low = 0, .high = 1, .high_open = true}, "decay of the second moment per step");
   visit("beta2_half_life_tokens", o.beta2_half_life_tokens, at_least(0),
         "if not 0: half-life of the second moment in tokens, instead of beta2");
+  after_half_life();
   visit("eps", o.eps, positive(), "added to the root of the second moment");
   visit("weight_decay", o.weight_decay, at_least(0), "decoupled decay, multiplied by the learning rate");
   visit("clip", o.clip, at_least(0), "largest norm of a gradient; 0 = no clipping");
+}
+template <class Visit, FieldsOf<OptimizerSpec> T>
+void fields(Visit&& visit, T& o) {
+  visit("lr", o.lr, positive(), "peak learning rate");
+  shared_fields(visit, o, [] {});
   visit("warmup_fraction", o.warmup_fraction, between(0, 1), "share of this run's steps with a rising rate");
 }
 

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "core/format.hpp"
+#include "design/ladder.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw::inline study {

@@ -63,7 +63,7 @@ TEST(IsoflopLadder, SizesRiseAndKeepTheirAspect) {
       EXPECT_GE(aspect, config.design.aspect_min);
       EXPECT_LE(aspect, config.design.aspect_max);
       EXPECT_GE(sizes[i].d_model, config.design.min_width);
-      EXPECT_EQ(sizes[i].d_model % config.model.d_head, 0);
+      EXPECT_EQ(sizes[i].d_model % config.model.spec.d_head, 0);
       if (i == 0) continue;
       EXPECT_GT(params_of_shape(config, sizes[i]), params_of_shape(config, sizes[i - 1]));
     }
@@ -241,7 +241,7 @@ TEST(MakePlan, FindsAContextLongerThanASplitBeforeAnythingIsTrained) {
   config.design.batch_tokens = 8192;
   config.design.min_steps = 1;
   for (const std::int64_t context : {64, 128, 1024, 4096, 8192}) {
-    config.model.context = context;
+    config.model.spec.context = context;
     const std::string too_short = plan_error(config, {"abc", 40'000'000, context});
     EXPECT_THAT(too_short,
                 HasSubstr(fmt::format("model.context is {}, but data/webster1913 holds {} validation tokens, "
@@ -309,7 +309,7 @@ TEST(BatchRule, RunsOfATrunkShareABatchAndOthersDoNot) {
   const auto batches = [&] {
     std::map<std::string, std::set<std::int64_t>> by_shape;
     for (const PlannedRun& run : make_plan(config, nullptr).runs) {
-      EXPECT_EQ(run.spec.data.batch_tokens % config.model.context, 0);
+      EXPECT_EQ(run.spec.data.batch_tokens % config.model.spec.context, 0);
       EXPECT_EQ(run.spec.data.tokens % run.spec.data.batch_tokens, 0) << "whole steps";
       EXPECT_GE(run_steps(run.spec), config.design.min_steps);
       by_shape[shape_name(run.spec.model)].insert(run.spec.data.batch_tokens);
@@ -325,13 +325,30 @@ TEST(BatchRule, RunsOfATrunkShareABatchAndOthersDoNot) {
 TEST(HalfLife, IsCutToAShareOfTheShortestRunOfATrunk) {
   StudyConfig config = isoflop({1e11, 1e12});
   config.design.shapes = {{24, 2}};
-  config.optimizer.beta2_half_life_tokens = 7.1e6;
+  config.optimizer.spec.beta2_half_life_tokens = 7.1e6;
   for (const PlannedRun& run : make_plan(config, nullptr).runs)
     EXPECT_NEAR(run.spec.optimizer.beta2_half_life_tokens, 0.1 * 1e11 / (6 * 26112), 30);
-  config.optimizer.beta2_half_life_tokens = 2e4;
+  config.optimizer.spec.beta2_half_life_tokens = 2e4;
   EXPECT_EQ(make_plan(config, nullptr).runs[0].spec.optimizer.beta2_half_life_tokens, 2e4);
-  config.optimizer.beta2_half_life_tokens = 0;
+  config.optimizer.spec.beta2_half_life_tokens = 0;
   EXPECT_EQ(make_plan(config, nullptr).runs[0].spec.optimizer.beta2_half_life_tokens, 0);
+}
+
+TEST(Plan, EveryRunHasWhatTheConfigSaysOfAll) {
+  StudyConfig config = isoflop({1e11});
+  config.model.spec.tie_embeddings = true;
+  config.model.spec.context = 32;
+  config.optimizer.spec = {.beta1 = 0.8, .beta2 = 0.7, .eps = 1e-6, .weight_decay = 0.3, .clip = 2};
+  for (const PlannedRun& run : make_plan(config, nullptr).runs) {
+    EXPECT_TRUE(run.spec.model.tie_embeddings);
+    EXPECT_EQ(run.spec.model.context, 32);
+    OptimizerSpec expected = config.optimizer.spec;
+    expected.lr = run.spec.optimizer.lr;
+    expected.warmup_fraction = run.spec.optimizer.warmup_fraction;
+    EXPECT_EQ(to_json_fields(run.spec.optimizer), to_json_fields(expected));
+    EXPECT_THAT(config.design.learning_rates, ::testing::Contains(expected.lr));
+    EXPECT_NEAR(expected.warmup_fraction, config.optimizer.warmup, 0.005);
+  }
 }
 
 TEST(Transfer, LargeShapesWaitForTheLawOfTheOthers) {

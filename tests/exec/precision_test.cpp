@@ -20,7 +20,7 @@ StudyConfig config_with(AskedPrecision precision, std::vector<std::int64_t> widt
   config.design.tokens = {100000};
   config.design.learning_rates = {0.01};
   config.design.seeds = {1};
-  config.model.d_head = 16;
+  config.model.spec.d_head = 16;
   config.backend.kind = BackendKind::train;
   config.training.precision = precision;
   return config;

@@ -79,7 +79,7 @@ TEST_F(Jobs, ComeLongestFirst) {
 TEST_F(Jobs, RunsThatAreNotStackableAreInDifferentJobs) {
   StudyConfig config = small_config();
   auto runs = specs(config);
-  config.optimizer.weight_decay = 0.2;
+  config.optimizer.spec.weight_decay = 0.2;
   const auto other = specs(config);
   runs.insert(runs.end(), other.begin(), other.end());
   EXPECT_EQ(group_jobs(runs, folder_, {}).size(), 6U);

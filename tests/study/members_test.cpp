@@ -88,7 +88,7 @@ TEST_F(Members, AFolderWithKeptRunsAsksAgainOnlyWhenThePlanChanges) {
   fewer.design.seeds = {1};
   EXPECT_THROW((void)run_study(fewer, trained('b')), Error);
   StudyConfig model = config;
-  model.model.context = 32;
+  model.model.spec.context = 32;
   EXPECT_THROW((void)run_study(model, trained('b')), Error);
 }
 
