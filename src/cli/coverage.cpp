@@ -32,7 +32,7 @@ void set_law(SimulationSpec& simulation, const Law& law) {
   simulation.law = info.name;
   simulation.params.clear();
   for (std::size_t i = 0; i < info.parameters.size(); ++i) simulation.params[info.parameters[i]] = law.values[i];
-  simulation.convention = name_of(law.convention.params);
+  simulation.convention = law.convention.params;
   simulation.anchor.clear();
   simulation.anchored.clear();
 }
@@ -48,7 +48,7 @@ SimulationSpec simulation_of(const StudyConfig& config, const std::string& name,
   }
   simulation.law = name;
   simulation.params.clear();
-  simulation.convention.clear();
+  simulation.convention.reset();
   simulation.anchored.clear();
   if (simulation.anchor != kPublishedAnchor) simulation.anchor.clear();
   return simulation;

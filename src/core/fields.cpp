@@ -72,6 +72,8 @@ std::string join_key(const std::string& parent, std::string_view key) {
   return parent.empty() ? std::string(key) : fmt::format("{}.{}", parent, key);
 }
 
+bool takes_empty(const Rule& rule) { return std::ranges::find(rule.choices, "") != rule.choices.end(); }
+
 void check_rule(double value, const Rule& rule, const std::string& key, const Source& source) {
   const bool below = value < rule.low || (rule.low_open && value == rule.low);
   const bool bounded = !(rule.high_for_new && source.earlier);

@@ -6,8 +6,8 @@
 //       visit("d_model", s.d_model, at_least(1), "width of the residual stream");
 //     }
 // Field types: bool, std::int64_t, double, std::string, enums with a table of names (core/names.hpp, visited with
-// named<E>()), structs that have such a function themselves, structs that are lists (Listed), and std::optional,
-// std::vector and std::map by std::string of these.
+// named<E>(), an optional one with named_or_empty<E>()), structs that have such a function themselves, structs that are
+// lists (Listed), and std::optional, std::vector and std::map by std::string of these.
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
@@ -81,6 +81,14 @@ Rule named() {
   return {.choices = {names.begin(), names.end()}};
 }
 
+/// The rule for an optional enum that is written as "" where it has no value: that, or one of its names.
+template <Named E>
+Rule named_or_empty() {
+  Rule rule = named<E>();
+  rule.choices.insert(rule.choices.begin(), "");
+  return rule;
+}
+
 /// "> 0", "0 .. 1", "a | b", "> 0, each once": how an error message and docs/CONFIG.md show a rule; empty if anything
 /// goes.
 [[nodiscard]] std::string describe(const Rule& rule);
@@ -125,6 +133,8 @@ template <class T>
   }
 }
 
+/// Whether "" is one of the choices.
+[[nodiscard]] bool takes_empty(const Rule& rule);
 void check_rule(double value, const Rule& rule, const std::string& key, const Source& source);
 void check_rule(const std::string& value, const Rule& rule, const std::string& key, const Source& source);
 /// Of a list, as JSON: that no two items are the same.
@@ -138,6 +148,9 @@ template <class T>
 void read_value(const Json& value, T& out, const Rule& rule, const std::string& key, const Source& source);
 template <class T>
 [[nodiscard]] Json value_to_json(const T& value);
+/// A field's value as its rule has it written.
+template <class T>
+[[nodiscard]] Json field_to_json(const T& value, const Rule& rule);
 
 /// Of a list: the first of items that are the same.
 template <class T>
@@ -174,6 +187,14 @@ struct Reader {
     }
   }
 };
+
+template <Named E>
+void read_name_or_empty(const Json& value, std::optional<E>& out, const Rule& rule, const std::string& key,
+                        const Source& source) {
+  std::string text;
+  read_value(value, text, rule, key, source);
+  out = find_named<E>(text);
+}
 
 template <Listed T>
 void read_members(const Json& value, T& out, const Rule& rule, const std::string& key, const Source& source) {
@@ -212,6 +233,9 @@ void read_value(const Json& value, T& out, const Rule& rule, const std::string& 
     check_rule(text, named<T>(), key, source);
     out = *find_named<T>(text);
   } else if constexpr (IsOptional<T>::value) {
+    if constexpr (Named<typename T::value_type>) {
+      if (takes_empty(rule)) return read_name_or_empty(value, out, rule, key, source);
+    }
     if (value.is_null()) {
       out.reset();
     } else {
@@ -248,7 +272,7 @@ struct Writer {
   Json& object;
   template <class T>
   void operator()(const char* key, const T& value, const Rule& rule, const char*) {
-    if (!rule.unless_empty || !is_empty(value)) object[key] = value_to_json(value);
+    if (!rule.unless_empty || !is_empty(value)) object[key] = field_to_json(value, rule);
   }
 };
 
@@ -280,6 +304,14 @@ Json value_to_json(const T& value) {
     fields(writer, value);
     return object;
   }
+}
+
+template <class T>
+Json field_to_json(const T& value, const Rule& rule) {
+  if constexpr (IsOptional<T>::value) {
+    if (!value && takes_empty(rule)) return "";
+  }
+  return value_to_json(value);
 }
 
 }  // namespace detail

@@ -86,7 +86,7 @@ struct Lister {
       row(name, "whole number", value, rule, help);
     } else if constexpr (std::is_same_v<T, double>) {
       row(name, "number", value, rule, help);
-    } else if constexpr (std::is_same_v<T, std::string> || Named<T>) {
+    } else if constexpr (std::is_same_v<T, std::string> || Named<T> || std::is_same_v<T, std::optional<ParamsCount>>) {
       row(name, "string", value, rule, help);
     } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
       row(name, "table of numbers", value, rule, help);
@@ -108,8 +108,8 @@ struct Lister {
   void row(const std::string& name, const char* type, const T& value, const Rule& rule, const char* help) {
     std::string range = describe(rule);
     for (std::size_t at = 0; (at = range.find('|', at)) != std::string::npos; at += 2) range.replace(at, 1, "\\|");
-    *out +=
-        fmt::format("| `{}` | {} | `{}` | {} | {} |\n", name, type, canonical_json(to_json_fields(value)), range, help);
+    *out += fmt::format("| `{}` | {} | `{}` | {} | {} |\n", name, type,
+                        canonical_json(detail::field_to_json(value, rule)), range, help);
   }
 };
 

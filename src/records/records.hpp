@@ -110,17 +110,25 @@ void fields(Visit&& visit, T& s) {
   visit("min_lr_fraction", s.min_lr_fraction, between(0, 1), "last rate as a share of the peak");
 }
 
+/// What counts as N: all parameters; without the token, position and output matrices (Kaplan et al. 2020); without the
+/// token and position matrices alone.
+enum class ParamsCount { total, non_embedding, effective };
+constexpr std::array<std::string_view, 3> names_of(ParamsCount) { return {"total", "non_embedding", "effective"}; }
+/// What counts as C: 6 N D with the same N, or the matrix products of the real graph.
+enum class FlopsCount { six_nd, exact };
+constexpr std::array<std::string_view, 2> names_of(FlopsCount) { return {"6nd", "exact"}; }
+
 /// How a run is simulated; formulas: sim/simulate.hpp. A config may name a fit in `law` and observations in `anchor`:
 /// both become constants when it is read (sim/resolve.hpp), so that a run's spec holds numbers and no path.
 struct SimulationSpec {
-  std::string law = "besiroglu2024";          ///< published set, or the kind of law of `params`
-  std::map<std::string, double> params = {};  ///< overrides single constants of the law, or gives them all
-  std::string convention = {};                ///< what the law counts as N; empty = what its authors counted
-  std::string anchor = {};                    ///< observations to refit the amplitudes to; empty once that is done
-  std::string anchored = {};                  ///< what they were refitted to; empty = as published or given
-  double floor_nats = 0;                      ///< no loss is lower
-  double noise = 0.01;                        ///< standard deviation of ln loss from run to run
-  double noise_exponent = 0;                  ///< it grows as (loss / noise_at_nats)^noise_exponent
+  std::string law = "besiroglu2024";           ///< published set, or the kind of law of `params`
+  std::map<std::string, double> params = {};   ///< overrides single constants of the law, or gives them all
+  std::optional<ParamsCount> convention = {};  ///< what the law counts as N; none = what its authors counted
+  std::string anchor = {};                     ///< observations to refit the amplitudes to; empty once that is done
+  std::string anchored = {};                   ///< what they were refitted to; empty = as published or given
+  double floor_nats = 0;                       ///< no loss is lower
+  double noise = 0.01;                         ///< standard deviation of ln loss from run to run
+  double noise_exponent = 0;                   ///< it grows as (loss / noise_at_nats)^noise_exponent
   double noise_at_nats = 2;
   double noise_seed_share = 0;   ///< of its variance: common to the runs of one shape and seed
   double noise_trunk_share = 0;  ///< of its variance: common to the runs of one trunk
@@ -140,7 +148,7 @@ template <class Visit, FieldsOf<SimulationSpec> T>
 void fields(Visit&& visit, T& s) {
   visit("law", s.law, any(), "published set of constants (scalelaw laws), a kind of law, or a fit file (.json)");
   visit("params", s.params, any(), "constants that replace those of the set");
-  visit("convention", s.convention, one_of({"", "total", "non_embedding", "effective"}),
+  visit("convention", s.convention, named_or_empty<ParamsCount>(),
         "what the law counts as N; empty = as its authors did, total for a kind of law");
   visit("anchor", s.anchor, any(),
         "CSV of observations, or study folder with records.csv: exponents are kept, amplitudes refitted to it");
@@ -219,14 +227,6 @@ void fields(Visit&& visit, T& r) {
 /// id of the member of a stack that makes this run: runs with the same one start alike and differ in tokens only, so
 /// they share their trunk, if the schedule has one.
 [[nodiscard]] std::string member_id(const RunSpec& spec);
-
-/// What counts as N: all parameters; without the token, position and output matrices (Kaplan et al. 2020); without the
-/// token and position matrices alone.
-enum class ParamsCount { total, non_embedding, effective };
-constexpr std::array<std::string_view, 3> names_of(ParamsCount) { return {"total", "non_embedding", "effective"}; }
-/// What counts as C: 6 N D with the same N, or the matrix products of the real graph.
-enum class FlopsCount { six_nd, exact };
-constexpr std::array<std::string_view, 2> names_of(FlopsCount) { return {"6nd", "exact"}; }
 
 /// Parameter counts per group; their sum is the number of trained scalars.
 struct ParamCounts {

@@ -31,6 +31,7 @@ void take_fit(SimulationSpec& simulation, const fs::path& file) {
     fail_data("simulation law: {}: is not a fit (schema \"{}\"); scalelaw fit INPUT --json FILE writes one", name,
               kFitSchema);
   }
+  // FitStatus and its names belong to the room fit, which this one may not include.
   const std::string status = fit.value("/convergence/status"_json_pointer, std::string("unknown"));
   if (status != "converged") {
     fail_data("simulation law: {}: the fit did not converge (status {}); its constants describe nothing", name, status);
@@ -44,8 +45,13 @@ void take_fit(SimulationSpec& simulation, const fs::path& file) {
       if (constant.optional) simulation.params.try_emplace(constant.name, 0.0);  // fitted without it
     }
   }
-  if (simulation.convention.empty()) {
-    simulation.convention = fit.value("/convention/params"_json_pointer, std::string("total"));
+  if (!simulation.convention) {
+    const std::string counted = fit.value("/convention/params"_json_pointer, std::string("total"));
+    simulation.convention = find_named<ParamsCount>(counted);
+    if (!simulation.convention) {
+      fail_data("simulation law: {}: counts N as '{}'; what counts as N is one of {}", name, counted,
+                list_of_names<ParamsCount>());
+    }
   }
 }
 

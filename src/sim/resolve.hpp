@@ -17,8 +17,8 @@ namespace scalelaw::inline sim {
 /// machines change no run's id; `anchored` then says to what. A simulation without either comes back as it is.
 /// An anchor "published" (or "none": the same) stays: it says that published amplitudes are wanted as they are.
 /// @param folder of the config: relative paths start from it, or from where the program was started if nothing is there
-/// Errors (data): a file that is missing or no fit, a fit that did not converge, amplitudes that the observations do
-/// not determine. (config): see simulation_law.
+/// Errors (data): a file that is missing or no fit, a fit that did not converge or counts N in no known way, amplitudes
+/// that the observations do not determine. (config): see simulation_law.
 [[nodiscard]] SimulationSpec resolve_simulation(SimulationSpec simulation, const std::filesystem::path& folder);
 
 /// What of the runs' N, D and C lies more than ten times below the runs behind the simulation's law: published

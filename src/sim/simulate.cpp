@@ -145,7 +145,7 @@ Law simulation_law(const SimulationSpec& simulation) {
                   fmt::join(names, ", "));
     }
   }
-  if (const auto count = find_named<ParamsCount>(simulation.convention)) law.convention.params = *count;
+  law.convention.params = simulation.convention.value_or(law.convention.params);
   if (!simulation.params.empty()) law.name += simulation.anchored.empty() ? " (changed)" : " (amplitudes refitted)";
   return law;
 }

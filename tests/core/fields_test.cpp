@@ -66,6 +66,17 @@ void fields(Visit&& visit, T& r) {
   visit("count", r.count, unless_empty(later(any())), "a number, which is never empty");
 }
 
+enum class Side { heads, tails };
+constexpr std::array<std::string_view, 2> names_of(Side) { return {"heads", "tails"}; }
+struct Counted {
+  std::optional<Side> by, perhaps;
+};
+template <class Visit, FieldsOf<Counted> T>
+void fields(Visit&& visit, T& c) {
+  visit("by", c.by, named_or_empty<Side>(), "a side, or none");
+  visit("perhaps", c.perhaps, named<Side>(), "the same, null where there is none");
+}
+
 Whole read(const char* text, Source source = {.name = "file.toml", .origin = {}}) {
   Whole whole;
   read_fields(Json::parse(text), whole, source);
@@ -218,6 +229,24 @@ TEST(ReadFields, ADistinctListNamesTheItemGivenTwice) {
                          detail::read_value(Json::array({0, 7, 0.0}), seeds, distinct(any()), "seeds", source);
                        }),
               HasSubstr("'seeds[2]' is 0, as seeds[0] is"));
+}
+
+TEST(ReadFields, AnOptionalNameIsEmptyTextWhereItIsAbsent) {
+  Counted counted;
+  EXPECT_EQ(to_json_fields(counted), Json::parse(R"({"by": "", "perhaps": null})"));
+  const Source source{.name = "x.toml", .origin = {}};
+  read_fields(Json::parse(R"({"by": "heads", "perhaps": "tails"})"), counted, source);
+  EXPECT_EQ(counted.by, Side::heads);
+  EXPECT_EQ(to_json_fields(counted), Json::parse(R"({"by": "heads", "perhaps": "tails"})"));
+  read_fields(Json::parse(R"({"by": "", "perhaps": null})"), counted, source);
+  EXPECT_FALSE(counted.by || counted.perhaps);
+  const auto error_with = [&](const char* text) {
+    return error_of(ExitCode::usage, [&] { read_fields(Json::parse(text), counted, source); });
+  };
+  EXPECT_EQ(error_with(R"({"by": "head"})"),
+            "x.toml: key 'by' is \"head\"; allowed: \"\" | heads | tails (did you mean \"heads\"?)");
+  EXPECT_EQ(error_with(R"({"by": null})"), "x.toml: key 'by' must be a string, but is null");
+  EXPECT_THAT(error_with(R"({"perhaps": ""})"), HasSubstr("allowed: heads | tails"));
 }
 
 TEST(Rules, DescribeThemselves) {

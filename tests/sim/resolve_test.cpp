@@ -58,6 +58,8 @@ TEST_F(Resolve, AFitGivesItsKindConstantsAndConvention) {
   EXPECT_EQ(law.values, (std::vector<double>{1.25, 40, 90, 0.4, 0.3}));  // what the config gives goes first
   EXPECT_EQ(law.convention.params, ParamsCount::non_embedding);
   EXPECT_EQ(resolved.noise, 0.5);
+  EXPECT_EQ(to_json_fields(resolved).at("convention"), "non_embedding");
+  EXPECT_EQ(to_json_fields(SimulationSpec{}).at("convention"), "");
 }
 
 TEST_F(Resolve, APowerLawWithoutOffsetHasNone) {
@@ -79,6 +81,11 @@ TEST_F(Resolve, WrongFitsAreNamed) {
   write_json_file(folder_ / "stalled.json", fit_json("stalled"));
   EXPECT_THAT(error_of(ExitCode::data, [&] { (void)resolve_simulation({.law = "stalled.json"}, folder_.path()); }),
               HasSubstr("stalled"));
+  Json counted = fit_json("converged");
+  counted["convention"]["params"] = "some";
+  write_json_file(folder_ / "counted.json", counted);
+  EXPECT_THAT(error_of(ExitCode::data, [&] { (void)resolve_simulation({.law = "counted.json"}, folder_.path()); }),
+              HasSubstr("counts N as 'some'; what counts as N is one of total, non_embedding, effective"));
 }
 
 TEST_F(Resolve, AnAnchorKeepsExponentsAndRefitsAmplitudes) {
