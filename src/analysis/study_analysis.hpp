@@ -8,7 +8,7 @@
 
 namespace scalelaw::inline analysis {
 
-/// [analysis], [compare] and the budgets of a study's config. Errors (config): an unknown law.
+/// [analysis], [compare] and the budgets of a study's config.
 [[nodiscard]] AnalysisOptions analysis_options(const StudyConfig& config, int threads);
 
 /// The analysis of a study folder: the records of its plan (study/members.hpp; others and unreadable ones are named in

@@ -84,7 +84,7 @@ ExitCode coverage_action(const Globals& globals, const CoverageArguments& argume
   Law law = simulation_law(simulation);
   if (fit_law) law.name = fit_law->name;
   CoverageOptions options = arguments.coverage;
-  options.fit.law = law_kind(config.analysis.law);
+  options.fit.law = config.analysis.law;
   options.fit.method = arguments.method;
   options.fit.convention = config.analysis.convention;
   options.fit.threads = globals.threads;

@@ -125,6 +125,8 @@ TEST_F(Config, IsCheckedAsAWhole) {
                {"design.batch_tokens", "multiple of model.context"});
   expect_error("[design]\nbudgets = [1e10]\naspect_min = 20\n", {"design.aspect_min", "aspect_max"});
   expect_error("[design]\nbudgets = [1e10]\n[backend]\nkind = \"command\"\n", {"backend.command"});
+  expect_error("[design]\nbudgets = [1e10]\n[analysis]\nlaw = \"chinchila\"\n",
+               {"mine.toml:4", "analysis.law", "did you mean \"chinchilla\"?"});
   expect_error("[design]\nbudgets = [1e10]\n[model]\nd_head = 7\n", {"model.d_head", "even"});
   expect_error("name = \"a/b\"\n[design]\nbudgets = [1e10]\n", {"name"});
   expect_error("[design]\nbudgets = [1e10]\n[optimizer]\nwarmup = 0.9\n", {"optimizer.warmup"});
