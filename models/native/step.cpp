@@ -26,6 +26,14 @@ constexpr bool rows_are_bounded() {
 }
 static_assert(rows_are_bounded(), "estimates count rows that are at least as long (study/memory.cpp)");
 
+constexpr std::size_t kLineBytes = 64;
+
+/// Bytes that so many floats take: whole cache lines, with kSlack behind them.
+constexpr std::size_t allocated_bytes(Index floats) {
+  const std::size_t bytes = static_cast<std::size_t>(floats + kSlack) * sizeof(float);
+  return (bytes + kLineBytes - 1) / kLineBytes * kLineBytes;
+}
+
 class InUse {
  public:
   explicit InUse(const Kernels& kernels) : kernels_(kernels) { kernels_.begin(); }
@@ -40,14 +48,14 @@ class InUse {
 }  // namespace
 
 Floats::Floats(Index size) : size_(size) {
-  const auto bytes = static_cast<std::size_t>((size + kSlack + 15) / 16 * 64);
-  data_.reset(static_cast<float*>(std::aligned_alloc(64, bytes)));
+  const std::size_t bytes = allocated_bytes(size);
+  data_.reset(static_cast<float*>(std::aligned_alloc(kLineBytes, bytes)));
   if (!data_) throw std::bad_alloc();
   std::memset(data_.get(), 0, bytes);
 }
 
 Floats Step::floats(Index size) {
-  bytes_ += size * static_cast<Index>(sizeof(float));
+  bytes_ += static_cast<Index>(allocated_bytes(size));
   return Floats(size);
 }
 

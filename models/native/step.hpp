@@ -39,7 +39,7 @@ class Step {
   /// Losses [windows] of one member. @param gradients [P] of the mean over all windows, overwritten; may be null.
   void run(const float* parameters, float* gradients, const std::int64_t* inputs, const std::int64_t* targets,
            Index windows, float* losses);
-  /// Of all buffers, without the slack behind each.
+  /// Of all buffers, with what lies behind each.
   [[nodiscard]] Index bytes() const { return bytes_; }
 
  private:

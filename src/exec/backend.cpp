@@ -1,18 +1,14 @@
 #include "exec/backend.hpp"
 
 #include <fmt/ranges.h>
-#include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
-#include <thread>
 
 #include "os/command.hpp"
 #include "os/cpu.hpp"
 #include "os/files.hpp"
+#include "os/memory.hpp"
 
 namespace scalelaw::inline exec {
 namespace {
@@ -23,28 +19,6 @@ fs::path sibling(const char* name) {
   const fs::path path = program_folder() / name;
   std::error_code error;
   return fs::is_regular_file(path, error) ? path : fs::path();
-}
-
-std::int64_t usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1U, std::thread::hardware_concurrency());
-}
-
-/// The machine's memory, or less where a control group (version 2: a container, a job of a cluster) allows less.
-double usable_memory() {
-  double bytes = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
-  std::ifstream groups("/proc/self/cgroup");
-  fs::path group = "/";
-  for (std::string line; std::getline(groups, line);) {
-    if (line.starts_with("0::")) group = line.substr(3);
-  }
-  for (;; group = group.parent_path()) {
-    std::ifstream limit("/sys/fs/cgroup" + group.string() + "/memory.max");
-    if (double allowed = 0; limit >> allowed) bytes = std::min(bytes, allowed);
-    if (!group.has_relative_path()) return bytes;
-  }
 }
 
 /// Lines that nvidia-smi prints; none where it is not there or fails.

@@ -1,7 +1,10 @@
 #include "os/cpu.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <thread>
 
 #include "os/error.hpp"
 
@@ -83,5 +86,12 @@ bool may_use(InstructionSet set) {
 }
 
 bool cpu_has_amx_bf16() { return may_use(InstructionSet::amx); }
+
+std::int64_t usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1U, std::thread::hardware_concurrency());
+}
 
 }  // namespace scalelaw::inline os

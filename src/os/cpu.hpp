@@ -1,6 +1,8 @@
 #pragma once
-// What this processor has beyond the instruction sets that a compiler asks for by itself, and how much of it is used.
+// What this processor has beyond the instruction sets that a compiler asks for by itself, how much of it is used, and
+// on how many of its cores.
 #include <array>
+#include <cstdint>
 #include <string_view>
 
 namespace scalelaw::inline os {
@@ -23,5 +25,9 @@ constexpr std::array<std::string_view, 4> names_of(InstructionSet) { return {"ba
 
 /// may_use(InstructionSet::amx)
 [[nodiscard]] bool cpu_has_amx_bf16();
+
+/// CPUs that the calling thread, and what it starts, may use: at least 1, and no more than its affinity allows
+/// (taskset, a container's cpuset).
+[[nodiscard]] std::int64_t usable_cores();
 
 }  // namespace scalelaw::inline os

@@ -1,4 +1,4 @@
-// Whole training steps, measured for scripts/bench_train.py and the phases of scripts/gpu_phases.py: windows, loss,
+// Whole training steps, measured for scripts/bench_train.py and the phases of scripts/gpu/phases.py: windows, loss,
 // gradients, clipping, AdamW. Built as bench_train (CPU) and, where CUDA is, as bench_train-cuda. Answers are lines of
 // JSON.
 //   bench_train corpus DIR                             writes a corpus of 128 symbols

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <poll.h>
+#include <sys/inotify.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 
 #include "core/rng.hpp"
 #include "error_of.hpp"
+#include "os/unique_fd.hpp"
 #include "records/shape.hpp"
 #include "study/fake_trainer.hpp"
 #include "study/status.hpp"
@@ -258,13 +261,15 @@ TEST_F(RunStudy, TwoStudiesCannotShareAFolderAtOneTime) {
   EXPECT_EQ(running_study(folder_), 0) << "the lock ends with its process";
 }
 
-/// A study killed while it starts a worker: the child has its lock until it has become the worker.
+/// A study killed while it starts a worker: the child has its lock until it has become the worker. Here it keeps the
+/// lock until the next study has found it held, and so looks up in the file whose it is.
 TEST_F(RunStudy, ALockLeftToAChildOfADeadStudyIsWaitedFor) {
   const pid_t dead = ::fork();
   if (dead == 0) ::_exit(0);
   wait_for(dead);
   make_folder(folder_);
   const std::string file = (folder_ / ".lock").string(), pid = fmt::format("{}\n", dead);
+  const UniqueFd look_ups(::inotify_init1(IN_CLOEXEC));
   std::array<int, 2> ready{};
   ASSERT_EQ(::pipe(ready.data()), 0);
   const pid_t child = ::fork();
@@ -275,12 +280,15 @@ TEST_F(RunStudy, ALockLeftToAChildOfADeadStudyIsWaitedFor) {
     lock.l_whence = SEEK_SET;
     const bool held =
         ::fcntl(fd, F_OFD_SETLK, &lock) == 0 && ::write(fd, pid.data(), pid.size()) == static_cast<ssize_t>(pid.size());
-    // the pause is the time in which the other asks
-    ::_exit(held && ::write(ready[1], "x", 1) == 1 && ::usleep(100000) == 0 ? 0 : 1);
+    pollfd look_up{look_ups.get(), POLLIN, 0};
+    constexpr int kLimitMs = 120000;  // where none ever comes
+    ::_exit(held && ::write(ready[1], "x", 1) == 1 && ::poll(&look_up, 1, kLimitMs) == 1 ? 0 : 1);
   }
   char byte = 0;
   ASSERT_EQ(::read(ready[0], &byte, 1), 1);
   EXPECT_EQ(running_study(folder_), dead) << "it is held";
+  // who locks has the file open for writing: this is news of readers only
+  ASSERT_GE(::inotify_add_watch(look_ups.get(), file.c_str(), IN_CLOSE_NOWRITE), 0);
   EXPECT_NO_THROW(StudyLock lock(folder_));
   EXPECT_EQ(wait_for(child), 0);
   for (const int end : ready) ::close(end);

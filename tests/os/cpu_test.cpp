@@ -1,6 +1,9 @@
 #include "os/cpu.hpp"
 
 #include <gmock/gmock.h>
+#include <sched.h>
+
+#include <thread>
 
 #include "error_of.hpp"
 
@@ -37,6 +40,24 @@ TEST(InstructionSetLimit, IsKept) {
        {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512, InstructionSet::amx}) {
     EXPECT_FALSE(set > limit && may_use(set)) << names_of(set).at(static_cast<std::size_t>(set));
   }
+}
+
+/// A thread of its own, so that the others keep theirs.
+TEST(UsableCores, AreThoseThatTheAffinityAllows) {
+  EXPECT_GE(usable_cores(), 1);
+  std::int64_t cores = 0;
+  std::thread([&] {
+    cpu_set_t allowed, one;
+    CPU_ZERO(&allowed);
+    CPU_ZERO(&one);
+    ASSERT_EQ(::sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    std::size_t first = 0;
+    while (!CPU_ISSET(first, &allowed)) ++first;
+    CPU_SET(first, &one);
+    ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+    cores = usable_cores();
+  }).join();
+  EXPECT_EQ(cores, 1);
 }
 
 }  // namespace
