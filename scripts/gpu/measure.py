@@ -1,4 +1,4 @@
-"""Programs of the bundle as the phases of gpu_phases.py use them: started with a time limit, asked line by line."""
+"""Programs of the bundle as phases.py uses them: started with a time limit, asked line by line."""
 
 import contextlib
 import json
