@@ -1,6 +1,7 @@
 #include "cli/read_options.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include "cli/named_option.hpp"
 #include "core/cells.hpp"

@@ -2,6 +2,7 @@
 // Options of the subcommands that read tables of runs.
 #include <CLI/CLI.hpp>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "records/read_observations.hpp"

@@ -108,8 +108,7 @@ void fail_other_corpus(const fs::path& out, const Manifest& there) {
       there.inputs.empty() ? std::string(name_of(there.generator.kind)) : there.inputs.front().path;
   fail_config(
       "{}: holds another corpus ({}, {} training tokens, made {} of {}{}); give another folder with --out, or "
-      "--replace "
-      "to put the new one in its place, which its runs do not belong to",
+      "--replace to put the new one in its place, which its runs do not belong to",
       out.string(), there.name, short_count(static_cast<double>(there.splits.train.tokens)), there.created, from,
       there.inputs.size() > 1 ? fmt::format(" and {} more", there.inputs.size() - 1) : "");
 }

@@ -1,5 +1,7 @@
 #include "design/config.hpp"
 
+#include <optional>
+
 #include "core/format.hpp"
 #include "records/shape.hpp"
 

@@ -1,7 +1,9 @@
 #include "fit/evaluate.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <tuple>
 
 #include "core/linear_algebra.hpp"
 

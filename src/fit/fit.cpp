@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <variant>
 
 #include <fmt/ranges.h>
 

@@ -41,8 +41,9 @@ double wide(std::int64_t n) { return static_cast<double>(n); }
 double native_floats(const ModelSpec& m) {
   constexpr std::int64_t kPadding = 16;  // of either side of a packed matrix, in the mean of its two copies
   // Behind each buffer, up to 79 (64 that kernels may read, and the rest of a cache line: Floats of
-  // models/native/step.hpp), as so many times C in a layer and in what all layers share, and once a token. That the sum
-  // holds them all is tested by tests/train/memory_test.cpp, against what a step allocates on every instruction set.
+  // models/native/step.hpp), as so many times C + 16, twice in a layer and once in what all layers share, and so many a
+  // token of a chunk. That the sum holds them all is tested by tests/train/memory_test.cpp, against what a step
+  // allocates on every instruction set.
   constexpr double kBehind = 32;
   const NativeRows rows{
       .tokens = std::max(kNativeChunkTokens, m.context), .positions = m.context + kPadding, .row = widest_native_row};

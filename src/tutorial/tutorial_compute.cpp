@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "analysis/analysis.hpp"
 #include "analysis/sources.hpp"

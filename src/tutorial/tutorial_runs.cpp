@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "analysis/analysis.hpp"
 #include "analysis/sources.hpp"

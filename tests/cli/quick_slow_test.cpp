@@ -10,6 +10,7 @@
 #include "design/plan.hpp"
 #include "fit/fit.hpp"
 #include "fit/fit_from_json.hpp"
+#include "os/cpu.hpp"
 #include "os/files.hpp"
 #include "program.hpp"
 #include "records/observation.hpp"
@@ -57,6 +58,7 @@ std::map<std::string, double> losses_kept() {
 }
 
 TEST_F(QuickStudy, TheFirstBudgetTrainedWithAvx2HasTheLossesKeptToTheLastBit) {
+  if (!may_use(InstructionSet::avx2)) GTEST_SKIP() << "this processor has no AVX2";
   const TempFolder out;
   const ProgramResult made = run_program(
       {fs::path(SCALELAW_BINARY_DIR) / "scalelaw", "study", "configs/quick.toml", "--set", "design.budgets=[4e10]",
@@ -66,7 +68,7 @@ TEST_F(QuickStudy, TheFirstBudgetTrainedWithAvx2HasTheLossesKeptToTheLastBit) {
   const std::map<std::string, double> kept = losses_kept();
   std::size_t compared = 0;
   for (const auto& [id, record] : read_records(out / "first").records) {
-    if (!record.context.engine.starts_with("native avx2")) GTEST_SKIP() << "this processor has no AVX2";
+    EXPECT_TRUE(record.context.engine.starts_with("native avx2")) << record.context.engine;
     const auto there = kept.find(id);
     if (there == kept.end()) continue;  // a rate that a neighbour called for
     ++compared;

@@ -1,6 +1,9 @@
 #include "fit/problem.hpp"
 #include "fit/evaluate.hpp"
 
+#include <stdexcept>
+#include <utility>
+
 #include "error_of.hpp"
 #include "fit/fixtures.hpp"
 #include "fit/starts.hpp"
