@@ -3,6 +3,8 @@
 #include <optional>
 
 #include "core/format.hpp"
+#include "law/form.hpp"
+#include "law/published.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw::inline design {
@@ -47,6 +49,16 @@ void check_config(const StudyConfig& c, const Source& source) {
   need(c.design.learning_rates, "design.learning_rates", "at least one rate is needed", source);
   need(c.design.lr_transfer_factors, "design.lr_transfer_factors", "[1] takes the law's rate alone", source);
   need(c.design.seeds, "design.seeds", "at least one seed is needed", source);
+  if (!source.earlier && !c.compare.law.empty() && find_published_law(c.compare.law) == nullptr) {
+    source.fail(
+        "compare.law",
+        fmt::format("is \"{}\", which is no published set of constants; `scalelaw laws` lists them", c.compare.law));
+  }
+  if (!source.earlier && law_form(c.analysis.law).predicts_size) {
+    source.fail("analysis.law", fmt::format("is {}, which is fitted to compute-optimal models, and a study has runs of "
+                                            "every kind; give a law of the loss, as chinchilla",
+                                            c.analysis.law));
+  }
   check_widths(c, source);
   if (c.design.batch_tokens % c.model.spec.context != 0) {
     source.fail("design.batch_tokens", fmt::format("is {}; it must be a multiple of model.context, {}",

@@ -218,7 +218,7 @@ struct AnalysisConfig {
 };
 template <class Visit, FieldsOf<AnalysisConfig> T>
 void fields(Visit&& visit, T& a) {
-  visit("law", a.law, any(), "law fitted to the records");  // names too many for the table of docs/CONFIG.md
+  visit("law", a.law, named<LawKind>(), "law fitted to the records");
   visit("convention", a.convention, any(), "what counts as N and C in the fit");
   visit("bootstrap", a.bootstrap, between(0, 1e6), "bootstrap replicates behind the intervals; 0 = no intervals");
   visit("resample", a.resample, named<Resample>(),

@@ -127,6 +127,10 @@ TEST_F(Config, IsCheckedAsAWhole) {
   expect_error("[design]\nbudgets = [1e10]\n[backend]\nkind = \"command\"\n", {"backend.command"});
   expect_error("[design]\nbudgets = [1e10]\n[analysis]\nlaw = \"chinchila\"\n",
                {"mine.toml:4", "analysis.law", "did you mean \"chinchilla\"?"});
+  expect_error("[design]\nbudgets = [1e10]\n[analysis]\nlaw = \"optimal\"\n",
+               {"mine.toml:4", "analysis.law", "a law of the loss"});
+  expect_error("[design]\nbudgets = [1e10]\n[compare]\nlaw = \"hofmann2022\"\n",
+               {"mine.toml:4", "compare.law", "scalelaw laws"});
   expect_error("[design]\nbudgets = [1e10]\n[model]\nd_head = 7\n", {"model.d_head", "even"});
   expect_error("name = \"a/b\"\n[design]\nbudgets = [1e10]\n", {"name"});
   expect_error("[design]\nbudgets = [1e10]\n[optimizer]\nwarmup = 0.9\n", {"optimizer.warmup"});
