@@ -24,10 +24,6 @@ ModelSpec shape_of(std::int64_t layers, std::int64_t heads, std::int64_t d_head,
   return model;
 }
 
-double counted(const ModelSpec& model, ParamsCount count) {
-  return static_cast<double>(count_params(model).counted(count));
-}
-
 }  // namespace
 
 ShapeFamily default_shape_family(double params) {
@@ -41,7 +37,7 @@ ModelSpec nearest_shape(double params, std::int64_t d_head, std::int64_t vocab, 
   if (!(aspect > 0)) fail_config("shape: aspect is {}; it must be positive", aspect);
 
   ModelSpec best = shape_of(1, 1, d_head, vocab);
-  const auto distance = [&](const ModelSpec& m) { return std::abs(std::log(counted(m, convention) / params)); };
+  const auto distance = [&](const ModelSpec& m) { return std::abs(std::log(counted_params(m, convention) / params)); };
   double best_distance = distance(best);
   for (std::int64_t layers = 1; layers <= kMostLayers; ++layers) {
     const double width = aspect * static_cast<double>(layers) / static_cast<double>(d_head);
@@ -51,7 +47,7 @@ ModelSpec nearest_shape(double params, std::int64_t d_head, std::int64_t vocab, 
     // Counts rise with the number of heads: bisect to the first that is not below params.
     while (low < high) {
       const std::int64_t middle = (low + high) / 2;
-      if (counted(shape_of(layers, middle, d_head, vocab), convention) < params) {
+      if (counted_params(shape_of(layers, middle, d_head, vocab), convention) < params) {
         low = middle + 1;
       } else {
         high = middle;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "design/ladder.hpp"
 #include "design/plan.hpp"
 #include "os/files.hpp"
 #include "records/shape.hpp"
@@ -60,7 +59,7 @@ Measured measured_records(const fs::path& config_folder, const Convention& conve
     if (convention.params != ParamsCount::total) {
       const std::optional<ModelSpec> model = shape_of(point);
       if (!model) continue;
-      point.params = params_under(convention, *model);
+      point.params = counted_params(*model, convention.params);
       point.flops = 6 * point.params * point.tokens;
     }
     measured.points.push_back(std::move(point));

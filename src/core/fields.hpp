@@ -117,6 +117,9 @@ template <class T>
 struct IsOptional : std::false_type {};
 template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
+/// An enum with names, or none of them: visited with named_or_empty<E>() it is written as a string.
+template <class T>
+concept OptionalName = IsOptional<T>::value && Named<typename T::value_type>;
 template <class T>
 struct IsMap : std::false_type {};
 template <class T>
@@ -233,7 +236,7 @@ void read_value(const Json& value, T& out, const Rule& rule, const std::string& 
     check_rule(text, named<T>(), key, source);
     out = *find_named<T>(text);
   } else if constexpr (IsOptional<T>::value) {
-    if constexpr (Named<typename T::value_type>) {
+    if constexpr (OptionalName<T>) {
       if (takes_empty(rule)) return read_name_or_empty(value, out, rule, key, source);
     }
     if (value.is_null()) {
@@ -308,7 +311,7 @@ Json value_to_json(const T& value) {
 
 template <class T>
 Json field_to_json(const T& value, const Rule& rule) {
-  if constexpr (IsOptional<T>::value) {
+  if constexpr (OptionalName<T>) {
     if (!value && takes_empty(rule)) return "";
   }
   return value_to_json(value);

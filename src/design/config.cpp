@@ -1,7 +1,5 @@
 #include "design/config.hpp"
 
-#include <optional>
-
 #include "core/format.hpp"
 #include "law/form.hpp"
 #include "law/published.hpp"
@@ -100,7 +98,7 @@ struct Lister {
       row(name, "whole number", value, rule, help);
     } else if constexpr (std::is_same_v<T, double>) {
       row(name, "number", value, rule, help);
-    } else if constexpr (std::is_same_v<T, std::string> || Named<T> || std::is_same_v<T, std::optional<ParamsCount>>) {
+    } else if constexpr (std::is_same_v<T, std::string> || Named<T> || detail::OptionalName<T>) {
       row(name, "string", value, rule, help);
     } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
       row(name, "table of numbers", value, rule, help);

@@ -19,7 +19,7 @@ std::vector<Rung> buildable_shapes(const StudyConfig& config, double largest) {
   std::vector<Rung> rungs;
   const std::int64_t step = config.model.spec.d_head;
   const auto params = [&](const ShapeConfig& shape) {
-    return params_under(config.design.convention, model_spec(config.model, shape));
+    return counted_params(model_spec(config.model, shape), config.design.convention.params);
   };
   for (std::int64_t width = (config.design.min_width + step - 1) / step * step; width <= 65536; width += step) {
     const auto d = static_cast<double>(width);
@@ -47,10 +47,6 @@ const Rung& nearest(const std::vector<Rung>& rungs, double params, double tolera
 }
 
 }  // namespace
-
-double params_under(const Convention& convention, const ModelSpec& model) {
-  return static_cast<double>(count_params(model).counted(convention.params));
-}
 
 double expected_optimum(const DesignConfig& design, double flops) {
   return design.optimum_coefficient * std::pow(flops, design.optimum_exponent);

@@ -1,13 +1,10 @@
 #pragma once
-// Sizes of models: N of a shape, and the shapes of an isoFLOP design.
+// The sizes of an isoFLOP design.
 #include <vector>
 
 #include "design/config.hpp"
 
 namespace scalelaw::inline design {
-
-/// N of a shape under a convention.
-[[nodiscard]] double params_under(const Convention& convention, const ModelSpec& model);
 
 /// Params expected to be optimal for a budget: optimum_coefficient * flops^optimum_exponent.
 [[nodiscard]] double expected_optimum(const DesignConfig& design, double flops);

@@ -26,13 +26,13 @@ struct Point {
 };
 
 double flops_of_token(const Convention& convention, const ModelSpec& model) {
-  return convention.flops == FlopsCount::exact ? flops_per_token(model) : 6 * params_under(convention, model);
+  return convention.flops == FlopsCount::exact ? flops_per_token(model) : 6 * counted_params(model, convention.params);
 }
 
 Point make_point(const StudyConfig& config, const ShapeConfig& shape, double budget, double tokens) {
   Point point;
   point.model = model_spec(config.model, shape);
-  point.params = params_under(config.design.convention, point.model);
+  point.params = counted_params(point.model, config.design.convention.params);
   point.budget = budget;
   point.wanted = budget > 0 ? budget / flops_of_token(config.design.convention, point.model) : tokens;
   return point;

@@ -1,7 +1,7 @@
 #pragma once
-// Processes of this machine (docs/RECORDS.md, "Jobs"): each job is one process of
-// BackendChoice::command that reads jobs/<id>/job.json, writes records and prints one JSON line per event. The trainers
-// of scalelaw and commands of others are served alike.
+// Processes of this machine (docs/RECORDS.md, "Jobs"): each job is one process of BackendChoice::command that reads
+// jobs/<id>/job.json, writes records and prints one JSON line per event. The trainers of scalelaw and commands of
+// others are served alike.
 #include <optional>
 
 #include "exec/executor.hpp"

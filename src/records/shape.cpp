@@ -15,6 +15,10 @@ ParamCounts count_params(const ModelSpec& m) {
   return p;
 }
 
+double counted_params(const ModelSpec& model, ParamsCount count) {
+  return static_cast<double>(count_params(model).counted(count));
+}
+
 double flops_per_token(const ModelSpec& m) {
   const auto width = static_cast<double>(m.n_head * m.d_head);
   const auto d = static_cast<double>(m.d_model);

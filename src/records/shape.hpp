@@ -10,6 +10,9 @@ namespace scalelaw::inline records {
 /// head. non_embedding: Kaplan et al. 2020 (arXiv 2001.08361) sec. 2.1. effective: non_embedding + d_model * vocab.
 [[nodiscard]] ParamCounts count_params(const ModelSpec& model);
 
+/// N of a shape, as `count` counts it.
+[[nodiscard]] double counted_params(const ModelSpec& model, ParamsCount count);
+
 /// Training FLOPs per token, a multiply-add counted as 2, forward + backward = 3 x forward, matrix products only:
 ///   forward = 2 n_layer (4 d_model n_head d_head + 2 d_model d_ff) + 4 n_layer n_head d_head (T + 1) / 2
 ///             + 2 d_model vocab

@@ -7,7 +7,6 @@
 #include <tuple>
 
 #include "core/format.hpp"
-#include "design/ladder.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw::inline study {
@@ -139,7 +138,7 @@ struct Builder {
     }
     ShapeRuns large;
     for (const PlannedRun& run : plan.transfer) {
-      const double rate = predict_lr(law, params_under(config.design.convention, run.spec.model),
+      const double rate = predict_lr(law, counted_params(run.spec.model, config.design.convention.params),
                                      static_cast<double>(run.spec.data.tokens));
       for (const double factor : config.design.lr_transfer_factors) {
         add(large, run, rounded_rate(factor * rate), {run.spec.seed}, AdditionKind::transfer,

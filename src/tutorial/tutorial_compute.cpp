@@ -101,13 +101,14 @@ std::string valley_text(const Valleys& valleys) {
     return table + fmt::format("Too few budgets have their minimum inside the sizes tried ({}): no exponents.\n",
                                valleys.fit.convergence.status);
   }
+  const double slope = loss_slope(valleys);
   const auto exponent = [&](const char* name) {
     return interval_text(valleys.fit.derived.at(name), find_interval(valleys.fit.bootstrap.derived_ci95, name));
   };
   return table + fmt::format(
                      "N* ~ C^{}, D* ~ C^{} (95 % of the bootstrap); L* ~ C^-{:.3f} without an offset, over these "
                      "budgets: ten times the compute lowers the loss by {:.1f} %.\n",
-                     exponent("a"), exponent("b"), -loss_slope(valleys), 100 * (1 - std::pow(10, loss_slope(valleys))));
+                     exponent("a"), exponent("b"), -slope, 100 * (1 - std::pow(10, slope)));
 }
 
 /// Minima against C, and the power law through them.

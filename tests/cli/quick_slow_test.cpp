@@ -60,10 +60,12 @@ std::map<std::string, double> losses_kept() {
 TEST_F(QuickStudy, TheFirstBudgetTrainedWithAvx2HasTheLossesKeptToTheLastBit) {
   if (!may_use(InstructionSet::avx2)) GTEST_SKIP() << "this processor has no AVX2";
   const TempFolder out;
-  const ProgramResult made = run_program(
-      {fs::path(SCALELAW_BINARY_DIR) / "scalelaw", "study", "configs/quick.toml", "--set", "design.budgets=[4e10]",
-       "--set", "training.precision=fp32", "--backend", "train", "--device", "cpu", "--out", (out / "first").string()},
-      {.folder = SCALELAW_SOURCE_DIR, .environment = {{"SCALELAW_MAX_ISA", "avx2"}}});
+  const ProgramResult made =
+      run_scalelaw(SCALELAW_SOURCE_DIR,
+                   fmt::format("study configs/quick.toml --set design.budgets=[4e10] --set training.precision=fp32 "
+                               "--backend train --device cpu --out '{}'",
+                               (out / "first").string()),
+                   "SCALELAW_MAX_ISA=avx2");
   ASSERT_EQ(made.code, 0) << made.err;
   const std::map<std::string, double> kept = losses_kept();
   std::size_t compared = 0;

@@ -171,6 +171,7 @@ TEST(WorkerBytes, AreAnEqualShareOfWhatMayBeTaken) {
   EXPECT_DOUBLE_EQ(worker_bytes(backend, 2, environment), 0.9e10);
   backend.memory_mib = 1000;
   EXPECT_DOUBLE_EQ(worker_bytes(backend, 4, environment), 250.0 * 1048576);
+  EXPECT_GT(probe_environment().memory_bytes, 1e8);
 }
 
 TEST(JobLimit, HoldsForTheStudysOwnTrainerOnACpu) {
