@@ -10,11 +10,14 @@ namespace scalelaw::inline models {
 Layout make_layout(const ModelSpec& model) {
   check_shape(model, "model");
   Layout layout{.model = model, .slices = {}};
+  const auto add_slice = [&](Slice slice) {
+    slice.offset = layout.params;
+    layout.params += slice.size();
+    layout.slices.push_back(std::move(slice));
+  };
   const auto add = [&](const std::string& name, std::int64_t rows, std::int64_t cols, const char* group,
                        double init_std) {
-    layout.slices.push_back(
-        {.name = name, .rows = rows, .cols = cols, .offset = layout.params, .group = group, .init_std = init_std});
-    layout.params += rows * cols;
+    add_slice({.name = name, .rows = rows, .cols = cols, .group = group, .init_std = init_std});
   };
   const auto fan_in = [](std::int64_t n) { return 1.0 / std::sqrt(static_cast<double>(n)); };
   const double residual = 1.0 / std::sqrt(2.0 * static_cast<double>(model.n_layer));
@@ -30,6 +33,14 @@ Layout make_layout(const ModelSpec& model) {
   }
   if (!model.tie_embeddings) add("head", model.d_model, model.vocab, "head", fan_in(model.d_model));
   layout.decayed = layout.params;
+  for (std::int64_t i = 0; i < model.n_layer && model.qk_scale.is(QkScale::learned); ++i) {
+    add_slice({.name = fmt::format("layers.{}.attention.qk_scale", i),
+               .rows = 1,
+               .cols = model.n_head,
+               .group = "attention",
+               .init_mean = learned_qk_scale(model.d_head),
+               .decay = false});
+  }
   return layout;
 }
 
@@ -46,7 +57,7 @@ void initialize(const Layout& layout, std::int64_t seed, std::span<float> parame
     Rng rng = make_rng(static_cast<std::uint64_t>(seed), slice.name);
     for (std::int64_t i = 0; i < slice.size(); ++i) {
       parameters[static_cast<std::size_t>(slice.offset + i)] =
-          static_cast<float>(slice.init_std * standard_normal(rng));
+          static_cast<float>(slice.init_mean + slice.init_std * standard_normal(rng));
     }
   }
 }

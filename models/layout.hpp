@@ -9,13 +9,15 @@
 
 namespace scalelaw::inline models {
 
-/// One matrix, stored by rows: y = x W with W of shape [rows, cols] (the token matrix: one row per token id).
+/// One matrix, stored by rows: y = x W with W of shape [rows, cols] (the token matrix: one row per token id; learned
+/// scales of attention: one row of n_head).
 struct Slice {
   std::string name;  ///< "embedding", "layers.0.attention.qkv" ..., the same in checkpoints and exports
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   std::int64_t offset = 0;  ///< of its first parameter
   std::string group;        ///< embedding | attention | mlp | head, as in ParamCounts
+  double init_mean = 0;     ///< mean and
   double init_std = 0;      ///< standard deviation of the normal it is drawn from
   bool decay = true;        ///< weight decay applies
 

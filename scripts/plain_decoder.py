@@ -5,7 +5,8 @@ usage: scripts/plain_decoder.py SHAPE eager|compile DIR [--device cpu|cuda] [--d
        (SHAPE as L4C64T64B12D16; DIR from bench_train; see there)
 
 Same architecture, data order, initial parameters and optimizer: RMSNorm without gain, rotary positions on neighbouring
-pairs, normed queries and keys with undivided scores, GELU in its erf form, no biases, untied head; AdamW with clipping.
+pairs, normed queries and keys whose scores have a learned scale a head, GELU in its erf form, no biases, untied head;
+AdamW with clipping.
 In bf16 the forward pass runs under autocast, as such programs do. On CUDA the corpus and the order of windows lie on the
 device, and times are taken when it has finished. Reads commands from standard input as bench_train does.
 """
@@ -32,13 +33,14 @@ class Block(torch.nn.Module):
         self.output = torch.nn.Linear(width, width, bias=False)
         self.up = torch.nn.Linear(width, 4 * width, bias=False)
         self.down = torch.nn.Linear(4 * width, width, bias=False)
+        self.qk_scale = torch.nn.Parameter(torch.empty(width // d_head))
 
     def forward(self, x, cos, sin):
         batch, time_, width = x.shape
         heads = lambda y: y.view(batch, time_, -1, self.d_head).transpose(1, 2)
         q, k, v = map(heads, self.qkv(norm(x)).split(width, dim=2))
         q, k = rotate(norm(q), cos, sin), rotate(norm(k), cos, sin)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=1.0)
+        y = F.scaled_dot_product_attention(q * self.qk_scale[:, None, None], k, v, is_causal=True)
         x = x + self.output(y.transpose(1, 2).reshape(batch, time_, width))
         return x + self.down(F.gelu(self.up(norm(x))))
 
@@ -69,13 +71,20 @@ class Decoder(torch.nn.Module):
             x = block(x, self.cos, self.sin)
         return F.cross_entropy(self.head(norm(x)).flatten(0, 1), targets.flatten())
 
+    def matrices(self):
+        return [p for p in self.parameters() if p.dim() == 2]
+
+    def scales(self):
+        return [p for p in self.parameters() if p.dim() == 1]
+
     def load(self, flat):
-        """Parameters in the order of the program; its matrices are y = x W, those of Linear y = x W^T."""
+        """Parameters in the order of the program, scales last; its matrices are y = x W, those of Linear y = x W^T."""
         at = 0
         with torch.no_grad():
-            for p in self.parameters():
+            for p in self.matrices() + self.scales():
                 values = torch.from_numpy(flat[at : at + p.numel()].copy())
-                p.copy_(values.view(p.shape) if p is self.embedding.weight else values.view(p.shape[::-1]).t())
+                plain = p is self.embedding.weight or p.dim() == 1
+                p.copy_(values.view(p.shape) if plain else values.view(p.shape[::-1]).t())
                 at += p.numel()
         assert at == len(flat)
 
@@ -101,7 +110,8 @@ class Training:
     def restart(self):
         self.model.load(self.flat)
         # as bench_train: decay for every matrix; lr, betas and eps as in its spec
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1)
+        groups = [{"params": self.model.matrices()}, {"params": self.model.scales(), "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.1)
         self.step_count = 0
 
     def step(self):

@@ -16,7 +16,7 @@
 ///                  [D, T]         stride(T)          V^T, then
 ///                  [T, D]         stride(D)          dO'
 ///
-/// Forward pass of one head, with i and j positions, j <= i. Queries and keys come normalized.
+/// Forward pass of one head, with i and j positions, j <= i. Queries and keys come normalized; the scale is the head's.
 ///   1. scores    S_ij = scale q_i . k_j
 ///   2. softmax   E_ij = exp(S_ij - m_i), 0 for j > i;  l_i = sum_j E_ij;  the softmax is P_ij = E_ij / l_i
 ///   3. mixing    o_i = (sum_j E_ij v_j) / l_i
@@ -27,13 +27,14 @@
 /// the softmax of a row, in which m_i cancels, has the gradient P_ij (dP_ij - sum_k P_ik dP_ik) with respect to S_ij,
 /// and
 ///   sum_k P_ik dP_ik = dO_i . (sum_k P_ik V_k) = dO_i . O_i.
-/// S = scale Q K^T, so dQ and dK take this gradient times scale, which is what dS stands for below. The factor 1 / l_i
-/// in P = E / l is put into dO, so that P itself is never needed:
+/// which is what dS stands for below. S = scale Q K^T, so dQ / scale = dS K and dK / scale = dS^T Q: these are what is
+/// left here, and rotate_qk_backward multiplies them by the scale. The factor 1 / l_i in P = E / l is put into dO, so
+/// that P itself is never needed:
 ///   4. upstream  dO'_i = dO_i / l_i,   delta_i = dO'_i . O_i
 ///   5. weights   dP'_ij = dO'_i . V_j
-///   6. scores    dS_ij = E_ij (dP'_ij - delta_i) scale
-///   7. queries   dQ_i = sum_j dS_ij K_j
-///   8. keys      dK_j = sum_i dS_ij Q_i
+///   6. scores    dS_ij = E_ij (dP'_ij - delta_i)
+///   7. queries   dQ_i / scale = sum_j dS_ij K_j
+///   8. keys      dK_j / scale = sum_i dS_ij Q_i
 ///   9. values    dV_j = sum_i E_ij dO'_i
 /// Passes 1 to 7 go by blocks of rows i, over columns j up to the last row; 8 and 9 by blocks of rows j, over i from
 /// the first of them on.
@@ -69,7 +70,6 @@ struct ForwardHead {
 /// What the backward pass of one head reads and writes.
 struct BackwardHead {
   Index context, d_head, ld_qkv, ld_out, ld_dout, ld_scores, ld_upstream;
-  float scale;
   const float *q, *k, *v, *out, *dout;  ///< [T, D]
   const float* weights;                 ///< [T, T] E
   const float* inverse;                 ///< [T] 1 / l
@@ -139,11 +139,11 @@ SCALELAW_INLINE void mix_values(const ForwardHead& h, AttentionRows rows) {
 
 void attention(const AttentionForward& a, const AttentionShape& s) {
   const Index t = s.context, d = s.d_head, width = s.heads * d, ld_scores = stride(t);
-  const float scale = s.scale;
-  // |S| <= scale D, since q and k are normalized: here weights and sums stay within 1e-7 .. 1e10 without a shift.
-  const bool bounded = scale * static_cast<float>(d) <= 16.0F;
   for (Index sequence = 0; sequence < s.sequences; ++sequence) {
     for (Index head = 0; head < s.heads; ++head) {
+      const float scale = s.scales[head];
+      // |S| <= |scale| D, since q and k are normalized: here weights and sums stay within 1e-7 .. 1e10 without a shift.
+      const bool bounded = __builtin_fabsf(scale) * static_cast<float>(d) <= 16.0F;
       const Index number = sequence * s.heads + head;
       const float* q = a.qkv + sequence * t * a.ld_qkv + head * d;
       const ForwardHead h{.context = t,
@@ -197,25 +197,24 @@ SCALELAW_INLINE void make_weight_slopes(const BackwardHead& h, AttentionRows row
           h.ld_scores, false);
 }
 
-/// 6. dS_ij = E_ij (dP'_ij - delta_i) scale in place; zero above the diagonal, where E is.
+/// 6. dS_ij = E_ij (dP'_ij - delta_i) in place; zero above the diagonal, where E is.
 SCALELAW_INLINE void make_score_slopes(const BackwardHead& h, AttentionRows rows, const float* deltas) {
-  const float scale = h.scale;
   for (Index i = rows.begin; i < rows.end; ++i) {
     const float* e = h.weights + i * h.ld_scores;
     float* row = h.ds + i * h.ld_scores;
     const Vector delta = splat(deltas[i - rows.begin]);
-    for (Index c = 0; c < rows.end; c += W) store(row + c, load(e + c) * (load(row + c) - delta) * scale);
+    for (Index c = 0; c < rows.end; c += W) store(row + c, load(e + c) * (load(row + c) - delta));
   }
 }
 
-/// 7. dQ_i = sum_j dS_ij K_j
+/// 7. dQ_i / scale = sum_j dS_ij K_j
 SCALELAW_INLINE void make_query_slopes(const BackwardHead& h, AttentionRows rows) {
   const Left ds{h.ds + rows.begin * h.ld_scores, h.ld_scores, 1};
   product(rows.count(), h.d_head, rows.end, ds, {h.k, h.ld_qkv, kPanel}, h.dq + rows.begin * h.ld_qkv, h.ld_qkv, false);
 }
 
-/// 8. dK_j = sum_i dS_ij Q_i and 9. dV_j = sum_i E_ij dO'_i for the rows j: the transposes of what lies on and below
-/// the diagonal in their columns, times the rows i from their first on.
+/// 8. dK_j / scale = sum_i dS_ij Q_i and 9. dV_j = sum_i E_ij dO'_i for the rows j: the transposes of what lies on and
+/// below the diagonal in their columns, times the rows i from their first on.
 SCALELAW_INLINE void make_key_and_value_slopes(const BackwardHead& h, AttentionRows rows) {
   const Index depth = h.context - rows.begin;
   const Index diagonal = rows.begin * h.ld_scores + rows.begin;
@@ -241,7 +240,6 @@ SCALELAW_INLINE BackwardHead backward_head(const AttentionBackward& a, const Att
           .ld_dout = a.ld_dout,
           .ld_scores = ld_scores,
           .ld_upstream = stride(d),
-          .scale = s.scale,
           .q = q,
           .k = q + width,
           .v = q + 2 * width,

@@ -36,7 +36,7 @@ struct Right {
 /// Shapes of causal attention. Rows of q, k and v: [sequences * context, width] with heads side by side.
 struct AttentionShape {
   Index sequences, context, heads, d_head;
-  float scale = 1.0F;  ///< of the scores; queries and keys have length sqrt(d_head), so |score| <= scale * d_head
+  const float* scales;  ///< [heads], of the scores; q and k have length sqrt(d_head), so |score| <= |scale| d_head
 };
 struct AttentionForward {
   const float* qkv;  ///< after rotate_qk: [tokens, ld_qkv], columns q | k | v
@@ -56,7 +56,7 @@ struct AttentionBackward {
   const float* inverse_sums;
   const float* dout;  ///< [tokens, ld_dout]
   Index ld_dout;
-  float* dqkv;  ///< out: gradients of the rotated q and k, and of v [tokens, ld_qkv]
+  float* dqkv;  ///< out: gradients of the rotated q and k over the head's scale, and of v [tokens, ld_qkv]
   float* scratch;
 };
 
@@ -88,9 +88,10 @@ struct Kernels {
   /// the angle of each element's pair, sin with the sign of its term (- for even elements).
   void (*rotate_qk)(float* qkv, Index ld, float* r, const float* cos, const float* sin, const AttentionShape& shape,
                     float eps);
-  /// Gradients of rotated q and k -> of the products, in place.
+  /// Gradients of rotated q and k over the head's scale, as attention_backward gives them -> of the products, in place;
+  /// dscales [heads] (may be null) += the gradient of the scales.
   void (*rotate_qk_backward)(float* dqkv, const float* qkv, Index ld, const float* r, const float* cos,
-                             const float* sin, const AttentionShape& shape);
+                             const float* sin, const AttentionShape& shape, float* dscales);
   void (*attention)(const AttentionForward& a, const AttentionShape& shape);
   void (*attention_backward)(const AttentionBackward& a, const AttentionShape& shape);
   /// u -> gelu(u) = u Phi(u) in place (Hendrycks and Gimpel 2016, arXiv 1606.08415); slope = gelu'(u).

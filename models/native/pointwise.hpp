@@ -90,9 +90,11 @@ struct Heads {
     }
   }
 
-  // Turning keeps lengths and inner products, so the norm's gradient needs only the turned vectors.
+  // Turning keeps lengths and inner products, so the norm's gradient needs only the turned vectors. With dx = dq /
+  // scale it is scale r (dx - y mean(dx y)); and as S_ij = scale q_i . k_j, the scale itself has the gradient sum_ij
+  // dS_ij q_i . k_j = sum_i dx_i . q_i.
   static void backward(float* dqkv, const float* qkv, Index ld, const float* r, const float* cos, const float* sin,
-                       const AttentionShape& s) {
+                       const AttentionShape& s, float* dscales) {
     const Index d = s.d_head;
     const float per_element = 1.0F / static_cast<float>(d);
     for (Index i = 0; i < s.sequences * s.context; ++i, qkv += ld, dqkv += ld) {
@@ -103,8 +105,10 @@ struct Heads {
       for (Index head = 0; head < 2 * s.heads; ++head, dx += d, y += d) {
         Part products{};
         for (Index c = 0; c < d; c += N) products += get(dx + c) * get(y + c);
-        const float mean = sum<N>(products) * per_element;
-        const float scale = *r++;
+        const float product = sum<N>(products);
+        if (dscales != nullptr && head < s.heads) dscales[head] += product;
+        const float mean = product * per_element;
+        const float scale = *r++ * s.scales[head < s.heads ? head : head - s.heads];
         for (Index c = 0; c < d; c += N) {
           const Part turned = scale * (get(dx + c) - get(y + c) * mean);
           put(dx + c, turned * get(cos_row + c) - swap_pairs<N>(turned) * get(sin_row + c));
@@ -127,8 +131,8 @@ void rotate_qk(float* qkv, Index ld, float* r, const float* cos, const float* si
   with_part(shape.d_head, [&](auto part) { Heads<part>::forward(qkv, ld, r, cos, sin, shape, eps); });
 }
 void rotate_qk_backward(float* dqkv, const float* qkv, Index ld, const float* r, const float* cos, const float* sin,
-                        const AttentionShape& shape) {
-  with_part(shape.d_head, [&](auto part) { Heads<part>::backward(dqkv, qkv, ld, r, cos, sin, shape); });
+                        const AttentionShape& shape, float* dscales) {
+  with_part(shape.d_head, [&](auto part) { Heads<part>::backward(dqkv, qkv, ld, r, cos, sin, shape, dscales); });
 }
 
 void gelu(float* u, float* slope, Index ld, Index rows, Index width) {

@@ -8,12 +8,12 @@
 #include <fmt/format.h>
 
 #include "os/error.hpp"
+#include "records/shape.hpp"
 
 namespace scalelaw::native {
 namespace {
 
 constexpr float kNormEps = 1e-6F;
-constexpr float kScoreScale = 1.0F;  // queries and keys are normalized: a head can be as sharp as exp(+-d_head)
 /// Tokens of a chunk. Wide models read more weights than activations, so each pass over them should serve more tokens
 /// (measured on AVX-512: 9 % at 256, a loss below 128).
 constexpr Index chunk_tokens(Index d_model) { return d_model >= 128 ? kNativeChunkTokens : kNativeChunkTokens / 2; }
@@ -94,6 +94,36 @@ Step::Step(const Layout& layout, const Kernels& kernels)
   };
   work_ = native_work(model_, rows, head, buffer);
   fill_rotations();
+  for (Index i = 0; i < model_.n_layer && model_.qk_scale.is(QkScale::learned); ++i) {
+    learned_scales_.push_back(layout.at(fmt::format("layers.{}.attention.qk_scale", i)).offset);
+  }
+}
+
+/// Scales of the scores of every layer and head.
+void Step::fill_scales(const float* parameters) {
+  const auto fixed = static_cast<float>(score_scale(model_));
+  const float per_width = 1.0F / std::sqrt(static_cast<float>(model_.d_head));
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    for (Index h = 0; h < model_.n_head; ++h) {
+      layers_[i].scales[h] = learned_scales_.empty() ? fixed : parameters[learned_scales_[i] + h] * per_width;
+    }
+  }
+}
+
+/// From the scale c / sqrt(d_head) to c, the parameter.
+void Step::write_scale_gradients(float* gradients) const {
+  const float per_width = 1.0F / std::sqrt(static_cast<float>(model_.d_head));
+  for (std::size_t i = 0; i < learned_scales_.size(); ++i) {
+    for (Index h = 0; h < model_.n_head; ++h) gradients[learned_scales_[i] + h] = layers_[i].dscales[h] * per_width;
+  }
+}
+
+AttentionShape Step::attention_shape(Index windows, const float* scales) const {
+  return {.sequences = windows,
+          .context = model_.context,
+          .heads = model_.n_head,
+          .d_head = model_.d_head,
+          .scales = scales};
 }
 
 /// Rotary positions (Su et al. 2021, arXiv 2104.09864): pair j of position t turns by t / 10000^(2 j / d_head).
@@ -143,10 +173,10 @@ void Step::add_gradient(const float* x, Index ldx, const float* dy, Index ld_dy,
 }
 
 void Step::forward(const float* parameters, const std::int64_t* inputs, Index windows) {
-  const AttentionShape shape{windows, model_.context, model_.n_head, model_.d_head, kScoreScale};
   const Index rows = windows * model_.context, d_model = model_.d_model, d_ff = model_.d_ff;
   k_.gather(parameters + embedding_.offset, inputs, work_.x, ld_model_, rows, d_model);
   for (Layer& y : layers_) {
+    const AttentionShape shape = attention_shape(windows, y.scales);
     k_.norm(work_.x, y.normed1, ld_model_, y.scale1, rows, d_model, kNormEps);
     multiply(y.normed1, ld_model_, y.qkv, y.qkv_rows, ld_qkv_, rows, false);
     k_.rotate_qk(y.qkv_rows, ld_qkv_, y.qk_scale, work_.cos, work_.sin, shape, kNormEps);
@@ -169,7 +199,6 @@ void Step::forward(const float* parameters, const std::int64_t* inputs, Index wi
 }
 
 void Step::backward(float* gradients, const std::int64_t* inputs, Index windows, bool first) {
-  const AttentionShape shape{windows, model_.context, model_.n_head, model_.d_head, kScoreScale};
   const Index rows = windows * model_.context, d_model = model_.d_model, d_ff = model_.d_ff;
   // The gradient of a tied head shares its place with the embedding's, which starts from zero.
   add_gradient(work_.normed, ld_model_, work_.logits, ld_vocab_, work_.head, gradients, rows,
@@ -178,6 +207,7 @@ void Step::backward(float* gradients, const std::int64_t* inputs, Index windows,
   k_.norm_backward(work_.dnormed, work_.normed, work_.scale, work_.dx, ld_model_, rows, d_model, false);
   for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
     Layer& y = *layer;
+    const AttentionShape shape = attention_shape(windows, y.scales);
     add_gradient(y.hidden, ld_hidden_, work_.dx, ld_model_, y.down, gradients, rows, !first);
     multiply_back(work_.dx, ld_model_, y.down, work_.dhidden, ld_hidden_, rows);
     k_.multiply(work_.dhidden, y.slope, ld_hidden_, rows, d_ff);
@@ -198,7 +228,8 @@ void Step::backward(float* gradients, const std::int64_t* inputs, Index windows,
                            .dqkv = work_.dqkv,
                            .scratch = work_.scratch},
                           shape);
-    k_.rotate_qk_backward(work_.dqkv, y.qkv_rows, ld_qkv_, y.qk_scale, work_.cos, work_.sin, shape);
+    k_.rotate_qk_backward(work_.dqkv, y.qkv_rows, ld_qkv_, y.qk_scale, work_.cos, work_.sin, shape,
+                          learned_scales_.empty() ? nullptr : static_cast<float*>(y.dscales));
     add_gradient(y.normed1, ld_model_, work_.dqkv, ld_qkv_, y.qkv, gradients, rows, !first);
     multiply_back(work_.dqkv, ld_qkv_, y.qkv, work_.dnormed, ld_model_, rows);
     k_.norm_backward(work_.dnormed, y.normed1, y.scale1, work_.dx, ld_model_, rows, d_model, true);
@@ -214,6 +245,8 @@ void Step::run(const float* parameters, float* gradients, const std::int64_t* in
     for (Weight* w : {&y.qkv, &y.output, &y.up, &y.down}) pack(*w, parameters, with_gradients);
   }
   pack(work_.head, parameters, with_gradients);
+  fill_scales(parameters);
+  for (Layer& y : layers_) std::fill_n(static_cast<float*>(y.dscales), model_.n_head, 0.0F);
   if (with_gradients) std::fill_n(gradients + embedding_.offset, embedding_.rows * embedding_.cols, 0.0F);
   const Index context = model_.context;
   const float scale = with_gradients ? 1.0F / static_cast<float>(windows * context) : 0.0F;
@@ -229,6 +262,7 @@ void Step::run(const float* parameters, float* gradients, const std::int64_t* in
     }
     if (with_gradients) backward(gradients, inputs + begin * context, count, begin == 0);
   }
+  if (with_gradients) write_scale_gradients(gradients);
 }
 
 }  // namespace scalelaw::native

@@ -53,6 +53,9 @@ class Step {
   Floats floats(Index size);
   Weight weight(const Slice& slice, Index rows, Index cols, bool transposed = false);
   void fill_rotations();
+  void fill_scales(const float* parameters);
+  void write_scale_gradients(float* gradients) const;
+  [[nodiscard]] AttentionShape attention_shape(Index windows, const float* scales) const;
   void pack(Weight& w, const float* parameters, bool backward) const;
   void multiply(const float* x, Index ldx, const Weight& w, float* y, Index ldy, Index rows, bool add) const;
   void multiply_back(const float* dy, Index ld_dy, const Weight& w, float* dx, Index ldx, Index rows) const;
@@ -68,6 +71,7 @@ class Step {
   Slice embedding_;
   std::vector<Layer> layers_;
   NativeWork<Weight, Floats> work_;
+  std::vector<Index> learned_scales_;  // offsets of those of each layer, if there are such
 };
 
 }  // namespace scalelaw::native

@@ -7,10 +7,6 @@ namespace scalelaw::torch_engine {
 
 class Attention {
  public:
-  /// Scores are not divided by sqrt(D): normed queries and keys of D numbers have length sqrt(D), and the usual factor
-  /// would bound scores by sqrt(D), too flat a bound at D = 8. Undivided they reach D.
-  static constexpr double kScale = 1.0;
-
   Attention(const ModelSpec& model, const at::TensorOptions& options, bool sdpa);
 
   [[nodiscard]] bool sdpa() const { return sdpa_; }
@@ -24,6 +20,7 @@ class Attention {
   [[nodiscard]] Tensor by_head(const Tensor& x) const;
 
   std::int64_t context_, n_head_, d_head_;
+  double scale_;  // of the scores, but for learned factors, which are put into the queries
   bool sdpa_;
   Tensor mask_;
 };

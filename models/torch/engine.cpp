@@ -50,7 +50,8 @@ class Decoder {
       layers_.push_back({.qkv = weight(layer + "attention.qkv"),
                          .output = weight(layer + "attention.output"),
                          .up = weight(layer + "mlp.up"),
-                         .down = weight(layer + "mlp.down")});
+                         .down = weight(layer + "mlp.down"),
+                         .qk_scale = learned() ? weight(layer + "attention.qk_scale") : Weight{}});
     }
     embedding_ = weight("embedding");
     const auto turned = [](const Tensor& x) { return x.transpose(1, 2); };
@@ -150,6 +151,26 @@ class Decoder {
   static Tensor pairs(const Tensor& x) { return at::view_as_complex(x.unflatten(-1, {-1, 2})); }
   Tensor split(const Tensor& qkv) const { return qkv.view({-1, model_.context, 3, model_.n_head, model_.d_head}); }
 
+  bool learned() const { return model_.qk_scale.is(QkScale::learned); }
+  /// Of heads [K B, H, T, D], the members apart.
+  std::vector<std::int64_t> by_head_sizes() const {
+    return {members_, -1, model_.n_head, model_.context, model_.d_head};
+  }
+  /// A number a head, [K, 1, H], beside those.
+  Tensor per_head(const Tensor& x) const { return x.view({members_, 1, model_.n_head, 1, 1}); }
+
+  /// Queries are q' = c q of the normed and turned q. After norm_backward, dqk holds dq' - q mean(dq' q), turned back,
+  /// and dqk_scale mean(dq' q) of every head and token: dc is their sum times D, and dq takes the factor c.
+  void learned_scale_backward(Work& work, const LayerWeights& w) const {
+    const std::vector<std::int64_t> sizes = {members_, -1, model_.n_head};
+    Tensor dc = w.qk_scale.gradient.view({members_, model_.n_head});
+    at::sum_out(dc, work.dqk_scale.select(2, 0).view(sizes), at::IntArrayRef{1});
+    dc.mul_(static_cast<double>(model_.d_head));
+    work.dqk.select(2, 0)
+        .view({members_, -1, model_.n_head, model_.d_head})
+        .mul_(w.qk_scale.value.view({members_, 1, model_.n_head, 1}));
+  }
+
   void attention(Work& work, LayerWork& l, const LayerWeights& w, bool backward) {
     norm(work.x, l.attention_in, l.attention_scale);
     products_.multiply(work.qkv, l.attention_in, w.qkv.factor);
@@ -157,6 +178,7 @@ class Decoder {
     norm(qkv.narrow(2, 0, 2), l.qk, l.qk_scale);
     Tensor turned = pairs(l.heads.narrow(0, 0, 2)).permute({1, 3, 0, 2, 4});  // [M, T, 2, H, D / 2]
     at::mul_out(turned, pairs(l.qk), turning_);
+    if (learned()) l.heads[0].view(by_head_sizes()).mul_(per_head(w.qk_scale.value));
     l.heads[2].copy_(qkv.select(2, 2).transpose(1, 2));
     attention_.forward(products_, work, l, backward);
     products_.multiply(work.x, l.mixed, w.output.factor, 1, 1);
@@ -169,6 +191,7 @@ class Decoder {
     Tensor dqk_pairs = pairs(work.dqk);
     at::mul_out(dqk_pairs, pairs(dheads.narrow(0, 0, 2)).permute({1, 3, 0, 2, 4}), turning_back_);
     norm_backward(work.dqk, l.qk, work.dqk_scale);
+    if (learned()) learned_scale_backward(work, w);
     Tensor dqk = dqkv.narrow(2, 0, 2);
     at::mul_out(dqk, work.dqk, l.qk_scale);
     dqkv.select(2, 2).copy_(dheads[2].transpose(1, 2));

@@ -17,6 +17,7 @@ struct Weight {
 };
 struct LayerWeights {
   Weight qkv, output, up, down;
+  Weight qk_scale;  ///< [K, 1, H], where it is learned
 };
 
 using LayerWork = TorchLayer<Tensor>;

@@ -65,9 +65,11 @@ std::vector<Outside> outside_of_proposal(const LawRange& range, LawKind kind, co
 void add_shape(Allocation& a) {
   const ShapeFamily defaults = default_shape_family(a.params);
   const ShapeFamily& asked = a.given.shapes;
-  a.shape = nearest_shape(a.params, asked.d_head > 0 ? asked.d_head : defaults.d_head,
-                          asked.vocab > 0 ? asked.vocab : defaults.vocab,
-                          asked.aspect > 0 ? asked.aspect : defaults.aspect, a.convention);
+  a.shape = nearest_shape(a.params,
+                          {.d_head = asked.d_head > 0 ? asked.d_head : defaults.d_head,
+                           .vocab = asked.vocab > 0 ? asked.vocab : defaults.vocab,
+                           .aspect = asked.aspect > 0 ? asked.aspect : defaults.aspect},
+                          a.convention);
   a.shape_params = count_params(a.shape).counted(a.convention);
 }
 

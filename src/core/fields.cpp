@@ -10,10 +10,11 @@ namespace scalelaw::inline core {
 
 std::string describe(const Rule& rule) {
   const std::string once = rule.distinct ? "each once" : "";
+  std::string names;
   if (!rule.choices.empty()) {
     std::vector<std::string_view> choices = rule.choices;
     std::ranges::replace(choices, std::string_view(), std::string_view("\"\""));
-    return fmt::format("{}", fmt::join(choices, " | "));
+    names = fmt::format("{}", fmt::join(choices, " | "));
   }
   const bool low = std::isfinite(rule.low);
   const bool high = std::isfinite(rule.high);
@@ -26,6 +27,7 @@ std::string describe(const Rule& rule) {
   } else if (high) {
     range = fmt::format("{} {}", rule.high_open ? "<" : "<=", rule.high);
   }
+  if (!names.empty()) return range + (range.empty() ? "" : " or ") + names;
   return range + (range.empty() || once.empty() ? "" : ", ") + once;
 }
 

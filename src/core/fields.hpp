@@ -6,8 +6,8 @@
 //       visit("d_model", s.d_model, at_least(1), "width of the residual stream");
 //     }
 // Field types: bool, std::int64_t, double, std::string, enums with a table of names (core/names.hpp, visited with
-// named<E>(), an optional one with named_or_empty<E>()), structs that have such a function themselves, structs that are
-// lists (Listed), and std::optional, std::vector and std::map by std::string of these.
+// named<E>(), an optional one with named_or_empty<E>()), NumberOr such a name, structs that have such a function
+// themselves, structs that are lists (Listed), and std::optional, std::vector and std::map by std::string of these.
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
@@ -37,6 +37,18 @@ concept FieldsOf = std::same_as<std::remove_const_t<T>, S>;
 template <class T>
 concept Listed = requires(T& t) {
   as_list(t);
+};
+
+/// A number, or the name of what is used instead of one: written as the one or the other. The first of the names is the
+/// empty value (see unless_empty).
+template <Named E>
+struct NumberOr {
+  std::optional<double> number = {};
+  E name{};  ///< where there is no number
+
+  [[nodiscard]] bool is(E other) const { return !number && name == other; }
+  [[nodiscard]] bool empty() const { return is(E{}); }
+  friend bool operator==(const NumberOr&, const NumberOr&) = default;
 };
 
 /// What a value must satisfy. For a vector it applies to each item; for a string only `choices` matters.
@@ -89,8 +101,15 @@ Rule named_or_empty() {
   return rule;
 }
 
-/// "> 0", "0 .. 1", "a | b", "> 0, each once": how an error message and docs/CONFIG.md show a rule; empty if anything
-/// goes.
+/// The rule for a NumberOr: numbers as `rule` has them, or one of the names.
+template <Named E>
+Rule or_named(Rule rule) {
+  rule.choices = named<E>().choices;
+  return rule;
+}
+
+/// "> 0", "0 .. 1", "a | b", "> 0 or a | b", "> 0, each once": how an error message and docs/CONFIG.md show a rule;
+/// empty if anything goes.
 [[nodiscard]] std::string describe(const Rule& rule);
 
 /// Where the values being read come from, for error messages.
@@ -120,6 +139,10 @@ struct IsOptional<std::optional<T>> : std::true_type {};
 /// An enum with names, or none of them: visited with named_or_empty<E>() it is written as a string.
 template <class T>
 concept OptionalName = IsOptional<T>::value && Named<typename T::value_type>;
+template <class T>
+struct IsNumberOr : std::false_type {};
+template <class E>
+struct IsNumberOr<NumberOr<E>> : std::true_type {};
 template <class T>
 struct IsMap : std::false_type {};
 template <class T>
@@ -235,6 +258,16 @@ void read_value(const Json& value, T& out, const Rule& rule, const std::string& 
     const auto text = value.get<std::string>();
     check_rule(text, named<T>(), key, source);
     out = *find_named<T>(text);
+  } else if constexpr (IsNumberOr<T>::value) {
+    if (!value.is_number() && !value.is_string()) fail_type(value, "a number or a string", key, source);
+    out.number.reset();
+    if (value.is_number()) {
+      read_value(value, out.number.emplace(), rule, key, source);
+    } else {
+      const auto text = value.get<std::string>();
+      check_rule(text, rule, key, source);
+      out.name = *find_named<decltype(out.name)>(text);
+    }
   } else if constexpr (IsOptional<T>::value) {
     if constexpr (OptionalName<T>) {
       if (takes_empty(rule)) return read_name_or_empty(value, out, rule, key, source);
@@ -289,6 +322,8 @@ Json value_to_json(const T& value) {
     return finite_or_null(value);
   } else if constexpr (IsOptional<T>::value) {
     return value ? value_to_json(*value) : Json(nullptr);
+  } else if constexpr (IsNumberOr<T>::value) {
+    return value.number ? value_to_json(*value.number) : value_to_json(value.name);
   } else if constexpr (IsMap<T>::value) {
     Json object = Json::object();
     for (const auto& [name, item] : value) object[name] = value_to_json(item);

@@ -15,7 +15,10 @@ void need(const std::vector<T>& list, const char* key, const char* why, const So
 
 void check_widths(const StudyConfig& c, const Source& source) {
   const auto check = [&](std::int64_t d_model, const std::string& key) {
-    if (d_model % c.model.spec.d_head != 0) {
+    if (c.model.spec.d_head == 0 && d_model % 2 != 0) {
+      source.fail(key, fmt::format("is {}; it must be even, as the width of a head is", d_model));
+    }
+    if (c.model.spec.d_head != 0 && d_model % c.model.spec.d_head != 0) {
       source.fail(key, fmt::format("is {}; it must be a multiple of model.d_head, {}", d_model, c.model.spec.d_head));
     }
   };
@@ -100,6 +103,8 @@ struct Lister {
       row(name, "number", value, rule, help);
     } else if constexpr (std::is_same_v<T, std::string> || Named<T> || detail::OptionalName<T>) {
       row(name, "string", value, rule, help);
+    } else if constexpr (detail::IsNumberOr<T>::value) {
+      row(name, "number or string", value, rule, help);
     } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
       row(name, "table of numbers", value, rule, help);
     } else if constexpr (std::is_same_v<T, std::vector<ShapeConfig>>) {
@@ -125,8 +130,7 @@ struct Lister {
   }
 };
 
-StudyConfig config_of(const std::filesystem::path& path, const ConfigText& text) {
-  StudyConfig config;
+StudyConfig config_of(const std::filesystem::path& path, const ConfigText& text, StudyConfig config) {
   config.name = path.stem().string();
   read_fields(text.values, config, text.source);
   check_config(config, text.source);
@@ -136,19 +140,22 @@ StudyConfig config_of(const std::filesystem::path& path, const ConfigText& text)
 }  // namespace
 
 StudyConfig read_study_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
-  return config_of(path, read_config(path, overrides));
+  return config_of(path, read_config(path, overrides), {});
 }
 
 StudyConfig read_kept_config(const std::filesystem::path& path) {
   ConfigText text = read_config(path);
   text.source.earlier = true;
-  return config_of(path, text);
+  StudyConfig before;
+  before.model.spec.qk_scale = {};
+  return config_of(path, text, before);
 }
 
 ModelSpec model_spec(const ModelConfig& model, const ShapeConfig& shape) {
   ModelSpec spec = model.spec;
   spec.d_model = shape.d_model;
   spec.n_layer = shape.n_layer;
+  if (spec.d_head == 0) spec.d_head = default_d_head(shape.d_model);
   spec.n_head = shape.d_model / spec.d_head;
   spec.d_ff = model.mlp_ratio * shape.d_model;
   check_shape(spec, fmt::format("shape d{} L{}", shape.d_model, shape.n_layer));

@@ -29,14 +29,16 @@ void fields(Visit&& visit, T& c) {
 }
 
 struct ModelConfig {
-  ModelSpec spec;  ///< of every shape, but for d_model, n_layer, n_head and d_ff: model_spec sets those
+  /// Of every shape, but for d_model, n_layer, n_head and d_ff: model_spec sets those.
+  ModelSpec spec = {.d_head = 0, .qk_scale = {.name = QkScale::learned}};
   std::int64_t mlp_ratio = 4;
 };
 template <class Visit, FieldsOf<ModelConfig> T>
 void fields(Visit&& visit, T& m) {
   const auto d_head = [&] {
-    visit("d_head", m.spec.d_head, between(2, 1024),
-          "width of an attention head, even; every d_model is a multiple of it");
+    visit("d_head", m.spec.d_head, between(0, 1024),
+          "width of an attention head, even; every d_model is a multiple of it; 0 = for each d_model its even divisor "
+          "nearest to 16, or to half of it where that is less");
   };
   const auto mlp_ratio = [&] { visit("mlp_ratio", m.mlp_ratio, between(1, 64), "d_ff / d_model"); };
   shared_fields(visit, m.spec, d_head, mlp_ratio);
@@ -283,7 +285,8 @@ void fields(Visit&& visit, T& s) {
                                             const std::vector<std::string>& overrides = {});
 
 /// study.toml of a folder that is there already: lists with an item twice, which count it once, and rates above the
-/// bound are read as well, as earlier versions took them. Errors (config): otherwise as read_study_config.
+/// bound are read as well, as earlier versions took them; a key that they did not know has the meaning of their runs.
+/// Errors (config): otherwise as read_study_config.
 [[nodiscard]] StudyConfig read_kept_config(const std::filesystem::path& path);
 
 /// The shape with what [model] says of all shapes.

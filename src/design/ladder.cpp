@@ -13,11 +13,16 @@ struct Rung {
   double params = 0;
 };
 
+/// Widths are multiples of it.
+std::int64_t width_unit(const StudyConfig& config) {
+  return config.model.spec.d_head > 0 ? config.model.spec.d_head : kWidthUnit;
+}
+
 /// Every buildable shape from min_width up to the first width that has more than `largest` params even at its
 /// shallowest.
 std::vector<Rung> buildable_shapes(const StudyConfig& config, double largest) {
   std::vector<Rung> rungs;
-  const std::int64_t step = config.model.spec.d_head;
+  const std::int64_t step = width_unit(config);
   const auto params = [&](const ShapeConfig& shape) {
     return counted_params(model_spec(config.model, shape), config.design.convention.params);
   };
@@ -63,7 +68,7 @@ std::vector<std::vector<ShapeConfig>> isoflop_ladder(const StudyConfig& config) 
     fail_config(
         "design: no shape has d_model a multiple of {}, at least {}, and d_model / n_layer in {} .. {}; widen "
         "aspect_min .. aspect_max",
-        config.model.spec.d_head, design.min_width, design.aspect_min, design.aspect_max);
+        width_unit(config), design.min_width, design.aspect_min, design.aspect_max);
   }
   const double middle_aspect = std::sqrt(design.aspect_min * design.aspect_max);
   std::vector<std::vector<ShapeConfig>> ladder;

@@ -59,6 +59,7 @@ struct NativeLayer {
   Buffer normed1, normed2, scale1, scale2;  // [d_model] normed, and the factor of the norm
   Buffer qkv_rows, qk_scale;                // q | k | v, and the factors of the norms of q and k
   Buffer weights, inverse_sums;             // of attention: [heads, context], [heads]
+  Buffer scales, dscales;                   // of its scores, and their gradients; [heads] in all
   Buffer attended;                          // [heads d_head]
   Buffer hidden, slope;                     // [d_ff]: gelu and its derivative
 };
@@ -79,6 +80,8 @@ constexpr auto native_layer(const ModelSpec& m, const NativeRows& r, MakeMatrix&
       .qk_scale = buffer(r.tokens * 2 * m.n_head),
       .weights = buffer(r.tokens * m.n_head * r.row(m.context)),
       .inverse_sums = buffer(r.tokens * m.n_head),
+      .scales = buffer(m.n_head),
+      .dscales = buffer(m.n_head),
       .attended = buffer(r.tokens * r.row(width)),
       .hidden = buffer(r.tokens * r.row(m.d_ff)),
       .slope = buffer(r.tokens * r.row(m.d_ff)),

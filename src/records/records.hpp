@@ -11,6 +11,12 @@
 
 namespace scalelaw::inline records {
 
+/// Scores of attention are products q . k of queries and keys that were normed to the length sqrt(d_head), times a
+/// scale: a number c stands for c / sqrt(d_head); `none` for 1, as in runs of earlier versions; `learned` for one
+/// number c a head, which is trained from learned_qk_scale(d_head) on (records/shape.hpp).
+enum class QkScale { none, learned };
+constexpr std::array<std::string_view, 2> names_of(QkScale) { return {"none", "learned"}; }
+
 /// Shape of a decoder-only transformer. n_head * d_head is the attention width.
 struct ModelSpec {
   std::int64_t d_model = 32;
@@ -21,6 +27,7 @@ struct ModelSpec {
   std::int64_t context = 64;
   std::int64_t vocab = 256;
   bool tie_embeddings = false;
+  NumberOr<QkScale> qk_scale = {};
   std::string parametrization = "standard";
 };
 /// What all shapes of a study share: keys of [model], and of every run. The callables stand where [model] has keys of
@@ -32,6 +39,8 @@ void shared_fields(Visit&& visit, T& m, const AfterContext& after_context, const
   visit("vocab", m.vocab, between(2, 1048576), "number of token ids; 256 for bytes");
   after_vocab();
   visit("tie_embeddings", m.tie_embeddings, any(), "share the token matrix with the output head");
+  visit("qk_scale", m.qk_scale, later(unless_empty(or_named<QkScale>(positive()))),
+        "attention's scores are q . k times this / sqrt(d_head); learned: one such number a head; none: q . k itself");
   visit("parametrization", m.parametrization, one_of({"standard"}), "how initial scales depend on width");
 }
 template <class Visit, FieldsOf<ModelSpec> T>
@@ -252,7 +261,7 @@ template <class Visit, FieldsOf<ParamCounts> T>
 void fields(Visit&& visit, T& p) {
   visit("embedding", p.embedding, at_least(0), "token matrix");
   visit("position", p.position, at_least(0), "position matrix");
-  visit("attention", p.attention, at_least(0), "query, key, value and output projections");
+  visit("attention", p.attention, at_least(0), "query, key, value and output projections, and learned scales");
   visit("mlp", p.mlp, at_least(0), "MLP matrices");
   visit("norm", p.norm, at_least(0), "gains of the norms");
   visit("head", p.head, at_least(0), "output matrix");

@@ -1,12 +1,15 @@
 #include "records/shape.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace scalelaw::inline records {
 
 ParamCounts count_params(const ModelSpec& m) {
   const std::int64_t width = m.n_head * m.d_head;
   ParamCounts p;
   p.embedding = m.vocab * m.d_model;
-  p.attention = m.n_layer * 4 * m.d_model * width;
+  p.attention = m.n_layer * (4 * m.d_model * width + (m.qk_scale.is(QkScale::learned) ? m.n_head : 0));
   p.mlp = m.n_layer * 2 * m.d_model * m.d_ff;
   p.head = m.tie_embeddings ? 0 : m.d_model * m.vocab;
   p.total = p.embedding + p.position + p.attention + p.mlp + p.norm + p.head;
@@ -36,6 +39,23 @@ FlopCounts count_flops(const ModelSpec& model, std::int64_t tokens) {
           .six_nd_total = 6 * static_cast<double>(p.total) * d,
           .six_nd_non_embedding = 6 * static_cast<double>(p.non_embedding) * d,
           .six_nd_effective = 6 * static_cast<double>(p.effective) * d};
+}
+
+std::int64_t default_d_head(std::int64_t d_model) {
+  const double wanted = std::min(16.0, static_cast<double>(d_model) / 2);
+  const auto distance = [&](std::int64_t d_head) { return std::abs(std::log(static_cast<double>(d_head) / wanted)); };
+  std::int64_t best = 2;
+  for (std::int64_t d_head = 2; d_head <= d_model; d_head += 2) {
+    if (d_model % d_head == 0 && distance(d_head) < distance(best)) best = d_head;
+  }
+  return best;
+}
+
+double learned_qk_scale(std::int64_t d_head) { return 8 / std::sqrt(static_cast<double>(d_head)); }
+
+double score_scale(const ModelSpec& m) {
+  if (m.qk_scale.is(QkScale::none)) return 1;
+  return m.qk_scale.number.value_or(learned_qk_scale(m.d_head)) / std::sqrt(static_cast<double>(m.d_head));
 }
 
 void check_shape(const ModelSpec& m, const std::string& where) {

@@ -5,9 +5,10 @@
 namespace scalelaw::inline records {
 
 /// Parameters per group of the decoder (docs/METHODS.md): token matrix vocab x d_model; per block query, key, value
-/// (d_model x n_head d_head each) and output projection, and an MLP d_model -> d_ff -> d_model; an output head d_model
-/// x vocab; no biases, norms without gain (0), rotary positions (0). A tied matrix counts once, as embedding and not as
-/// head. non_embedding: Kaplan et al. 2020 (arXiv 2001.08361) sec. 2.1. effective: non_embedding + d_model * vocab.
+/// (d_model x n_head d_head each) and output projection, n_head scales of attention where they are learned, and an MLP
+/// d_model -> d_ff -> d_model; an output head d_model x vocab; no biases, norms without gain (0), rotary positions (0).
+/// A tied matrix counts once, as embedding and not as head. non_embedding: Kaplan et al. 2020 (arXiv 2001.08361)
+/// sec. 2.1. effective: non_embedding + d_model * vocab.
 [[nodiscard]] ParamCounts count_params(const ModelSpec& model);
 
 /// N of a shape, as `count` counts it.
@@ -23,6 +24,18 @@ namespace scalelaw::inline records {
 
 /// Training FLOPs of `tokens` tokens under every convention.
 [[nodiscard]] FlopCounts count_flops(const ModelSpec& model, std::int64_t tokens);
+
+/// Widths of models are multiples of this where heads may be as wide as they like.
+constexpr std::int64_t kWidthUnit = 8;
+/// Width of a head where none is asked for: the even divisor of d_model that is nearest in ratio to 16, or to half of
+/// d_model where that is less; the smaller of two (docs/EXPERIMENTS.md, "Which heads, and which scale of their
+/// scores"); 2 where d_model is odd and has none.
+[[nodiscard]] std::int64_t default_d_head(std::int64_t d_model);
+
+/// c of scores c q . k / sqrt(d_head) with which learned scales begin.
+[[nodiscard]] double learned_qk_scale(std::int64_t d_head);
+/// What a new model multiplies q . k by: c / sqrt(d_head), or 1 for `none`.
+[[nodiscard]] double score_scale(const ModelSpec& model);
 
 /// Errors (config): odd d_head; n_head * d_head != d_model. `where` names the place for the message.
 void check_shape(const ModelSpec& model, const std::string& where);

@@ -8,6 +8,7 @@
 #include "core/format.hpp"
 #include "core/json.hpp"
 #include "os/error.hpp"
+#include "records/shape.hpp"
 #include "select/branching.hpp"
 
 namespace scalelaw::inline select {
@@ -52,6 +53,13 @@ PopulationDifference difference_of(const std::string& field, const Counts& count
   PopulationDifference out{field, {counts.begin(), counts.end()}};
   std::ranges::stable_sort(out.values, [](const auto& a, const auto& b) { return a.second > b.second; });
   return out;
+}
+
+/// Heads of the default width follow from d_model, as d_ff does.
+bool all_have_default_heads(const std::vector<RunRecord>& records) {
+  return std::ranges::all_of(records, [](const RunRecord& record) {
+    return record.spec.model.d_head == default_d_head(record.spec.model.d_model);
+  });
 }
 
 /// Fields that some of the points have in two values; only runs at such points are counted.
@@ -141,6 +149,7 @@ std::map<std::string, std::string> population_of(const RunRecord& record) {
   out["source"] = name_of(record.source);
   out["corpus"] = record.spec.data.corpus_sha256;
   out["model.d_ff/d_model"] = ratio(m.d_ff, m.d_model);
+  out.try_emplace("model.qk_scale", name_of(QkScale::none));  // a spec leaves it out
   out["model.n_head*d_head/d_model"] = ratio(m.n_head * m.d_head, m.d_model);
   return out;
 }
@@ -151,6 +160,7 @@ std::vector<PopulationDifference> population_differences(const std::vector<RunRe
     for (const auto& [field, value] : population_of(record)) ++counts[field][value];
   }
   std::vector<PopulationDifference> out;
+  if (all_have_default_heads(records)) counts.erase("model.d_head");
   const bool one_source = !counts.empty() && counts.at("source").size() == 1;
   for (const char* first : {"source", "corpus"}) {
     if (counts.contains(first) && counts.at(first).size() > 1) out.push_back(difference_of(first, counts.at(first)));

@@ -15,8 +15,9 @@ namespace scalelaw::inline select {
 /// What the runs of a population share, by name: "source", "corpus" (SHA-256 of the token stream), and the keys of the
 /// spec ("model.context", "optimizer.weight_decay", "schedule.kind", "precision", ...) but for those that a design
 /// varies: d_model, n_layer, tokens, unique_tokens, lr, seed. Heads and MLP count as ratios to the width
-/// ("model.d_ff/d_model"). Batch, warmup and the half-life of beta2 may follow the size of a run, so they are compared
-/// only between runs of one shape and length (population_differences).
+/// ("model.d_ff/d_model"); heads whose width all follow from d_model (default_d_head) do not tell runs apart. Batch,
+/// warmup and the half-life of beta2 may follow the size of a run, so they are compared only between runs of one shape
+/// and length (population_differences).
 [[nodiscard]] std::map<std::string, std::string> population_of(const RunRecord& record);
 
 /// A field in which runs differ: its values with the number of runs that have each, the most common first.

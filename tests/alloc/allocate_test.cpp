@@ -325,7 +325,7 @@ TEST(AllocateUniqueTokens, UseAndScarcityTogetherBeatTheirNeighbours) {
 TEST(NearestShape, IsBuildableWithinTheBandAndNearInParameters) {
   for (const double params : {2e4, 1e5, 1e6, 1e7, 1e9, 7e10, 1.75e11}) {
     const ShapeFamily family = default_shape_family(params);
-    const ModelSpec shape = nearest_shape(params, family.d_head, family.vocab, family.aspect);
+    const ModelSpec shape = nearest_shape(params, family);
     EXPECT_NO_THROW(check_shape(shape, "nearest"));
     EXPECT_EQ(shape.d_ff, 4 * shape.d_model);
     const double aspect = static_cast<double>(shape.d_model) / static_cast<double>(shape.n_layer);
@@ -345,10 +345,10 @@ TEST(NearestShape, FindsAShapeOfTheLadderItself) {
     shape.d_model = 16 * layers;
     shape.d_ff = 64 * layers;
     const ParamCounts counts = count_params(shape);
-    const ModelSpec total = nearest_shape(static_cast<double>(counts.total), 8, 256, 16);
+    const ModelSpec total = nearest_shape(static_cast<double>(counts.total), {.d_head = 8, .vocab = 256, .aspect = 16});
     EXPECT_EQ(count_params(total).total, counts.total);
-    const ModelSpec inner =
-        nearest_shape(static_cast<double>(counts.non_embedding), 8, 256, 16, ParamsCount::non_embedding);
+    const ModelSpec inner = nearest_shape(static_cast<double>(counts.non_embedding),
+                                          {.d_head = 8, .vocab = 256, .aspect = 16}, ParamsCount::non_embedding);
     EXPECT_EQ(count_params(inner).non_embedding, counts.non_embedding);
   }
 }

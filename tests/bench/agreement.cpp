@@ -9,11 +9,17 @@ namespace {
 
 struct Case {
   std::int64_t d_model, n_layer, d_head, context, vocab, members, windows;
+  QkScale scale = QkScale::learned;
   bool tied = false;
 };
-/// Every way through the kernels: tied or not, one member and several, odd widths, a vocabulary for a warp or a block.
-constexpr Case kCases[] = {{16, 2, 8, 12, 20, 3, 2, true}, {64, 2, 16, 64, 128, 4, 4},   {96, 3, 48, 100, 257, 3, 2},
-                           {32, 1, 32, 33, 2000, 2, 3},    {128, 4, 32, 256, 128, 2, 2}, {256, 2, 64, 512, 256, 1, 1}};
+/// Every way through the kernels: tied or not, scores with learned scales or none, one member and several, odd widths,
+/// a vocabulary for a warp or a block.
+constexpr Case kCases[] = {{16, 2, 8, 12, 20, 3, 2, QkScale::learned, true},
+                           {64, 2, 16, 64, 128, 4, 4},
+                           {96, 3, 48, 100, 257, 3, 2, QkScale::none},
+                           {32, 1, 32, 33, 2000, 2, 3, QkScale::none},
+                           {128, 4, 32, 256, 128, 2, 2},
+                           {256, 2, 64, 512, 256, 1, 1}};
 
 ModelSpec model_of(const Case& c) {
   return {.d_model = c.d_model,
@@ -23,7 +29,8 @@ ModelSpec model_of(const Case& c) {
           .d_ff = 4 * c.d_model,
           .context = c.context,
           .vocab = c.vocab,
-          .tie_embeddings = c.tied};
+          .tie_embeddings = c.tied,
+          .qk_scale = {.name = c.scale}};
 }
 
 /// A step on the device against the CPU in fp32 with attention by products, which has no kernel in common with it.

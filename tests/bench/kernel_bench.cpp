@@ -34,7 +34,8 @@ struct Chunk {
   const Kernels& k;
   Index width, hidden = 4 * width, ld = stride(width), ld_hidden = stride(hidden), ld_qkv = stride(3 * width),
                ld_vocab = stride(kVocab);
-  AttentionShape shape{kTokens / kContext, kContext, width / kHead, kHead, 1.0F};
+  std::vector<float> scales = std::vector<float>(static_cast<std::size_t>(width / kHead), 0.5F);
+  AttentionShape shape{kTokens / kContext, kContext, width / kHead, kHead, scales.data()};
   Floats x = random_floats(kTokens * ld), y = random_floats(kTokens * ld), dx = random_floats(kTokens * ld);
   Floats up = random_floats(kTokens * ld_hidden), slope = random_floats(kTokens * ld_hidden);
   Floats qkv = random_floats(kTokens * ld_qkv), dqkv = random_floats(kTokens * ld_qkv);
@@ -78,7 +79,7 @@ std::vector<Case> cases() {
       {"norm_backward", [](Chunk& c) { c.k.norm_backward(c.dx, c.y, c.r, c.x, c.ld, kTokens, c.width, false); }, none},
       {"rotate_qk", [](Chunk& c) { c.k.rotate_qk(c.qkv, c.ld_qkv, c.r, c.cos, c.sin, c.shape, 1e-6F); }, none},
       {"rotate_qk_backward",
-       [](Chunk& c) { c.k.rotate_qk_backward(c.dqkv, c.qkv, c.ld_qkv, c.r, c.cos, c.sin, c.shape); }, none},
+       [](Chunk& c) { c.k.rotate_qk_backward(c.dqkv, c.qkv, c.ld_qkv, c.r, c.cos, c.sin, c.shape, nullptr); }, none},
       {"attention", [](Chunk& c) { c.k.attention(c.forward(), c.shape); }, none},
       {"attention_backward",
        [](Chunk& c) {

@@ -36,7 +36,8 @@ scalelaw::ModelSpec model(std::int64_t layers, std::int64_t width, std::int64_t 
           .n_head = width / d_head,
           .d_ff = 4 * width,
           .context = context,
-          .vocab = 256};
+          .vocab = 256,
+          .qk_scale = {.name = scalelaw::QkScale::learned}};
 }
 
 /// Members with parameters and a batch.

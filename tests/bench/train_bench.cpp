@@ -43,7 +43,8 @@ RunSpec spec_of(const std::string& shape, Precision precision) {
                 .n_head = width / d_head,
                 .d_ff = 4 * width,
                 .context = context,
-                .vocab = 128};
+                .vocab = 128,
+                .qk_scale = {.name = QkScale::learned}};
   spec.data.batch_tokens = std::int64_t{windows} * context;
   spec.data.tokens = spec.data.batch_tokens << 30U;
   spec.optimizer.lr = 1e-3;

@@ -251,7 +251,34 @@ TEST(ReadFields, AnOptionalNameIsEmptyTextWhereItIsAbsent) {
   EXPECT_THAT(error_with(R"({"perhaps": ""})"), HasSubstr("allowed: heads | tails"));
 }
 
+struct Tossed {
+  NumberOr<Side> side = {};
+};
+template <class Visit, FieldsOf<Tossed> T>
+void fields(Visit&& visit, T& t) {
+  visit("side", t.side, unless_empty(or_named<Side>(positive())), "a number, or a side");
+}
+
+TEST(ReadFields, ANumberOrANameIsWrittenAsTheOneOrTheOther) {
+  Tossed tossed;
+  EXPECT_EQ(to_json_fields(tossed), Json::object()) << "the first name is the empty value";
+  const Source source{.name = "x.toml", .origin = {}};
+  for (const char* text : {R"({"side": 1.5})", R"({"side": "tails"})"}) {
+    read_fields(Json::parse(text), tossed, source);
+    EXPECT_EQ(to_json_fields(tossed), Json::parse(text));
+  }
+  EXPECT_TRUE(tossed.side.is(Side::tails)) << "no number is left over";
+  const auto error_with = [&](const char* text) {
+    return error_of(ExitCode::usage, [&] { read_fields(Json::parse(text), tossed, source); });
+  };
+  EXPECT_EQ(error_with(R"({"side": "tail"})"),
+            "x.toml: key 'side' is \"tail\"; allowed: > 0 or heads | tails (did you mean \"tails\"?)");
+  EXPECT_EQ(error_with(R"({"side": 0})"), "x.toml: key 'side' is 0; allowed: > 0 or heads | tails");
+  EXPECT_EQ(error_with(R"({"side": true})"), "x.toml: key 'side' must be a number or a string, but is true");
+}
+
 TEST(Rules, DescribeThemselves) {
+  EXPECT_EQ(describe(or_named<Side>(positive())), "> 0 or heads | tails");
   EXPECT_EQ(describe(distinct(positive())), "> 0, each once");
   EXPECT_EQ(describe(distinct(any())), "each once");
   EXPECT_EQ(describe(any()), "");

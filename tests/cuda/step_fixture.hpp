@@ -21,6 +21,7 @@ inline std::string why_no_cuda() {
 #define SCALELAW_NEED_CUDA() \
   if (const std::string why = why_no_cuda(); !why.empty()) GTEST_SKIP() << "no CUDA device: " << why
 
+/// Untied with learned scales of scores, tied without.
 inline ModelSpec small_shape(bool tied = false) {
   ModelSpec m;
   m.d_model = 16;
@@ -31,6 +32,7 @@ inline ModelSpec small_shape(bool tied = false) {
   m.context = 12;
   m.vocab = 20;
   m.tie_embeddings = tied;
+  m.qk_scale.name = tied ? QkScale::none : QkScale::learned;
   return m;
 }
 

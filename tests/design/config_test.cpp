@@ -66,6 +66,31 @@ TEST_F(Config, AKeptFileMayBreakTheRulesThatCameAfterIt) {
   EXPECT_THROW((void)read_kept_config(folder_ / "mine.toml"), Error) << "no version took it";
 }
 
+// The family of models is part of what a run's loss is, so a folder of before keeps the one it was planned with.
+TEST_F(Config, AKeptFileWithoutAScaleOfScoresMeansUndividedOnes) {
+  const std::string text = "[design]\nbudgets = [1e10]\n[model]\nd_head = 8\n";
+  const StudyConfig fresh = read(text);
+  EXPECT_TRUE(fresh.model.spec.qk_scale.is(QkScale::learned));
+  const StudyConfig kept = read_kept_config(folder_ / "mine.toml");
+  EXPECT_TRUE(kept.model.spec.qk_scale.is(QkScale::none));
+  EXPECT_EQ(to_json_fields(read(to_toml(to_json_fields(kept)))), to_json_fields(kept)) << "it is written out";
+  write_file_atomic(folder_ / "mine.toml", to_toml(to_json_fields(fresh)));
+  EXPECT_EQ(to_json_fields(read_kept_config(folder_ / "mine.toml")), to_json_fields(fresh));
+}
+
+TEST_F(Config, HeadsFollowFromTheWidthUnlessTheirsIsGiven) {
+  const StudyConfig config = read("[design]\nbudgets = [1e10]\n");
+  for (const auto& [width, d_head, n_head] : {std::tuple{24, 12, 2}, {64, 16, 4}, {40, 20, 2}}) {
+    const ModelSpec spec = model_spec(config.model, {.d_model = width, .n_layer = 2});
+    EXPECT_EQ(spec.d_head, d_head) << width;
+    EXPECT_EQ(spec.n_head, n_head) << width;
+  }
+  const StudyConfig given = read("[design]\nbudgets = [1e10]\n[model]\nd_head = 8\n");
+  EXPECT_EQ(model_spec(given.model, {.d_model = 24, .n_layer = 2}).n_head, 3);
+  expect_error("[design]\nbudgets = [1e10]\nshapes = [{ d_model = 15, n_layer = 2 }]\n",
+               {"design.shapes[0].d_model", "15", "even"});
+}
+
 TEST_F(Config, OverridesWin) {
   EXPECT_EQ(read("[design]\nbudgets = [1e10]\n", {"design.seeds=[1, 2]"}).design.seeds,
             (std::vector<std::int64_t>{1, 2}));

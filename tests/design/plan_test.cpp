@@ -63,7 +63,7 @@ TEST(IsoflopLadder, SizesRiseAndKeepTheirAspect) {
       EXPECT_GE(aspect, config.design.aspect_min);
       EXPECT_LE(aspect, config.design.aspect_max);
       EXPECT_GE(sizes[i].d_model, config.design.min_width);
-      EXPECT_EQ(sizes[i].d_model % config.model.spec.d_head, 0);
+      EXPECT_EQ(sizes[i].d_model % kWidthUnit, 0);
       if (i == 0) continue;
       EXPECT_GT(params_of_shape(config, sizes[i]), params_of_shape(config, sizes[i - 1]));
     }

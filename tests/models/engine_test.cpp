@@ -53,7 +53,10 @@ Tensor token_losses(const Layout& layout, const Tensor& flat, const Tensor& inpu
     const auto heads = [&](const Tensor& t) { return t.view({windows, m.context, m.n_head, m.d_head}); };
     const Tensor q = turn(reference_norm(heads(qkv[0]))).transpose(1, 2),
                  k = turn(reference_norm(heads(qkv[1]))).transpose(1, 2);
-    const Tensor scores = at::matmul(q, k.transpose(2, 3)).masked_fill(future, -1e30);
+    const double root = std::sqrt(static_cast<double>(m.d_head));
+    Tensor scale = at::full({1}, m.qk_scale.number ? *m.qk_scale.number / root : 1.0, at::kDouble);
+    if (m.qk_scale.is(QkScale::learned)) scale = weight(layer + "attention.qk_scale").view({1, -1, 1, 1}) / root;
+    const Tensor scores = (scale * at::matmul(q, k.transpose(2, 3))).masked_fill(future, -1e30);
     const Tensor mixed = at::matmul(at::softmax(scores, -1), heads(qkv[2]).transpose(1, 2)).transpose(1, 2);
     x = x + at::matmul(mixed.reshape({windows, m.context, width}), weight(layer + "attention.output"));
     const Tensor up = at::matmul(reference_norm(x), weight(layer + "mlp.up"));
@@ -143,6 +146,11 @@ ModelSpec shape(std::int64_t heads, std::int64_t d_head, std::int64_t d_ff, std:
   return m;
 }
 
+ModelSpec with_scale(ModelSpec model, const NumberOr<QkScale>& scale) {
+  model.qk_scale = scale;
+  return model;
+}
+
 struct Case {
   std::int64_t members;
   ModelSpec model;
@@ -175,6 +183,11 @@ INSTANTIATE_TEST_SUITE_P(Shapes, EngineAgainstReference,
                                          Case{2, shape(1, 24, 40, 17, 31)}, Case{1, shape(1, 32, 17, 64, 50)},
                                          Case{2, shape(1, 40, 40, 9, 31, true)}, Case{1, shape(1, 64, 64, 40, 64)},
                                          Case{1, shape(1, 8, 8, 3, 65536)}));
+INSTANTIATE_TEST_SUITE_P(
+    Scales, EngineAgainstReference,
+    testing::Values(Case{2, with_scale(shape(2, 16, 40, 33, 31), {.number = 1.5})},
+                    Case{3, with_scale(small_shape(), {.name = QkScale::learned})},
+                    Case{1, with_scale(shape(3, 12, 30, 20, 40, true), {.name = QkScale::learned})}));
 
 TEST(Engine, WindowLossesAreTheMeansOfTheirTokens) {
   Fixture f(small_shape(), 2, 3);

@@ -80,7 +80,8 @@ double relative_distance(const A& found, const B& expected) {
 
 TEST(ReferenceModel, GradientIsTheSlopeOfTheLoss) {
   for (const bool tied : {false, true}) {
-    Members m(model_of(2, 2, 4, 12, 5, 7, tied), 1, 2);
+    const ModelSpec plain = model_of(2, 2, 4, 12, 5, 7, tied);
+    Members m(tied ? with_scale(plain, {.name = QkScale::learned}) : plain, 1, 2);
     std::vector<double> p(m.parameters.begin(), m.parameters.end());
     const reference::Result at = reference::loss_and_grad(m.layout, p, m.inputs, m.targets);
     for (std::size_t i = 0; i < p.size(); ++i) {
@@ -91,7 +92,7 @@ TEST(ReferenceModel, GradientIsTheSlopeOfTheLoss) {
       p[i] = here - kStep;
       const double down = reference::loss_and_grad(m.layout, p, m.inputs, m.targets).loss;
       p[i] = here;
-      ASSERT_NEAR(at.gradients[i], (up - down) / (2 * kStep), 1e-8) << "parameter " << i << " tied " << tied;
+      ASSERT_NEAR(at.gradients[i], (up - down) / (2 * kStep), 2e-8) << "parameter " << i << " tied " << tied;
     }
   }
 }
@@ -137,7 +138,12 @@ INSTANTIATE_TEST_SUITE_P(
                     ShapeCase{model_of(2, 1, 8, 24, 97, 31), 2}, ShapeCase{model_of(1, 1, 24, 40, 97, 31), 2},
                     ShapeCase{model_of(2, 1, 40, 40, 19, 31, true), 3}, ShapeCase{model_of(1, 5, 8, 40, 512, 20), 1},
                     ShapeCase{model_of(1, 1, 64, 64, 512, 12, true), 1}, ShapeCase{model_of(1, 1, 8, 8, 3, 65536), 2},
-                    ShapeCase{model_of(1, 1, 10, 12, 4, 65535, true), 1}));
+                    ShapeCase{model_of(1, 1, 10, 12, 4, 65535, true), 1},
+                    // scores with a scale, given and learned
+                    ShapeCase{with_scale(model_of(2, 2, 16, 64, 33, 50), {.number = 1.5}), 4},
+                    ShapeCase{with_scale(model_of(1, 1, 64, 72, 130, 40), {.number = 0.3}), 2},
+                    ShapeCase{with_scale(model_of(2, 3, 8, 50, 64, 31), {.name = QkScale::learned}), 5},
+                    ShapeCase{with_scale(model_of(2, 2, 12, 96, 20, 90, true), {.name = QkScale::learned}), 9}));
 
 TEST(NativeEngine, StackedMembersEqualSeparateOnesToTheBit) {
   const ModelSpec spec = model_of(2, 2, 8, 64, 16, 50);

@@ -194,7 +194,8 @@ struct RotaryTables {
 TEST_P(NativeKernels, RotatedQueriesAndKeysAndTheirGradients) {
   for (const Index d : {2, 4, 6, 8, 12, 16, 64}) {
     const Index heads = 2, context = 5, width = heads * d;
-    const AttentionShape shape{1, context, heads, d};
+    const std::vector<float> scales = {0.5F, -1.5F};
+    const AttentionShape shape{1, context, heads, d, scales.data()};
     const Matrix x = random_matrix(context, 3 * width, 5), dy = random_matrix(context, 3 * width, 6);
     const auto turned = [&](const Matrix& v) {
       Matrix y = v;
@@ -204,12 +205,21 @@ TEST_P(NativeKernels, RotatedQueriesAndKeysAndTheirGradients) {
     };
     const RotaryTables tables(context, d);
     Rows rows(x), drows(dy);
-    std::vector<float> scale(at(context * 2 * heads));
+    std::vector<float> scale(at(context * 2 * heads)), dscales = {3, 4};
     k_.rotate_qk(rows.data(), rows.ld, scale.data(), tables.cos.data(), tables.sin.data(), shape, 1e-6F);
     expect_near(rows, turned(x), 3e-6, "rotated");
-    k_.rotate_qk_backward(drows.data(), rows.data(), rows.ld, scale.data(), tables.cos.data(), tables.sin.data(),
-                          shape);
-    expect_near(drows, slopes(x, [&](const Matrix& v) { return dot(turned(v), dy); }), 1e-4, "gradient");
+    k_.rotate_qk_backward(drows.data(), rows.data(), rows.ld, scale.data(), tables.cos.data(), tables.sin.data(), shape,
+                          dscales.data());
+    // The head's scale is left out of what comes in: the sum below has it.
+    Matrix scaled = dy;
+    for (Index t = 0; t < context; ++t) {
+      for (Index c = 0; c < 2 * width; ++c) scaled(t, c) *= static_cast<double>(scales[at(c / d % heads)]);
+    }
+    expect_near(drows, slopes(x, [&](const Matrix& v) { return dot(turned(v), scaled); }), 1e-4, "gradient");
+    for (Index h = 0; h < heads; ++h) {
+      const double product = dot(reference::columns(turned(x), h * d, d), reference::columns(dy, h * d, d));
+      EXPECT_NEAR(dscales[at(h)], 3 + static_cast<double>(h) + product, 1e-4) << "scale of head " << h;
+    }
   }
 }
 
@@ -218,7 +228,8 @@ TEST_P(NativeKernels, AttentionAndItsGradient) {
        {std::pair<Index, Index>{1, 8}, {5, 2}, {13, 6}, {16, 8}, {30, 16}, {26, 12}, {7, 64}}) {
     const Index context = shape_context, d = shape_d, heads = 2, sequences = 2, width = heads * d,
                 tokens = sequences * context;
-    const AttentionShape shape{sequences, context, heads, d};
+    const std::vector<float> scales = {0.5F, -1.5F};
+    const AttentionShape shape{sequences, context, heads, d, scales.data()};
     Matrix x = random_matrix(tokens, 3 * width, 7);
     reference::put_columns(x, reference::normed(reference::columns(x, 0, 2 * width), d), 0);
     const Matrix dout = random_matrix(tokens, width, 8);
@@ -231,7 +242,8 @@ TEST_P(NativeKernels, AttentionAndItsGradient) {
         }
         for (Index h = 0; h < heads; ++h) {
           const Matrix p =
-              reference::causal_weights(reference::columns(rows, h * d, d), reference::columns(rows, width + h * d, d));
+              reference::causal_weights(reference::columns(rows, h * d, d), reference::columns(rows, width + h * d, d),
+                                        static_cast<double>(scales[at(h)]));
           const Matrix o = reference::times(p, reference::columns(rows, 2 * width + h * d, d));
           for (Index t = 0; t < context; ++t) {
             for (Index c = 0; c < d; ++c) out(s * context + t, h * d + c) = o(t, c);
@@ -249,7 +261,11 @@ TEST_P(NativeKernels, AttentionAndItsGradient) {
     k_.attention_backward({qkv.data(), qkv.ld, out.data(), out.ld, weights.data(), inverse.data(), upstream.data(),
                            upstream.ld, dqkv.data(), scratch.data()},
                           shape);
-    expect_near(dqkv, slopes(x, [&](const Matrix& v) { return dot(attended(v), dout); }), 3e-5, what + " gradient");
+    Matrix expected = slopes(x, [&](const Matrix& v) { return dot(attended(v), dout); });
+    for (Index t = 0; t < tokens; ++t) {  // queries and keys leave the head's scale out
+      for (Index c = 0; c < 2 * width; ++c) expected(t, c) /= static_cast<double>(scales[at(c / d % heads)]);
+    }
+    expect_near(dqkv, expected, 3e-5, what + " gradient");
   }
 }
 

@@ -16,4 +16,9 @@ inline ModelSpec model_of(std::int64_t layers, std::int64_t heads, std::int64_t 
           .tie_embeddings = tied};
 }
 
+inline ModelSpec with_scale(ModelSpec model, const NumberOr<QkScale>& scale) {
+  model.qk_scale = scale;
+  return model;
+}
+
 }  // namespace scalelaw

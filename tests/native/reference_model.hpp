@@ -113,15 +113,15 @@ inline double gelu_slope(double x) {
   return 0.5 * std::erfc(-x / std::numbers::sqrt2) + x * std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi);
 }
 
-/// Softmax weights [T, T] of causal attention of one head; the scores are not scaled.
-inline Matrix causal_weights(const Matrix& q, const Matrix& k) {
+/// Softmax weights [T, T] of causal attention of one head with the scores scale q . k.
+inline Matrix causal_weights(const Matrix& q, const Matrix& k, double scale) {
   Matrix p(q.rows, q.rows);
   for (Index i = 0; i < q.rows; ++i) {
     double total = 0;
     for (Index j = 0; j <= i; ++j) {
       double score = 0;
       for (Index c = 0; c < q.cols; ++c) score += q(i, c) * k(j, c);
-      total += p(i, j) = std::exp(score);
+      total += p(i, j) = std::exp(scale * score);
     }
     for (Index j = 0; j <= i; ++j) p(i, j) /= total;
   }
@@ -157,6 +157,13 @@ inline Result loss_and_grad(const Layout& layout, std::span<const double> parame
       result.gradients[static_cast<std::size_t>(s.offset + i)] += dw.values[static_cast<std::size_t>(i)];
     }
   };
+  const bool learned = m.qk_scale.is(QkScale::learned);
+  const double root = std::sqrt(static_cast<double>(d));
+  const double fixed = m.qk_scale.number ? *m.qk_scale.number / root : 1;
+  /// Of the scores of head h.
+  const auto scale_of = [&](const std::string& layer, Index h) {
+    return learned ? weight(layer + "attention.qk_scale")(0, h) / root : fixed;
+  };
   const auto rounded = [&](Matrix matrix) {
     for (double& value : matrix.values) value = round != nullptr ? round(value) : value;
     return matrix;
@@ -183,7 +190,8 @@ inline Result loss_and_grad(const Layout& layout, std::span<const double> parame
       for (Index h = 0; h < m.n_head; ++h) {
         const Matrix q = rotated(normed(columns(qkv, h * d, d), d), d, 1);
         const Matrix k = rotated(normed(columns(qkv, width + h * d, d), d), d, 1);
-        put_columns(attended, times(causal_weights(q, k), columns(qkv, 2 * width + h * d, d)), h * d);
+        put_columns(attended, times(causal_weights(q, k, scale_of(name, h)), columns(qkv, 2 * width + h * d, d)),
+                    h * d);
       }
       add(x, product(attended, weight(name + "attention.output")));
       const Matrix middle = x, h2 = normed(x, m.d_model), u = product(h2, weight(name + "mlp.up"));
@@ -226,22 +234,29 @@ inline Result loss_and_grad(const Layout& layout, std::span<const double> parame
 
       add_gradient(name + "attention.output", product(transposed(y.attended), dx));
       const Matrix dattended = product(dx, transposed(weight(name + "attention.output")));
-      Matrix dqkv(context, 3 * width);
+      Matrix dqkv(context, 3 * width), dscales(1, m.n_head);
       for (Index h = 0; h < m.n_head; ++h) {
         const Matrix q_raw = columns(y.qkv, h * d, d), k_raw = columns(y.qkv, width + h * d, d);
         const Matrix v = columns(y.qkv, 2 * width + h * d, d), dout = columns(dattended, h * d, d);
         const Matrix q = rotated(normed(q_raw, d), d, 1), k = rotated(normed(k_raw, d), d, 1);
-        const Matrix p = causal_weights(q, k), dp = times(dout, transposed(v));
-        Matrix ds(context, context);
+        const double scale = scale_of(name, h);
+        const Matrix p = causal_weights(q, k, scale), dp = times(dout, transposed(v));
+        Matrix ds(context, context);  // of scale q . k
         for (Index i = 0; i < context; ++i) {
           double mean = 0;
           for (Index j = 0; j <= i; ++j) mean += p(i, j) * dp(i, j);
           for (Index j = 0; j <= i; ++j) ds(i, j) = p(i, j) * (dp(i, j) - mean);
         }
+        const Matrix products = times(q, transposed(k));
+        for (std::size_t i = 0; i < ds.values.size(); ++i) {
+          if (learned) dscales(0, h) += ds.values[i] * products.values[i] / root;
+          ds.values[i] *= scale;
+        }
         put_columns(dqkv, normed_backward(q_raw, rotated(times(ds, k), d, -1), d), h * d);
         put_columns(dqkv, normed_backward(k_raw, rotated(times(transposed(ds), q), d, -1), d), width + h * d);
         put_columns(dqkv, times(transposed(p), dout), 2 * width + h * d);
       }
+      if (learned) add_gradient(name + "attention.qk_scale", dscales);
       add_gradient(name + "attention.qkv", product(transposed(y.h1), dqkv));
       add(dx, normed_backward(y.x, product(dqkv, transposed(weight(name + "attention.qkv"))), m.d_model));
     }

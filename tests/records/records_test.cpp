@@ -117,6 +117,21 @@ TEST(RunId, IsFixedForAFixedSpec) {
   EXPECT_EQ(run_id(example_spec()), "a8161fe724fb75c8") << canonical_json(to_json(example_spec()));
 }
 
+// Runs of versions that had no qk_scale did not divide their scores: their specs, and so their ids, lack the key.
+TEST(RunSpec, UndividedScoresAreLeftOutAndEveryOtherScaleIsPartOfTheId) {
+  RunSpec spec = example_spec();
+  EXPECT_FALSE(to_json(spec)["model"].contains("qk_scale"));
+  EXPECT_TRUE(spec_of(to_json(spec)).model.qk_scale.is(QkScale::none));
+  std::set<std::string> ids = {run_id(spec)};
+  for (const NumberOr<QkScale>& scale :
+       std::vector<NumberOr<QkScale>>{{.number = 1.0}, {.number = 2.5}, {.name = QkScale::learned}}) {
+    spec.model.qk_scale = scale;
+    EXPECT_TRUE(ids.insert(run_id(spec)).second);
+    EXPECT_EQ(spec_of(to_json(spec)).model.qk_scale, scale);
+    EXPECT_EQ(run_id(spec_of(to_json(spec))), run_id(spec));
+  }
+}
+
 TEST(RunId, ChangesWithEveryField) {
   const RunSpec base = example_spec();
   const Json json = to_json(base);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <map>
+
 namespace scalelaw {
 namespace {
 
@@ -51,6 +54,38 @@ TEST(Shape, AttentionAndHeadSharesAtTinyScale) {
   const double head = 6.0 * 32 * 256;
   EXPECT_NEAR(head / six_n, 0.33, 0.005);
   EXPECT_NEAR((flops_per_token(with_head) - six_n - head) / six_n, 0.336, 0.005);
+}
+
+TEST(Shape, LearnedScalesCountAsAttention) {
+  const ModelSpec plain, learned{.qk_scale = {.name = QkScale::learned}};
+  EXPECT_EQ(count_params(learned).attention, count_params(plain).attention + 2 * 4);
+  EXPECT_EQ(count_params(learned).total, count_params(plain).total + 2 * 4);
+  EXPECT_EQ(count_params(ModelSpec{.qk_scale = {.number = 1.5}}).total, count_params(plain).total);
+}
+
+TEST(Shape, ScoresAreDividedByTheRootOfTheHead) {
+  EXPECT_DOUBLE_EQ(score_scale(ModelSpec{.d_head = 16}), 1);
+  EXPECT_DOUBLE_EQ(score_scale(ModelSpec{.d_head = 16, .qk_scale = {.number = 1.5}}), 1.5 / 4);
+  EXPECT_DOUBLE_EQ(score_scale(ModelSpec{.d_head = 64, .qk_scale = {.name = QkScale::learned}}),
+                   learned_qk_scale(64) / 8);
+}
+
+// The rule in a plain loop: no even divisor of the width is nearer, and of two as near it is the smaller.
+TEST(Shape, TheDefaultHeadIsTheEvenDivisorNearestTo16OrHalfTheWidth) {
+  const std::map<std::int64_t, std::int64_t> known = {{8, 4},   {16, 8},  {24, 12}, {26, 26}, {40, 20},
+                                                      {48, 16}, {56, 14}, {64, 16}, {72, 18}, {384, 16}};
+  for (const auto& [width, head] : known) EXPECT_EQ(default_d_head(width), head) << width;
+  for (std::int64_t width = 2; width <= 600; width += 2) {
+    const std::int64_t found = default_d_head(width);
+    ASSERT_TRUE(width % found == 0 && found % 2 == 0) << width;
+    const double wanted = std::min(16.0, static_cast<double>(width) / 2);
+    for (std::int64_t other = 2; other <= width; other += 2) {
+      if (width % other != 0 || other == found) continue;
+      const double a = std::abs(std::log2(static_cast<double>(found) / wanted)),
+                   b = std::abs(std::log2(static_cast<double>(other) / wanted));
+      EXPECT_TRUE(a < b - 1e-12 || (std::abs(a - b) < 1e-12 && found < other)) << width << ": " << other;
+    }
+  }
 }
 
 TEST(Shape, ImpossibleShapesAreRefused) {

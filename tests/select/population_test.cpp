@@ -67,6 +67,7 @@ std::vector<Change> changes() {
           {"model.context", [](RunRecord& r) { r.spec.model.context = 128; }},
           {"model.vocab", [](RunRecord& r) { r.spec.model.vocab = 4096; }},
           {"model.d_head", [](RunRecord& r) { r.spec.model.d_head *= 2, r.spec.model.n_head /= 2; }},
+          {"model.qk_scale", [](RunRecord& r) { r.spec.model.qk_scale.name = QkScale::learned; }},
           {"model.d_ff/d_model", [](RunRecord& r) { r.spec.model.d_ff *= 2; }},
           {"model.tie_embeddings", [](RunRecord& r) { r.spec.model.tie_embeddings = true; }},
           {"precision", [](RunRecord& r) { r.spec.precision = Precision::bf16; }},
@@ -180,6 +181,26 @@ TEST(Population, EveryFieldOfASpecTellsPopulationsApartOrIsVaried) {
                                             "data.unique_tokens", "model.d_ff", "model.d_model", "model.n_head",
                                             "model.n_layer", "optimizer.beta2_half_life_tokens", "optimizer.lr",
                                             "optimizer.warmup_fraction", "seed"}));
+}
+
+// A family whose heads follow from the width is one population; the same widths with other heads are not.
+TEST(Population, HeadsThatFollowFromTheWidthDoNotTellRunsApart) {
+  std::vector<RunRecord> records = design();
+  for (RunRecord& r : records) {
+    ModelSpec& m = r.spec.model;
+    m.d_head = default_d_head(m.d_model);
+    m.n_head = m.d_model / m.d_head;
+  }
+  std::set<std::int64_t> heads;
+  for (const RunRecord& r : records) heads.insert(r.spec.model.d_head);
+  ASSERT_GT(heads.size(), 1U) << "or nothing is tried";
+  EXPECT_TRUE(population_differences(records).empty());
+  ModelSpec& other = records.back().spec.model;
+  other.d_head = 2;
+  other.n_head = other.d_model / 2;
+  const auto differences = population_differences(records);
+  ASSERT_EQ(differences.size(), 1U);
+  EXPECT_EQ(differences[0].field, "model.d_head");
 }
 
 TEST(Replicates, DifferInNothingButTheSeed) {
