@@ -86,7 +86,6 @@ void adam_step(const Device& device, const AdamState& state, const AdamScalars* 
   SCALELAW_CHECK(device.kind == DeviceKind::cpu, "adam_step on {}", device.name);
   const AdamKernels& with = kernels();
   const auto params = static_cast<std::size_t>(state.params);
-  const auto decayed = static_cast<std::size_t>(state.decayed);
   for (std::int64_t k = 0; k < state.members; ++k) {
     const std::int64_t row = k * state.params;
     const AdamSettings& settings = state.settings[k];
@@ -98,13 +97,17 @@ void adam_step(const Device& device, const AdamState& state, const AdamScalars* 
       continue;
     }
     const float scale = settings.clip > 0 && norm > settings.clip ? settings.clip / norm : 1.0F;
-    float* p = state.parameters + row;
-    const float* g = state.gradients + row;
-    float* m = state.moment1 + row;
-    float* v = state.moment2 + row;
-    with.update(p, g, m, v, decayed, settings, scalars[k], scale, settings.weight_decay);
-    with.update(p + decayed, g + decayed, m + decayed, v + decayed, params - decayed, settings, scalars[k], scale,
-                0.0F);
+    for (std::int64_t i = 0; i < state.group_count; ++i) {
+      const AdamGroup& group = state.groups[i];
+      const std::int64_t at = row + group.begin;
+      const std::int64_t end = i + 1 < state.group_count ? state.groups[i + 1].begin : state.params;
+      AdamSettings own = settings;
+      own.eps *= group.eps;
+      AdamScalars now = scalars[k];
+      now.correction1 *= group.rate;
+      with.update(state.parameters + at, state.gradients + at, state.moment1 + at, state.moment2 + at,
+                  static_cast<std::size_t>(end - group.begin), own, now, scale, group.decay * settings.weight_decay);
+    }
   }
 }
 

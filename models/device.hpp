@@ -68,9 +68,21 @@ struct AdamScalars {
   float correction2 = 1;  ///< 1 / (1 - beta2^t)
 };
 
-/// K members in device memory; every pointer is [K] or, for the first four, [K, P].
+/// Parameters with the same factors of a step: from `begin` to that of the next group, or to the end.
+struct AdamGroup {
+  std::int64_t begin = 0;
+  float decay = 1;  ///< of weight_decay; 0: none
+  float rate = 1;   ///< of the gradient's part of the change; that of the decay stays
+  float eps = 1;    ///< of eps
+};
+
+/// K members in device memory; every pointer is [K] or, for parameters to moments, [K, P]; all members have the same
+/// groups.
 struct AdamState {
-  std::int64_t members = 0, params = 0, decayed = 0;
+  std::int64_t members = 0, params = 0;
+  const AdamGroup* groups = nullptr;  ///< [group_count], the first from parameter 0, rising, none empty
+  std::int64_t group_count = 0;
+  bool fours = false;  ///< every group begins at a multiple of four: CUDA then moves four parameters a thread
   float* parameters = nullptr;
   const float* gradients = nullptr;
   float* moment1 = nullptr;
@@ -82,7 +94,7 @@ struct AdamState {
 /// One step of AdamW with decoupled decay (Loshchilov and Hutter 2019, arXiv 1711.05101, as PyTorch has it) for each
 /// member:
 ///   g = gradient * min(1, clip / |gradient|);  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
-///   p -= lr (weight_decay p + c1 m / (sqrt(c2 v) + eps))
+///   p -= lr (decay weight_decay p + rate c1 m / (sqrt(c2 v) + eps' eps)), decay, rate and eps' of the group
 /// A member whose loss or gradient norm is not finite is marked in `diverged` and never changed again; the others do
 /// not notice. On a CPU; counted_adam_step is the same on every device.
 /// @param step number of the step, from 1; @param losses [K] in; @param norms [K] out.

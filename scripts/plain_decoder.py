@@ -86,7 +86,7 @@ class Decoder(torch.nn.Module):
                 plain = p is self.embedding.weight or p.dim() == 1
                 p.copy_(values.view(p.shape) if plain else values.view(p.shape[::-1]).t())
                 at += p.numel()
-        assert at == len(flat)
+        assert 0 <= len(flat) - at < 8  # filled up to a whole row of 8
 
 
 class Training:

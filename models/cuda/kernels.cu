@@ -108,8 +108,18 @@ __device__ void update_one(const AdamSettings& s, const Rates& now, float decay,
   p -= now.lr * (decay * p + now.correction1 * m / (sqrtf(now.correction2 * v) + s.eps));
 }
 
-/// Grid (blocks, K). Wide: four parameters a thread, where every row starts at a multiple of 16 bytes and decay changes
-/// between two fours. Moves the counters on, which no other thread of this launch reads.
+/// The group of parameter i: the last that does not begin after it.
+__device__ AdamGroup group_of(const AdamState& state, std::int64_t i) {
+  std::int64_t first = 0, end = state.group_count;
+  while (end - first > 1) {
+    const std::int64_t middle = (first + end) / 2;
+    (state.groups[middle].begin <= i ? first : end) = middle;
+  }
+  return state.groups[first];
+}
+
+/// Grid (blocks, K). Wide: four parameters a thread, where every row and every group starts at a multiple of 16 bytes.
+/// Moves the counters on, which no other thread of this launch reads.
 template <bool Wide>
 __global__ void __launch_bounds__(kThreads) update(AdamState state, StepTables tables) {
   constexpr std::int64_t kEach = Wide ? 4 : 1;
@@ -119,11 +129,13 @@ __global__ void __launch_bounds__(kThreads) update(AdamState state, StepTables t
   }
   const std::int64_t k = blockIdx.y, i = thread_index() * kEach;
   if (i >= state.params || state.diverged[k] != 0) return;
-  const AdamSettings s = state.settings[k];
+  const AdamGroup group = group_of(state, i);
+  AdamSettings s = state.settings[k];
+  s.eps *= group.eps;
   const double* scratch = tables.scratch + k * kStepScratch;
-  const Rates now{static_cast<float>(scratch[kLr]), static_cast<float>(scratch[kCorrection1]),
+  const Rates now{static_cast<float>(scratch[kLr]), group.rate * static_cast<float>(scratch[kCorrection1]),
                   static_cast<float>(scratch[kCorrection2]), static_cast<float>(scratch[kClipScale])};
-  const float decay = i < state.decayed ? s.weight_decay : 0.0F;
+  const float decay = group.decay * s.weight_decay;
   const std::int64_t at = k * state.params + i;
   if constexpr (Wide) {
     float4& p4 = *reinterpret_cast<float4*>(state.parameters + at);
@@ -262,7 +274,7 @@ const char* launch_adam(const AdamState& state, const StepTables& tables, const 
           launch(stream, grid_of(norm_parts(state.params), members), square_sums, state, tables.scratch))
     return error;
   if (const char* error = launch(stream, grid_of(members), judge, state, tables, losses)) return error;
-  if (state.params % 4 == 0 && state.decayed % 4 == 0) {
+  if (state.params % 4 == 0 && state.fours) {
     return launch(stream, grid_of(blocks_of(state.params / 4), members), update<true>, state, tables);
   }
   return launch(stream, grid_of(blocks_of(state.params), members), update<false>, state, tables);

@@ -38,6 +38,9 @@ void check_config(const StudyConfig& c, const Source& source) {
                                     c.name));
   }
   if (c.model.spec.d_head % 2 != 0) source.fail("model.d_head", "must be even: rotary positions turn pairs");
+  if (const std::string why = parametrization_refusal(c.model.spec); !why.empty()) {
+    source.fail("model.parametrization", why);
+  }
   if (c.design.kind == DesignKind::isoflop) {
     need(c.design.budgets, "design.budgets", "an isoflop design needs budgets = [FLOPs, ...]", source);
   } else {

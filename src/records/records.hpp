@@ -17,6 +17,11 @@ namespace scalelaw::inline records {
 enum class QkScale { none, learned };
 constexpr std::array<std::string_view, 2> names_of(QkScale) { return {"none", "learned"}; }
 
+/// How the scales of initial weights, rates and eps follow width and depth: as usual, or so that the best learning rate
+/// stays (Dey et al. 2025, arXiv 2505.01618; models/layout.hpp).
+enum class Parametrization { standard, completep };
+constexpr std::array<std::string_view, 2> names_of(Parametrization) { return {"standard", "completep"}; }
+
 /// Shape of a decoder-only transformer. n_head * d_head is the attention width.
 struct ModelSpec {
   std::int64_t d_model = 32;
@@ -28,7 +33,7 @@ struct ModelSpec {
   std::int64_t vocab = 256;
   bool tie_embeddings = false;
   NumberOr<QkScale> qk_scale = {};
-  std::string parametrization = "standard";
+  Parametrization parametrization = Parametrization::standard;
 };
 /// What all shapes of a study share: keys of [model], and of every run. The callables stand where [model] has keys of
 /// its own: after context, and after vocab.
@@ -41,7 +46,8 @@ void shared_fields(Visit&& visit, T& m, const AfterContext& after_context, const
   visit("tie_embeddings", m.tie_embeddings, any(), "share the token matrix with the output head");
   visit("qk_scale", m.qk_scale, later(unless_empty(or_named<QkScale>(positive()))),
         "attention's scores are q . k times this / sqrt(d_head); learned: one such number a head; none: q . k itself");
-  visit("parametrization", m.parametrization, one_of({"standard"}), "how initial scales depend on width");
+  visit("parametrization", m.parametrization, named<Parametrization>(),
+        "how scales follow width and depth; completep: so that the best rate stays (arXiv 2505.01618)");
 }
 template <class Visit, FieldsOf<ModelSpec> T>
 void fields(Visit&& visit, T& m) {

@@ -58,6 +58,11 @@ double score_scale(const ModelSpec& m) {
   return m.qk_scale.number.value_or(learned_qk_scale(m.d_head)) / std::sqrt(static_cast<double>(m.d_head));
 }
 
+std::string parametrization_refusal(const ModelSpec& m) {
+  if (m.parametrization != Parametrization::completep || !m.tie_embeddings) return "";
+  return "is \"completep\", which scales the token matrix and the head differently; set tie_embeddings = false";
+}
+
 void check_shape(const ModelSpec& m, const std::string& where) {
   if (m.d_head % 2 != 0) {
     fail_config("{}: d_head is {}; rotary positions turn pairs, so it must be even", where, m.d_head);
@@ -65,6 +70,9 @@ void check_shape(const ModelSpec& m, const std::string& where) {
   if (m.n_head * m.d_head != m.d_model) {
     fail_config("{}: n_head * d_head is {} but d_model is {}; make d_model a multiple of d_head", where,
                 m.n_head * m.d_head, m.d_model);
+  }
+  if (const std::string why = parametrization_refusal(m); !why.empty()) {
+    fail_config("{}: parametrization {}", where, why);
   }
 }
 

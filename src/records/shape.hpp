@@ -37,7 +37,11 @@ constexpr std::int64_t kWidthUnit = 8;
 /// What a new model multiplies q . k by: c / sqrt(d_head), or 1 for `none`.
 [[nodiscard]] double score_scale(const ModelSpec& model);
 
-/// Errors (config): odd d_head; n_head * d_head != d_model. `where` names the place for the message.
+/// Why the parametrization cannot be had for this model, as what follows its name; empty where it can.
+[[nodiscard]] std::string parametrization_refusal(const ModelSpec& model);
+
+/// Errors (config): odd d_head; n_head * d_head != d_model; parametrization_refusal. `where` names the place for the
+/// message.
 void check_shape(const ModelSpec& model, const std::string& where);
 
 }  // namespace scalelaw::inline records

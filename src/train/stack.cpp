@@ -134,12 +134,15 @@ StackSetup make_setup(const ModelSpec& model, const Device& device, Precision pr
                       const Corpus& corpus, std::int64_t curve_stride) {
   StackSetup setup{.layout = make_layout(model),
                    .device = device,
+                   .groups = {},
                    .precision = precision,
                    .engine = engine,
                    .train_copy = {},
                    .validation_copy = {},
                    .train = {},
                    .validation = {}};
+  setup.groups = Buffer<AdamGroup>(device, static_cast<std::int64_t>(setup.layout.groups.size()));
+  setup.groups.upload(setup.layout.groups);
   setup.curve_stride = curve_stride;
   setup.train = on_device(device, corpus.train.view(), setup.train_copy);
   setup.validation = on_device(device, corpus.validation.view(), setup.validation_copy);
@@ -191,7 +194,9 @@ bool train_stack(const StackSetup& setup, Stack& stack, std::int64_t until, cons
   Chunk chunk(setup, stack, setup.device.kind == DeviceKind::cuda ? 256 : 64);
   const AdamState state{.members = stack.members(),
                         .params = setup.layout.params,
-                        .decayed = setup.layout.decayed,
+                        .groups = setup.groups.data(),
+                        .group_count = setup.groups.size(),
+                        .fours = in_fours(setup.layout),
                         .parameters = stack.parameters.data(),
                         .gradients = stack.gradients.data(),
                         .moment1 = stack.moment1.data(),

@@ -17,6 +17,7 @@ namespace scalelaw::inline train {
 struct StackSetup {
   Layout layout;
   Device device;
+  Buffer<AdamGroup> groups;  ///< those of the layout, in the device's memory
   Precision precision = Precision::fp32;
   EngineChoice engine;
   AskedGraph graph = AskedGraph::automatic;  ///< StepRepeater

@@ -68,7 +68,8 @@ struct Checker {
   }
 
   struct AdamCase {
-    std::int64_t members, params, decayed;
+    std::int64_t members, params;
+    std::vector<AdamGroup> groups;
     std::int64_t poisoned = -1;  // a member with a NaN in its gradient
     std::int64_t lost = -1;      // a member with an infinite loss
     std::int64_t frozen = -1;    // a member that diverged before
@@ -121,12 +122,16 @@ struct Checker {
       const double clip = static_cast<double>(s.clip), scale = clip > 0 && norm > clip ? clip / norm : 1;
       for (std::int64_t i = 0; i < c.params; ++i) {
         const std::size_t j = at(k * c.params + i);
+        AdamGroup group;
+        for (const AdamGroup& one : c.groups) group = one.begin <= i ? one : group;
         const double x = static_cast<double>(g[j]) * scale, b1 = static_cast<double>(s.beta1),
-                     b2 = static_cast<double>(s.beta2), decay = i < c.decayed ? static_cast<double>(s.weight_decay) : 0;
+                     b2 = static_cast<double>(s.beta2),
+                     decay = static_cast<double>(group.decay) * static_cast<double>(s.weight_decay);
         const double m1 = b1 * static_cast<double>(m[j]) + (1 - b1) * x;
         const double m2 = b2 * static_cast<double>(v[j]) + (1 - b2) * x * x;
-        const double step = static_cast<double>(now.correction1) * m1 /
-                            (std::sqrt(static_cast<double>(now.correction2) * m2) + static_cast<double>(s.eps));
+        const double step = static_cast<double>(group.rate) * static_cast<double>(now.correction1) * m1 /
+                            (std::sqrt(static_cast<double>(now.correction2) * m2) +
+                             static_cast<double>(group.eps) * static_cast<double>(s.eps));
         want_m[j] = static_cast<float>(m1);
         want_v[j] = static_cast<float>(m2);
         want_p[j] = static_cast<float>(static_cast<double>(p[j]) -
@@ -138,12 +143,17 @@ struct Checker {
     const OnDevice<AdamSettings> ds(memory, settings);
     const OnDevice<AdamScalars> da(memory, scalars);
     const OnDevice<std::int64_t> dd(memory, diverged);
+    const OnDevice<AdamGroup> groups(memory, c.groups);
+    const bool fours =
+        std::all_of(c.groups.begin(), c.groups.end(), [](const AdamGroup& one) { return one.begin % 4 == 0; });
     const OnDevice<StepCounters> dc(memory, {before});
     const OnDevice<float> norm_log(memory, Floats(want_norms.size())), loss_log(memory, Floats(want_norms.size()));
     const OnDevice<double> scratch(memory, std::vector<double>(at(c.members * kStepScratch)));
     const AdamState state{.members = c.members,
                           .params = c.params,
-                          .decayed = c.decayed,
+                          .groups = groups.get(),
+                          .group_count = static_cast<std::int64_t>(c.groups.size()),
+                          .fours = fours,
                           .parameters = dp.get(),
                           .gradients = dg.get(),
                           .moment1 = dm.get(),
@@ -291,15 +301,16 @@ const Memory kHostMemory{
 
 std::vector<std::string> wrong_results(const Kernels& kernels, const Memory& memory, Extent extent) {
   Checker check{.kernels = kernels, .memory = memory, .wrong = {}};
-  check.adam({.members = 1, .params = 1003, .decayed = 1003});
+  check.adam({.members = 1, .params = 1003, .groups = {{}}});
   check.tokens(2, 3, 12);
   check.cross_entropy(9, 20, 0.5F);
   check.cross_entropy(3, 1500, 0.25F);
   check.embedding(1, 300, 24, 7, false);
   if (extent == Extent::few_blocks) return check.wrong;
-  check.adam({.members = 3, .params = 1000, .decayed = 600, .poisoned = 1});
-  check.adam({.members = 4, .params = 1001, .decayed = 601, .lost = 0, .frozen = 3});
-  check.adam({.members = 1, .params = 20000, .decayed = 20000});  // more than one round of the norm
+  const AdamGroup plain{.begin = 600, .decay = 0};
+  check.adam({.members = 3, .params = 1000, .groups = {{}, plain}, .poisoned = 1});
+  check.adam({.members = 4, .params = 1001, .groups = {{}, plain}, .lost = 0, .frozen = 3});
+  check.adam({.members = 1, .params = 20000, .groups = {{}}});  // more than one round of the norm
   check.tokens(1, 1, 1);
   check.tokens(3, 7, 64);
   check.cross_entropy(37, 256, 1.0F);
@@ -309,6 +320,16 @@ std::vector<std::string> wrong_results(const Kernels& kernels, const Memory& mem
   check.cross_entropy(4, 1025, 1.0F, 1.0F, /*poison=*/true);
   check.embedding(2, 257, 300, 5, true);
   check.embedding(3, 31, 8, 40, false);
+  // eps as large as the moments, so that its factor shows
+  const std::vector<AdamGroup> many{{.begin = 0, .rate = 0.5F, .eps = 1e7F},
+                                    {.begin = 4, .rate = 2.0F, .eps = 2e7F},
+                                    {.begin = 396, .decay = 3.0F, .eps = 0.5F},
+                                    {.begin = 400, .rate = 0.25F, .eps = 5e7F},
+                                    {.begin = 996, .decay = 0.0F, .rate = 4.0F}};
+  check.adam({.members = 2, .params = 1000, .groups = many});
+  std::vector<AdamGroup> between_fours = many;
+  for (AdamGroup& group : between_fours) group.begin += group.begin > 0 ? 2 : 0;
+  check.adam({.members = 2, .params = 1000, .groups = between_fours});
   return check.wrong;
 }
 

@@ -34,7 +34,12 @@ plant(shuffle_mask_of_half_a_warp plain [[kAllLanes = 0xffffffffU]] [[kAllLanes 
 plant(every_block_moves_the_counters plain [[blockIdx.x == 0 && blockIdx.y == 0 && ]] [[]])
 plant(a_diverged_member_goes_on plain [[ || state.diverged[k] != 0) return;]] [[) return;]])
 plant(norm_of_another_member plain [[scratch[blockIdx.y * kStepScratch + blockIdx.x] = sum]] [[scratch[blockIdx.x] = sum]])
-plant(decay_of_everything plain [[i < state.decayed ? s.weight_decay : 0.0F]] [[s.weight_decay]])
+plant(decay_of_everything plain [[group.decay * s.weight_decay]] [[s.weight_decay]])
+plant(rate_of_another_group plain [[group.rate * static_cast<float>(]] [[state.groups[0].rate * static_cast<float>(]])
+plant(eps_of_no_group plain [[  s.eps *= group.eps;
+]] [[]])
+plant(group_one_too_late plain [[begin <= i ? first]] [[begin < i ? first]])
+plant(fours_across_a_border plain [[if (state.params % 4 == 0 && state.fours) {]] [[if (state.params % 4 == 0) {]])
 plant(largest_logit_of_one_thread plain [[largest = warp_reduce(largest, Larger{});]] [[]])
 plant(target_one_too_early plain [[targets[i] = tokens[at + 1];]] [[targets[i] = tokens[at];]])
 plant(lowest_bit_taken_for_a_lane plain [[__ffs(static_cast<int>(rest)) - 1]] [[__ffs(static_cast<int>(rest))]])
@@ -44,7 +49,7 @@ plant(one_parameter_too_many asan [[if (i >= state.params ||]] [[if (i > state.p
 plant(one_token_too_many asan [[if (i >= windows * context) return;]] [[if (i > windows * context) return;]])
 plant(one_logit_too_many asan [[for (std::int64_t j = first; j < vocab; j += RowThreads) sum]] [[for (std::int64_t j = first; j <= vocab; j += RowThreads) sum]])
 plant(one_partial_result_too_many asan [[warp < kWarps; ++warp) result]] [[warp <= kWarps; ++warp) result]])
-plant(fours_that_are_not_aligned asan [[if (state.params % 4 == 0 && state.decayed % 4 == 0) {]] [[if (state.params > 4) {]])
+plant(fours_that_are_not_aligned asan [[if (state.params % 4 == 0 && state.fours) {]] [[if (state.params > 4) {]])
 # found by the thread sanitizer
 plant(partial_results_reused_too_early tsan [[  __syncthreads();  // an earlier call may still be reading part
 ]] [[]])

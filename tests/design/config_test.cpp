@@ -157,6 +157,10 @@ TEST_F(Config, IsCheckedAsAWhole) {
   expect_error("[design]\nbudgets = [1e10]\n[compare]\nlaw = \"hofmann2022\"\n",
                {"mine.toml:4", "compare.law", "scalelaw laws"});
   expect_error("[design]\nbudgets = [1e10]\n[model]\nd_head = 7\n", {"model.d_head", "even"});
+  expect_error("[design]\nbudgets = [1e10]\n[model]\nparametrization = \"completeP\"\n",
+               {"model.parametrization", "standard | completep", "did you mean \"completep\"?"});
+  expect_error("[design]\nbudgets = [1e10]\n[model]\ntie_embeddings = true\nparametrization = \"completep\"\n",
+               {"mine.toml:5: key 'model.parametrization' is \"completep\"", "set tie_embeddings = false"});
   expect_error("name = \"a/b\"\n[design]\nbudgets = [1e10]\n", {"name"});
   expect_error("[design]\nbudgets = [1e10]\n[optimizer]\nwarmup = 0.9\n", {"optimizer.warmup"});
 }

@@ -183,11 +183,11 @@ INSTANTIATE_TEST_SUITE_P(Shapes, EngineAgainstReference,
                                          Case{2, shape(1, 24, 40, 17, 31)}, Case{1, shape(1, 32, 17, 64, 50)},
                                          Case{2, shape(1, 40, 40, 9, 31, true)}, Case{1, shape(1, 64, 64, 40, 64)},
                                          Case{1, shape(1, 8, 8, 3, 65536)}));
-INSTANTIATE_TEST_SUITE_P(
-    Scales, EngineAgainstReference,
-    testing::Values(Case{2, with_scale(shape(2, 16, 40, 33, 31), {.number = 1.5})},
-                    Case{3, with_scale(small_shape(), {.name = QkScale::learned})},
-                    Case{1, with_scale(shape(3, 12, 30, 20, 40, true), {.name = QkScale::learned})}));
+INSTANTIATE_TEST_SUITE_P(Scales, EngineAgainstReference,
+                         testing::Values(Case{2, with_scale(shape(2, 16, 40, 33, 31), {.number = 1.5})},
+                                         Case{3, with_scale(small_shape(), {.name = QkScale::learned})},
+                                         Case{1,
+                                              with_scale(shape(3, 12, 30, 20, 40, true), {.name = QkScale::learned})}));
 
 TEST(Engine, WindowLossesAreTheMeansOfTheirTokens) {
   Fixture f(small_shape(), 2, 3);
@@ -256,9 +256,11 @@ TEST(AdamStep, AgreesWithPyTorch) {
         std::vector<Tensor>{reference.back()},
         torch::optim::AdamWOptions(lr[k]).betas({0.9, 0.98}).eps(1e-8).weight_decay(decay[k])));
   }
+  const AdamGroup whole;
   const AdamState state{.members = members,
                         .params = params,
-                        .decayed = params,
+                        .groups = &whole,
+                        .group_count = 1,
                         .parameters = p.data(),
                         .gradients = g.data(),
                         .moment1 = m.data(),
@@ -297,9 +299,11 @@ TEST(AdamStep, FreezesAMemberThatIsNotFiniteAndNoOther) {
     scalars.data()[k] = {.lr = 0.1F, .correction1 = 10, .correction2 = 20};
   }
   std::fill_n(g.data(), 9, 1.0F);
+  const AdamGroup whole;
   const AdamState state{.members = 3,
                         .params = 3,
-                        .decayed = 3,
+                        .groups = &whole,
+                        .group_count = 1,
                         .parameters = p.data(),
                         .gradients = g.data(),
                         .moment1 = m.data(),

@@ -25,7 +25,9 @@ TEST(Layout, HoldsExactlyTheParametersThatAreCounted) {
   for (const bool tied : {false, true}) {
     for (const std::int64_t d : {8, 24, 64}) {
       for (const std::int64_t layers : {1, 2, 5}) {
-        const ModelSpec m = shape(d, layers, tied);
+        ModelSpec m = shape(d, layers, tied);
+        const bool learned = layers != 2;
+        if (learned) m.qk_scale.name = QkScale::learned;
         const Layout layout = make_layout(m);
         const ParamCounts counts = count_params(m);
         std::map<std::string, std::int64_t> groups;
@@ -35,13 +37,22 @@ TEST(Layout, HoldsExactlyTheParametersThatAreCounted) {
           offset += slice.size();
           groups[slice.group] += slice.size();
         }
-        EXPECT_EQ(layout.params, offset);
-        EXPECT_EQ(layout.params, counts.total);
+        EXPECT_EQ(offset, counts.total);
+        EXPECT_EQ(layout.params, learned ? (offset + 7) / 8 * 8 : offset);
         EXPECT_EQ(groups["embedding"], counts.embedding);
         EXPECT_EQ(groups["attention"], counts.attention);
         EXPECT_EQ(groups["mlp"], counts.mlp);
         EXPECT_EQ(groups["head"], counts.head);
-        EXPECT_LE(layout.decayed, layout.params);
+        ASSERT_EQ(layout.groups.size(), learned ? 2 : 1);  // one update for all of it, and one for scales
+        EXPECT_EQ(layout.groups[0].begin, 0);
+        for (std::size_t i = 0; i < layout.groups.size(); ++i) {
+          EXPECT_EQ(layout.groups[i].decay, i == 0 ? 1 : 0);
+          EXPECT_EQ(layout.groups[i].rate, 1);
+          EXPECT_EQ(layout.groups[i].eps, 1);
+        }
+        if (learned) {
+          EXPECT_EQ(layout.groups[1].begin, layout.at("layers.0.attention.qk_scale").offset);
+        }
       }
     }
   }

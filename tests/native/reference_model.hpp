@@ -26,8 +26,8 @@ struct Matrix {
 inline Matrix times(const Matrix& a, const Matrix& b) {
   Matrix c(a.rows, b.cols);
   for (Index i = 0; i < a.rows; ++i) {
-    for (Index j = 0; j < b.cols; ++j) {
-      for (Index k = 0; k < a.cols; ++k) c(i, j) += a(i, k) * b(k, j);
+    for (Index k = 0; k < a.cols; ++k) {
+      for (Index j = 0; j < b.cols; ++j) c(i, j) += a(i, k) * b(k, j);
     }
   }
   return c;
@@ -134,23 +134,97 @@ struct Result {
   std::vector<double> gradients;  ///< [P]
 };
 
+/// What outputs are multiplied by: of attention and MLP where they are added to the residual stream, and the logits.
+struct OutputFactors {
+  double branch = 1, head = 1;
+};
+
+/// What a window leaves in a block, a row per token.
+struct BlockValues {
+  Matrix x, h1, qkv, attended, x_mid, h2, u, g;
+};
+struct WindowValues {
+  std::vector<BlockValues> blocks;
+  Matrix residual, last, logits;  ///< stream after the last block, the same normed, and what the head makes of it
+};
+
+inline Matrix weight_of(const Layout& layout, std::span<const double> parameters, const std::string& name) {
+  const Slice& s = layout.at(name);
+  Matrix w(s.rows, s.cols);
+  for (Index i = 0; i < s.size(); ++i) {
+    w.values[static_cast<std::size_t>(i)] = parameters[static_cast<std::size_t>(s.offset + i)];
+  }
+  return w;
+}
+inline Matrix head_of(const Layout& layout, std::span<const double> parameters) {
+  return layout.model.tie_embeddings ? transposed(weight_of(layout, parameters, "embedding"))
+                                     : weight_of(layout, parameters, "head");
+}
+inline Matrix scaled(Matrix x, double factor) {
+  for (double& value : x.values) value *= factor;
+  return x;
+}
+inline Matrix rounded_product(const Matrix& a, const Matrix& b, double (*round)(double)) {
+  const auto rounded = [&](Matrix matrix) {
+    for (double& value : matrix.values) value = round != nullptr ? round(value) : value;
+    return matrix;
+  };
+  return times(rounded(a), rounded(b));
+}
+
+/// By what the scores of head h of a layer ("layers.0.") are multiplied.
+inline double scale_of(const Layout& layout, std::span<const double> parameters, const std::string& layer, Index h) {
+  const ModelSpec& m = layout.model;
+  const double root = std::sqrt(static_cast<double>(m.d_head));
+  if (m.qk_scale.is(QkScale::learned)) return weight_of(layout, parameters, layer + "attention.qk_scale")(0, h) / root;
+  return m.qk_scale.number ? *m.qk_scale.number / root : 1;
+}
+
+/// @param inputs [context]; @param round as in loss_and_grad
+inline WindowValues forward(const Layout& layout, std::span<const double> parameters,
+                            std::span<const std::int64_t> inputs, double (*round)(double) = nullptr,
+                            OutputFactors factors = {}) {
+  const ModelSpec& m = layout.model;
+  const Index context = m.context, d = m.d_head, width = m.n_head * d;
+  const auto weight = [&](const std::string& name) { return weight_of(layout, parameters, name); };
+  const auto product = [&](const Matrix& a, const Matrix& b) { return rounded_product(a, b, round); };
+  const Matrix embedding = weight("embedding");
+  Matrix x(context, m.d_model);
+  for (Index t = 0; t < context; ++t) {
+    for (Index c = 0; c < m.d_model; ++c) x(t, c) = embedding(inputs[static_cast<std::size_t>(t)], c);
+  }
+  std::vector<BlockValues> blocks;
+  for (Index layer = 0; layer < m.n_layer; ++layer) {
+    const std::string name = "layers." + std::to_string(layer) + ".";
+    const Matrix before = x, h1 = normed(x, m.d_model), qkv = product(h1, weight(name + "attention.qkv"));
+    Matrix attended(context, width);
+    for (Index h = 0; h < m.n_head; ++h) {
+      const Matrix q = rotated(normed(columns(qkv, h * d, d), d), d, 1);
+      const Matrix k = rotated(normed(columns(qkv, width + h * d, d), d), d, 1);
+      const Matrix p = causal_weights(q, k, scale_of(layout, parameters, name, h));
+      put_columns(attended, times(p, columns(qkv, 2 * width + h * d, d)), h * d);
+    }
+    add(x, scaled(product(attended, weight(name + "attention.output")), factors.branch));
+    const Matrix middle = x, h2 = normed(x, m.d_model), u = product(h2, weight(name + "mlp.up"));
+    Matrix g = u;
+    for (double& value : g.values) value = gelu(value);
+    add(x, scaled(product(g, weight(name + "mlp.down")), factors.branch));
+    blocks.push_back({before, h1, qkv, attended, middle, h2, u, g});
+  }
+  const Matrix last = normed(x, m.d_model);
+  return {blocks, x, last, scaled(product(last, head_of(layout, parameters)), factors.head)};
+}
+
 /// @param inputs, targets [windows, context]; @param round what becomes of every factor of a product with weights, and
 /// of those that give their gradients
 inline Result loss_and_grad(const Layout& layout, std::span<const double> parameters,
                             std::span<const std::int64_t> inputs, std::span<const std::int64_t> targets,
-                            double (*round)(double) = nullptr) {
+                            double (*round)(double) = nullptr, OutputFactors factors = {}) {
   const ModelSpec& m = layout.model;
   const Index context = m.context, d = m.d_head, width = m.n_head * d;
   const auto windows = static_cast<Index>(inputs.size()) / context;
   Result result{.window_losses = {}, .gradients = std::vector<double>(parameters.size())};
-  const auto weight = [&](const std::string& name) {
-    const Slice& s = layout.at(name);
-    Matrix w(s.rows, s.cols);
-    for (Index i = 0; i < s.size(); ++i) {
-      w.values[static_cast<std::size_t>(i)] = parameters[static_cast<std::size_t>(s.offset + i)];
-    }
-    return w;
-  };
+  const auto weight = [&](const std::string& name) { return weight_of(layout, parameters, name); };
   const auto add_gradient = [&](const std::string& name, const Matrix& dw) {
     const Slice& s = layout.at(name);
     for (Index i = 0; i < s.size(); ++i) {
@@ -159,48 +233,15 @@ inline Result loss_and_grad(const Layout& layout, std::span<const double> parame
   };
   const bool learned = m.qk_scale.is(QkScale::learned);
   const double root = std::sqrt(static_cast<double>(d));
-  const double fixed = m.qk_scale.number ? *m.qk_scale.number / root : 1;
-  /// Of the scores of head h.
-  const auto scale_of = [&](const std::string& layer, Index h) {
-    return learned ? weight(layer + "attention.qk_scale")(0, h) / root : fixed;
-  };
-  const auto rounded = [&](Matrix matrix) {
-    for (double& value : matrix.values) value = round != nullptr ? round(value) : value;
-    return matrix;
-  };
-  const auto product = [&](const Matrix& a, const Matrix& b) { return times(rounded(a), rounded(b)); };
-  struct Kept {
-    Matrix x, h1, qkv, attended, x_mid, h2, u, g;
-  };
-  const Matrix embedding = weight("embedding");
-  const Matrix head = m.tie_embeddings ? transposed(embedding) : weight("head");
+  const auto product = [&](const Matrix& a, const Matrix& b) { return rounded_product(a, b, round); };
+  const Matrix head = head_of(layout, parameters);
   for (Index w = 0; w < windows; ++w) {
     const auto token = [&](std::span<const std::int64_t> from, Index t) {
       return from[static_cast<std::size_t>(w * context + t)];
     };
-    Matrix x(context, m.d_model);
-    for (Index t = 0; t < context; ++t) {
-      for (Index c = 0; c < m.d_model; ++c) x(t, c) = embedding(token(inputs, t), c);
-    }
-    std::vector<Kept> kept;
-    for (Index layer = 0; layer < m.n_layer; ++layer) {
-      const std::string name = "layers." + std::to_string(layer) + ".";
-      const Matrix before = x, h1 = normed(x, m.d_model), qkv = product(h1, weight(name + "attention.qkv"));
-      Matrix attended(context, width);
-      for (Index h = 0; h < m.n_head; ++h) {
-        const Matrix q = rotated(normed(columns(qkv, h * d, d), d), d, 1);
-        const Matrix k = rotated(normed(columns(qkv, width + h * d, d), d), d, 1);
-        put_columns(attended, times(causal_weights(q, k, scale_of(name, h)), columns(qkv, 2 * width + h * d, d)),
-                    h * d);
-      }
-      add(x, product(attended, weight(name + "attention.output")));
-      const Matrix middle = x, h2 = normed(x, m.d_model), u = product(h2, weight(name + "mlp.up"));
-      Matrix g = u;
-      for (double& value : g.values) value = gelu(value);
-      add(x, product(g, weight(name + "mlp.down")));
-      kept.push_back({before, h1, qkv, attended, middle, h2, u, g});
-    }
-    const Matrix last = normed(x, m.d_model), logits = product(last, head);
+    const auto at = static_cast<std::size_t>(w * context), tokens = static_cast<std::size_t>(context);
+    const WindowValues values = forward(layout, parameters, inputs.subspan(at, tokens), round, factors);
+    const Matrix &logits = values.logits, &last = values.last;
     Matrix dlogits(context, m.vocab);
     double window_loss = 0;
     for (Index t = 0; t < context; ++t) {
@@ -210,7 +251,8 @@ inline Result loss_and_grad(const Layout& layout, std::span<const double> parame
       window_loss += std::log(total) + top - logits(t, token(targets, t));
       for (Index v = 0; v < m.vocab; ++v) {
         const double softmax = std::exp(logits(t, v) - top) / total;
-        dlogits(t, v) = (softmax - (v == token(targets, t) ? 1.0 : 0.0)) / static_cast<double>(windows * context);
+        dlogits(t, v) =
+            factors.head * (softmax - (v == token(targets, t) ? 1.0 : 0.0)) / static_cast<double>(windows * context);
       }
     }
     result.window_losses.push_back(window_loss / static_cast<double>(context));
@@ -222,24 +264,26 @@ inline Result loss_and_grad(const Layout& layout, std::span<const double> parame
     } else {
       add_gradient("head", dhead);
     }
-    Matrix dx = normed_backward(x, product(dlogits, transposed(head)), m.d_model);
+    Matrix dx = normed_backward(values.residual, product(dlogits, transposed(head)), m.d_model);
     for (Index layer = m.n_layer - 1; layer >= 0; --layer) {
       const std::string name = "layers." + std::to_string(layer) + ".";
-      const Kept& y = kept[static_cast<std::size_t>(layer)];
-      add_gradient(name + "mlp.down", product(transposed(y.g), dx));
-      Matrix du = product(dx, transposed(weight(name + "mlp.down")));
+      const BlockValues& y = values.blocks[static_cast<std::size_t>(layer)];
+      Matrix dbranch = scaled(dx, factors.branch);
+      add_gradient(name + "mlp.down", product(transposed(y.g), dbranch));
+      Matrix du = product(dbranch, transposed(weight(name + "mlp.down")));
       for (std::size_t i = 0; i < du.values.size(); ++i) du.values[i] *= gelu_slope(y.u.values[i]);
       add_gradient(name + "mlp.up", product(transposed(y.h2), du));
       add(dx, normed_backward(y.x_mid, product(du, transposed(weight(name + "mlp.up"))), m.d_model));
 
-      add_gradient(name + "attention.output", product(transposed(y.attended), dx));
-      const Matrix dattended = product(dx, transposed(weight(name + "attention.output")));
+      dbranch = scaled(dx, factors.branch);
+      add_gradient(name + "attention.output", product(transposed(y.attended), dbranch));
+      const Matrix dattended = product(dbranch, transposed(weight(name + "attention.output")));
       Matrix dqkv(context, 3 * width), dscales(1, m.n_head);
       for (Index h = 0; h < m.n_head; ++h) {
         const Matrix q_raw = columns(y.qkv, h * d, d), k_raw = columns(y.qkv, width + h * d, d);
         const Matrix v = columns(y.qkv, 2 * width + h * d, d), dout = columns(dattended, h * d, d);
         const Matrix q = rotated(normed(q_raw, d), d, 1), k = rotated(normed(k_raw, d), d, 1);
-        const double scale = scale_of(name, h);
+        const double scale = scale_of(layout, parameters, name, h);
         const Matrix p = causal_weights(q, k, scale), dp = times(dout, transposed(v));
         Matrix ds(context, context);  // of scale q . k
         for (Index i = 0; i < context; ++i) {

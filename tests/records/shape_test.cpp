@@ -92,6 +92,9 @@ TEST(Shape, ImpossibleShapesAreRefused) {
   EXPECT_THROW(check_shape(ModelSpec{.d_model = 33}, "test"), Error);
   EXPECT_THROW(check_shape(ModelSpec{.d_model = 28, .d_head = 7, .n_head = 4}, "test"), Error);
   EXPECT_NO_THROW(check_shape(ModelSpec{}, "test"));
+  EXPECT_NO_THROW(check_shape(ModelSpec{.parametrization = Parametrization::completep}, "test"));
+  EXPECT_THROW(check_shape(ModelSpec{.tie_embeddings = true, .parametrization = Parametrization::completep}, "test"),
+               Error);
 }
 
 TEST(Counted, IsTheOneRuleForWhatCountsAsN) {
