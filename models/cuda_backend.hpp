@@ -22,10 +22,11 @@ void copy_out(void* to, const void* from, std::size_t bytes);
 
 /// See device.hpp.
 void adam_step(const AdamState& state, const StepTables& tables, const float* losses);
-void draw_starts(const WindowOrder* orders, const StepCounters* counters, std::int64_t members, std::int64_t windows,
-                 std::int64_t* starts);
+void draw_starts(const WindowOrder* orders, const StepCounters* counters, std::int64_t members,
+                 const StepWindows& windows, std::int64_t* starts);
 void gather_windows(const TokenView& tokens, const std::int64_t* starts, std::int64_t windows, std::int64_t context,
                     std::int64_t* inputs, std::int64_t* targets);
+void weighted_sum(const WeightedSum& call);
 
 /// losses[r] = -log softmax(logits[r])[targets[r]] for each of `rows` rows of `vocab` logits, nats; with gradient_scale
 /// not 0 the logits are replaced by gradient_scale * (softmax - one hot of the target).

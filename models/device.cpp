@@ -65,10 +65,12 @@ void copy_out(DeviceKind kind, void* to, const void* from, std::size_t bytes) {
 }  // namespace detail
 
 void draw_starts(const Device& device, const WindowOrder* orders, const StepCounters* counters, std::int64_t members,
-                 std::int64_t windows, std::int64_t* starts) {
+                 const StepWindows& windows, std::int64_t* starts) {
   if (device.kind == DeviceKind::cuda) return cuda::draw_starts(orders, counters, members, windows, starts);
   for (std::int64_t k = 0; k < members; ++k) {
-    for (std::int64_t w = 0; w < windows; ++w) starts[k * windows + w] = orders[k].start(counters->step * windows + w);
+    for (std::int64_t w = 0; w < windows.count; ++w) {
+      starts[k * windows.count + w] = orders[k].start(counters->step * windows.all + windows.first + w);
+    }
   }
 }
 
@@ -77,6 +79,16 @@ void gather_windows(const Device& device, const TokenView& tokens, const std::in
   if (device.kind == DeviceKind::cuda) return cuda::gather_windows(tokens, starts, windows, context, inputs, targets);
   with_tokens(tokens,
               [&](const auto* first) { gather_windows_from(first, starts, windows, context, inputs, targets); });
+}
+
+void weighted_sum(const Device& device, const WeightedSum& call) {
+  if (device.kind == DeviceKind::cuda) return cuda::weighted_sum(call);
+  const float* __restrict values = call.values;
+  float* __restrict sum = call.sum;
+  for (std::int64_t i = 0; i < call.count; ++i) {
+    const float x = call.weight * values[i];
+    sum[i] = call.add ? sum[i] + x : x;
+  }
 }
 
 }  // namespace scalelaw::inline models

@@ -121,15 +121,29 @@ constexpr int kStepScratch = 36;
 /// the counters move on by one.
 void counted_adam_step(const Device& device, const AdamState& state, const StepTables& tables, const float* losses);
 
-/// starts[k, w] = first token of window w of member k in the step that the counters name.
-/// @param orders [K]; @param starts [K, windows]; all device memory.
+/// Some of the windows that each member takes in a step: `count` of them from `first` on, of `all`.
+struct StepWindows {
+  std::int64_t all = 0, first = 0, count = 0;
+};
+/// starts[k, w] = first token of window windows.first + w of member k in the step that the counters name.
+/// @param orders [K]; @param starts [K, windows.count]; all device memory.
 void draw_starts(const Device& device, const WindowOrder* orders, const StepCounters* counters, std::int64_t members,
-                 std::int64_t windows, std::int64_t* starts);
+                 const StepWindows& windows, std::int64_t* starts);
 
 /// Copies windows of context + 1 tokens: inputs[w] = tokens[start .. start + context), targets one further, as 64-bit
 /// ids.
 /// @param tokens of a split; @param starts [windows]; @param inputs, targets [windows, context]; all device memory.
 void gather_windows(const Device& device, const TokenView& tokens, const std::int64_t* starts, std::int64_t windows,
                     std::int64_t context, std::int64_t* inputs, std::int64_t* targets);
+
+/// sum[i] = weight * values[i] for i < count, added to what is there if `add`. Device memory.
+struct WeightedSum {
+  float* sum = nullptr;
+  const float* values = nullptr;
+  std::int64_t count = 0;
+  float weight = 1;
+  bool add = false;
+};
+void weighted_sum(const Device& device, const WeightedSum& call);
 
 }  // namespace scalelaw::inline models

@@ -155,14 +155,23 @@ __global__ void __launch_bounds__(kThreads) update(AdamState state, StepTables t
   }
 }
 
+// ---- micro-batches --------------------------------------------------------------------------------------------------
+
+__global__ void __launch_bounds__(kThreads) add_weighted(WeightedSum call) {
+  const std::int64_t i = thread_index();
+  if (i >= call.count) return;
+  const float x = call.weight * call.values[i];
+  call.sum[i] = call.add ? call.sum[i] + x : x;
+}
+
 // ---- tokens ---------------------------------------------------------------------------------------------------------
 
 __global__ void __launch_bounds__(kThreads)
     draw(const WindowOrder* __restrict__ orders, const StepCounters* __restrict__ counters, std::int64_t members,
-         std::int64_t windows, std::int64_t* __restrict__ starts) {
+         StepWindows windows, std::int64_t* __restrict__ starts) {
   const std::int64_t i = thread_index();
-  if (i >= members * windows) return;
-  starts[i] = orders[i / windows].start(counters->step * windows + i % windows);
+  if (i >= members * windows.count) return;
+  starts[i] = orders[i / windows.count].start(counters->step * windows.all + windows.first + i % windows.count);
 }
 
 template <class Token>
@@ -281,8 +290,8 @@ const char* launch_adam(const AdamState& state, const StepTables& tables, const 
 }
 
 const char* launch_draw_starts(const WindowOrder* orders, const StepCounters* counters, std::int64_t members,
-                               std::int64_t windows, std::int64_t* starts, Stream stream) {
-  return launch(stream, grid_of(blocks_of(members * windows)), draw, orders, counters, members, windows, starts);
+                               const StepWindows& windows, std::int64_t* starts, Stream stream) {
+  return launch(stream, grid_of(blocks_of(members * windows.count)), draw, orders, counters, members, windows, starts);
 }
 
 const char* launch_gather(const TokenView& tokens, const std::int64_t* starts, std::int64_t windows,
@@ -290,6 +299,10 @@ const char* launch_gather(const TokenView& tokens, const std::int64_t* starts, s
   return with_tokens(tokens, [&](const auto* first) {
     return launch_gather_from(first, starts, windows, context, inputs, targets, stream);
   });
+}
+
+const char* launch_weighted_sum(const WeightedSum& call, Stream stream) {
+  return launch(stream, grid_of(blocks_of(call.count)), add_weighted, call);
 }
 
 const char* launch_cross_entropy(float* logits, const std::int64_t* targets, float* losses, std::int64_t rows,

@@ -18,7 +18,7 @@ void check(cudaError_t error, const char* what) {
   if (error == cudaErrorMemoryAllocation) {
     fail_device(
         "CUDA: out of memory when {}; set backend.device_memory_mib to what is free, so that jobs are split, or lower "
-        "batch_tokens",
+        "batch_tokens, or set a lower training.micro_tokens",
         what);
   }
   fail_device("CUDA: {} failed: {}; see nvidia-smi", what, cudaGetErrorString(error));
@@ -93,14 +93,18 @@ void adam_step(const AdamState& state, const StepTables& tables, const float* lo
   check_launch(launch_adam(state, tables, losses, current_stream()), "the optimizer step");
 }
 
-void draw_starts(const WindowOrder* orders, const StepCounters* counters, std::int64_t members, std::int64_t windows,
-                 std::int64_t* starts) {
+void draw_starts(const WindowOrder* orders, const StepCounters* counters, std::int64_t members,
+                 const StepWindows& windows, std::int64_t* starts) {
   check_launch(launch_draw_starts(orders, counters, members, windows, starts, current_stream()), "drawing windows");
 }
 
 void gather_windows(const TokenView& tokens, const std::int64_t* starts, std::int64_t windows, std::int64_t context,
                     std::int64_t* inputs, std::int64_t* targets) {
   check_launch(launch_gather(tokens, starts, windows, context, inputs, targets, current_stream()), "gathering tokens");
+}
+
+void weighted_sum(const WeightedSum& call) {
+  check_launch(launch_weighted_sum(call, current_stream()), "adding gradients");
 }
 
 void cross_entropy(float* logits, const std::int64_t* targets, float* losses, std::int64_t rows, std::int64_t vocab,

@@ -32,6 +32,18 @@ void check_widths(const StudyConfig& c, const Source& source) {
   }
 }
 
+void check_micro_tokens(const StudyConfig& c, const Source& source) {
+  const std::int64_t micro = c.training.trainer.micro_tokens;
+  if (micro % c.model.spec.context != 0) {
+    source.fail("training.micro_tokens",
+                fmt::format("is {}; it must be a multiple of model.context, {}", micro, c.model.spec.context));
+  }
+  if (micro != 0 && c.design.batch_coefficient == 0 && c.design.batch_tokens % micro != 0) {
+    source.fail("training.micro_tokens",
+                fmt::format("is {}; it must divide design.batch_tokens, {}", micro, c.design.batch_tokens));
+  }
+}
+
 void check_config(const StudyConfig& c, const Source& source) {
   if (c.name.empty() || c.name.find('/') != std::string::npos || c.name.starts_with('.')) {
     source.fail("name", fmt::format("is \"{}\"; it names a folder, so it must not be empty, hold '/' or start with '.'",
@@ -68,6 +80,7 @@ void check_config(const StudyConfig& c, const Source& source) {
     source.fail("design.batch_tokens", fmt::format("is {}; it must be a multiple of model.context, {}",
                                                    c.design.batch_tokens, c.model.spec.context));
   }
+  check_micro_tokens(c, source);
   if (c.design.batch_coefficient > 0 && c.design.batch_max_tokens < c.design.batch_tokens) {
     source.fail("design.batch_max_tokens",
                 fmt::format("is {}, below batch_tokens, {}", c.design.batch_max_tokens, c.design.batch_tokens));

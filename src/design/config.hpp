@@ -279,8 +279,8 @@ void fields(Visit&& visit, T& s) {
 
 /// Reads a study's TOML file with --set overrides and checks it as a whole.
 /// Errors (config): see read_config and read_fields; no budgets, widths, depths, tokens, rates or seeds where the
-/// design needs them; d_model not a multiple of d_head; batch_tokens not a multiple of context; aspect_min above
-/// aspect_max; backend command without a command.
+/// design needs them; d_model not a multiple of d_head; batch_tokens not a multiple of context; micro_tokens neither
+/// that nor a divisor of batch_tokens; aspect_min above aspect_max; backend command without a command.
 [[nodiscard]] StudyConfig read_study_config(const std::filesystem::path& path,
                                             const std::vector<std::string>& overrides = {});
 

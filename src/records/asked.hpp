@@ -1,6 +1,7 @@
 #pragma once
 // Where and how a study asks for its training to be done: what its config, its jobs and the trainer call by name.
 #include <array>
+#include <cstdint>
 #include <string_view>
 
 #include "core/fields.hpp"
@@ -37,6 +38,7 @@ constexpr std::array<std::string_view, 2> names_of(AskedGraph) { return {"auto",
 struct TrainerSettings {
   AskedEngine engine = AskedEngine::automatic;
   AskedGraph graph = AskedGraph::automatic;
+  std::int64_t micro_tokens = 0;  ///< in a job 0 is the whole batch
   double checkpoint_every_s = 60;
 };
 template <class Visit, FieldsOf<TrainerSettings> T>
@@ -46,6 +48,10 @@ void fields(Visit&& visit, T& t) {
         "set");
   visit("graph", t.graph, named<AskedGraph>(),
         "on CUDA; auto: 16 steps per CUDA graph, checked once against single steps; off: single steps");
+  visit("micro_tokens", t.micro_tokens, later(at_least(0)),
+        "tokens of a step of one run whose activations are in memory at once: a multiple of model.context that divides "
+        "the batch (with batch_coefficient the largest such number not above it); 0 = all of them, or where one run "
+        "alone would not fit the memory, as many as fit");
   visit("checkpoint_every_s", t.checkpoint_every_s, positive(), "seconds between two checkpoints of a job");
 }
 

@@ -34,6 +34,11 @@ void check_job(const Job& job) {
     fail_config("job {}: batch_tokens {} must be a multiple of the context {}", job.id, first.data.batch_tokens,
                 m.context);
   }
+  const std::int64_t micro = job.trainer.micro_tokens;
+  if (micro != 0 && (micro % m.context != 0 || first.data.batch_tokens % micro != 0)) {
+    fail_config("job {}: micro_tokens {} must be a multiple of the context {} that divides batch_tokens {}", job.id,
+                micro, m.context, first.data.batch_tokens);
+  }
   std::set<std::string> ids;
   for (const RunSpec& run : job.runs) {
     const std::string id = run_id(run);
@@ -56,6 +61,7 @@ void check_job(const Job& job) {
 Json to_json(const Job& job) {
   Json value = to_json_fields(job);
   value["run_ids"] = run_ids(job.runs);
+  if (job.trainer.micro_tokens == 0) value.erase("micro_tokens");
   return value;
 }
 

@@ -48,12 +48,12 @@ void fields(Visit&& visit, T& j) {
 [[nodiscard]] std::string job_id(const std::vector<RunSpec>& runs);
 
 /// Throws a config error naming the first run and field that does not fit: no runs, the same run twice, runs that do
-/// not share what a job must share, a simulated run, batch_tokens that is not a multiple of the context, an impossible
-/// shape.
+/// not share what a job must share, a simulated run, batch_tokens that is not a multiple of the context, micro_tokens
+/// that is none or does not divide batch_tokens, an impossible shape.
 void check_job(const Job& job);
 
-/// A checked job as JSON and back. An empty id and absent run_ids are filled in on reading; wrong ones are an error.
-/// Errors: config error naming `name` and the key.
+/// A checked job as JSON and back. micro_tokens is there where it is not 0. An empty id and absent run_ids are filled
+/// in on reading; wrong ones are an error. Errors: config error naming `name` and the key.
 [[nodiscard]] Json to_json(const Job& job);
 [[nodiscard]] Job job_from_json(const Json& value, const std::string& name);
 

@@ -72,9 +72,10 @@ Json measure_job(const Job& job) {
   const Corpus corpus = load_corpus(job.corpus);
   const Device device = open_device(job.device);
   const RunSpec& first = job.runs.front();
-  const EngineChoice engine = choose_engine(job.trainer.engine, first.model, device, first.precision);
+  const EngineChoice engine = engine_of(job, device);
   StackSetup setup = make_setup(first.model, device, first.precision, engine, corpus, 1);
   setup.graph = job.trainer.graph;
+  setup.micro_tokens = job.trainer.micro_tokens;
 
   const bool cuda = device.kind == DeviceKind::cuda;
   const std::int64_t eval_tokens = cuda ? kDeviceEvalTokens : 16384;  // of all members, at least a window each

@@ -5,13 +5,22 @@
 #include <cmath>
 
 #include "corpus/sampler.hpp"
-#include "records/job.hpp"
 #include "train/schedule.hpp"
 
 namespace scalelaw::inline train {
 namespace {
 
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+/// A member's batch in micro-batches.
+struct Split {
+  std::int64_t parts = 1, windows = 0;  ///< micro-batches, and the windows of each
+};
+Split split_of(const StackSetup& setup, const RunSpec& spec) {
+  const std::int64_t batch = spec.data.batch_tokens, micro = setup.micro_tokens == 0 ? batch : setup.micro_tokens;
+  SCALELAW_CHECK(batch % micro == 0, "micro-batches of {} tokens of {}", micro, batch);
+  return {.parts = batch / micro, .windows = micro / setup.layout.model.context};
+}
 
 Stack empty_stack(const StackSetup& setup, const std::vector<RunSpec>& specs) {
   Stack stack;
@@ -34,10 +43,12 @@ Stack empty_stack(const StackSetup& setup, const std::vector<RunSpec>& specs) {
   stack.settings.upload(settings);
   stack.curve.loss_sum.assign(index(members), 0);
   stack.curve.norm_sum.assign(index(members), 0);
-  stack.engine =
-      make_engine(setup.engine, setup.layout, setup.device,
-                  {.members = members, .parameters = stack.parameters.data(), .gradients = stack.gradients.data()},
-                  setup.precision);
+  const Split split = split_of(setup, specs.front());
+  if (split.parts > 1) stack.micro_gradients = Buffer<float>(setup.device, size);
+  const Buffer<float>& written = split.parts > 1 ? stack.micro_gradients : stack.gradients;
+  stack.engine = make_engine(setup.engine, setup.layout, setup.device,
+                             {.members = members, .parameters = stack.parameters.data(), .gradients = written.data()},
+                             setup.precision);
   return stack;
 }
 
@@ -50,29 +61,32 @@ AdamScalars scalars_of(const RunSpec& spec, std::int64_t step) {
 
 /// Everything the device needs for the next `capacity` steps, so that no step waits for the host.
 struct Chunk {
-  std::int64_t capacity, windows, context, members;
+  std::int64_t capacity, context, members;
+  Split split;
   Buffer<WindowOrder> orders;
   Buffer<StepCounters> counters;
   Buffer<AdamScalars> scalars;
   Buffer<float> step_losses, losses, norms;
+  Buffer<float> micro_losses;  ///< [K] of a micro-batch; empty where there is one a step
   Buffer<std::int64_t> starts, inputs, targets;
   Buffer<double> scratch;
 
   Chunk(const StackSetup& setup, const Stack& stack, std::int64_t steps)
       : capacity(steps),
-        windows(stack.specs.front().data.batch_tokens / setup.layout.model.context),
         context(setup.layout.model.context),
         members(stack.members()),
+        split(split_of(setup, stack.specs.front())),
         orders(setup.device, members),
         counters(setup.device, 1),
         scalars(setup.device, capacity * members),
         step_losses(setup.device, members),
         losses(setup.device, capacity * members),
         norms(setup.device, capacity * members),
-        starts(setup.device, members * windows),
-        inputs(setup.device, members * windows * context),
-        targets(setup.device, members * windows * context),
+        starts(setup.device, members * split.windows),
+        inputs(setup.device, members * split.windows * context),
+        targets(setup.device, members * split.windows * context),
         scratch(setup.device, members * kStepScratch) {
+    if (split.parts > 1) micro_losses = Buffer<float>(setup.device, members);
     std::vector<WindowOrder> first;
     for (const RunSpec& spec : stack.specs) {
       first.push_back(make_sampler(setup.train.count, spec.data.unique_tokens, context, spec.seed).order());
@@ -112,6 +126,30 @@ TokenView on_device(const Device& device, const TokenView& tokens, Buffer<char>&
   return {.width = tokens.width, .data = copy.data(), .count = tokens.count};
 }
 
+/// Queues the losses and gradients of a step: of its micro-batches in their order, which all count the same.
+void queue_gradients(const StackSetup& setup, const Stack& stack, const Chunk& chunk) {
+  const std::int64_t parts = chunk.split.parts, windows = chunk.split.windows;
+  const Batch batch{.inputs = chunk.inputs.data(), .targets = chunk.targets.data(), .windows = windows};
+  const bool several = parts > 1;
+  for (std::int64_t part = 0; part < parts; ++part) {
+    draw_starts(setup.device, chunk.orders.data(), chunk.counters.data(), chunk.members,
+                {.all = parts * windows, .first = part * windows, .count = windows}, chunk.starts.data());
+    gather_windows(setup.device, setup.train, chunk.starts.data(), chunk.members * windows, chunk.context,
+                   chunk.inputs.data(), chunk.targets.data());
+    stack.engine.loss_and_grad(batch, several ? chunk.micro_losses.data() : chunk.step_losses.data());
+    if (!several) return;
+    const auto add = [&](const Buffer<float>& values, const Buffer<float>& sum) {
+      weighted_sum(setup.device, {.sum = sum.data(),
+                                  .values = values.data(),
+                                  .count = values.size(),
+                                  .weight = 1.0F / static_cast<float>(parts),
+                                  .add = part > 0});
+    };
+    add(chunk.micro_losses, chunk.step_losses);
+    add(stack.micro_gradients, stack.gradients);
+  }
+}
+
 void add_to_curve(Curve& curve, std::int64_t step, std::int64_t stride, const float* losses, const float* norms) {
   const std::size_t members = curve.loss_sum.size();
   for (std::size_t k = 0; k < members; ++k) {
@@ -129,6 +167,16 @@ void add_to_curve(Curve& curve, std::int64_t step, std::int64_t stride, const fl
 }
 
 }  // namespace
+
+EngineChoice engine_of(const Job& job, const Device& device) {
+  const RunSpec& spec = job.runs.front();
+  EngineChoice engine = choose_engine(job.trainer.engine, spec.model, device, spec.precision);
+  const std::int64_t micro = job.trainer.micro_tokens;
+  if (micro != 0 && micro != spec.data.batch_tokens) {
+    engine.reason += fmt::format(", micro-batches of {} of {} tokens", micro, spec.data.batch_tokens);
+  }
+  return engine;
+}
 
 StackSetup make_setup(const ModelSpec& model, const Device& device, Precision precision, const EngineChoice& engine,
                       const Corpus& corpus, std::int64_t curve_stride) {
@@ -203,13 +251,8 @@ bool train_stack(const StackSetup& setup, Stack& stack, std::int64_t until, cons
                         .moment2 = stack.moment2.data(),
                         .settings = stack.settings.data(),
                         .diverged = stack.diverged.data()};
-  const Batch batch{.inputs = chunk.inputs.data(), .targets = chunk.targets.data(), .windows = chunk.windows};
   const auto step = [&] {
-    draw_starts(setup.device, chunk.orders.data(), chunk.counters.data(), chunk.members, chunk.windows,
-                chunk.starts.data());
-    gather_windows(setup.device, setup.train, chunk.starts.data(), chunk.members * chunk.windows, chunk.context,
-                   chunk.inputs.data(), chunk.targets.data());
-    stack.engine.loss_and_grad(batch, chunk.step_losses.data());
+    queue_gradients(setup, stack, chunk);
     counted_adam_step(setup.device, state, chunk.tables(), chunk.step_losses.data());
   };
   StepRepeater repeater(setup.device, setup.graph, until - stack.step,

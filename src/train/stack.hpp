@@ -8,6 +8,7 @@
 #include "models/engine_choice.hpp"
 #include "models/step_repeater.hpp"
 #include "records/asked.hpp"
+#include "records/job.hpp"
 #include "records/records.hpp"
 #include "records/token_view.hpp"
 
@@ -21,10 +22,14 @@ struct StackSetup {
   Precision precision = Precision::fp32;
   EngineChoice engine;
   AskedGraph graph = AskedGraph::automatic;  ///< StepRepeater
+  std::int64_t micro_tokens = 0;             ///< of a member at once in a step; 0 = the whole batch
   Buffer<char> train_copy, validation_copy;  ///< of the token files; empty on a CPU, which reads them as mapped
   TokenView train, validation;               ///< in the device's memory
   std::int64_t curve_stride = 1;             ///< steps averaged into one point of a loss curve
 };
+/// What computes the job there, with its micro-batches where these are not the whole batch.
+/// Errors: those of choose_engine.
+[[nodiscard]] EngineChoice engine_of(const Job& job, const Device& device);
 /// Puts the corpus where the device can read it. The corpus must outlive the setup.
 [[nodiscard]] StackSetup make_setup(const ModelSpec& model, const Device& device, Precision precision,
                                     const EngineChoice& engine, const Corpus& corpus, std::int64_t curve_stride);
@@ -41,6 +46,7 @@ struct Stack {
   std::vector<RunSpec> specs;                             ///< of the members
   std::int64_t step = 0;                                  ///< steps done
   Buffer<float> parameters, gradients, moment1, moment2;  ///< [K, P]
+  Buffer<float> micro_gradients;                          ///< [K, P] of a micro-batch; empty where there is one a step
   Buffer<AdamSettings> settings;                          ///< [K]
   Buffer<std::int64_t> diverged;                          ///< [K]; 0 or the step, from 1
   Curve curve;

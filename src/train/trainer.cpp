@@ -91,7 +91,7 @@ class Trainer {
   void prepare() {
     const RunSpec& spec = job_.runs.front();
     const Device device = open_device(job_.device);
-    const EngineChoice engine = choose_engine(job_.trainer.engine, spec.model, device, spec.precision);
+    const EngineChoice engine = engine_of(job_, device);
     corpus_ = load_corpus(job_.corpus);
     if (corpus_.manifest.sha256 != spec.data.corpus_sha256) {
       fail_data("{}: this corpus has sha256 {}, the job's runs name {}; give the corpus they were planned with",
@@ -107,6 +107,7 @@ class Trainer {
     setup_ = make_setup(spec.model, device, spec.precision, engine, corpus_,
                         std::max<std::int64_t>(1, shortest->steps / kPoints));
     setup_.graph = job_.trainer.graph;
+    setup_.micro_tokens = job_.trainer.micro_tokens;
     const BuildInfo build = build_info();
     context_.version = build.version;
     context_.git = build.git;

@@ -54,13 +54,16 @@ void copy_out(void* to, const void* from, std::size_t bytes) { std::memcpy(to, f
 void adam_step(const AdamState& state, const StepTables& tables, const float* losses) {
   launch([&] { return launch_adam(state, tables, losses, nullptr); });
 }
-void draw_starts(const WindowOrder* orders, const StepCounters* counters, std::int64_t members, std::int64_t windows,
-                 std::int64_t* starts) {
+void draw_starts(const WindowOrder* orders, const StepCounters* counters, std::int64_t members,
+                 const StepWindows& windows, std::int64_t* starts) {
   launch([&] { return launch_draw_starts(orders, counters, members, windows, starts, nullptr); });
 }
 void gather_windows(const TokenView& tokens, const std::int64_t* starts, std::int64_t windows, std::int64_t context,
                     std::int64_t* inputs, std::int64_t* targets) {
   launch([&] { return launch_gather(tokens, starts, windows, context, inputs, targets, nullptr); });
+}
+void weighted_sum(const WeightedSum& call) {
+  launch([&] { return launch_weighted_sum(call, nullptr); });
 }
 void cross_entropy(float* logits, const std::int64_t* targets, float* losses, std::int64_t rows, std::int64_t vocab,
                    float gradient_scale) {

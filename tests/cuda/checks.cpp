@@ -176,13 +176,13 @@ struct Checker {
     same(name + "counters", std::vector<std::int64_t>{after.step, after.slot}, {before.step + 1, before.slot + 1}, 0);
   }
 
-  void tokens(std::int64_t members, std::int64_t windows, std::int64_t context) {
+  void tokens(std::int64_t members, const StepWindows& windows, std::int64_t context) {
     for (std::size_t i = 0; i < names_of(TokenWidth{}).size(); ++i) {
       tokens_of(static_cast<TokenWidth>(i), members, windows, context);
     }
   }
 
-  void tokens_of(TokenWidth width, std::int64_t members, std::int64_t windows, std::int64_t context) {
+  void tokens_of(TokenWidth width, std::int64_t members, const StepWindows& windows, std::int64_t context) {
     const std::string name = "windows of " + std::to_string(context) + " ";
     std::vector<WindowOrder> orders;
     for (std::int64_t k = 0; k < members; ++k) {
@@ -198,8 +198,8 @@ struct Checker {
         file.push_back(static_cast<unsigned char>(token >> (8 * b)));
     }
     for (const WindowOrder& order : orders) {
-      for (std::int64_t w = 0; w < windows; ++w) {
-        want_starts.push_back(order.start(counters.step * windows + w));
+      for (std::int64_t w = windows.first; w < windows.first + windows.count; ++w) {
+        want_starts.push_back(order.start(counters.step * windows.all + w));
         for (std::int64_t t = 0; t < context; ++t) {
           want_inputs.push_back(text[at(want_starts.back() + t)]);
           want_targets.push_back(text[at(want_starts.back() + t + 1)]);
@@ -217,11 +217,24 @@ struct Checker {
              name);
     same(name + "starts", starts.values(), want_starts, 0);
     if (starts.values() != want_starts) return;  // they would lead out of the text
-    launched(
-        kernels.gather(device_text, starts.get(), members * windows, context, inputs.get(), targets.get(), nullptr),
-        name);
+    launched(kernels.gather(device_text, starts.get(), members * windows.count, context, inputs.get(), targets.get(),
+                            nullptr),
+             name);
     same(name + "inputs", inputs.values(), want_inputs, 0);
     same(name + "targets", targets.values(), want_targets, 0);
+  }
+
+  void sums(std::int64_t n, bool add) {
+    const std::string name = std::to_string(n) + " weighted " + (add ? "added" : "alone");
+    const Floats values = normal(n), old = add ? normal(n) : Floats(at(n), kNaN);
+    constexpr float kWeight = 0.3F;
+    Floats want;
+    for (std::size_t i = 0; i < values.size(); ++i) want.push_back(kWeight * values[i] + (add ? old[i] : 0.0F));
+    const OnDevice<float> from(memory, values), sum(memory, old);
+    launched(kernels.weighted_sum({.sum = sum.get(), .values = from.get(), .count = n, .weight = kWeight, .add = add},
+                                  nullptr),
+             name);
+    same(name, sum.values(), want, 1e-6);
   }
 
   void cross_entropy(std::int64_t rows, std::int64_t vocab, float gradient_scale, float spread = 3.0F,
@@ -302,7 +315,8 @@ const Memory kHostMemory{
 std::vector<std::string> wrong_results(const Kernels& kernels, const Memory& memory, Extent extent) {
   Checker check{.kernels = kernels, .memory = memory, .wrong = {}};
   check.adam({.members = 1, .params = 1003, .groups = {{}}});
-  check.tokens(2, 3, 12);
+  check.tokens(2, {.all = 3, .first = 0, .count = 3}, 12);
+  check.sums(300, true);
   check.cross_entropy(9, 20, 0.5F);
   check.cross_entropy(3, 1500, 0.25F);
   check.embedding(1, 300, 24, 7, false);
@@ -311,8 +325,11 @@ std::vector<std::string> wrong_results(const Kernels& kernels, const Memory& mem
   check.adam({.members = 3, .params = 1000, .groups = {{}, plain}, .poisoned = 1});
   check.adam({.members = 4, .params = 1001, .groups = {{}, plain}, .lost = 0, .frozen = 3});
   check.adam({.members = 1, .params = 20000, .groups = {{}}});  // more than one round of the norm
-  check.tokens(1, 1, 1);
-  check.tokens(3, 7, 64);
+  check.tokens(1, {.all = 1, .first = 0, .count = 1}, 1);
+  check.tokens(3, {.all = 7, .first = 0, .count = 7}, 64);
+  check.tokens(3, {.all = 12, .first = 8, .count = 4}, 10);  // the last of three micro-batches
+  check.sums(256, false);
+  check.sums(1001, true);
   check.cross_entropy(37, 256, 1.0F);
   check.cross_entropy(5, 1024, 0.0F);
   check.cross_entropy(4, 5000, 1e-3F, 100.0F);

@@ -16,11 +16,12 @@ struct JobRun {
   std::map<std::string, Json> records;
 };
 /// Two budgets of one run. @param stop_after if not negative: interrupted when it has been asked so often, then resumed
-inline JobRun run_on_cuda(const std::string& name, int stop_after = -1) {
+inline JobRun run_on_cuda(const std::string& name, int stop_after = -1, std::int64_t micro_tokens = 0) {
   const auto folder = fresh_folder(name);
   Job job;
   job.corpus = (folder / "corpus").string();
   job.device = DeviceKind::cuda;
+  job.trainer.micro_tokens = micro_tokens;
   const Manifest manifest = synthetic::write_corpus(job.corpus);
   for (const std::int64_t steps : {20, 190}) job.runs.push_back(synthetic::small_run(manifest.sha256, 0.01, steps));
   job.id = job_id(job.runs);

@@ -14,13 +14,15 @@ struct Kernels {
   decltype(&launch_adam) adam;
   decltype(&launch_draw_starts) draw_starts;
   decltype(&launch_gather) gather;
+  decltype(&launch_weighted_sum) weighted_sum;
   decltype(&launch_cross_entropy) cross_entropy;
   decltype(&launch_embedding_gradient) embedding_gradient;
 };
 
 /// The real ones.
-inline constexpr Kernels kKernels{"kernels.cu",   &launch_adam,          &launch_draw_starts,
-                                  &launch_gather, &launch_cross_entropy, &launch_embedding_gradient};
+inline constexpr Kernels kKernels{
+    "kernels.cu",         &launch_adam,          &launch_draw_starts,       &launch_gather,
+    &launch_weighted_sum, &launch_cross_entropy, &launch_embedding_gradient};
 
 /// Memory that kernels can use, and how to move values there and back: the host's own under emulation.
 struct Memory {

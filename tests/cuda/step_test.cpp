@@ -134,6 +134,24 @@ TEST_F(OnCuda, GraphsGiveWhatSingleStepsGive) {
   EXPECT_EQ(b.repetition.what, "single steps: asked for");
 }
 
+TEST_F(OnCuda, MicroBatchesGiveTheGradientsOfTheWholeBatchAndTheSameBitsInGraphs) {
+  Training whole(DeviceKind::cuda), graphs(DeviceKind::cuda), steps(DeviceKind::cuda, AskedGraph::off);
+  graphs.setup.micro_tokens = steps.setup.micro_tokens = 32;  // of 64
+  const std::vector<RunSpec> specs = {whole.run(0.01, 1), whole.run(0.004, 2)};
+  const Stack one = whole.trained(specs, 1), parts = graphs.trained(specs, 1);
+  EXPECT_LT(distance(parts.gradients.download(), one.gradients.download()), 1e-6);
+  EXPECT_LT(distance(parts.parameters.download(), one.parameters.download()), 1e-4);
+  EXPECT_NEAR(parts.curve.loss[1], one.curve.loss[1], 1e-6);
+  const Stack a = graphs.trained(specs, StepRepeater::kWorthwhileSteps + 7);
+  const Stack b = steps.trained(specs, StepRepeater::kWorthwhileSteps + 7);
+  EXPECT_THAT(a.repetition.what, HasSubstr("16 steps per CUDA graph, equal to single steps"));
+  EXPECT_EQ(a.parameters.download(), b.parameters.download());
+  EXPECT_EQ(a.curve.loss, b.curve.loss);
+  EXPECT_EQ(a.curve.norm, b.curve.norm);
+  const Stack c = whole.trained(specs, StepRepeater::kWorthwhileSteps + 7);
+  for (std::size_t i = 0; i < c.curve.loss.size(); ++i) EXPECT_NEAR(a.curve.loss[i], c.curve.loss[i], 1e-4) << i;
+}
+
 TEST_F(OnCuda, IsMeasuredAsItTrains) {
   Job job;
   job.corpus = fresh_folder("measured").string();
@@ -157,6 +175,17 @@ TEST_F(OnCuda, IsMeasuredAsItTrains) {
 TEST_F(OnCuda, AResumedJobGivesTheSameLosses) {
   const JobRun whole = run_on_cuda("cuda_whole"), resumed = run_on_cuda("cuda_resumed", 6);
   for (const auto& [id, record] : whole.records) EXPECT_EQ(record.at("loss"), resumed.records.at(id).at("loss"));
+}
+
+TEST_F(OnCuda, AResumedJobInMicroBatchesGivesTheSameLosses) {
+  const JobRun whole = run_on_cuda("cuda_micro", -1, 16), resumed = run_on_cuda("cuda_micro_resumed", 6, 16),
+               one = run_on_cuda("cuda_one_batch");
+  for (const auto& [id, record] : whole.records) {
+    EXPECT_EQ(record.at("loss"), resumed.records.at(id).at("loss"));
+    EXPECT_NEAR(record.at("loss").at("nats"), one.records.at(id).at("loss").at("nats"), 1e-4);
+    EXPECT_THAT(record.at("context").at("engine").get<std::string>(),
+                testing::EndsWith(", micro-batches of 16 of 64 tokens"));
+  }
 }
 
 }  // namespace

@@ -148,6 +148,11 @@ TEST_F(Config, IsCheckedAsAWhole) {
   expect_error("[design]\nbudgets = [1e10]\nshapes = [{ d_model = 16 }]\n", {"design.shapes[0]", "n_layer"});
   expect_error("[design]\nbudgets = [1e10]\nbatch_tokens = 100\n",
                {"design.batch_tokens", "multiple of model.context"});
+  expect_error("[design]\nbudgets = [1e10]\n[training]\nmicro_tokens = 100\n",
+               {"mine.toml:4", "training.micro_tokens", "multiple of model.context, 64"});
+  expect_error("[design]\nbudgets = [1e10]\n[training]\nmicro_tokens = 192\n",
+               {"mine.toml:4", "training.micro_tokens", "must divide design.batch_tokens, 256"});
+  expect_error("[design]\nbudgets = [1e10]\n[training]\nmicro_tokens = -64\n", {"training.micro_tokens", ">= 0"});
   expect_error("[design]\nbudgets = [1e10]\naspect_min = 20\n", {"design.aspect_min", "aspect_max"});
   expect_error("[design]\nbudgets = [1e10]\n[backend]\nkind = \"command\"\n", {"backend.command"});
   expect_error("[design]\nbudgets = [1e10]\n[analysis]\nlaw = \"chinchila\"\n",

@@ -51,6 +51,21 @@ TEST(Job, NamesTheIdOfEachRunInItsOrder) {
   EXPECT_EQ(to_json(job_from_json(value, "job.json"))["run_ids"], to_json(job)["run_ids"]);
 }
 
+TEST(Job, NamesItsMicroBatchesOnlyWhereThereAreSome) {
+  Job job = two_runs();
+  EXPECT_FALSE(to_json(job).contains("micro_tokens"));
+  EXPECT_EQ(job_from_json(to_json(job), "job.json").trainer.micro_tokens, 0) << "and files of earlier versions";
+  const ModelSpec& model = job.runs[0].model;
+  for (RunSpec& run : job.runs) run.data.batch_tokens = 6 * model.context;
+  job.trainer.micro_tokens = 2 * model.context;
+  EXPECT_EQ(to_json(job).at("micro_tokens"), 2 * model.context);
+  EXPECT_EQ(job_from_json(to_json(job), "job.json").trainer.micro_tokens, 2 * model.context);
+  for (const std::int64_t wrong : {model.context / 2, 4 * model.context, 12 * model.context}) {
+    job.trainer.micro_tokens = wrong;
+    EXPECT_THAT(job_error(job), testing::HasSubstr(fmt::format("micro_tokens {} must be a multiple", wrong)));
+  }
+}
+
 TEST(Job, RefusesRunIdsThatAreNotThoseOfItsRuns) {
   const Json good = to_json(two_runs());
   const auto error = [](const Json& value) {

@@ -132,6 +132,47 @@ TEST_P(StackTest, CopiedMembersGoOnAsBefore) {
   EXPECT_NEAR(stack.curve.loss.back(), reversed.curve.loss[reversed.curve.loss.size() - 2], 1e-5);
 }
 
+/// |a - b| / |b| of the rows of one member.
+double distance(const Buffer<float>& a, const Buffer<float>& b, std::int64_t member, std::int64_t params) {
+  const std::vector<float> x = a.download(member * params, params), y = b.download(member * params, params);
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    difference += std::pow(static_cast<double>(x[i]) - static_cast<double>(y[i]), 2);
+    size += std::pow(static_cast<double>(y[i]), 2);
+  }
+  return std::sqrt(difference / size);
+}
+
+/// Twelve windows in micro-batches of one, three, four and six, after one step and after a short training.
+TEST_P(StackTest, MicroBatchesGiveTheGradientsAndLossesOfTheWholeBatch) {
+  std::vector<RunSpec> specs = {run(0.002, 1), run(0.008, 1), run(0.004, 2)};
+  for (RunSpec& spec : specs) {
+    spec.data.batch_tokens = 192;
+    spec.data.tokens = 192 * 200;
+  }
+  Stack once = make_stack(setup, specs), whole = make_stack(setup, specs);
+  EXPECT_EQ(once.micro_gradients.size(), 0);
+  advance(once, 1);
+  advance(whole, 60);
+  const auto expected = evaluate(setup, whole);
+  for (const std::int64_t micro : {16, 48, 64, 96}) {
+    setup.micro_tokens = micro;
+    Stack stack = make_stack(setup, specs);
+    advance(stack, 1);
+    for (std::int64_t k = 0; k < stack.members(); ++k) {
+      const double off = distance(stack.gradients, once.gradients, k, setup.layout.params);
+      EXPECT_LT(off, 1e-6) << micro << " tokens, member " << k;
+      EXPECT_NEAR(stack.curve.loss[static_cast<std::size_t>(k)], whole.curve.loss[static_cast<std::size_t>(k)], 1e-6);
+    }
+    advance(stack, 60);
+    const auto losses = evaluate(setup, stack);
+    for (std::size_t k = 0; k < specs.size(); ++k) {
+      const double nats = *summarize_loss(expected[k], 16, 1).nats;
+      EXPECT_NEAR(*summarize_loss(losses[k], 16, 1).nats, nats, 1e-5 * nats) << micro << " tokens, member " << k;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, StackTest, testing::Values("torch", "native"));
 
 TEST(SummarizeLoss, BlocksGiveTheStandardError) {

@@ -106,6 +106,43 @@ TEST_P(WithEngine, InterruptedAnywhereItEndsWithTheSameBits) {
   }
 }
 
+TEST_P(WithEngine, InMicroBatchesItEndsWithTheSameBitsToo) {
+  const auto folder = fresh_folder("micro_" + GetParam());
+  Job job = small_job(folder);
+  job.trainer.checkpoint_every_s = 1e-6;
+  job.trainer.engine = find_named<AskedEngine>(GetParam()).value();
+  train_job(job, folder / "one");
+  EXPECT_THAT(record_of(job.runs[0], folder / "one").context.engine, testing::Not(testing::HasSubstr("micro")));
+  job.trainer.micro_tokens = 64;  // which is the batch
+  train_job(job, folder / "asked");
+  EXPECT_EQ(numbers(job, folder / "asked"), numbers(job, folder / "one"));
+  EXPECT_EQ(record_of(job.runs[0], folder / "asked").context.engine,
+            record_of(job.runs[0], folder / "one").context.engine);
+  job.trainer.micro_tokens = 16;
+  train_job(job, folder / "whole");
+  EXPECT_THAT(record_of(job.runs[0], folder / "whole").context.engine,
+              testing::EndsWith(", micro-batches of 16 of 64 tokens"));
+  int sessions = 0;
+  while (train_job(job, folder / "stopped", 5).code == ExitCode::interrupted) ASSERT_LT(++sessions, 500);
+  EXPECT_GT(sessions, 0);
+  EXPECT_EQ(numbers(job, folder / "stopped"), numbers(job, folder / "whole"));
+  EXPECT_NE(numbers(job, folder / "whole"), numbers(job, folder / "one")) << "sums in another order";
+  for (const RunSpec& run : job.runs) {
+    EXPECT_NEAR(*record_of(run, folder / "whole").loss.nats, *record_of(run, folder / "one").loss.nats, 1e-4);
+  }
+}
+
+TEST(RunJob, ACheckpointOfOtherMicroBatchesIsReportedAndTheJobStartsAgain) {
+  const auto folder = fresh_folder("other_micro");
+  Job job = small_job(folder);
+  EXPECT_EQ(train_job(job, folder / "out", 1).code, ExitCode::interrupted);
+  job.trainer.micro_tokens = 32;
+  const Trained again = train_job(job, folder / "out");
+  EXPECT_EQ(count(again, "note"), 1);
+  train_job(job, folder / "whole");
+  EXPECT_EQ(numbers(job, folder / "out"), numbers(job, folder / "whole"));
+}
+
 TEST(RunJob, ABranchIsTheSameRunTrainedFromScratch) {
   const auto folder = fresh_folder("scratch");
   const Job job = small_job(folder);
