@@ -92,6 +92,12 @@ std::string describe_basis(const StudyEstimate& e, const StudyConfig& config) {
                      others);
 }
 
+/// Of the job in its micro-batches.
+std::string key_of(const JobPlan& job, WorkerSetup setup) {
+  setup.trainer.micro_tokens = job.micro_tokens;
+  return speed_key(job.runs, setup);
+}
+
 double corpus_bytes(const CorpusFacts& corpus) {
   return static_cast<double>((corpus.train_tokens + corpus.validation_tokens) * token_bytes(corpus.width));
 }
@@ -116,11 +122,13 @@ JobLimit job_limit(const StudyConfig& config, const Environment& environment, co
     limit.bytes = device_share_bytes(config.backend, environment);
     limit.place = {.engine = AskedEngine::torch,
                    .device = DeviceKind::cuda,
-                   .corpus_bytes = corpus == nullptr ? 0 : corpus_bytes(*corpus)};
+                   .corpus_bytes = corpus == nullptr ? 0 : corpus_bytes(*corpus),
+                   .micro_tokens = config.training.trainer.micro_tokens};
     return limit;
   }
   const WorkerSetup setup = training_setup(config, environment);
   limit.place.engine = setup.trainer.engine;
+  limit.place.micro_tokens = setup.trainer.micro_tokens;
   if (config.backend.kind != BackendKind::train) return limit;
   constexpr double kFlops = 2e11;  // a few seconds
   limit.bytes = worker_bytes(config.backend, setup.workers, environment);
@@ -144,11 +152,13 @@ StudyEstimate estimate_study(const StudyConfig& config, const std::vector<RunSpe
   for (std::size_t i = 0; i < e.jobs.size(); ++i) {
     const JobPlan& job = e.jobs[i];
     e.flops += job.flops;
-    if (const double bytes = job_bytes(job.runs, e.limit.place); bytes > e.peak_bytes) {
+    JobPlace place = e.limit.place;
+    place.micro_tokens = job.micro_tokens;
+    if (const double bytes = job_bytes(job.runs, place); bytes > e.peak_bytes) {
       e.peak_bytes = bytes;
       e.largest = i;
     }
-    const auto speed = speeds.find(speed_key(job.runs, e.workers));
+    const auto speed = speeds.find(key_of(job, e.workers));
     measured.push_back(speed != speeds.end());
     if (speed != speeds.end()) {
       seconds.push_back(job_seconds(job.runs, speed->second));
@@ -172,13 +182,14 @@ SpeedTable measure_jobs(const StudyConfig& config, const StudyEstimate& estimate
   const std::filesystem::path& trainer = measuring_trainer(setup, environment);
   SpeedTable speeds;
   for (const JobPlan& plan : estimate.jobs) {
-    const std::string key = speed_key(plan.runs, setup);
+    const std::string key = key_of(plan, setup);
     if (speeds.contains(key)) continue;
     Job job;
     job.id = plan.id;
     job.corpus = std::filesystem::absolute(config.corpus.path).string();
     job.device = setup.device;
     job.trainer = config.training.trainer;
+    job.trainer.micro_tokens = plan.micro_tokens;
     job.threads = setup.threads;
     job.runs = plan.runs;
     speeds[key] = measure_speed(trainer, job, setup);
@@ -205,6 +216,7 @@ std::string describe_memory(const StudyEstimate& e) {
                                                               : "in one CPU process";
   std::string text = fmt::format("at most {} {} ({})", short_bytes(e.peak_bytes), what, describe(e.jobs[e.largest]));
   if (e.limit.bytes > 0) text += fmt::format("; a worker may take {}", short_bytes(e.limit.bytes));
+  for (const std::string& line : describe_micro_batches(e.jobs)) text += fmt::format("\nmemory: {}", line);
   return text;
 }
 

@@ -44,6 +44,7 @@ void write_job_files(const StudyConfig& config, const StudyOptions& options, con
   for (const JobPlan& plan : jobs) {
     job.id = plan.id;
     job.runs = plan.runs;
+    job.trainer.micro_tokens = plan.micro_tokens;
     write_json_file(fs::absolute(job_folder(options.folder, plan.id)) / "job.json", to_json(job));
   }
 }
@@ -85,6 +86,7 @@ bool make_missing(const StudyConfig& config, const StudyOptions& options, const 
   const Executor executor = make_executor(config, options, signals);
   const std::vector<JobPlan> jobs =
       executor.in_process ? job_of_missing(runs, records) : missing_jobs(config, options, runs, records);
+  for (const std::string& line : describe_micro_batches(jobs)) progress.say(line);
   QueueResult result = run_jobs(options.folder, jobs, executor, signals, progress);
   failed = std::move(result.failed);
   return !result.interrupted;

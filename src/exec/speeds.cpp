@@ -124,6 +124,7 @@ std::string speed_key(const std::vector<RunSpec>& runs, const WorkerSetup& setup
   } else {
     key["processor"] = here;
   }
+  if (setup.trainer.micro_tokens != 0) key["micro_tokens"] = setup.trainer.micro_tokens;
   return short_id(key);
 }
 

@@ -19,7 +19,7 @@ struct WorkerSetup {
 };
 
 /// What a job's speed depends on: processor (or CUDA device, number of devices and graph), build of the program, shape,
-/// batch, precision, number of members, how workers run.
+/// batch and micro-batch (that of the setup), precision, number of members, how workers run.
 [[nodiscard]] std::string speed_key(const std::vector<RunSpec>& runs, const WorkerSetup& setup);
 
 /// $XDG_CACHE_HOME/scalelaw/speeds.json, or under ~/.cache; empty where neither variable is set.

@@ -11,6 +11,30 @@
 
 namespace scalelaw::inline study {
 
+namespace {
+
+/// Errors (config): always. @param runs of one member
+[[noreturn]] void fail_too_large(const std::vector<RunSpec>& runs, const JobLimit& limit) {
+  const bool cuda = limit.place.device == DeviceKind::cuda;
+  const RunSpec& spec = runs.front();
+  JobPlace place = limit.place;
+  double bytes = job_bytes(runs, place);
+  std::string micro;
+  if (place.micro_tokens == 0) {
+    place.micro_tokens = spec.model.context;
+    const double least = job_bytes(runs, place);
+    if (least < bytes) micro = fmt::format(" even in micro-batches of {} tokens", spec.model.context);
+    bytes = std::min(least, bytes);
+  }
+  fail_config("{}: one run takes {} of memory on a {}{}, but a worker may take {}; {}{}", shape_name(spec.model),
+              short_bytes(bytes), cuda ? "CUDA device" : "CPU", micro, short_bytes(limit.bytes),
+              limit.place.micro_tokens == 0 ? "" : "lower training.micro_tokens, or ",
+              cuda ? "lower backend.jobs_per_device, or raise backend.device_memory_mib"
+                   : "raise backend.memory_mib, lower backend.workers, or train on CUDA");
+}
+
+}  // namespace
+
 std::vector<std::vector<RunSpec>> members_of(const std::vector<RunSpec>& runs) {
   std::map<std::tuple<double, std::int64_t, std::string>, std::vector<RunSpec>> groups;
   for (const RunSpec& run : runs) groups[{run.optimizer.lr, run.seed, member_id(run)}].push_back(run);
@@ -19,15 +43,36 @@ std::vector<std::vector<RunSpec>> members_of(const std::vector<RunSpec>& runs) {
   return members;
 }
 
-double job_bytes(const std::vector<RunSpec>& runs, const JobPlace& place) {
-  const std::int64_t members = std::ssize(members_of(runs));
-  return place.device == DeviceKind::cuda ? device_bytes(runs.front(), members, place.corpus_bytes)
-                                          : host_bytes(runs.front(), members, place.engine);
+std::int64_t micro_batch(const RunSpec& spec, std::int64_t tokens) {
+  const std::int64_t batch = spec.data.batch_tokens, context = spec.model.context, windows = batch / context;
+  if (tokens == 0 || tokens >= batch) return 0;
+  std::int64_t most = std::max<std::int64_t>(1, tokens / context);
+  while (windows % most != 0) --most;
+  return most == windows ? 0 : most * context;
 }
 
-bool fits(const std::vector<RunSpec>& runs, const JobLimit& limit) {
-  return limit.bytes <= 0 || job_bytes(runs, limit.place) <= limit.bytes;
+double job_bytes(const std::vector<RunSpec>& runs, const JobPlace& place) {
+  const std::int64_t members = std::ssize(members_of(runs));
+  const std::int64_t micro = micro_batch(runs.front(), place.micro_tokens);
+  return place.device == DeviceKind::cuda ? device_bytes(runs.front(), members, place.corpus_bytes, micro)
+                                          : host_bytes(runs.front(), members, place.engine, micro);
 }
+
+std::optional<std::int64_t> micro_to_fit(const std::vector<RunSpec>& runs, const JobLimit& limit) {
+  const RunSpec& spec = runs.front();
+  const std::int64_t asked = limit.place.micro_tokens, context = spec.model.context;
+  std::int64_t micro = micro_batch(spec, asked);
+  if (limit.bytes <= 0 || job_bytes(runs, limit.place) <= limit.bytes) return micro;
+  if (asked != 0 || members_of(runs).size() > 1) return std::nullopt;
+  JobPlace place = limit.place;
+  for (std::int64_t below = spec.data.batch_tokens; below > context; below = micro) {
+    micro = place.micro_tokens = micro_batch(spec, below - context);
+    if (job_bytes(runs, place) <= limit.bytes) return micro;
+  }
+  return std::nullopt;
+}
+
+bool fits(const std::vector<RunSpec>& runs, const JobLimit& limit) { return micro_to_fit(runs, limit).has_value(); }
 
 std::vector<std::vector<RunSpec>> split_to_fit(std::vector<RunSpec> runs, const JobLimit& limit) {
   const std::vector<std::vector<RunSpec>> members = members_of(runs);
@@ -42,12 +87,7 @@ std::vector<std::vector<RunSpec>> split_to_fit(std::vector<RunSpec> runs, const 
     }
     if (std::ranges::all_of(parts, [&](const auto& part) { return fits(part, limit); })) return parts;
   }
-  const bool cuda = limit.place.device == DeviceKind::cuda;
-  fail_config("{}: one run takes {} of memory on a {}, but a worker may take {}; {}", shape_name(runs.front().model),
-              short_bytes(job_bytes(members.front(), limit.place)), cuda ? "CUDA device" : "CPU",
-              short_bytes(limit.bytes),
-              cuda ? "lower design.batch_tokens or backend.jobs_per_device, or raise backend.device_memory_mib"
-                   : "raise backend.memory_mib, lower backend.workers, or train on CUDA");
+  fail_too_large(members.front(), limit);
 }
 
 double job_seconds(const std::vector<RunSpec>& runs, const Speed& speed) {

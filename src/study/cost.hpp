@@ -1,6 +1,7 @@
 #pragma once
 // What the jobs of a study cost: memory by formula, and so how they are split; time on a CPU from measured speeds.
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,10 +19,16 @@ namespace scalelaw::inline study {
 struct JobPlace {
   AskedEngine engine = AskedEngine::automatic;  ///< as in TrainingConfig; on CUDA it is always torch
   DeviceKind device = DeviceKind::cpu;
-  double corpus_bytes = 0;  ///< of all splits; they lie in the memory of a CUDA device
+  double corpus_bytes = 0;        ///< of all splits; they lie in the memory of a CUDA device
+  std::int64_t micro_tokens = 0;  ///< asked for, see micro_batch; 0 = the whole batch
 };
 
-/// Peak memory of a job, bytes: what its process has resident on a CPU, or takes of a CUDA device (memory.hpp).
+/// The largest number of whole windows, in tokens, that divides the run's batch and is not above `tokens` (at least
+/// one window); 0 if that is the whole batch, or if `tokens` is 0.
+[[nodiscard]] std::int64_t micro_batch(const RunSpec& spec, std::int64_t tokens);
+
+/// Peak memory of a job that trains in the place's micro-batches, bytes: what its process has resident on a CPU, or
+/// takes of a CUDA device (memory.hpp).
 /// @param runs all of one shape and batch, see Job
 [[nodiscard]] double job_bytes(const std::vector<RunSpec>& runs, const JobPlace& place);
 
@@ -29,15 +36,19 @@ struct JobPlace {
 struct JobLimit {
   double bytes = 0;  ///< of memory; 0 = no limit
   double flops = 0;  ///< a job of more is split if it can be; 0 = no limit
-  JobPlace place;
+  JobPlace place;    ///< without micro_tokens a job of one member may have its micro-batch chosen
 };
 
-/// Whether a job fits into the memory.
+/// The micro-batch with which a job fits into the memory, 0 for the whole batch: what the limit's place asks for, or if
+/// it asks for nothing the whole batch, or for one member the largest that fits. None if there is none.
+[[nodiscard]] std::optional<std::int64_t> micro_to_fit(const std::vector<RunSpec>& runs, const JobLimit& limit);
+
+/// Whether there is one.
 [[nodiscard]] bool fits(const std::vector<RunSpec>& runs, const JobLimit& limit);
 
 /// The members of these runs in sets of numbers of members that differ by one at most: as few as fit the memory, and as
 /// have at least the limit's flops each, if not one member has.
-/// Errors (config): not even one member fits.
+/// Errors (config): not even one member fits, in whatever micro-batches.
 [[nodiscard]] std::vector<std::vector<RunSpec>> split_to_fit(std::vector<RunSpec> runs, const JobLimit& limit);
 
 /// How fast one CPU worker of this machine trains one kind of job while the others work too.

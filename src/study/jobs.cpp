@@ -21,12 +21,21 @@ std::string stack_key(const RunSpec& run) {
   return value.dump();
 }
 
-JobPlan make_job(std::vector<RunSpec> runs) {
+JobPlan make_job(std::vector<RunSpec> runs, std::int64_t micro_tokens) {
   JobPlan job;
+  job.micro_tokens = micro_tokens;
   job.id = job_id(runs);
   job.flops = training_flops(runs);
   job.runs = std::move(runs);
   return job;
+}
+
+/// The micro-batch of a job once written, none if it no longer fits.
+std::optional<std::int64_t> micro_of_written(const Job& job, const JobLimit& limit) {
+  JobLimit as_written = limit;
+  if (limit.place.micro_tokens == 0) as_written.place.micro_tokens = job.trainer.micro_tokens;
+  const std::optional<std::int64_t> micro = micro_to_fit(job.runs, as_written);
+  return micro ? micro : micro_to_fit(job.runs, limit);
 }
 
 }  // namespace
@@ -56,9 +65,10 @@ std::vector<JobPlan> group_jobs(const std::vector<RunSpec>& plan, const fs::path
   std::vector<JobPlan> jobs;
   std::vector<Job> others;
   for (Job& job : read_jobs(study)) {
-    if (std::ranges::all_of(job.runs, is_open) && fits(job.runs, limit)) {
+    const std::optional<std::int64_t> micro = micro_of_written(job, limit);
+    if (std::ranges::all_of(job.runs, is_open) && micro) {
       for (const RunSpec& run : job.runs) open.erase(run_id(run));
-      jobs.push_back(make_job(std::move(job.runs)));
+      jobs.push_back(make_job(std::move(job.runs), *micro));
     } else {
       others.push_back(std::move(job));
     }
@@ -74,7 +84,10 @@ std::vector<JobPlan> group_jobs(const std::vector<RunSpec>& plan, const fs::path
     if (is_open(run)) groups[stack_key(run)].push_back(run);
   }
   for (auto& [key, runs] : groups) {
-    for (std::vector<RunSpec>& part : split_to_fit(std::move(runs), limit)) jobs.push_back(make_job(std::move(part)));
+    for (std::vector<RunSpec>& part : split_to_fit(std::move(runs), limit)) {
+      const std::int64_t micro = micro_to_fit(part, limit).value();
+      jobs.push_back(make_job(std::move(part), micro));
+    }
   }
   std::ranges::sort(
       jobs, [](const JobPlan& a, const JobPlan& b) { return a.flops != b.flops ? a.flops > b.flops : a.id < b.id; });
@@ -88,6 +101,18 @@ std::vector<std::string> missing_runs(const JobPlan& job, const RecordSet& recor
     if (!records.finished(id)) missing.push_back(std::move(id));
   }
   return missing;
+}
+
+std::vector<std::string> describe_micro_batches(const std::vector<JobPlan>& jobs) {
+  std::vector<std::string> lines;
+  for (const JobPlan& job : jobs) {
+    if (job.micro_tokens == 0) continue;
+    const RunSpec& spec = job.runs.front();
+    std::string line = fmt::format("{}: a step of one run takes {} of its {} tokens at once (training.micro_tokens)",
+                                   shape_name(spec.model), job.micro_tokens, spec.data.batch_tokens);
+    if (std::ranges::find(lines, line) == lines.end()) lines.push_back(std::move(line));
+  }
+  return lines;
 }
 
 std::string describe(const JobPlan& job) {

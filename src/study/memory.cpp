@@ -2,7 +2,7 @@
 /// (records/native_buffers.hpp, records/torch_buffers.hpp); all else is counted here, and each number says what of.
 ///
 /// Symbols, as in records/torch_buffers.hpp
-///   K members of a stack, P parameters of a member, N tokens of a member's batch
+///   K members of a stack, P parameters of a member, N tokens of a member's batch, or micro-batch
 ///   L layers, C d_model, H heads, D d_head, F d_ff, T context, V vocab;  W the widest row of a product: `widest`
 ///
 /// A process that trains holds two stacks with an engine each: the trunk's and that of the branch which cools down
@@ -26,15 +26,27 @@ constexpr double kStacks = 2;                        // of a trunk and of a bran
 //   training     parameters, gradients, moment1, moment2    float [K, P]   Stack of train/stack.hpp
 //   checkpoint   parameters, moment1, moment2, each twice   float [K, P]   save_checkpoint of train/checkpoint.cpp:
 //                                                                          tensors, and the text of the file
+//   sum          gradients of a micro-batch, where a step   float [K, P]   `micro_gradients` of train/stack.hpp
+//                has several
 //   factors      parameters as products in bf16 take them   bf16 [K, P]    `factors_` of models/torch/engine.cpp
 constexpr double kTrainingBytes = kStacks * 4 * kFloat;        // 32
 constexpr double kCheckpointBytes = kStacks * 3 * 2 * kFloat;  // 48
+constexpr double kSumBytes = kStacks * kFloat;                 // 8
 constexpr double kFactorBytes = kStacks * kBf16;               // 4
 
 // Bytes of a token: `inputs` and `targets` of train/stack.cpp, std::int64_t [K, N]
 constexpr double kTokenIds = 2 * sizeof(std::int64_t);
 
 double wide(std::int64_t n) { return static_cast<double>(n); }
+
+/// N of a run, and the bytes of a parameter that training takes.
+struct AtOnce {
+  double tokens, training_bytes;
+};
+AtOnce at_once(const RunSpec& spec, std::int64_t micro_tokens) {
+  const std::int64_t batch = spec.data.batch_tokens, micro = micro_tokens == 0 ? batch : micro_tokens;
+  return {.tokens = wide(micro), .training_bytes = kTrainingBytes + (micro < batch ? kSumBytes : 0)};
+}
 
 /// Floats of the native engine: every matrix packed both ways, and the activations of one chunk of windows. Not the
 /// list's exact sum but a bound of it for every instruction set and chunk.
@@ -82,19 +94,18 @@ double widest(const ModelSpec& m) { return wide(std::max({m.vocab, 3 * m.n_head 
 ///   2 H D   the product dy y in the norm of q and k (`norm_backward` of models/torch/engine.cpp)
 ///   H T     as much as the weights of attention, for an operation that copies them
 ///   W       bf16: copies of the factors and the result of one product (models/torch/products.cpp)
-double torch_bytes(const RunSpec& spec, double members) {
+double torch_bytes(const RunSpec& spec, double members, double tokens) {
   const ModelSpec& m = spec.model;
   const bool bf16 = spec.precision == Precision::bf16;
   const double scores = wide(m.n_head * m.context);
   const double temporary = 2 * wide(m.n_head * m.d_head) + scores + (bf16 ? widest(m) : 0);
-  return kFloat * members * wide(spec.data.batch_tokens) *
-             (kStacks * torch_floats(m, /*sdpa=*/false, /*backward=*/true) + temporary) +
+  return kFloat * members * tokens * (kStacks * torch_floats(m, /*sdpa=*/false, /*backward=*/true) + temporary) +
          (bf16 ? kFactorBytes * members * wide(count_params(m).total) : 0);
 }
 
-double engine_bytes(const RunSpec& spec, double members, AskedEngine engine) {
+double engine_bytes(const RunSpec& spec, double members, double tokens, AskedEngine engine) {
   const bool torch = engine == AskedEngine::torch || (engine == AskedEngine::automatic && !native_takes(spec.model));
-  return torch ? torch_bytes(spec, members) : kStacks * kFloat * native_floats(spec.model);
+  return torch ? torch_bytes(spec, members, tokens) : kStacks * kFloat * native_floats(spec.model);
 }
 
 /// The least multiple of `unit` that is not below n.
@@ -136,17 +147,17 @@ double flash_floats(const ModelSpec& m, double windows) {
 
 }  // namespace
 
-double host_bytes(const RunSpec& spec, std::int64_t members, AskedEngine engine) {
+double host_bytes(const RunSpec& spec, std::int64_t members, AskedEngine engine, std::int64_t micro_tokens) {
   constexpr double kProgram = 300e6;  // with LibTorch: 122 MiB (docs/PERFORMANCE.md); the rest for what is not counted
   constexpr double kBatches = 2;      // of token ids: the trunk's and the branch's, of which one is there at a time
-  constexpr double kMember = kTrainingBytes + kCheckpointBytes;
+  const AtOnce now = at_once(spec, micro_tokens);
   return kProgram +
-         wide(members) *
-             (kMember * wide(count_params(spec.model).total) + kTokenIds * kBatches * wide(spec.data.batch_tokens)) +
-         engine_bytes(spec, wide(members), engine);
+         wide(members) * ((now.training_bytes + kCheckpointBytes) * wide(count_params(spec.model).total) +
+                          kTokenIds * kBatches * now.tokens) +
+         engine_bytes(spec, wide(members), now.tokens, engine);
 }
 
-double device_bytes(const RunSpec& spec, std::int64_t members, double corpus_bytes) {
+double device_bytes(const RunSpec& spec, std::int64_t members, double corpus_bytes, std::int64_t micro_tokens) {
   constexpr double kContext = 1e9;  // of CUDA, and the workspaces of its libraries
   constexpr double kSpare = 1.1;    // rounding by the allocator
   constexpr double kPools = 2;      // that temporaries lie in: of single steps, and of the graph
@@ -154,20 +165,21 @@ double device_bytes(const RunSpec& spec, std::int64_t members, double corpus_byt
   constexpr double kGradientBytes = kBf16 + kFloat;  // bf16: of one weight, at most [K, C, W], as a product makes it
   const ModelSpec& m = spec.model;
   const bool bf16 = spec.precision == Precision::bf16;
-  const double k = wide(members), batch = wide(spec.data.batch_tokens), context = wide(m.context);
+  const AtOnce now = at_once(spec, micro_tokens);
+  const double k = wide(members), tokens = now.tokens, context = wide(m.context);
   const Passing p = passing(m, bf16);
 
-  double stacks = kTrainingBytes * k * wide(count_params(m).total);
+  double stacks = now.training_bytes * k * wide(count_params(m).total);
   if (bf16) stacks += kFactorBytes * k * wide(count_params(m).total) + kGradientBytes * k * wide(m.d_model) * widest(m);
-  const double training = batch * (kStacks * torch_floats(m, /*sdpa=*/true, /*backward=*/true) +
-                                   kKeptIn * wide(m.n_layer) * p.kept + kPools * (p.backward + p.cast));
+  const double training = tokens * (kStacks * torch_floats(m, /*sdpa=*/true, /*backward=*/true) +
+                                    kKeptIn * wide(m.n_layer) * p.kept + kPools * (p.backward + p.cast));
   // tokens of all members that one call evaluates (`evaluate` of train/stack.cpp)
   const double evaluated = std::min(std::max(wide(kDeviceEvalTokens), k * context), k * wide(spec.data.eval_tokens));
   return kContext + corpus_bytes +
          kSpare *
              (stacks +
-              kFloat * (k * training + kPools * flash_floats(m, k * batch / context) + evaluated * eval_floats(m, p)) +
-              kTokenIds * (k * batch + evaluated));
+              kFloat * (k * training + kPools * flash_floats(m, k * tokens / context) + evaluated * eval_floats(m, p)) +
+              kTokenIds * (k * tokens + evaluated));
 }
 
 }  // namespace scalelaw::inline study

@@ -40,7 +40,7 @@ Measured measure(const Shape& shape) {
   const Manifest manifest = load_manifest(job.corpus);
   const auto corpus = static_cast<double>((manifest.splits.train.tokens + manifest.splits.validation.tokens) *
                                           token_bytes(manifest.dtype));
-  return {.predicted = device_bytes(job.runs.front(), shape.members, corpus),
+  return {.predicted = device_bytes(job.runs.front(), shape.members, corpus, shape.micro_tokens),
           .allocated = static_cast<double>(emulated::memory().peak)};
 }
 
@@ -68,6 +68,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Shape{"LargeBatch", 32, 2, 8, 64, 64, 1024, 2, AskedEngine::torch},
                     Shape{"LargeBatchBf16", 32, 2, 8, 64, 64, 1024, 2, AskedEngine::torch, Precision::bf16},
                     Shape{"ManyParametersBf16", 128, 2, 32, 32, 64, 64, 2, AskedEngine::torch, Precision::bf16},
+                    Shape{"MicroBatches", 32, 2, 8, 64, 64, 4096, 2, AskedEngine::torch, Precision::fp32, 1024},
+                    Shape{"MicroBatchesBf16", 128, 2, 32, 32, 64, 256, 2, AskedEngine::torch, Precision::bf16, 64},
                     Shape{"LargeVocabulary", 16, 1, 16, 32, 1024, 256, 2, AskedEngine::torch},
                     Shape{"LargeVocabularyBf16", 16, 1, 16, 32, 1024, 256, 2, AskedEngine::torch, Precision::bf16}),
     [](const auto& shape) { return std::string(shape.param.name); });

@@ -88,6 +88,24 @@ TEST(EstimateOnACpu, TakesMeasuredSpeedsAndAssumesTheOthers) {
               HasSubstr("(2 of 3 jobs measured on this machine, the others at 10⁹ FLOP/s each, "));
 }
 
+TEST(EstimateOnACpu, NamesMicroBatchesAndCountsTheirMemory) {
+  StudyConfig config = small_config();
+  config.backend.kind = BackendKind::train;
+  config.backend.device = AskedDevice::cpu;
+  config.training.trainer.engine = AskedEngine::torch;
+  Environment environment{.cpu_trainer = "/b/scalelaw-trainer", .cuda_trainer = "", .cores = 1, .memory_bytes = 1e12};
+  const StudyEstimate whole = estimate(config, environment);
+  EXPECT_THAT(describe_memory(whole), Not(HasSubstr("at once")));
+  const double alone = job_bytes({whole.jobs[whole.largest].runs.front()}, whole.limit.place);
+  environment.memory_bytes = (alone - 1) / 0.9;
+  const StudyEstimate parts = estimate(config, environment);
+  EXPECT_LE(parts.peak_bytes, alone - 1);
+  EXPECT_THAT(describe_memory(parts), HasSubstr("\nmemory: d32 L2: a step of one run takes 128 of its 256 tokens"));
+  std::vector<double> seconds;
+  const SpeedTable speeds = some_speeds(whole, seconds);  // of jobs with whole batches
+  EXPECT_LT(estimate(config, environment, speeds).measured, std::ssize(parts.jobs)) << "another speed";
+}
+
 TEST(EstimateOnACpu, IsWhatOtherProgramsAndSimulatedStudiesGet) {
   for (const BackendKind kind : {BackendKind::command, BackendKind::simulate}) {
     StudyConfig config = small_config();

@@ -81,6 +81,29 @@ TEST_F(RunStudy, JobsThatWouldNotFitAreSplitAndOtherLimitsLoseNothing) {
   EXPECT_THAT(trace(folder_, "job "), SizeIs(jobs));
 }
 
+TEST_F(RunStudy, ARunWhoseBatchDoesNotFitTrainsInMicroBatchesAndALineSaysSo) {
+  StudyConfig config = config_with_room_for_two();
+  config.training.trainer.engine = AskedEngine::torch;
+  config.design.batch_tokens = 4096;
+  config.design.min_steps = 1;
+  const std::vector<PlannedRun> runs = make_plan(config, nullptr).runs;
+  const auto largest =
+      std::ranges::max_element(runs, {}, [](const PlannedRun& run) { return count_params(run.spec.model).total; });
+  const JobPlace half{.engine = AskedEngine::torch, .micro_tokens = 2048};
+  config.backend.memory_mib = static_cast<std::int64_t>(2 * std::ceil(job_bytes({largest->spec}, half) / 1048576));
+  EXPECT_EQ(run_study(config, options(folder_)).exit_code(), ExitCode::ok);
+  std::map<std::string, std::int64_t> micro;
+  for (const Job& job : read_jobs(folder_)) micro[shape_name(job.runs.front().model)] = job.trainer.micro_tokens;
+  EXPECT_EQ(micro.at("d16 L1"), 0);
+  EXPECT_EQ(micro.at("d32 L2"), 2048);
+  EXPECT_THAT(said_, HasSubstr("d32 L2: a step of one run takes 2048 of its 4096 tokens at once"));
+
+  config.training.trainer.micro_tokens = 1024;
+  const auto asked = folder_ / "asked";
+  EXPECT_EQ(run_study(config, options(asked)).exit_code(), ExitCode::ok);
+  for (const Job& job : read_jobs(asked)) EXPECT_EQ(job.trainer.micro_tokens, 1024);
+}
+
 TEST_F(RunStudy, ARunThatFitsNowhereIsAConfigErrorBeforeAnythingIsWritten) {
   StudyConfig config = config_with_room_for_two();
   config.backend.memory_mib = 300;

@@ -192,7 +192,9 @@ TEST(JobLimit, HoldsForTheStudysOwnTrainerOnACpu) {
   config.training.threads_per_worker = 2;
   config.training.trainer.engine = AskedEngine::torch;
   EXPECT_DOUBLE_EQ(job_limit(config, environment, nullptr).bytes, 1.8e10);
+  config.training.trainer.micro_tokens = 128;
   EXPECT_EQ(job_limit(config, environment, nullptr).place.engine, AskedEngine::torch);
+  EXPECT_EQ(job_limit(config, environment, nullptr).place.micro_tokens, 128);
   for (const BackendKind kind : {BackendKind::simulate, BackendKind::command, BackendKind::automatic}) {
     config.backend.kind = kind;
     EXPECT_EQ(job_limit(config, environment, nullptr).bytes, 0) << kind;
@@ -201,6 +203,7 @@ TEST(JobLimit, HoldsForTheStudysOwnTrainerOnACpu) {
 
 TEST(JobLimit, OnCudaIsAShareOfTheDevice) {
   StudyConfig config;
+  config.training.trainer.micro_tokens = 128;
   const CorpusFacts corpus{std::string(64, 'a'), 7000000, 1000000};
   Environment environment;
   environment.cuda_trainer = "/b/scalelaw-trainer-cuda";
@@ -215,6 +218,7 @@ TEST(JobLimit, OnCudaIsAShareOfTheDevice) {
     EXPECT_EQ(limit.flops, 0) << "stacking pays on a device";
     EXPECT_EQ(limit.place.device, DeviceKind::cuda);
     EXPECT_EQ(limit.place.corpus_bytes, 8e6);
+    EXPECT_EQ(limit.place.micro_tokens, 128);
     EXPECT_EQ(job_limit(config, environment, nullptr).place.corpus_bytes, 0);
     config.backend.jobs_per_device = 4;
     EXPECT_DOUBLE_EQ(job_limit(config, environment, &corpus).bytes, 1.8e10);
@@ -264,6 +268,7 @@ TEST(SpeedKey, DependsOnWhatASpeedDependsOn) {
   with([](auto&, auto& w) { w.workers = 2; });
   with([](auto&, auto& w) { w.threads = 2; });
   with([](auto&, auto& w) { w.trainer.engine = AskedEngine::torch; });
+  with([](auto&, auto& w) { w.trainer.micro_tokens = 32; });
   with([](auto&, auto& w) { w.device = DeviceKind::cuda; });
 }
 

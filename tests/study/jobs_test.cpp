@@ -29,6 +29,7 @@ void write_jobs(const std::filesystem::path& folder, const std::vector<JobPlan>&
     Job job;
     job.id = plan.id;
     job.runs = plan.runs;
+    job.trainer.micro_tokens = plan.micro_tokens;
     write_json_file(job_folder(folder, plan.id) / "job.json", to_json(job));
   }
 }
@@ -193,6 +194,58 @@ TEST_F(Jobs, AWrittenJobThatNoLongerFitsKeepsItsFinishedRunsOnly) {
     write_jobs(folder_, now);
     const RunSpec& next = now[static_cast<std::size_t>(session)].runs.front();  // interrupted after one more run
     records.records[run_id(next)] = finished(next);
+  }
+}
+
+/// A member of the largest shape fits in micro-batches of two windows of four only.
+JobLimit half_a_batch(const std::vector<RunSpec>& runs) {
+  const RunSpec& largest =
+      *std::ranges::max_element(runs, {}, [](const RunSpec& run) { return count_params(run.model).total; });
+  const JobPlace place{.engine = AskedEngine::torch};
+  JobPlace half = place;
+  half.micro_tokens = 128;
+  return {.bytes = job_bytes({largest}, half), .place = place};
+}
+
+TEST_F(Jobs, OfOneMemberTrainInMicroBatchesWhereTheWholeBatchDoesNotFit) {
+  const auto runs = specs(small_config());
+  JobLimit limit = half_a_batch(runs);
+  std::size_t in_parts = 0;
+  const auto jobs = group_jobs(runs, folder_, {}, limit);
+  for (const JobPlan& job : jobs) {
+    if (job.micro_tokens == 0) continue;
+    ++in_parts;
+    EXPECT_EQ(job.micro_tokens, 128);
+    EXPECT_EQ(members_of(job.runs).size(), 1U);
+  }
+  EXPECT_EQ(in_parts, 4U) << "the members of the largest shape";
+  EXPECT_THAT(
+      describe_micro_batches(jobs),
+      ::testing::ElementsAre("d32 L2: a step of one run takes 128 of its 256 tokens at once (training.micro_tokens)"));
+  EXPECT_THAT(describe_micro_batches(group_jobs(runs, folder_, {})), ::testing::IsEmpty());
+
+  write_jobs(folder_, jobs);
+  for (const double more : {1.0, 10.0}) {
+    JobLimit now = limit;
+    now.bytes *= more;
+    const auto again = group_jobs(runs, folder_, {}, now);
+    ASSERT_EQ(again.size(), jobs.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      EXPECT_EQ(again[i].id, jobs[i].id);
+      EXPECT_EQ(again[i].micro_tokens, jobs[i].micro_tokens) << "what is written is resumed as it is";
+    }
+  }
+  limit.place.micro_tokens = 64;
+  for (const JobPlan& job : group_jobs(runs, folder_, {}, limit)) EXPECT_EQ(job.micro_tokens, 64) << "asked for";
+}
+
+TEST_F(Jobs, AWrittenJobWhoseMicroBatchNoLongerFitsGetsASmallerOne) {
+  const auto runs = specs(small_config());
+  JobLimit limit = half_a_batch(runs);
+  write_jobs(folder_, group_jobs(runs, folder_, {}, limit));
+  limit.bytes -= 1;
+  for (const JobPlan& job : group_jobs(runs, folder_, {}, limit)) {
+    if (shape_name(job.runs.front().model) == "d32 L2") EXPECT_EQ(job.micro_tokens, 64);
   }
 }
 

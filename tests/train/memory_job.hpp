@@ -11,6 +11,7 @@ struct Shape {
   std::int64_t d_model, n_layer, d_head, context, vocab, batch_tokens, members;
   AskedEngine engine;
   Precision precision = Precision::fp32;
+  std::int64_t micro_tokens = 0;
 };
 inline std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << shape.name; }
 
@@ -38,6 +39,7 @@ inline Job job_of(const Shape& shape, const std::filesystem::path& folder,
     }
   }
   job.trainer.engine = shape.engine;
+  job.trainer.micro_tokens = shape.micro_tokens;
   job.id = job_id(job.runs);
   return job;
 }

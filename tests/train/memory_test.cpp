@@ -46,7 +46,8 @@ TEST_P(PeakMemory, PredictedIsAtLeastWhatTrainingTakesAndAtMostHalfAsMuchAgain) 
   const Shape& shape = GetParam();
   const TempFolder folder;
   const Job job = job_of(shape, folder.path());
-  const double predicted = job_bytes(job.runs, {.engine = shape.engine}), actual = peak_of_training(job, folder.path());
+  const double predicted = job_bytes(job.runs, {.engine = shape.engine, .micro_tokens = shape.micro_tokens}),
+               actual = peak_of_training(job, folder.path());
   RecordProperty("predicted_mib", fmt::format("{:.0f}", predicted / 1048576));
   RecordProperty("actual_mib", fmt::format("{:.0f}", actual / 1048576));
   fmt::print("{}: predicted {:.0f} MiB, took {:.0f} MiB\n", shape.name, predicted / 1048576, actual / 1048576);
@@ -58,13 +59,17 @@ TEST_P(PeakMemory, PredictedIsAtLeastWhatTrainingTakesAndAtMostHalfAsMuchAgain) 
 constexpr Shape kSmall{"small", 16, 1, 8, 32, 256, 256, 2, AskedEngine::native};
 INSTANTIATE_TEST_SUITE_P(
     Shapes, PeakMemory,
-    ::testing::Values(Shape{"ManyParameters", 256, 4, 64, 64, 256, 64, 3, AskedEngine::native},
-                      Shape{"LongContext", 128, 8, 16, 512, 256, 512, 2, AskedEngine::native},
-                      Shape{"LargeVocabulary", 32, 1, 16, 32, 32768, 64, 2, AskedEngine::native},
-                      Shape{"TorchManyParameters", 256, 4, 64, 64, 256, 64, 3, AskedEngine::torch},
-                      Shape{"TorchLargeBatch", 64, 2, 16, 64, 256, 4096, 4, AskedEngine::torch},
-                      Shape{"TorchLargeVocabulary", 16, 1, 16, 32, 8192, 2048, 2, AskedEngine::torch},
-                      Shape{"TorchBf16", 64, 1, 16, 32, 4096, 2048, 2, AskedEngine::torch, Precision::bf16}),
+    ::testing::Values(
+        Shape{"ManyParameters", 256, 4, 64, 64, 256, 64, 3, AskedEngine::native},
+        Shape{"LongContext", 128, 8, 16, 512, 256, 512, 2, AskedEngine::native},
+        Shape{"LargeVocabulary", 32, 1, 16, 32, 32768, 64, 2, AskedEngine::native},
+        Shape{"TorchManyParameters", 256, 4, 64, 64, 256, 64, 3, AskedEngine::torch},
+        Shape{"TorchLargeBatch", 64, 2, 16, 64, 256, 4096, 4, AskedEngine::torch},
+        Shape{"TorchMicroBatches", 64, 2, 16, 64, 256, 8192, 4, AskedEngine::torch, Precision::fp32, 2048},
+        Shape{"TorchMicroBatchesManyParameters", 256, 4, 64, 64, 256, 256, 3, AskedEngine::torch, Precision::fp32, 64},
+        Shape{"NativeMicroBatches", 256, 4, 64, 64, 256, 256, 3, AskedEngine::native, Precision::fp32, 64},
+        Shape{"TorchLargeVocabulary", 16, 1, 16, 32, 8192, 2048, 2, AskedEngine::torch},
+        Shape{"TorchBf16", 64, 1, 16, 32, 4096, 2048, 2, AskedEngine::torch, Precision::bf16}),
     [](const auto& shape) { return std::string(shape.param.name); });
 
 /// The program itself, with LibTorch, whose size depends on how that was built: an upper estimate only.
