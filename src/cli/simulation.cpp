@@ -40,14 +40,19 @@ Measured measured_in(const fs::path& folder, const StudyConfig& config, const Co
   return measured;
 }
 
-/// The shape that a row of data/records names, "d32 L2": bytes, an MLP of 4 x d_model. What its heads are does not
-/// show in what is counted here.
+/// The shape that a row of data/records names, "d32 L2": bytes, an MLP of 4 x d_model, heads of the default width, with
+/// learned scales or without, as its number of parameters says.
 std::optional<ModelSpec> shape_of(const Observation& point) {
   long long d_model = 0, n_layer = 0;
   if (std::sscanf(point.shape.c_str(), "d%lld L%lld", &d_model, &n_layer) != 2) return std::nullopt;
-  ModelSpec model{.d_model = d_model, .n_layer = n_layer, .d_head = d_model, .n_head = 1, .d_ff = 4 * d_model};
-  if (static_cast<double>(count_params(model).total) != point.params) return std::nullopt;
-  return model;
+  const std::int64_t d_head = default_d_head(d_model);
+  ModelSpec model{
+      .d_model = d_model, .n_layer = n_layer, .d_head = d_head, .n_head = d_model / d_head, .d_ff = 4 * d_model};
+  for (const QkScale scale : {QkScale::learned, QkScale::none}) {
+    model.qk_scale.name = scale;
+    if (static_cast<double>(count_params(model).total) == point.params) return model;
+  }
+  return std::nullopt;
 }
 
 /// The rows of data/records with N and C counted as `convention` says.

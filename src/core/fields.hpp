@@ -222,6 +222,17 @@ void read_name_or_empty(const Json& value, std::optional<E>& out, const Rule& ru
   out = find_named<E>(text);
 }
 
+template <Named E>
+void read_number_or_name(const Json& value, NumberOr<E>& out, const Rule& rule, const std::string& key,
+                         const Source& source) {
+  if (!value.is_number() && !value.is_string()) fail_type(value, "a number or a string", key, source);
+  out = {};
+  if (value.is_number()) return read_value(value, out.number.emplace(), rule, key, source);
+  const auto text = value.get<std::string>();
+  check_rule(text, rule, key, source);
+  out.name = *find_named<E>(text);
+}
+
 template <Listed T>
 void read_members(const Json& value, T& out, const Rule& rule, const std::string& key, const Source& source) {
   auto members = as_list(out);
@@ -259,15 +270,7 @@ void read_value(const Json& value, T& out, const Rule& rule, const std::string& 
     check_rule(text, named<T>(), key, source);
     out = *find_named<T>(text);
   } else if constexpr (IsNumberOr<T>::value) {
-    if (!value.is_number() && !value.is_string()) fail_type(value, "a number or a string", key, source);
-    out.number.reset();
-    if (value.is_number()) {
-      read_value(value, out.number.emplace(), rule, key, source);
-    } else {
-      const auto text = value.get<std::string>();
-      check_rule(text, rule, key, source);
-      out.name = *find_named<decltype(out.name)>(text);
-    }
+    read_number_or_name(value, out, rule, key, source);
   } else if constexpr (IsOptional<T>::value) {
     if constexpr (OptionalName<T>) {
       if (takes_empty(rule)) return read_name_or_empty(value, out, rule, key, source);

@@ -41,7 +41,7 @@ void fields(Visit&& visit, T& m) {
           "nearest to 16, or to half of it where that is less");
   };
   const auto mlp_ratio = [&] { visit("mlp_ratio", m.mlp_ratio, between(1, 64), "d_ff / d_model"); };
-  shared_fields(visit, m.spec, d_head, mlp_ratio);
+  shared_fields(visit, m.spec, d_head, mlp_ratio, or_named<QkScale>(positive()));
 }
 
 struct ShapeConfig {
@@ -58,8 +58,8 @@ void fields(Visit&& visit, T& s) {
 inline Rule learning_rate() { return {.low = 0, .high = 10, .low_open = true, .high_for_new = true}; }
 
 /// Which runs. The expected optimum N = coefficient * C^exponent places the sizes of an isoFLOP ladder; its defaults
-/// are the least-squares line through ln N* of the six isoFLOP minima of configs/quick.toml, trained (docs/RESULTS.md):
-/// 23.3 k parameters at 4e10 to 95.9 k at 1e12 FLOPs (bytes of Webster's dictionary), which it meets within 2 %.
+/// are near the six isoFLOP minima of configs/quick.toml, trained (docs/RESULTS.md): 22.1 k parameters at 4e10 to 102 k
+/// at 1e12 FLOPs (bytes of Webster's dictionary), within 7 %.
 enum class DesignKind { grid, isoflop };
 constexpr std::array<std::string_view, 2> names_of(DesignKind) { return {"grid", "isoflop"}; }
 struct DesignConfig {

@@ -268,7 +268,7 @@ std::string describe(const Coverage& c) {
   std::vector<std::vector<std::string>> rows;
   for (const QuantityCoverage& q : c.quantities) {
     const bool size = q.name == kOptimalSize;
-    const auto number = [](double x) { return fmt::format("{:.4f}", x); };
+    const auto number = [](double x) { return std::isfinite(x) ? fmt::format("{:.4f}", x) : "–"; };  // sd of one study
     rows.push_back({size ? fmt::format("ln N*({:.3g})", c.flops) : q.name, number(q.truth), number(q.mean),
                     fmt::format("{:+.4f}", q.bias), number(q.sd), number(q.width80), number(q.width95),
                     fmt::format("{:.1f} %", 100 * q.covered80), fmt::format("{:.1f} %", 100 * q.covered95)});

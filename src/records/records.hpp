@@ -37,14 +37,16 @@ struct ModelSpec {
 };
 /// What all shapes of a study share: keys of [model], and of every run. The callables stand where [model] has keys of
 /// its own: after context, and after vocab.
+/// @param qk_scale the rule of that key: a run's spec leaves it out where it is empty
 template <class Visit, FieldsOf<ModelSpec> T, class AfterContext, class AfterVocab>
-void shared_fields(Visit&& visit, T& m, const AfterContext& after_context, const AfterVocab& after_vocab) {
+void shared_fields(Visit&& visit, T& m, const AfterContext& after_context, const AfterVocab& after_vocab,
+                   const Rule& qk_scale) {
   visit("context", m.context, between(2, 65536), "tokens in a training window");
   after_context();
   visit("vocab", m.vocab, between(2, 1048576), "number of token ids; 256 for bytes");
   after_vocab();
   visit("tie_embeddings", m.tie_embeddings, any(), "share the token matrix with the output head");
-  visit("qk_scale", m.qk_scale, later(unless_empty(or_named<QkScale>(positive()))),
+  visit("qk_scale", m.qk_scale, later(qk_scale),
         "attention's scores are q . k times this / sqrt(d_head); learned: one such number a head; none: q . k itself");
   visit("parametrization", m.parametrization, named<Parametrization>(),
         "how scales follow width and depth; completep: so that the best rate stays (arXiv 2505.01618)");
@@ -57,7 +59,7 @@ void fields(Visit&& visit, T& m) {
   visit("n_head", m.n_head, between(1, 1024), "number of attention heads");
   visit("d_ff", m.d_ff, between(1, 1048576), "width of the MLP's hidden layer");
   shared_fields(
-      visit, m, [] {}, [] {});
+      visit, m, [] {}, [] {}, unless_empty(or_named<QkScale>(positive())));
 }
 
 struct DataSpec {

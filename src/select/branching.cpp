@@ -21,6 +21,8 @@ std::string pair_key(const RunSpec& spec) {
   return value.dump();
 }
 
+std::string shape_key(const RunSpec& spec) { return to_json_fields(spec.model).dump(); }
+
 struct Pair {
   std::map<std::int64_t, const RunRecord*> branches, scratch;  ///< by seed
 };
@@ -78,13 +80,25 @@ BranchingCheck find_branching_check(const std::vector<RunRecord>& records) {
   }
   std::map<std::string, Pair> pairs;
   std::map<std::string, std::vector<const RunRecord*>> alone;
+  std::map<std::string, std::set<std::int64_t>> warmups;  // of the trunks that budgets share, by shape
   for (const RunRecord& r : records) {
     if (r.trunk.empty()) continue;
     const std::string key = pair_key(r.spec);
     if (budgets.at(r.trunk).size() > 1) {
       pairs[key].branches.emplace(r.spec.seed, &r);
+      warmups[shape_key(r.spec)].insert(warmup_steps(r.spec));
     } else {
       alone[key].push_back(&r);
+    }
+  }
+  // A rate that was added at one budget alone has a trunk that no other shares, but the warmup of the shape's others.
+  for (const auto& [key, runs] : alone) {
+    if (pairs.contains(key)) continue;
+    for (const RunRecord* run : runs) {
+      const auto shared = warmups.find(shape_key(run->spec));
+      if (shared != warmups.end() && shared->second.contains(warmup_steps(run->spec))) {
+        pairs[key].branches.emplace(run->spec.seed, run);
+      }
     }
   }
   BranchingCheck check;

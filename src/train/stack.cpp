@@ -13,10 +13,10 @@ namespace {
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// A member's batch in micro-batches.
-struct Split {
+struct BatchSplit {
   std::int64_t parts = 1, windows = 0;  ///< micro-batches, and the windows of each
 };
-Split split_of(const StackSetup& setup, const RunSpec& spec) {
+BatchSplit split_of(const StackSetup& setup, const RunSpec& spec) {
   const std::int64_t batch = spec.data.batch_tokens, micro = setup.micro_tokens == 0 ? batch : setup.micro_tokens;
   SCALELAW_CHECK(batch % micro == 0, "micro-batches of {} tokens of {}", micro, batch);
   return {.parts = batch / micro, .windows = micro / setup.layout.model.context};
@@ -43,7 +43,7 @@ Stack empty_stack(const StackSetup& setup, const std::vector<RunSpec>& specs) {
   stack.settings.upload(settings);
   stack.curve.loss_sum.assign(index(members), 0);
   stack.curve.norm_sum.assign(index(members), 0);
-  const Split split = split_of(setup, specs.front());
+  const BatchSplit split = split_of(setup, specs.front());
   if (split.parts > 1) stack.micro_gradients = Buffer<float>(setup.device, size);
   const Buffer<float>& written = split.parts > 1 ? stack.micro_gradients : stack.gradients;
   stack.engine = make_engine(setup.engine, setup.layout, setup.device,
@@ -62,7 +62,7 @@ AdamScalars scalars_of(const RunSpec& spec, std::int64_t step) {
 /// Everything the device needs for the next `capacity` steps, so that no step waits for the host.
 struct Chunk {
   std::int64_t capacity, context, members;
-  Split split;
+  BatchSplit split;
   Buffer<WindowOrder> orders;
   Buffer<StepCounters> counters;
   Buffer<AdamScalars> scalars;

@@ -86,9 +86,9 @@ TEST_F(Cases, ATinySimulatedStudyIsAnchoredByDefault) {
   EXPECT_EQ(study.code, 0) << study.err;
   EXPECT_THAT(study.out, HasSubstr("the design lies outside the runs behind besiroglu2024 (N = 14.3k lies 4880 times "
                                    "below the smallest (70M)"));
-  EXPECT_THAT(study.out, HasSubstr("refitted to 39 points of data/records/tutorial.csv"));
+  EXPECT_THAT(study.out, HasSubstr("refitted to 43 points of data/records/tutorial.csv"));
   for (const double loss : losses("s")) EXPECT_LT(loss, 3);
-  EXPECT_THAT(read_text_file(folder_ / "s/report.html"), HasSubstr("39 points of data/records/tutorial.csv"));
+  EXPECT_THAT(read_text_file(folder_ / "s/report.html"), HasSubstr("43 points of data/records/tutorial.csv"));
   // the same ids in the plan, and nothing to do a second time
   EXPECT_THAT(run_scalelaw(folder_, "study tiny.toml --out s").out, HasSubstr("(24 before, 0 now"));
   EXPECT_THAT(run_scalelaw(folder_, "plan tiny.toml").out, HasSubstr("data/records/tutorial.csv"));
@@ -107,7 +107,7 @@ TEST_F(Cases, CoverageIsOfPossibleLossesAndOfTheGroupsThatTuningMakes) {
   const std::string command = "coverage tiny.toml --studies 4 --bootstrap 40";
   const auto text = run_scalelaw(folder_, command);
   EXPECT_EQ(text.code, 0) << text.err;
-  EXPECT_THAT(text.out, HasSubstr("refitted to 39 points of data/records/tutorial.csv"));
+  EXPECT_THAT(text.out, HasSubstr("refitted to 43 points of data/records/tutorial.csv"));
   const Json c = run_scalelaw(folder_, command + " --json -").json();
   EXPECT_EQ(c["points"], 8);
   EXPECT_GE(c["groups"], 3) << "a trunk is a shape at a rate: no fewer than the shapes";

@@ -68,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Shape{"LargeBatch", 32, 2, 8, 64, 64, 1024, 2, AskedEngine::torch},
                     Shape{"LargeBatchBf16", 32, 2, 8, 64, 64, 1024, 2, AskedEngine::torch, Precision::bf16},
                     Shape{"ManyParametersBf16", 128, 2, 32, 32, 64, 64, 2, AskedEngine::torch, Precision::bf16},
-                    Shape{"MicroBatches", 32, 2, 8, 64, 64, 4096, 2, AskedEngine::torch, Precision::fp32, 1024},
+                    Shape{"MicroBatches", 32, 2, 8, 64, 64, 1024, 2, AskedEngine::torch, Precision::fp32, 256},
                     Shape{"MicroBatchesBf16", 128, 2, 32, 32, 64, 256, 2, AskedEngine::torch, Precision::bf16, 64},
                     Shape{"LargeVocabulary", 16, 1, 16, 32, 1024, 256, 2, AskedEngine::torch},
                     Shape{"LargeVocabularyBf16", 16, 1, 16, 32, 1024, 256, 2, AskedEngine::torch, Precision::bf16}),

@@ -148,7 +148,7 @@ TEST_F(OnCuda, MicroBatchesGiveTheGradientsOfTheWholeBatchAndTheSameBitsInGraphs
   EXPECT_EQ(a.parameters.download(), b.parameters.download());
   EXPECT_EQ(a.curve.loss, b.curve.loss);
   EXPECT_EQ(a.curve.norm, b.curve.norm);
-  const Stack c = whole.trained(specs, StepRepeater::kWorthwhileSteps + 7);
+  const Stack c = whole.trained(specs, 40);
   for (std::size_t i = 0; i < c.curve.loss.size(); ++i) EXPECT_NEAR(a.curve.loss[i], c.curve.loss[i], 1e-4) << i;
 }
 
@@ -178,13 +178,11 @@ TEST_F(OnCuda, AResumedJobGivesTheSameLosses) {
 }
 
 TEST_F(OnCuda, AResumedJobInMicroBatchesGivesTheSameLosses) {
-  const JobRun whole = run_on_cuda("cuda_micro", -1, 16), resumed = run_on_cuda("cuda_micro_resumed", 6, 16),
-               one = run_on_cuda("cuda_one_batch");
+  const JobRun whole = run_on_cuda("cuda_micro", -1, 32), resumed = run_on_cuda("cuda_micro_resumed", 6, 32);
   for (const auto& [id, record] : whole.records) {
     EXPECT_EQ(record.at("loss"), resumed.records.at(id).at("loss"));
-    EXPECT_NEAR(record.at("loss").at("nats"), one.records.at(id).at("loss").at("nats"), 1e-4);
     EXPECT_THAT(record.at("context").at("engine").get<std::string>(),
-                testing::EndsWith(", micro-batches of 16 of 64 tokens"));
+                testing::EndsWith(", micro-batches of 32 of 64 tokens"));
   }
 }
 

@@ -143,7 +143,7 @@ TEST_F(Config, IsCheckedAsAWhole) {
   expect_error("[design]\nkind = \"grid\"\ndepths = [1]\ntokens = [100000]\n", {"design.widths"});
   expect_error("[design]\nbudgets = [1e10]\nlearning_rates = []\n", {"design.learning_rates", "mine.toml:3"});
   expect_error("[design]\nbudgets = [1e10]\nseeds = []\n", {"design.seeds"});
-  expect_error("[design]\nbudgets = [1e10]\nshapes = [{ d_model = 20, n_layer = 1 }]\n",
+  expect_error("[design]\nbudgets = [1e10]\nshapes = [{ d_model = 20, n_layer = 1 }]\n[model]\nd_head = 8\n",
                {"design.shapes[0].d_model", "multiple"});
   expect_error("[design]\nbudgets = [1e10]\nshapes = [{ d_model = 16 }]\n", {"design.shapes[0]", "n_layer"});
   expect_error("[design]\nbudgets = [1e10]\nbatch_tokens = 100\n",

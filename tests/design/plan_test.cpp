@@ -256,16 +256,17 @@ TEST(MakePlan, FindsAContextLongerThanASplitBeforeAnythingIsTrained) {
   }
 }
 
-/// The default ladder is centred where the quick study, trained, found its minima (docs/RESULTS.md).
-TEST(ExpectedOptimum, IsWhatTheQuickStudyMeasured) {
+/// The default ladder is centred where the quick study, trained, found its minima (docs/RESULTS.md), to less than their
+/// intervals.
+TEST(ExpectedOptimum, IsNearWhatTheQuickStudyMeasured) {
   const DesignConfig design;
-  for (const auto& [flops, params] : {std::pair{4e10, 23287.0},
-                                      {8e10, 32522.0},
-                                      {1.6e11, 43644.0},
-                                      {3.2e11, 59327.0},
-                                      {5.6e11, 74882.0},
-                                      {1e12, 95947.0}}) {
-    EXPECT_NEAR(expected_optimum(design, flops) / params, 1, 0.02) << flops;
+  for (const auto& [flops, params] : {std::pair{4e10, 22124.0},
+                                      {8e10, 34087.0},
+                                      {1.6e11, 46173.0},
+                                      {3.2e11, 61365.0},
+                                      {5.6e11, 79184.0},
+                                      {1e12, 102408.0}}) {
+    EXPECT_NEAR(expected_optimum(design, flops) / params, 1, 0.07) << flops;
   }
 }
 

@@ -62,6 +62,26 @@ TEST(BranchingCheckOf, PairsBranchesWithRunsFromScratchAndMeasuresTheNoiseOfSeed
   EXPECT_THAT(describe(check), HasSubstr("1 of 1 branches within seed noise"));
 }
 
+/// A rate that results called for at one budget alone has a trunk of its own, and may be the one that is checked.
+TEST(BranchingCheckOf, ARateTriedAtOneBudgetAloneHasABranchToo) {
+  std::vector<RunRecord> all = records(0);
+  std::erase_if(all, [](const RunRecord& r) { return r.spec.optimizer.lr == 0.016; });
+  all.push_back(record(400, 0.016, 10, 0, 2.1));
+  all.push_back(record(400, 0.016, 20, 0, 2.11));
+  all.push_back(record(400, 0.016, 20, 1, 2.09));
+  const BranchingCheck check = find_branching_check(all);
+  ASSERT_THAT(check.points, SizeIs(2));
+  EXPECT_THAT(check.scratch_ids, SizeIs(5));
+  EXPECT_EQ(check.points[1].lr, 0.016);
+  EXPECT_THAT(check.points[1].branch_nats, SizeIs(1));
+  EXPECT_NEAR(check.points[1].difference_nats, 0, 1e-12);
+  // with another warmup than the shape's trunks it is no branch, and says nothing of one
+  for (RunRecord& r : all) {
+    if (r.spec.optimizer.lr == 0.016) r = record(400, 0.016, warmup_steps(r.spec) + 3, r.spec.seed, *r.loss.nats);
+  }
+  EXPECT_THAT(find_branching_check(all).points, SizeIs(1));
+}
+
 TEST(BranchingCheckOf, SeesABranchThatIsWorse) {
   const BranchingCheck check = find_branching_check(records(-0.1));
   EXPECT_EQ(check.points[0].status, BranchStatus::differs);

@@ -213,15 +213,16 @@ TEST_F(Jobs, OfOneMemberTrainInMicroBatchesWhereTheWholeBatchDoesNotFit) {
   std::size_t in_parts = 0;
   const auto jobs = group_jobs(runs, folder_, {}, limit);
   for (const JobPlan& job : jobs) {
-    if (job.micro_tokens == 0) continue;
+    if (shape_name(job.runs.front().model) != "d32 L2") continue;
     ++in_parts;
     EXPECT_EQ(job.micro_tokens, 128);
     EXPECT_EQ(members_of(job.runs).size(), 1U);
   }
-  EXPECT_EQ(in_parts, 4U) << "the members of the largest shape";
+  EXPECT_EQ(in_parts, 4U) << "a job for each member";
   EXPECT_THAT(
       describe_micro_batches(jobs),
-      ::testing::ElementsAre("d32 L2: a step of one run takes 128 of its 256 tokens at once (training.micro_tokens)"));
+      ::testing::Contains("d32 L2: a step of one run takes 128 of its 256 tokens at once (training.micro_tokens)")
+          .Times(1));
   EXPECT_THAT(describe_micro_batches(group_jobs(runs, folder_, {})), ::testing::IsEmpty());
 
   write_jobs(folder_, jobs);
@@ -245,7 +246,9 @@ TEST_F(Jobs, AWrittenJobWhoseMicroBatchNoLongerFitsGetsASmallerOne) {
   write_jobs(folder_, group_jobs(runs, folder_, {}, limit));
   limit.bytes -= 1;
   for (const JobPlan& job : group_jobs(runs, folder_, {}, limit)) {
-    if (shape_name(job.runs.front().model) == "d32 L2") EXPECT_EQ(job.micro_tokens, 64);
+    if (shape_name(job.runs.front().model) == "d32 L2") {
+      EXPECT_EQ(job.micro_tokens, 64);
+    }
   }
 }
 
