@@ -27,7 +27,7 @@
 /// the softmax of a row, in which m_i cancels, has the gradient P_ij (dP_ij - sum_k P_ik dP_ik) with respect to S_ij,
 /// and
 ///   sum_k P_ik dP_ik = dO_i . (sum_k P_ik V_k) = dO_i . O_i.
-/// which is what dS stands for below. S = scale Q K^T, so dQ / scale = dS K and dK / scale = dS^T Q: these are what is
+/// dS is this gradient. S = scale Q K^T, so dQ / scale = dS K and dK / scale = dS^T Q: these are what is
 /// left here, and rotate_qk_backward multiplies them by the scale. The factor 1 / l_i in P = E / l is put into dO, so
 /// that P itself is never needed:
 ///   4. upstream  dO'_i = dO_i / l_i,   delta_i = dO'_i . O_i

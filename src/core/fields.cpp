@@ -80,7 +80,7 @@ void check_rule(double value, const Rule& rule, const std::string& key, const So
   const bool below = value < rule.low || (rule.low_open && value == rule.low);
   const bool bounded = !(rule.high_for_new && source.earlier);
   const bool above = bounded && (value > rule.high || (rule.high_open && value == rule.high));
-  if (below || above || std::isnan(value)) {
+  if (below || above || !std::isfinite(value)) {
     const std::string allowed = describe(rule);
     source.fail(key, fmt::format("is {}; allowed: {}", value, allowed.empty() ? "a finite number" : allowed));
   }

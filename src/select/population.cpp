@@ -154,6 +154,15 @@ std::map<std::string, std::string> population_of(const RunRecord& record) {
   return out;
 }
 
+bool same_population(const RunRecord& a, const RunRecord& b) {
+  auto first = population_of(a), second = population_of(b);
+  if (all_have_default_heads({a, b})) {
+    first.erase("model.d_head");
+    second.erase("model.d_head");
+  }
+  return first == second;
+}
+
 std::vector<PopulationDifference> population_differences(const std::vector<RunRecord>& records) {
   std::map<std::string, Counts> counts;
   for (const RunRecord& record : records) {

@@ -20,6 +20,9 @@ namespace scalelaw::inline select {
 /// and length (population_differences).
 [[nodiscard]] std::map<std::string, std::string> population_of(const RunRecord& record);
 
+/// Whether two runs are of one population; batch, warmup and half-life of beta2 are not asked.
+[[nodiscard]] bool same_population(const RunRecord& a, const RunRecord& b);
+
 /// A field in which runs differ: its values with the number of runs that have each, the most common first.
 struct PopulationDifference {
   std::string field;

@@ -68,7 +68,7 @@ void add_failed(const RecordSet& set, std::vector<RunRecord>& members) {
   for (const auto& [id, record] : set.records) {
     const bool known = std::ranges::any_of(members, [&id = id](const RunRecord& m) { return m.id == id; });
     if (set.finished(id) || known) continue;
-    if (finished == 0 || population_of(record) == population_of(members.front())) members.push_back(record);
+    if (finished == 0 || same_population(record, members.front())) members.push_back(record);
   }
 }
 
@@ -95,19 +95,17 @@ RunRecord planned_record(const RunSpec& spec) {
 FolderRecords records_of_plan(const StudyConfig& config, const RecordSet& records) {
   std::set<std::string> ids;
   std::vector<RunRecord> planned;  // one of each plan
-  std::vector<std::map<std::string, std::string>> populations;
   for (const Plan& plan : plans_of(config, records)) {
     ids.merge(member_ids(config, plan, records));
     if (plan.runs.empty()) continue;
     planned.push_back(planned_record(plan.runs.front().spec));
-    populations.push_back(population_of(planned.back()));
   }
   FolderRecords out;
   std::vector<RunRecord> finished_others;
   for (const auto& [id, record] : records.records) {
     const bool finished = records.finished(id);
-    const bool own =
-        finished ? ids.contains(id) : std::ranges::find(populations, population_of(record)) != populations.end();
+    const auto is_like = [&](const RunRecord& one) { return same_population(record, one); };
+    const bool own = finished ? ids.contains(id) : std::ranges::any_of(planned, is_like);
     (own ? out.of_plan : out.others).push_back(record);
     if (finished && !own) finished_others.push_back(record);
   }

@@ -196,12 +196,14 @@ TEST(Population, HeadsThatFollowFromTheWidthDoNotTellRunsApart) {
   for (const RunRecord& r : records) heads.insert(r.spec.model.d_head);
   ASSERT_GT(heads.size(), 1U) << "or nothing is tried";
   EXPECT_TRUE(population_differences(records).empty());
+  for (const RunRecord& r : records) EXPECT_TRUE(same_population(records.front(), r)) << r.spec.model.d_model;
   ModelSpec& other = records.back().spec.model;
   other.d_head = 2;
   other.n_head = other.d_model / 2;
   const auto differences = population_differences(records);
   ASSERT_EQ(differences.size(), 1U);
   EXPECT_EQ(differences[0].field, "model.d_head");
+  EXPECT_FALSE(same_population(records.front(), records.back()));
 }
 
 TEST(Replicates, DifferInNothingButTheSeed) {

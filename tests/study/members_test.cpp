@@ -128,6 +128,25 @@ TEST_F(Members, AFailedRunDoesNotTurnTheOthersIntoKeptOnes) {
   EXPECT_EQ(status.others_kept, 0);
 }
 
+// Heads follow from the width, so a population has several: a failed run of each width is named.
+TEST_F(Members, AFailedRunOfEachWidthIsNamed) {
+  ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
+  std::set<std::int64_t> failed, heads;
+  for (auto [id, record] : read_records(folder_).records) {
+    heads.insert(record.spec.model.d_head);
+    if (!failed.insert(record.spec.model.d_model).second) continue;
+    record.outcome.status = RunStatus::failed;
+    record.loss.nats.reset();
+    write_record(folder_, record);
+  }
+  ASSERT_GT(heads.size(), 1U) << "or nothing is tried";
+  EXPECT_EQ(study_status(folder_).failed, std::ssize(failed));
+  const StudyRecords study = load_study_records(folder_, {});
+  EXPECT_EQ(
+      std::ranges::count_if(study.records, [](const RunRecord& r) { return r.outcome.status == RunStatus::failed; }),
+      std::ssize(failed));
+}
+
 // study.toml of a version that took a seed twice and any rate: finished, so it is read as it stands.
 TEST_F(Members, AnOlderStudyTomlMayHoldWhatIsRefusedToday) {
   ASSERT_EQ(run_study(small_config(), trained('a')).exit_code(), ExitCode::ok);
