@@ -121,7 +121,7 @@ std::vector<Point> usable_points(const StudyConfig& config, const CorpusFacts* c
       leave_out(Limit::epochs, fmt::format("{} epochs, more than max_epochs = {}", factor_text(point.epochs),
                                            config.design.max_epochs));
     } else {
-      usable.push_back(std::move(point));
+      usable.push_back(point);
     }
   }
   return usable;

@@ -62,6 +62,11 @@ std::set<std::string> members_of(const StudyConfig& config, const RecordSet& set
   return ids;
 }
 
+/// Whether the record is of the population of one of these.
+bool is_of(const std::vector<RunRecord>& records, const RunRecord& record) {
+  return std::ranges::any_of(records, [&](const RunRecord& one) { return same_population(record, one); });
+}
+
 /// Failed runs of the members' population, which the analysis names; those of another are of no interest.
 void add_failed(const RecordSet& set, std::vector<RunRecord>& members) {
   const std::size_t finished = members.size();
@@ -104,8 +109,7 @@ FolderRecords records_of_plan(const StudyConfig& config, const RecordSet& record
   std::vector<RunRecord> finished_others;
   for (const auto& [id, record] : records.records) {
     const bool finished = records.finished(id);
-    const auto is_like = [&](const RunRecord& one) { return same_population(record, one); };
-    const bool own = finished ? ids.contains(id) : std::ranges::any_of(planned, is_like);
+    const bool own = finished ? ids.contains(id) : is_of(planned, record);
     (own ? out.of_plan : out.others).push_back(record);
     if (finished && !own) finished_others.push_back(record);
   }
