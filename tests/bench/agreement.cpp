@@ -13,13 +13,11 @@ struct Case {
   bool tied = false;
 };
 /// Every way through the kernels: tied or not, scores with learned scales or none, one member and several, odd widths,
-/// a vocabulary for a warp or a block.
-constexpr Case kCases[] = {{16, 2, 8, 12, 20, 3, 2, QkScale::learned, true},
-                           {64, 2, 16, 64, 128, 4, 4},
-                           {96, 3, 48, 100, 257, 3, 2, QkScale::none},
-                           {32, 1, 32, 33, 2000, 2, 3, QkScale::none},
-                           {128, 4, 32, 256, 128, 2, 2},
-                           {256, 2, 64, 512, 256, 1, 1}};
+/// a vocabulary for a warp or a block. The smallest has no learned scales: their gradients, sums of terms that cancel,
+/// would be mostly rounding in bf16 over its 24 tokens.
+constexpr Case kCases[] = {
+    {16, 2, 8, 12, 20, 3, 2, QkScale::none, true}, {64, 2, 16, 64, 128, 4, 4},   {96, 3, 48, 100, 257, 3, 2},
+    {32, 1, 32, 33, 2000, 2, 3, QkScale::none},    {128, 4, 32, 256, 128, 2, 2}, {256, 2, 64, 512, 256, 1, 1}};
 
 ModelSpec model_of(const Case& c) {
   return {.d_model = c.d_model,
