@@ -8,6 +8,7 @@
 
 #include "core/rng.hpp"
 #include "error_of.hpp"
+#include "native/model_of.hpp"
 
 namespace scalelaw {
 namespace {
@@ -144,11 +145,6 @@ ModelSpec shape(std::int64_t heads, std::int64_t d_head, std::int64_t d_ff, std:
   m.context = context;
   m.vocab = vocab;
   return m;
-}
-
-ModelSpec with_scale(ModelSpec model, const NumberOr<QkScale>& scale) {
-  model.qk_scale = scale;
-  return model;
 }
 
 struct Case {

@@ -7,6 +7,7 @@
 #include "exec/estimate.hpp"
 #include "records/job.hpp"
 #include "records/shape.hpp"
+#include "study/small_run.hpp"
 #include "study/study_fixture.hpp"
 #include "temp_folder.hpp"
 
@@ -16,23 +17,6 @@ namespace {
 using ::testing::HasSubstr;
 
 const JobPlace kNative{.engine = AskedEngine::native}, kTorch{.engine = AskedEngine::torch}, kAuto;
-
-RunSpec run(double lr, std::int64_t seed, std::int64_t steps) {
-  RunSpec spec;
-  spec.model.d_model = 32;
-  spec.model.n_layer = 2;
-  spec.model.d_head = 8;
-  spec.model.n_head = 4;
-  spec.model.d_ff = 128;
-  spec.model.context = 32;
-  spec.data.batch_tokens = 64;
-  spec.data.tokens = 64 * steps;
-  spec.data.eval_tokens = 1000;
-  spec.optimizer.lr = lr;
-  spec.optimizer.warmup_fraction = 5.0 / static_cast<double>(steps);  // 5 steps, so that all share a trunk
-  spec.seed = seed;
-  return spec;
-}
 
 /// Three members; the first has three budgets, the others one each.
 std::vector<RunSpec> some_runs() {

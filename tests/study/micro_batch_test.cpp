@@ -4,6 +4,7 @@
 #include "error_of.hpp"
 #include "records/shape.hpp"
 #include "study/cost.hpp"
+#include "study/small_run.hpp"
 
 namespace scalelaw::testing {
 namespace {
@@ -12,24 +13,9 @@ using ::testing::HasSubstr;
 
 const JobPlace kOnNative{.engine = AskedEngine::native}, kOnTorch{.engine = AskedEngine::torch};
 
-RunSpec small_run(std::int64_t seed) {
-  RunSpec spec;
-  spec.model.d_model = 32;
-  spec.model.n_layer = 2;
-  spec.model.d_head = 8;
-  spec.model.n_head = 4;
-  spec.model.d_ff = 128;
-  spec.model.context = 32;
-  spec.data.batch_tokens = 64;
-  spec.data.tokens = 64 * 100;
-  spec.data.eval_tokens = 1000;
-  spec.seed = seed;
-  return spec;
-}
-
 /// A batch of twelve windows whose activations count.
 std::vector<RunSpec> run_of_large_batch(std::int64_t seed = 1) {
-  RunSpec spec = small_run(seed);
+  RunSpec spec = run(0.01, seed, 100);
   spec.model.context = 2048;
   spec.data.batch_tokens = 12 * 2048;
   spec.data.eval_tokens = 32;
@@ -37,7 +23,7 @@ std::vector<RunSpec> run_of_large_batch(std::int64_t seed = 1) {
 }
 
 TEST(MicroBatch, IsTheLargestNumberOfWholeWindowsThatDividesTheBatch) {
-  RunSpec spec = small_run(1);
+  RunSpec spec = run(0.01, 1, 100);
   spec.data.batch_tokens = 12 * 32;
   for (const auto& [asked, windows] :
        {std::pair{1, 1}, {1 * 32, 1}, {2 * 32, 2}, {5 * 32, 4}, {6 * 32 - 1, 4}, {11 * 32, 6}}) {
@@ -98,7 +84,7 @@ TEST(MicroToFit, MembersArePartedBeforeTheirBatches) {
 }
 
 TEST(JobBytes, TheSumOfGradientsCountsAndTheNativeEngineGainsNothing) {
-  const std::vector<RunSpec> one{small_run(1)};
+  const std::vector<RunSpec> one{run(0.01, 1, 100)};
   const double params = static_cast<double>(count_params(one.front().model).total);
   JobPlace parts = kOnNative;
   parts.micro_tokens = 32;
