@@ -89,6 +89,13 @@ class WithEngine : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Engines, WithEngine, testing::Values("native", "torch"),
                          [](const auto& of) { return of.param; });
 
+/// Trains in sessions that are each stopped, as `train_job` says, until the job is done.
+void train_in_sessions(const Job& job, const std::filesystem::path& out, int stop_after) {
+  int sessions = 0;
+  while (train_job(job, out, stop_after).code == ExitCode::interrupted) ASSERT_LT(++sessions, 500);
+  EXPECT_GT(sessions, 0);
+}
+
 TEST_P(WithEngine, InterruptedAnywhereItEndsWithTheSameBits) {
   const auto folder = fresh_folder("resume_" + GetParam());
   Job job = small_job(folder);
@@ -99,9 +106,7 @@ TEST_P(WithEngine, InterruptedAnywhereItEndsWithTheSameBits) {
   EXPECT_THAT(record_of(job.runs[0], folder / "whole").context.engine, testing::StartsWith(GetParam() + " "));
   for (const int stop_after : {0, 1, 3}) {
     const auto out = folder / fmt::format("stop_{}", stop_after);
-    int sessions = 0;
-    while (train_job(job, out, stop_after).code == ExitCode::interrupted) ASSERT_LT(++sessions, 500);
-    EXPECT_GT(sessions, 0);
+    train_in_sessions(job, out, stop_after);
     EXPECT_EQ(numbers(job, out), expected) << "stopped after " << stop_after;
   }
 }
@@ -122,9 +127,7 @@ TEST_P(WithEngine, InMicroBatchesItEndsWithTheSameBitsToo) {
   train_job(job, folder / "whole");
   EXPECT_THAT(record_of(job.runs[0], folder / "whole").context.engine,
               testing::EndsWith(", micro-batches of 16 of 64 tokens"));
-  int sessions = 0;
-  while (train_job(job, folder / "stopped", 5).code == ExitCode::interrupted) ASSERT_LT(++sessions, 500);
-  EXPECT_GT(sessions, 0);
+  train_in_sessions(job, folder / "stopped", 5);
   EXPECT_EQ(numbers(job, folder / "stopped"), numbers(job, folder / "whole"));
   EXPECT_NE(numbers(job, folder / "whole"), numbers(job, folder / "one")) << "sums in another order";
   for (const RunSpec& run : job.runs) {
