@@ -55,13 +55,11 @@ ModelScales completep_scales(const ModelSpec& m) {
 }
 
 ModelScales scales_of(const ModelSpec& model) {
-  switch (model.parametrization) {
-    case Parametrization::standard:
-      return standard_scales(model);
-    case Parametrization::completep:
-      return completep_scales(model);
-  }
-  return standard_scales(model);
+  ModelScales scales =
+      model.parametrization == Parametrization::completep ? completep_scales(model) : standard_scales(model);
+  scales.embedding.rate *= model.embedding_lr_factor;
+  scales.head.rate *= model.embedding_lr_factor;
+  return scales;
 }
 
 void add_to_groups(std::vector<AdamGroup>& groups, const Slice& slice) {

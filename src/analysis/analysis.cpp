@@ -125,6 +125,7 @@ void add_warnings(Analysis& analysis) {
         "or widen design.learning_rates to trust those losses",
         count, analysis.selection.sweeps.size(), edges, count > 5 ? ", ..." : ""));
   }
+  if (const std::string line = caution(analysis.lr_law); !line.empty()) analysis.warnings.push_back(line);
 }
 
 }  // namespace
@@ -137,16 +138,14 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
   analysis.noise = estimate_noise(analysis.records, options.min_steps);
   analysis.selection = select_for(analysis.records, options, options.convention);
   std::vector<Observation>& points = analysis.selection.observations;
-  const double above =
-      options.lr_transfer_above > 0 ? options.lr_transfer_above : std::numeric_limits<double>::infinity();
   if (same(options.convention, options.planned_convention)) {
     assign_budgets(points, options.planned_budgets);
-    analysis.lr_law = fit_lr_law(analysis.selection.sweeps, above);
+    analysis.lr_law = fit_lr_law(analysis.selection.sweeps, options.lr_law);
   } else {
     Selection planned = select_for(analysis.records, options, options.planned_convention);
     assign_budgets(planned.observations, options.planned_budgets);
     copy_budgets(planned.observations, points);
-    analysis.lr_law = fit_lr_law(planned.sweeps, above);
+    analysis.lr_law = fit_lr_law(planned.sweeps, options.lr_law);
   }
   analysis.parametric =
       fit_points(points, fit_options(analysis, options.convention, Method::parametric, options.bootstrap));

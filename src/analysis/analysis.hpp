@@ -23,7 +23,7 @@ struct AnalysisOptions {
   std::uint64_t seed = 2;
   int threads = 1;
   std::int64_t min_steps = 150;              ///< runs with fewer optimizer steps are left out
-  double lr_transfer_above = 0;              ///< the law of the best rate is fitted to shapes up to this; 0 = to all
+  LrLawOptions lr_law = {};                  ///< of the law of the best rate
   std::vector<double> planned_budgets = {};  ///< isoFLOP budgets of the design, FLOPs; empty = found from the points
   Convention planned_convention = {};        ///< of the FLOPs in planned_budgets
   std::vector<double> allocation_flops =

@@ -12,6 +12,7 @@
 #include "os/files.hpp"
 #include "records/shape.hpp"
 #include "study/members.hpp"
+#include "study/rounds.hpp"
 
 namespace scalelaw::inline analysis {
 namespace {
@@ -92,7 +93,7 @@ AnalysisOptions analysis_options(const StudyConfig& config, int threads) {
   out.min_steps = config.analysis.min_steps;
   if (config.design.kind == DesignKind::isoflop) out.planned_budgets = config.design.budgets;
   out.planned_convention = config.design.convention;
-  out.lr_transfer_above = config.design.lr_transfer_above;
+  out.lr_law = lr_law_options(config);
   out.allocation_flops = config.analysis.budgets;
   out.compare_law = config.compare.law;
   out.margin = config.compare.margin > 0 ? Margin{.value = config.compare.margin, .relative = false}

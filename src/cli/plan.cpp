@@ -189,8 +189,7 @@ std::string later_text(const StudyConfig& config, const Plan& plan) {
   if (!plan.transfer.empty()) {
     out += fmt::format(
         "added later, not counted here: {} runs of shapes above {} params, at {} times the rate of a law lr(N, D) of "
-        "the "
-        "others\n",
+        "the smaller ones\n",
         plan.transfer.size() * design.lr_transfer_factors.size(), short_count(design.lr_transfer_above),
         fmt::join(design.lr_transfer_factors, ", "));
   }

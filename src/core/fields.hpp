@@ -62,6 +62,7 @@ struct Rule {
   bool high_for_new = false;                   ///< high is no bound of files that an earlier version wrote
   /// The key is not written where the value is empty: an optional without a value, or what says so by empty().
   bool unless_empty = false;
+  std::optional<double> unless_value = {};  ///< the key is not written where the value is this number
   /// Earlier versions did not write the key. It says so to readers that need keys; read_fields needs none.
   bool later = false;
 };
@@ -77,6 +78,11 @@ inline Rule distinct(Rule rule) {
 /// The rule for a key that is left out where its value is empty.
 inline Rule unless_empty(Rule rule) {
   rule.unless_empty = true;
+  return rule;
+}
+/// The rule for a key that is left out where its value is this one.
+inline Rule unless(double value, Rule rule) {
+  rule.unless_value = value;
   return rule;
 }
 /// The rule for a key that files of earlier versions lack.
@@ -156,6 +162,16 @@ template <class T>
     return value.empty();
   } else {
     return false;
+  }
+}
+
+/// Whether the rule leaves the key out.
+template <class T>
+[[nodiscard]] bool left_out(const T& value, const Rule& rule) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    return rule.unless_value && static_cast<double>(value) == *rule.unless_value;
+  } else {
+    return rule.unless_empty && is_empty(value);
   }
 }
 
@@ -311,7 +327,7 @@ struct Writer {
   Json& object;
   template <class T>
   void operator()(const char* key, const T& value, const Rule& rule, const char*) {
-    if (!rule.unless_empty || !is_empty(value)) object[key] = field_to_json(value, rule);
+    if (!left_out(value, rule)) object[key] = field_to_json(value, rule);
   }
 };
 
@@ -365,7 +381,8 @@ void read_fields(const Json& object, T& out, const Source& source, const std::st
   detail::read_value(object, out, {}, parent, source);
 }
 
-/// The struct as a JSON object with every field, but those that are left out where they are empty (unless_empty).
+/// The struct as a JSON object with every field, but those that are left out where they are empty or have a certain
+/// value (unless_empty, unless).
 template <class T>
 [[nodiscard]] Json to_json_fields(const T& value) {
   return detail::value_to_json(value);

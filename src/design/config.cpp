@@ -89,6 +89,11 @@ void check_config(const StudyConfig& c, const Source& source) {
     source.fail("design.branch_checks", fmt::format("is {}, but schedule \"{}\" has no branches to check",
                                                     c.design.branch_checks, c.schedule.kind));
   }
+  if (c.design.lr_transfer_checks > 0 && c.design.lr_transfer_above == 0) {
+    source.fail(
+        "design.lr_transfer_checks",
+        fmt::format("is {}, but design.lr_transfer_above is 0: all shapes are swept", c.design.lr_transfer_checks));
+  }
   if (c.design.aspect_min > c.design.aspect_max) {
     source.fail("design.aspect_min",
                 fmt::format("is {}, above aspect_max, {}", c.design.aspect_min, c.design.aspect_max));
@@ -164,6 +169,7 @@ StudyConfig read_kept_config(const std::filesystem::path& path) {
   text.source.earlier = true;
   StudyConfig before;
   before.model.spec.qk_scale = {};
+  before.model.spec.embedding_lr_factor = 1;
   return config_of(path, text, before);
 }
 

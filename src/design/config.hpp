@@ -30,7 +30,7 @@ void fields(Visit&& visit, T& c) {
 
 struct ModelConfig {
   /// Of every shape, but for d_model, n_layer, n_head and d_ff: model_spec sets those.
-  ModelSpec spec = {.d_head = 0, .qk_scale = {.name = QkScale::learned}};
+  ModelSpec spec = {.d_head = 0, .qk_scale = {.name = QkScale::learned}, .embedding_lr_factor = 4};
   std::int64_t mlp_ratio = 4;
 };
 template <class Visit, FieldsOf<ModelConfig> T>
@@ -41,7 +41,7 @@ void fields(Visit&& visit, T& m) {
           "nearest to 16, or to half of it where that is less");
   };
   const auto mlp_ratio = [&] { visit("mlp_ratio", m.mlp_ratio, between(1, 64), "d_ff / d_model"); };
-  shared_fields(visit, m.spec, d_head, mlp_ratio, or_named<QkScale>(positive()));
+  shared_fields(visit, m.spec, d_head, mlp_ratio, or_named<QkScale>(positive()), positive());
 }
 
 struct ShapeConfig {
@@ -58,8 +58,8 @@ void fields(Visit&& visit, T& s) {
 inline Rule learning_rate() { return {.low = 0, .high = 10, .low_open = true, .high_for_new = true}; }
 
 /// Which runs. The expected optimum N = coefficient * C^exponent places the sizes of an isoFLOP ladder; its defaults
-/// are near the six isoFLOP minima of configs/quick.toml, trained (docs/RESULTS.md): 22.1 k parameters at 4e10 to 102 k
-/// at 1e12 FLOPs (bytes of Webster's dictionary), within 7 %.
+/// are near the isoFLOP minima of configs/quick.toml, trained (docs/RESULTS.md): within 5 % of 31.8 k parameters at
+/// 8e10 to 93 k at 1e12 FLOPs (bytes of Webster's dictionary).
 enum class DesignKind { grid, isoflop };
 constexpr std::array<std::string_view, 2> names_of(DesignKind) { return {"grid", "isoflop"}; }
 struct DesignConfig {
@@ -82,6 +82,7 @@ struct DesignConfig {
   std::int64_t lr_extend = 0;
   double lr_transfer_above = 0;
   std::vector<double> lr_transfer_factors = {1};
+  std::int64_t lr_transfer_checks = 0;
   std::vector<std::int64_t> seeds = {0};
   std::int64_t branch_checks = 0;
   std::int64_t batch_tokens = 256;
@@ -121,9 +122,12 @@ void fields(Visit&& visit, T& d) {
       "rates added, each twice the last or half of it, where the best rate of a point is the highest or lowest tried: "
       "at most this many on a side; 0 = none, the edge is only named");
   visit("lr_transfer_above", d.lr_transfer_above, at_least(0),
-        "shapes with more params are not swept: their rate is that of a law lr(N, D) fitted to the others; 0 = all are "
-        "swept");
+        "shapes with more params are not swept: their rate is that of a law lr(N, D) fitted to the others; one size is "
+        "enough for it with completep; 0 = all are swept");
   visit("lr_transfer_factors", d.lr_transfer_factors, distinct(positive()), "multiples of the law's rate tried there");
+  visit("lr_transfer_checks", d.lr_transfer_checks, between(0, 99),
+        "shapes above lr_transfer_above, from the largest down, that are swept all the same: they show how far off the "
+        "law is, which is not fitted to them");
   visit("seeds", d.seeds, distinct(between(0, 9.0e15)),
         "seeds of initialisation and data order, each tried at every point");
   visit(

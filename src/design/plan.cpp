@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <ranges>
 #include <set>
 #include <tuple>
 
@@ -209,6 +210,19 @@ void bind_to_shortest(const StudyConfig& config, const Point& point, std::int64_
   spec.optimizer.beta2_half_life_tokens = std::min(config.optimizer.spec.beta2_half_life_tokens, longest);
 }
 
+/// The shapes whose rate comes from the law of the smaller ones.
+std::set<std::string> transferred_shapes(const DesignConfig& design, const std::vector<Point>& points) {
+  std::set<std::string> checks, transferred;
+  if (design.lr_transfer_above == 0) return transferred;
+  for (const Point& point : std::views::reverse(points)) {  // by params, from the largest down
+    if (point.params <= design.lr_transfer_above) break;
+    const std::string key = shape_key(point.model);
+    if (checks.contains(key)) continue;
+    (std::ssize(checks) < design.lr_transfer_checks ? checks : transferred).insert(key);
+  }
+  return transferred;
+}
+
 }  // namespace
 
 std::string describe(const LeftOut& p) {
@@ -252,12 +266,12 @@ Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus) {
     if (!fresh) it->second = std::min(it->second, p.steps);
   }
   std::set<std::string> ids;
-  const double above = config.design.lr_transfer_above;
+  const std::set<std::string> transferred = transferred_shapes(config.design, points);
   for (const Point& point : points) {
     RunSpec spec = run_spec(config, point, corpus);
     const bool has_trunk = spec.schedule.kind == ScheduleKind::trunk_cooldown;
     bind_to_shortest(config, point, has_trunk ? shortest.at(shape_key(point.model)) : point.steps, spec);
-    const bool transfer = above > 0 && point.params > above;
+    const bool transfer = transferred.contains(shape_key(point.model));
     for (const double listed : transfer ? std::vector<double>{0} : config.design.learning_rates) {
       spec.optimizer.lr = transfer ? 0 : scaled_rate(config.design, listed, point.params);
       for (const std::int64_t seed : config.design.seeds) {
@@ -267,9 +281,9 @@ Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus) {
       }
     }
   }
-  if (plan.runs.empty()) {
+  if (points.front().params > config.design.lr_transfer_above && !transferred.empty()) {
     fail_config("design.lr_transfer_above is {:g}, and every shape has more params: none is left to sweep; raise it",
-                above);
+                config.design.lr_transfer_above);
   }
   return plan;
 }

@@ -40,8 +40,8 @@ struct LeftOut {
 struct Plan {
   std::vector<PlannedRun>
       runs;  ///< by params, then tokens, then position of rate and seed in the config; ids are unique
-  /// Runs of shapes above lr_transfer_above, one for each point and seed, whose rate (0 here) comes from the law fitted
-  /// to the others once those are done.
+  /// Runs of the shapes above lr_transfer_above but the lr_transfer_checks largest, one for each point and seed, whose
+  /// rate (0 here) comes from the law fitted to the others once those are done.
   std::vector<PlannedRun> transfer;
   std::vector<LeftOut> left_out;
   std::vector<std::string> notes;  ///< what the user should know: a budget whose optimum is not bracketed by its sizes

@@ -79,7 +79,7 @@ struct FitReader {
         [&](const char* key, auto& member, const Rule& rule, const char* /*help*/) {
           if constexpr (std::is_same_v<std::decay_t<decltype(member)>, double>) {
             member = number_or_nan(json, key);
-          } else if ((!rule.later && !rule.unless_empty) || json.contains(key)) {
+          } else if ((!rule.later && !rule.unless_empty && !rule.unless_value) || json.contains(key)) {
             value(at(json, key), member, key);
           }
         },

@@ -34,13 +34,15 @@ struct ModelSpec {
   bool tie_embeddings = false;
   NumberOr<QkScale> qk_scale = {};
   Parametrization parametrization = Parametrization::standard;
+  double embedding_lr_factor = 1;
 };
 /// What all shapes of a study share: keys of [model], and of every run. The callables stand where [model] has keys of
 /// its own: after context, and after vocab.
-/// @param qk_scale the rule of that key: a run's spec leaves it out where it is empty
+/// @param qk_scale, embedding_lr_factor the rules of those keys: a run's spec leaves them out where they are empty and
+/// 1, as in runs of earlier versions
 template <class Visit, FieldsOf<ModelSpec> T, class AfterContext, class AfterVocab>
 void shared_fields(Visit&& visit, T& m, const AfterContext& after_context, const AfterVocab& after_vocab,
-                   const Rule& qk_scale) {
+                   const Rule& qk_scale, const Rule& embedding_lr_factor) {
   visit("context", m.context, between(2, 65536), "tokens in a training window");
   after_context();
   visit("vocab", m.vocab, between(2, 1048576), "number of token ids; 256 for bytes");
@@ -50,6 +52,8 @@ void shared_fields(Visit&& visit, T& m, const AfterContext& after_context, const
         "attention's scores are q . k times this / sqrt(d_head); learned: one such number a head; none: q . k itself");
   visit("parametrization", m.parametrization, named<Parametrization>(),
         "how scales follow width and depth; completep: so that the best rate stays (arXiv 2505.01618)");
+  visit("embedding_lr_factor", m.embedding_lr_factor, later(embedding_lr_factor),
+        "learning rate of the token matrix and of the head, as a multiple of that of the other matrices");
 }
 template <class Visit, FieldsOf<ModelSpec> T>
 void fields(Visit&& visit, T& m) {
@@ -59,7 +63,7 @@ void fields(Visit&& visit, T& m) {
   visit("n_head", m.n_head, between(1, 1024), "number of attention heads");
   visit("d_ff", m.d_ff, between(1, 1048576), "width of the MLP's hidden layer");
   shared_fields(
-      visit, m, [] {}, [] {}, unless_empty(or_named<QkScale>(positive())));
+      visit, m, [] {}, [] {}, unless_empty(or_named<QkScale>(positive())), unless(1, positive()));
 }
 
 struct DataSpec {

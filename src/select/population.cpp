@@ -149,7 +149,8 @@ std::map<std::string, std::string> population_of(const RunRecord& record) {
   out["source"] = name_of(record.source);
   out["corpus"] = record.spec.data.corpus_sha256;
   out["model.d_ff/d_model"] = ratio(m.d_ff, m.d_model);
-  out.try_emplace("model.qk_scale", name_of(QkScale::none));  // a spec leaves it out
+  out.try_emplace("model.qk_scale", name_of(QkScale::none));  // a spec leaves these out
+  out.try_emplace("model.embedding_lr_factor", text_of(Json(1.0)));
   out["model.n_head*d_head/d_model"] = ratio(m.n_head * m.d_head, m.d_model);
   return out;
 }

@@ -28,6 +28,7 @@ struct LrSweep {
   std::vector<Point> points;  ///< by rising lr
   double best_lr = 0;         ///< vertex of a parabola in ln lr through the best point and its neighbours
   double best_loss_nats = 0;  ///< loss at that vertex
+  double curvature_nats = 0;  ///< a rate off by ln lr costs this times its square; 0 where there is no vertex
   SweepStatus status = SweepStatus::interior;
   /// Standard errors over seeds of ln best_lr and of best_loss_nats: jackknife over the seeds that were run at every
   /// rate; none with fewer than two of them.

@@ -15,6 +15,7 @@ namespace {
 struct Vertex {
   double lr = 0;
   double loss_nats = 0;
+  double curvature = 0;  ///< nats per squared ln lr
   bool convex = false;
 };
 
@@ -24,9 +25,9 @@ Vertex parabola_vertex(const LrSweep::Point& low, const LrSweep::Point& middle, 
   const double rise_left = low.loss_nats - middle.loss_nats, rise_right = high.loss_nats - middle.loss_nats;
   const double curvature = (rise_right / right - rise_left / left) / (right - left);
   const double slope = rise_left / left - curvature * left;
-  if (!(curvature > 0)) return {middle.lr, middle.loss_nats, false};
+  if (!(curvature > 0)) return {middle.lr, middle.loss_nats, 0, false};
   const double at = -slope / (2 * curvature);
-  return {middle.lr * std::exp(at), middle.loss_nats + 0.5 * slope * at, true};
+  return {middle.lr * std::exp(at), middle.loss_nats + 0.5 * slope * at, curvature, true};
 }
 
 struct Sweep {
@@ -71,6 +72,7 @@ std::size_t tune(LrSweep& sweep) {
     sweep.status = vertex.convex ? SweepStatus::interior : SweepStatus::not_convex;
     sweep.best_lr = vertex.lr;
     sweep.best_loss_nats = vertex.loss_nats;
+    sweep.curvature_nats = vertex.curvature;
   }
   return best;
 }

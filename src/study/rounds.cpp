@@ -127,7 +127,7 @@ struct Builder {
       const std::vector<LrSweep> own = sweeps(shape);
       optima.insert(optima.end(), own.begin(), own.end());
     }
-    const LrLaw law = fit_lr_law(optima);
+    const LrLaw law = fit_lr_law(optima, lr_law_options(config));
     if (!law.fitted()) {
       out.notes.push_back("shapes above lr_transfer_above were not run; " + describe(law));
       for (const PlannedRun& run : plan.transfer) {
@@ -136,6 +136,7 @@ struct Builder {
       }
       return;
     }
+    if (const std::string line = caution(law); !line.empty()) out.notes.push_back(line);
     ShapeRuns large;
     for (const PlannedRun& run : plan.transfer) {
       const double rate = predict_lr(law, counted_params(run.spec.model, config.design.convention.params),
@@ -150,6 +151,13 @@ struct Builder {
 };
 
 }  // namespace
+
+LrLawOptions lr_law_options(const StudyConfig& config) {
+  LrLawOptions out;
+  if (config.design.lr_transfer_above > 0) out.largest_params = config.design.lr_transfer_above;
+  out.params_exponent = promised_params_exponent(config.model.spec.parametrization);
+  return out;
+}
 
 StudyRuns extend_plan(const StudyConfig& config, const Plan& plan, const RecordSet& records) {
   Builder builder{config, records, {}, {}};

@@ -40,12 +40,16 @@ struct StudyRuns {
 /// - design.lr_extend: a point (shape, D) whose best mean loss over seeds lies at its lowest or highest rate gets the
 ///   rate half or twice that, and so on, at most lr_extend on a side. Above a rate at which every seed diverged nothing
 ///   is added.
-/// - design.lr_transfer_above: once no smaller shape needs another rate, the law of fit_lr_law over them gives the rate
-///   of each point of the larger shapes, to 4 digits, times each of lr_transfer_factors.
+/// - design.lr_transfer_above: once no swept shape needs another rate, the law of fit_lr_law over the smaller ones
+/// gives
+///   the rate of each point of the larger shapes that are not swept, to 4 digits, times each of lr_transfer_factors.
 /// - design.branch_checks: once a shape needs no other rate, its middle D (of an even number the larger middle one) is
 ///   trained from scratch at its best rate, with the warmup that a run of this length alone would have, with
 ///   branch_checks seeds from the design's first one up. Needs two token budgets.
 [[nodiscard]] StudyRuns extend_plan(const StudyConfig& config, const Plan& plan, const RecordSet& records);
+
+/// How the law of the best rate is fitted to the study's sweeps.
+[[nodiscard]] LrLawOptions lr_law_options(const StudyConfig& config);
 
 /// "d16 L2 at 4.2M tokens: lr .001 (best rate .002 was the lowest)"
 [[nodiscard]] std::string describe(const Addition& addition);

@@ -67,12 +67,14 @@ TEST_F(Config, AKeptFileMayBreakTheRulesThatCameAfterIt) {
 }
 
 // The family of models is part of what a run's loss is, so a folder of before keeps the one it was planned with.
-TEST_F(Config, AKeptFileWithoutAScaleOfScoresMeansUndividedOnes) {
+TEST_F(Config, AKeptFileWithoutThemMeansUndividedScoresAndOneRateForAll) {
   const std::string text = "[design]\nbudgets = [1e10]\n[model]\nd_head = 8\n";
   const StudyConfig fresh = read(text);
   EXPECT_TRUE(fresh.model.spec.qk_scale.is(QkScale::learned));
   const StudyConfig kept = read_kept_config(folder_ / "mine.toml");
   EXPECT_TRUE(kept.model.spec.qk_scale.is(QkScale::none));
+  EXPECT_EQ(fresh.model.spec.embedding_lr_factor, 4);
+  EXPECT_EQ(kept.model.spec.embedding_lr_factor, 1);
   EXPECT_EQ(to_json_fields(read(to_toml(to_json_fields(kept)))), to_json_fields(kept)) << "it is written out";
   write_file_atomic(folder_ / "mine.toml", to_toml(to_json_fields(fresh)));
   EXPECT_EQ(to_json_fields(read_kept_config(folder_ / "mine.toml")), to_json_fields(fresh));
@@ -154,6 +156,7 @@ TEST_F(Config, IsCheckedAsAWhole) {
                {"mine.toml:4", "training.micro_tokens", "must divide design.batch_tokens, 256"});
   expect_error("[design]\nbudgets = [1e10]\n[training]\nmicro_tokens = -64\n", {"training.micro_tokens", ">= 0"});
   expect_error("[design]\nbudgets = [1e10]\naspect_min = 20\n", {"design.aspect_min", "aspect_max"});
+  expect_error("[design]\nbudgets = [1e10]\nlr_transfer_checks = 1\n", {"design.lr_transfer_checks", "is 0"});
   expect_error("[design]\nbudgets = [1e10]\n[backend]\nkind = \"command\"\n", {"backend.command"});
   expect_error("[design]\nbudgets = [1e10]\n[analysis]\nlaw = \"chinchila\"\n",
                {"mine.toml:4", "analysis.law", "did you mean \"chinchilla\"?"});

@@ -90,18 +90,47 @@ TEST(CompleteP, GroupsAreNeighboursWithTheSameFactors) {
 
 TEST(CompleteP, EqualsStandardAtTheBaseToTheBit) {
   const AdamSettings adam;
-  OneRun standard(spec_of(Parametrization::standard, kBaseWidth, kBaseDepth), adam);
-  OneRun completep(spec_of(Parametrization::completep, kBaseWidth, kBaseDepth), adam);
-  for (std::uint64_t step = 0; step < 5; ++step) {
-    EXPECT_EQ(standard.parameters, completep.parameters);
-    const RuleBatch batch(standard.layout.model, 4, step);
-    standard.train(batch, 0.01);
-    completep.train(batch, 0.01);
-    EXPECT_EQ(standard.loss, completep.loss);
+  std::vector<float> losses;
+  for (const double factor : {1.0, 2.0}) {
+    ModelSpec spec = spec_of(Parametrization::standard, kBaseWidth, kBaseDepth);
+    spec.embedding_lr_factor = factor;
+    OneRun standard(spec, adam);
+    spec.parametrization = Parametrization::completep;
+    OneRun completep(spec, adam);
+    for (std::uint64_t step = 0; step < 5; ++step) {
+      EXPECT_EQ(standard.parameters, completep.parameters);
+      const RuleBatch batch(spec, 4, step);
+      standard.train(batch, 0.01);
+      completep.train(batch, 0.01);
+      EXPECT_EQ(standard.loss, completep.loss);
+    }
+    losses.push_back(standard.loss);
   }
+  EXPECT_NE(losses.front(), losses.back());
   const OneRun wider(spec_of(Parametrization::completep, 64, kBaseDepth), adam),
       as_before(spec_of(Parametrization::standard, 64, kBaseDepth), adam);
   EXPECT_NE(wider.parameters, as_before.parameters);
+}
+
+TEST(EmbeddingLrFactor, MultipliesTheRatesOfTokenMatrixAndHeadAndNothingElse) {
+  for (const auto parametrization : {Parametrization::standard, Parametrization::completep}) {
+    for (const bool tied : {false, true}) {
+      if (tied && parametrization == Parametrization::completep) continue;
+      ModelSpec spec = spec_of(parametrization, 64, 4);
+      spec.tie_embeddings = tied;
+      const Layout before = make_layout(spec);
+      spec.embedding_lr_factor = 3;
+      const Layout after = make_layout(spec);
+      ASSERT_EQ(after.slices.size(), before.slices.size());
+      for (std::size_t i = 0; i < after.slices.size(); ++i) {
+        const Slice &was = before.slices[i], &is = after.slices[i];
+        const bool multiplied = is.name == "embedding" || is.name == "head";
+        EXPECT_EQ(is.rate, (multiplied ? 3 : 1) * was.rate) << is.name;
+        EXPECT_EQ(is.eps, was.eps);
+        EXPECT_EQ(is.init_std, was.init_std);
+      }
+    }
+  }
 }
 
 TEST(CompleteP, RefusesTiedMatrices) {

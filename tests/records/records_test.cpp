@@ -132,6 +132,16 @@ TEST(RunSpec, UndividedScoresAreLeftOutAndEveryOtherScaleIsPartOfTheId) {
   }
 }
 
+TEST(RunSpec, OneRateForAllIsLeftOutAndEveryOtherFactorIsPartOfTheId) {
+  RunSpec spec = example_spec();
+  EXPECT_FALSE(to_json(spec)["model"].contains("embedding_lr_factor"));
+  EXPECT_EQ(spec_of(to_json(spec)).model.embedding_lr_factor, 1);
+  const std::string one = run_id(spec);
+  spec.model.embedding_lr_factor = 2;
+  EXPECT_NE(run_id(spec), one);
+  EXPECT_EQ(spec_of(to_json(spec)).model.embedding_lr_factor, 2);
+}
+
 TEST(RunId, ChangesWithEveryField) {
   const RunSpec base = example_spec();
   const Json json = to_json(base);

@@ -28,6 +28,7 @@ std::vector<LrSweep> sweeps(double noise, std::uint64_t seed) {
       sweep.tokens = d;
       sweep.best_lr = true_rate(n, d) * std::exp(noise * normal(rng));
       sweep.status = SweepStatus::interior;
+      sweep.curvature_nats = 0.04;
       out.push_back(sweep);
     }
   }
@@ -62,13 +63,72 @@ TEST(LrLawFit, LargerShapesAreHeldOutAndEdgesTakeNoPart) {
   }
   all[0].status = SweepStatus::edge_low;
   all[0].best_lr *= 10;
-  const LrLaw law = fit_lr_law(all, 5e4);
+  const LrLaw law = fit_lr_law(all, {.largest_params = 5e4});
   ASSERT_TRUE(law.fitted());
   EXPECT_EQ(law.n, 5);
   EXPECT_NEAR(law.params_exponent, -0.713, 1e-10);
   ASSERT_EQ(law.points.size(), 8U);
-  for (const LrLaw::Point& p : law.points) EXPECT_NEAR(p.ln_residual, p.fitted ? 0 : std::log(2), 1e-9);
+  for (const LrLaw::Point& p : law.points) {
+    EXPECT_NEAR(p.ln_residual, p.fitted ? 0 : std::log(2), 1e-9);
+    EXPECT_NEAR(p.law_cost_nats(), p.fitted ? 0 : 0.04 * std::log(2) * std::log(2), 1e-9);
+  }
   EXPECT_THAT(describe(law), HasSubstr("3 larger points held out, 100 % off"));
+  EXPECT_THAT(describe(law), HasSubstr("the law's rate costs 0.0192 nats (mean)"));
+  EXPECT_THAT(caution(law), HasSubstr("costs 0.019 nats at the 3 larger points"));
+  for (LrSweep& s : all) s.curvature_nats = 0.01;
+  EXPECT_EQ(caution(fit_lr_law(all, {.largest_params = 5e4})), "") << "0.0048 nats";
+  EXPECT_EQ(caution(fit_lr_law(all)), "") << "nothing is held out";
+}
+
+/// One size, whose rates follow D alone.
+std::vector<LrSweep> one_size(double noise, std::uint64_t seed) {
+  std::vector<LrSweep> out = sweeps(noise, seed);
+  std::erase_if(out, [](const LrSweep& s) { return s.params != 1e4; });
+  LrSweep longest = out.back();
+  longest.tokens = 1e7;
+  Rng rng = make_rng(seed, "lr law, longest");
+  boost::random::normal_distribution<double> normal;
+  longest.best_lr = true_rate(1e4, 1e7) * std::exp(noise * normal(rng));
+  out.push_back(longest);
+  return out;
+}
+
+TEST(LrLawFit, AGivenExponentOfNStandsWhereThePointsDoNotTellIt) {
+  const LrLaw law = fit_lr_law(one_size(0, 1), {.params_exponent = 0});
+  ASSERT_TRUE(law.fitted());
+  EXPECT_TRUE(law.params_exponent_given);
+  EXPECT_EQ(law.params_exponent, 0);
+  EXPECT_NEAR(law.tokens_exponent, 0.307, 1e-12);
+  EXPECT_NEAR(predict_lr(law, 1e8, 1e6), true_rate(1e4, 1e6), 1e-12) << "the same at every size";
+  EXPECT_THAT(describe(law), HasSubstr("N^0.000 D^0.307 (N's exponent is assumed; 95 %: D"));
+  const Json value = to_json(law);
+  EXPECT_EQ(value.at("params_exponent_given"), true);
+  EXPECT_EQ(value.at("ci95").at("params_exponent"), Json::array({0.0, 0.0}));
+
+  const LrLaw steeper = fit_lr_law(one_size(0, 1), {.params_exponent = -0.713});
+  EXPECT_NEAR(steeper.coefficient, 1.79, 1e-9);
+
+  const LrLaw told = fit_lr_law(sweeps(0, 1), {.params_exponent = 0});
+  EXPECT_FALSE(told.params_exponent_given) << "several sizes tell it";
+  EXPECT_NEAR(told.params_exponent, -0.713, 1e-12);
+
+  std::vector<LrSweep> one_run = one_size(0, 1);
+  for (LrSweep& s : one_run) s.tokens = 1e6;
+  EXPECT_FALSE(fit_lr_law(one_run, {.params_exponent = 0}).fitted()) << "nothing tells the exponent of D";
+  std::vector<LrSweep> few = one_size(0, 1);
+  few.pop_back();
+  EXPECT_EQ(fit_lr_law(few, {.params_exponent = 0}).status, LrLawStatus::too_few_points);
+}
+
+TEST(LrLawFit, TheIntervalOfTheOtherExponentCoversTheTruth) {
+  int covered = 0;
+  constexpr int kTrials = 400;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    const Json value = to_json(fit_lr_law(one_size(0.2, static_cast<std::uint64_t>(trial)), {.params_exponent = 0}));
+    const Json& ci = value.at("ci95").at("tokens_exponent");
+    covered += ci[0].get<double>() <= 0.307 && 0.307 <= ci[1].get<double>() ? 1 : 0;
+  }
+  EXPECT_NEAR(covered, 380, 18);
 }
 
 TEST(LrLawFit, SaysWhyThereIsNone) {

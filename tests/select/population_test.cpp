@@ -71,6 +71,7 @@ std::vector<Change> changes() {
           {"model.d_ff/d_model", [](RunRecord& r) { r.spec.model.d_ff *= 2; }},
           {"model.tie_embeddings", [](RunRecord& r) { r.spec.model.tie_embeddings = true; }},
           {"model.parametrization", [](RunRecord& r) { r.spec.model.parametrization = Parametrization::completep; }},
+          {"model.embedding_lr_factor", [](RunRecord& r) { r.spec.model.embedding_lr_factor = 2; }},
           {"precision", [](RunRecord& r) { r.spec.precision = Precision::bf16; }},
           {"optimizer.weight_decay", [](RunRecord& r) { r.spec.optimizer.weight_decay = 0; }},
           {"optimizer.beta2", [](RunRecord& r) { r.spec.optimizer.beta2 = 0.99; }},

@@ -200,6 +200,37 @@ TEST_F(Rounds, LargeShapesTakeTheRateOfALawOfTheOthers) {
   for (const LrSweep& sweep : sweeps("s")) EXPECT_EQ(sweep.status, SweepStatus::interior);
 }
 
+TEST_F(Rounds, WithCompletepTheSmallestSizeGivesAllRatesAndTheLargestIsSweptToCheckThem) {
+  StudyConfig config = edge_config();
+  config.model.spec.parametrization = Parametrization::completep;
+  config.design.learning_rates = {0.001, 0.002, 0.004};
+  config.design.shapes = {{16, 1}, {24, 2}, {32, 2}, {64, 4}};
+  config.design.budgets = {4e9, 8e9, 1.6e10, 3.2e10};
+  config.design.lr_transfer_above = 12000;
+  config.design.lr_transfer_checks = 1;
+  config.simulation.lr_best_coefficient = 0.08;
+  config.simulation.lr_best_exponent = 0;
+  config.simulation.lr_best_tokens_exponent = -0.3;
+  const StudySummary summary = run_study(config, simulated("s"));
+  EXPECT_EQ(summary.exit_code(), ExitCode::ok);
+  EXPECT_THAT(summary.left_out, IsEmpty());
+  int transferred = 0, swept = 0;
+  for (const LrSweep& sweep : sweeps("s")) {
+    (sweep.status == SweepStatus::single ? transferred : swept) += 1;
+    EXPECT_NEAR(std::log(sweep.best_lr / (0.08 * std::pow(sweep.tokens, -0.3))), 0, 1e-3) << describe_point(sweep);
+  }
+  EXPECT_EQ(transferred, 8);
+  EXPECT_EQ(swept, 8);
+  const LrLaw law = fit_lr_law(sweeps("s"), lr_law_options(config));
+  EXPECT_TRUE(law.params_exponent_given);
+  EXPECT_EQ(law.n, 4);
+  EXPECT_THAT(describe(law), HasSubstr("4 larger points held out, 0 % off"));
+
+  config.model.spec.parametrization = Parametrization::standard;
+  EXPECT_THAT(run_study(config, simulated("standard")).later_notes, Contains(HasSubstr("no law")))
+      << "one size says nothing of the others";
+}
+
 TEST_F(Rounds, WithoutALawLargeShapesAreLeftOutAndNamed) {
   StudyConfig config = edge_config();
   config.design.budgets = {4e9};  // one budget: nothing tells N from D
