@@ -19,7 +19,10 @@ ModelSpec shape_of(std::int64_t layers, std::int64_t units, const ShapeFamily& f
   model.d_model = units * (family.d_head > 0 ? family.d_head : kWidthUnit);
   model.d_head = family.d_head > 0 ? family.d_head : default_d_head(model.d_model);
   model.n_head = model.d_model / model.d_head;
-  if (family.d_head == 0) model.qk_scale.name = QkScale::learned;  // as in a config that says nothing of heads
+  if (family.d_head == 0) {  // as in a config that says nothing of heads
+    model.qk_scale.name = QkScale::learned;
+    model.embedding_lr_factor = kEmbeddingLrFactor;
+  }
   model.d_ff = 4 * model.d_model;
   model.vocab = family.vocab;
   model.context = family.vocab <= 1024 ? 64 : 2048;

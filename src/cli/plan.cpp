@@ -194,7 +194,7 @@ std::string later_text(const StudyConfig& config, const Plan& plan) {
         fmt::join(design.lr_transfer_factors, ", "));
   }
   if (design.branch_checks > 0) {
-    out += fmt::format("added later, not counted here: {} run{} from scratch for each shape with two budgets\n",
+    out += fmt::format("added later, not counted here: {} run{} from scratch for each swept shape with two budgets\n",
                        design.branch_checks, design.branch_checks == 1 ? "" : "s");
   }
   return out;

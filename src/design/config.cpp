@@ -44,6 +44,16 @@ void check_micro_tokens(const StudyConfig& c, const Source& source) {
   }
 }
 
+void check_learning_rates(const StudyConfig& c, const Source& source) {
+  need(c.design.learning_rates, "design.learning_rates", "at least one rate is needed", source);
+  need(c.design.lr_transfer_factors, "design.lr_transfer_factors", "[1] takes the law's rate alone", source);
+  if (c.design.lr_transfer_checks > 0 && c.design.lr_transfer_above == 0) {
+    source.fail(
+        "design.lr_transfer_checks",
+        fmt::format("is {}, but design.lr_transfer_above is 0: all shapes are swept", c.design.lr_transfer_checks));
+  }
+}
+
 void check_config(const StudyConfig& c, const Source& source) {
   if (c.name.empty() || c.name.find('/') != std::string::npos || c.name.starts_with('.')) {
     source.fail("name", fmt::format("is \"{}\"; it names a folder, so it must not be empty, hold '/' or start with '.'",
@@ -62,8 +72,7 @@ void check_config(const StudyConfig& c, const Source& source) {
     }
     need(c.design.tokens, "design.tokens", "a grid needs tokens = [tokens, ...]", source);
   }
-  need(c.design.learning_rates, "design.learning_rates", "at least one rate is needed", source);
-  need(c.design.lr_transfer_factors, "design.lr_transfer_factors", "[1] takes the law's rate alone", source);
+  check_learning_rates(c, source);
   need(c.design.seeds, "design.seeds", "at least one seed is needed", source);
   if (!source.earlier && !c.compare.law.empty() && find_published_law(c.compare.law) == nullptr) {
     source.fail(
@@ -88,11 +97,6 @@ void check_config(const StudyConfig& c, const Source& source) {
   if (c.design.branch_checks > 0 && c.schedule.kind != ScheduleKind::trunk_cooldown) {
     source.fail("design.branch_checks", fmt::format("is {}, but schedule \"{}\" has no branches to check",
                                                     c.design.branch_checks, c.schedule.kind));
-  }
-  if (c.design.lr_transfer_checks > 0 && c.design.lr_transfer_above == 0) {
-    source.fail(
-        "design.lr_transfer_checks",
-        fmt::format("is {}, but design.lr_transfer_above is 0: all shapes are swept", c.design.lr_transfer_checks));
   }
   if (c.design.aspect_min > c.design.aspect_max) {
     source.fail("design.aspect_min",
@@ -158,19 +162,25 @@ StudyConfig config_of(const std::filesystem::path& path, const ConfigText& text,
   return config;
 }
 
+/// What a study.toml means that was written before these keys were.
+StudyConfig family_of_before() {
+  StudyConfig before;
+  before.model.spec.qk_scale = {};
+  before.model.spec.embedding_lr_factor = 1;
+  return before;
+}
+
 }  // namespace
 
 StudyConfig read_study_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
-  return config_of(path, read_config(path, overrides), {});
+  const bool kept = path.filename() == "study.toml" && std::filesystem::is_directory(path.parent_path() / "runs");
+  return config_of(path, read_config(path, overrides), kept ? family_of_before() : StudyConfig{});
 }
 
 StudyConfig read_kept_config(const std::filesystem::path& path) {
   ConfigText text = read_config(path);
   text.source.earlier = true;
-  StudyConfig before;
-  before.model.spec.qk_scale = {};
-  before.model.spec.embedding_lr_factor = 1;
-  return config_of(path, text, before);
+  return config_of(path, text, family_of_before());
 }
 
 ModelSpec model_spec(const ModelConfig& model, const ShapeConfig& shape) {

@@ -30,7 +30,7 @@ void fields(Visit&& visit, T& c) {
 
 struct ModelConfig {
   /// Of every shape, but for d_model, n_layer, n_head and d_ff: model_spec sets those.
-  ModelSpec spec = {.d_head = 0, .qk_scale = {.name = QkScale::learned}, .embedding_lr_factor = 4};
+  ModelSpec spec = {.d_head = 0, .qk_scale = {.name = QkScale::learned}, .embedding_lr_factor = kEmbeddingLrFactor};
   std::int64_t mlp_ratio = 4;
 };
 template <class Visit, FieldsOf<ModelConfig> T>
@@ -281,7 +281,8 @@ void fields(Visit&& visit, T& s) {
   visit("compare", s.compare, any(), "comparison with a published law");
 }
 
-/// Reads a study's TOML file with --set overrides and checks it as a whole.
+/// Reads a study's TOML file with --set overrides and checks it as a whole. In the study.toml of a folder with runs a
+/// key that earlier versions did not know has the meaning of their runs.
 /// Errors (config): see read_config and read_fields; no budgets, widths, depths, tokens, rates or seeds where the
 /// design needs them; d_model not a multiple of d_head; batch_tokens not a multiple of context; micro_tokens neither
 /// that nor a divisor of batch_tokens; aspect_min above aspect_max; backend command without a command.

@@ -282,8 +282,13 @@ Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus) {
     }
   }
   if (points.front().params > config.design.lr_transfer_above && !transferred.empty()) {
-    fail_config("design.lr_transfer_above is {:g}, and every shape has more params: none is left to sweep; raise it",
-                config.design.lr_transfer_above);
+    fail_config(
+        "design.lr_transfer_above is {:g}, and every shape has more params: none is left to fit the law to; raise it",
+        config.design.lr_transfer_above);
+  }
+  if (config.design.lr_transfer_above > 0 && transferred.empty()) {
+    plan.notes.push_back(
+        "no shape takes its rate from a law: all are swept (design.lr_transfer_above, lr_transfer_checks)");
   }
   return plan;
 }

@@ -22,6 +22,10 @@ constexpr std::array<std::string_view, 2> names_of(QkScale) { return {"none", "l
 enum class Parametrization { standard, completep };
 constexpr std::array<std::string_view, 2> names_of(Parametrization) { return {"standard", "completep"}; }
 
+/// embedding_lr_factor of a config that says nothing of it (docs/EXPERIMENTS.md, "The rate of the token matrix and of
+/// the head").
+constexpr double kEmbeddingLrFactor = 4;
+
 /// Shape of a decoder-only transformer. n_head * d_head is the attention width.
 struct ModelSpec {
   std::int64_t d_model = 32;
@@ -53,7 +57,7 @@ void shared_fields(Visit&& visit, T& m, const AfterContext& after_context, const
   visit("parametrization", m.parametrization, named<Parametrization>(),
         "how scales follow width and depth; completep: so that the best rate stays (arXiv 2505.01618)");
   visit("embedding_lr_factor", m.embedding_lr_factor, later(embedding_lr_factor),
-        "learning rate of the token matrix and of the head, as a multiple of that of the other matrices");
+        "the learning rate of the token matrix and of the head is multiplied by this");
 }
 template <class Visit, FieldsOf<ModelSpec> T>
 void fields(Visit&& visit, T& m) {

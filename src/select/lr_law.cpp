@@ -57,8 +57,9 @@ double reciprocal_condition(const Eigen::MatrixXd& x) {
 LrLaw unfitted_law(const std::vector<LrSweep>& sweeps, double largest_params) {
   LrLaw law;
   for (const LrSweep& sweep : sweeps) {
-    if (sweep.status != SweepStatus::interior) continue;
     const bool fitted = sweep.params <= largest_params;
+    law.open += !fitted && sweep.on_edge() ? 1 : 0;
+    if (sweep.status != SweepStatus::interior) continue;
     law.points.push_back({.shape = sweep.shape,
                           .params = sweep.params,
                           .tokens = sweep.tokens,
@@ -107,6 +108,7 @@ std::optional<double> promised_params_exponent(Parametrization parametrization) 
 LrLaw fit_lr_law(const std::vector<LrSweep>& sweeps, const LrLawOptions& options) {
   LrLaw law = unfitted_law(sweeps, options.largest_params);
   law.status = LrLawStatus::too_few_points;
+  law.needed = (options.params_exponent ? 2 : 3) + kLeastFreedom;
   if (law.n < 2 + kLeastFreedom) return law;
   Regression regression = regression_of(law);
   const bool enough = law.n >= 3 + kLeastFreedom;
@@ -141,6 +143,13 @@ LrLawCheck held_out_check(const LrLaw& law) {
 }
 
 std::string caution(const LrLaw& law) {
+  if (!law.fitted()) return "";
+  if (law.open > 0) {
+    return fmt::format(
+        "the check of the law of the best learning rate is open: at {} larger points the best rate lies on the edge of "
+        "the sweep; set design.lr_extend or widen design.learning_rates",
+        law.open);
+  }
   const LrLawCheck check = held_out_check(law);
   if (check.cost_nats <= kDearNats) return "";
   return fmt::format(
@@ -152,9 +161,9 @@ std::string caution(const LrLaw& law) {
 
 std::string describe(const LrLaw& law) {
   if (!law.fitted()) {
-    return fmt::format(
-        "best learning rate: no law ({} interior optima; {})", law.n,
-        law.status == LrLawStatus::not_identified ? "N and D do not vary independently" : "5 are needed");
+    return fmt::format("best learning rate: no law ({} interior optima; {})", law.n,
+                       law.status == LrLawStatus::not_identified ? "N and D do not vary independently"
+                                                                 : fmt::format("{} are needed", law.needed));
   }
   const auto around = [t = t_quantile(law)](const char* name, double x, double se) {
     return fmt::format("{} {:.3f} .. {:.3f}", name, x - t * se, x + t * se);

@@ -34,8 +34,10 @@ struct LrLaw {
   bool params_exponent_given = false;  ///< taken from the options, not fitted
   double params_exponent_se = 0;       ///< 0 where it was given
   double tokens_exponent_se = 0;
-  double residual_sd = 0;  ///< of ln lr, with n - 3 degrees of freedom; n - 2 where params_exponent was given
-  std::int64_t n = 0;      ///< points fitted
+  double residual_sd = 0;   ///< of ln lr, with n - 3 degrees of freedom; n - 2 where params_exponent was given
+  std::int64_t n = 0;       ///< points fitted
+  std::int64_t needed = 5;  ///< of them: 4 where an exponent of N was given
+  std::int64_t open = 0;    ///< larger sweeps whose best rate lies on the edge: they check nothing
 
   struct Point {
     std::string shape;
@@ -72,7 +74,8 @@ struct LrLawCheck {
   double cost_nats = 0;  ///< mean of what the law's rate costs there
 };
 [[nodiscard]] LrLawCheck held_out_check(const LrLaw& law);
-/// What to say where the law's rate costs more than 0.005 nats at the points held out; empty where it does not.
+/// What to say where the law's rate costs more than 0.005 nats at the points held out, or where larger sweeps do not
+/// bracket their best rate; empty otherwise.
 [[nodiscard]] std::string caution(const LrLaw& law);
 
 /// "best learning rate: ..." in one line.

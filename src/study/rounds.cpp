@@ -129,14 +129,18 @@ struct Builder {
     }
     const LrLaw law = fit_lr_law(optima, lr_law_options(config));
     if (!law.fitted()) {
-      out.notes.push_back("shapes above lr_transfer_above were not run; " + describe(law));
+      out.notes.push_back("shapes above lr_transfer_above were not run; " + describe(law) +
+                          "; sweep more sizes and budgets, or set model.parametrization = \"completep\", under which "
+                          "one size with 4 budgets is enough");
       for (const PlannedRun& run : plan.transfer) {
         out.left_out.push_back(
             {shape_name(run.spec.model), run.budget_flops, run.spec.data.tokens, "no law gives its learning rate"});
       }
       return;
     }
-    if (const std::string line = caution(law); !line.empty()) out.notes.push_back(line);
+    if (const std::string line = caution(law); !line.empty() && config.design.lr_transfer_factors.size() == 1) {
+      out.notes.push_back(line);
+    }
     ShapeRuns large;
     for (const PlannedRun& run : plan.transfer) {
       const double rate = predict_lr(law, counted_params(run.spec.model, config.design.convention.params),

@@ -41,8 +41,8 @@ struct StudyRuns {
 ///   rate half or twice that, and so on, at most lr_extend on a side. Above a rate at which every seed diverged nothing
 ///   is added.
 /// - design.lr_transfer_above: once no swept shape needs another rate, the law of fit_lr_law over the smaller ones
-/// gives
-///   the rate of each point of the larger shapes that are not swept, to 4 digits, times each of lr_transfer_factors.
+///   gives the rate of each point of the larger shapes that are not swept, to 4 digits, times each of
+///   lr_transfer_factors.
 /// - design.branch_checks: once a shape needs no other rate, its middle D (of an even number the larger middle one) is
 ///   trained from scratch at its best rate, with the warmup that a run of this length alone would have, with
 ///   branch_checks seeds from the design's first one up. Needs two token budgets.

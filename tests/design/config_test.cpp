@@ -76,6 +76,11 @@ TEST_F(Config, AKeptFileWithoutThemMeansUndividedScoresAndOneRateForAll) {
   EXPECT_EQ(fresh.model.spec.embedding_lr_factor, 4);
   EXPECT_EQ(kept.model.spec.embedding_lr_factor, 1);
   EXPECT_EQ(to_json_fields(read(to_toml(to_json_fields(kept)))), to_json_fields(kept)) << "it is written out";
+  fs::create_directories(folder_ / "old/runs");
+  write_file_atomic(folder_ / "old/study.toml", text);
+  const StudyConfig as_config = read_study_config(folder_ / "old/study.toml");
+  EXPECT_TRUE(as_config.model.spec.qk_scale.is(QkScale::none)) << "given as a config it is the same study";
+  EXPECT_EQ(as_config.model.spec.embedding_lr_factor, 1);
   write_file_atomic(folder_ / "mine.toml", to_toml(to_json_fields(fresh)));
   EXPECT_EQ(to_json_fields(read_kept_config(folder_ / "mine.toml")), to_json_fields(fresh));
 }

@@ -78,6 +78,8 @@ TEST(LrLawFit, LargerShapesAreHeldOutAndEdgesTakeNoPart) {
   for (LrSweep& s : all) s.curvature_nats = 0.01;
   EXPECT_EQ(caution(fit_lr_law(all, {.largest_params = 5e4})), "") << "0.0048 nats";
   EXPECT_EQ(caution(fit_lr_law(all)), "") << "nothing is held out";
+  all.back().status = SweepStatus::edge_high;
+  EXPECT_THAT(caution(fit_lr_law(all, {.largest_params = 5e4})), HasSubstr("is open: at 1 larger points"));
 }
 
 /// One size, whose rates follow D alone.
@@ -118,6 +120,8 @@ TEST(LrLawFit, AGivenExponentOfNStandsWhereThePointsDoNotTellIt) {
   std::vector<LrSweep> few = one_size(0, 1);
   few.pop_back();
   EXPECT_EQ(fit_lr_law(few, {.params_exponent = 0}).status, LrLawStatus::too_few_points);
+  EXPECT_THAT(describe(fit_lr_law(few, {.params_exponent = 0})), HasSubstr("4 are needed"));
+  EXPECT_THAT(describe(fit_lr_law(few)), HasSubstr("5 are needed"));
 }
 
 TEST(LrLawFit, TheIntervalOfTheOtherExponentCoversTheTruth) {
