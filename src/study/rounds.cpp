@@ -129,9 +129,12 @@ struct Builder {
     }
     const LrLaw law = fit_lr_law(optima, lr_law_options(config));
     if (!law.fitted()) {
-      out.notes.push_back("shapes above lr_transfer_above were not run; " + describe(law) +
-                          "; sweep more sizes and budgets, or set model.parametrization = \"completep\", under which "
-                          "one size with 4 budgets is enough");
+      const bool assumes = promised_params_exponent(config.model.spec.parametrization).has_value();
+      out.notes.push_back(fmt::format("shapes above lr_transfer_above were not run; {}; sweep more sizes and budgets{}",
+                                      describe(law),
+                                      assumes ? ""
+                                              : ", or set model.parametrization = \"completep\", under which one size "
+                                                "with 4 budgets is enough"));
       for (const PlannedRun& run : plan.transfer) {
         out.left_out.push_back(
             {shape_name(run.spec.model), run.budget_flops, run.spec.data.tokens, "no law gives its learning rate"});
