@@ -58,7 +58,8 @@ TEST(Transfer, TheLargestShapesAreSweptToCheckTheLaw) {
   config.design.lr_transfer_above = 1;
   EXPECT_NO_THROW((void)make_plan(config, nullptr)) << "nothing takes its rate from a law";
   config.design.lr_transfer_checks = 3;
-  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)make_plan(config, nullptr); }), HasSubstr("none is left to fit the law to"));
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)make_plan(config, nullptr); }),
+              HasSubstr("none is left to fit the law to"));
 }
 
 }  // namespace
