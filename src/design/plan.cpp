@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <ranges>
 #include <set>
 #include <tuple>
 
@@ -214,9 +213,9 @@ void bind_to_shortest(const StudyConfig& config, const Point& point, std::int64_
 std::set<std::string> transferred_shapes(const DesignConfig& design, const std::vector<Point>& points) {
   std::set<std::string> checks, transferred;
   if (design.lr_transfer_above == 0) return transferred;
-  for (const Point& point : std::views::reverse(points)) {  // by params, from the largest down
-    if (point.params <= design.lr_transfer_above) break;
-    const std::string key = shape_key(point.model);
+  for (auto point = points.rbegin(); point != points.rend(); ++point) {  // by params, from the largest down
+    if (point->params <= design.lr_transfer_above) break;
+    const std::string key = shape_key(point->model);
     if (checks.contains(key)) continue;
     (std::ssize(checks) < design.lr_transfer_checks ? checks : transferred).insert(key);
   }

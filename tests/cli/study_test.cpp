@@ -115,7 +115,7 @@ TEST_F(StudyCommand, PlanSaysWhatResultsMayAddAndTheStudyWhatTheyDid) {
   const ProgramResult plan = scalelaw("plan " + policy);
   EXPECT_EQ(plan.code, 0) << plan.err;
   EXPECT_THAT(plan.out, HasSubstr("up to 4 more rates on a side"));
-  EXPECT_THAT(plan.out, HasSubstr("1 run from scratch for each shape"));
+  EXPECT_THAT(plan.out, HasSubstr("1 run from scratch for each swept shape"));
   const ProgramResult study = scalelaw("simulate " + policy + " --out s");
   EXPECT_EQ(study.code, 0) << study.err;
   EXPECT_THAT(study.out, HasSubstr("d16 L1 at 14.8k tokens: lr 0.005 (the best rate, 0.01, was the lowest)"));
