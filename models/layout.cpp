@@ -54,9 +54,18 @@ ModelScales completep_scales(const ModelSpec& m) {
           .qk_scale = {.init_std = 0, .rate = 1, .eps = 1 / (w * d)}};
 }
 
+ModelScales scales_of_parametrization(const ModelSpec& model) {
+  switch (model.parametrization) {
+    case Parametrization::standard:
+      return standard_scales(model);
+    case Parametrization::completep:
+      return completep_scales(model);
+  }
+  return standard_scales(model);
+}
+
 ModelScales scales_of(const ModelSpec& model) {
-  ModelScales scales =
-      model.parametrization == Parametrization::completep ? completep_scales(model) : standard_scales(model);
+  ModelScales scales = scales_of_parametrization(model);
   scales.embedding.rate *= model.embedding_lr_factor;
   scales.head.rate *= model.embedding_lr_factor;
   return scales;

@@ -14,15 +14,12 @@ constexpr std::int64_t kMostUnits = 1024;
 
 /// @param units of width, which are heads where their width is given
 ModelSpec shape_of(std::int64_t layers, std::int64_t units, const ShapeFamily& family) {
-  ModelSpec model;
+  // With heads of no given width as a config that says nothing of the family.
+  ModelSpec model = family.d_head == 0 ? default_family() : ModelSpec{};
   model.n_layer = layers;
   model.d_model = units * (family.d_head > 0 ? family.d_head : kWidthUnit);
   model.d_head = family.d_head > 0 ? family.d_head : default_d_head(model.d_model);
   model.n_head = model.d_model / model.d_head;
-  if (family.d_head == 0) {  // as in a config that says nothing of heads
-    model.qk_scale.name = QkScale::learned;
-    model.embedding_lr_factor = kEmbeddingLrFactor;
-  }
   model.d_ff = 4 * model.d_model;
   model.vocab = family.vocab;
   model.context = family.vocab <= 1024 ? 64 : 2048;

@@ -125,10 +125,8 @@ void add_warnings(Analysis& analysis) {
         "or widen design.learning_rates to trust those losses",
         count, analysis.selection.sweeps.size(), edges, count > 5 ? ", ..." : ""));
   }
-  const bool taken = std::ranges::any_of(analysis.selection.sweeps, [&](const LrSweep& sweep) {
-    return sweep.status == SweepStatus::single && sweep.params > analysis.options.lr_law.largest_params;
-  });
-  if (const std::string line = caution(analysis.lr_law); taken && !line.empty()) analysis.warnings.push_back(line);
+  const std::string line = caution(analysis.lr_law);
+  if (analysis.lr_law.taken > 0 && !line.empty()) analysis.warnings.push_back(line);
 }
 
 }  // namespace

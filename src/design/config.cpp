@@ -165,8 +165,7 @@ StudyConfig config_of(const std::filesystem::path& path, const ConfigText& text,
 /// What a study.toml means that was written before these keys were.
 StudyConfig family_of_before() {
   StudyConfig before;
-  before.model.spec.qk_scale = {};
-  before.model.spec.embedding_lr_factor = 1;
+  before.model.spec = {.d_head = 0};
   return before;
 }
 

@@ -30,7 +30,7 @@ void fields(Visit&& visit, T& c) {
 
 struct ModelConfig {
   /// Of every shape, but for d_model, n_layer, n_head and d_ff: model_spec sets those.
-  ModelSpec spec = {.d_head = 0, .qk_scale = {.name = QkScale::learned}, .embedding_lr_factor = kEmbeddingLrFactor};
+  ModelSpec spec = default_family();
   std::int64_t mlp_ratio = 4;
 };
 template <class Visit, FieldsOf<ModelConfig> T>

@@ -268,9 +268,10 @@ Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus) {
   const std::set<std::string> transferred = transferred_shapes(config.design, points);
   for (const Point& point : points) {
     RunSpec spec = run_spec(config, point, corpus);
+    const std::string shape = shape_key(point.model);
     const bool has_trunk = spec.schedule.kind == ScheduleKind::trunk_cooldown;
-    bind_to_shortest(config, point, has_trunk ? shortest.at(shape_key(point.model)) : point.steps, spec);
-    const bool transfer = transferred.contains(shape_key(point.model));
+    bind_to_shortest(config, point, has_trunk ? shortest.at(shape) : point.steps, spec);
+    const bool transfer = transferred.contains(shape);
     for (const double listed : transfer ? std::vector<double>{0} : config.design.learning_rates) {
       spec.optimizer.lr = transfer ? 0 : scaled_rate(config.design, listed, point.params);
       for (const std::int64_t seed : config.design.seeds) {

@@ -22,10 +22,6 @@ constexpr std::array<std::string_view, 2> names_of(QkScale) { return {"none", "l
 enum class Parametrization { standard, completep };
 constexpr std::array<std::string_view, 2> names_of(Parametrization) { return {"standard", "completep"}; }
 
-/// embedding_lr_factor of a config that says nothing of it (docs/EXPERIMENTS.md, "The rate of the token matrix and of
-/// the head").
-constexpr double kEmbeddingLrFactor = 4;
-
 /// Shape of a decoder-only transformer. n_head * d_head is the attention width.
 struct ModelSpec {
   std::int64_t d_model = 32;
@@ -40,6 +36,13 @@ struct ModelSpec {
   Parametrization parametrization = Parametrization::standard;
   double embedding_lr_factor = 1;
 };
+/// The models of a config that says nothing of them (docs/METHODS.md, "The model"), the winners of docs/EXPERIMENTS.md,
+/// "Which heads, and which scale of their scores" and "The rate of the token matrix and of the head". d_head 0: it
+/// follows d_model. The defaults of ModelSpec are what runs of the first versions were.
+inline ModelSpec default_family() {
+  return {.d_head = 0, .qk_scale = {.name = QkScale::learned}, .embedding_lr_factor = 4};
+}
+
 /// What all shapes of a study share: keys of [model], and of every run. The callables stand where [model] has keys of
 /// its own: after context, and after vocab.
 /// @param qk_scale, embedding_lr_factor the rules of those keys: a run's spec leaves them out where they are empty and

@@ -53,12 +53,13 @@ double reciprocal_condition(const Eigen::MatrixXd& x) {
   return (1 - correlation) / (1 + correlation);
 }
 
-/// The points of the law, and whether they tell its exponents.
+/// The points of the law, before anything is fitted to them.
 LrLaw unfitted_law(const std::vector<LrSweep>& sweeps, double largest_params) {
   LrLaw law;
   for (const LrSweep& sweep : sweeps) {
     const bool fitted = sweep.params <= largest_params;
     law.open += !fitted && sweep.on_edge() ? 1 : 0;
+    law.taken += !fitted && sweep.status == SweepStatus::single ? 1 : 0;
     if (sweep.status != SweepStatus::interior) continue;
     law.points.push_back({.shape = sweep.shape,
                           .params = sweep.params,
@@ -73,7 +74,7 @@ LrLaw unfitted_law(const std::vector<LrSweep>& sweeps, double largest_params) {
 }
 
 /// Fits coefficient and exponents; with params_exponent_given all but that of N, which is subtracted.
-void fit_constants(LrLaw& law, Regression&& of) {
+void fit_constants(LrLaw& law, Regression of) {
   auto& [x, y, means] = of;
   if (law.params_exponent_given) {
     y -= law.params_exponent * x.col(1);

@@ -38,6 +38,7 @@ struct LrLaw {
   std::int64_t n = 0;       ///< points fitted
   std::int64_t needed = 5;  ///< of them: 4 where an exponent of N was given
   std::int64_t open = 0;    ///< larger sweeps whose best rate lies on the edge: they check nothing
+  std::int64_t taken = 0;   ///< larger points of one rate, as the law gives them
 
   struct Point {
     std::string shape;

@@ -15,8 +15,7 @@ namespace {
 struct Vertex {
   double lr = 0;
   double loss_nats = 0;
-  double curvature = 0;  ///< nats per squared ln lr
-  bool convex = false;
+  double curvature = 0;  ///< nats per squared ln lr; 0 where there is no valley
 };
 
 // Parabola in ln lr through three points of which the middle one is lowest.
@@ -25,9 +24,9 @@ Vertex parabola_vertex(const LrSweep::Point& low, const LrSweep::Point& middle, 
   const double rise_left = low.loss_nats - middle.loss_nats, rise_right = high.loss_nats - middle.loss_nats;
   const double curvature = (rise_right / right - rise_left / left) / (right - left);
   const double slope = rise_left / left - curvature * left;
-  if (!(curvature > 0)) return {middle.lr, middle.loss_nats, 0, false};
+  if (!(curvature > 0)) return {middle.lr, middle.loss_nats, 0};
   const double at = -slope / (2 * curvature);
-  return {middle.lr * std::exp(at), middle.loss_nats + 0.5 * slope * at, curvature, true};
+  return {middle.lr * std::exp(at), middle.loss_nats + 0.5 * slope * at, curvature};
 }
 
 struct Sweep {
@@ -69,7 +68,7 @@ std::size_t tune(LrSweep& sweep) {
     sweep.status = SweepStatus::edge_high;
   } else {
     const Vertex vertex = parabola_vertex(points[best - 1], points[best], points[best + 1]);
-    sweep.status = vertex.convex ? SweepStatus::interior : SweepStatus::not_convex;
+    sweep.status = vertex.curvature > 0 ? SweepStatus::interior : SweepStatus::not_convex;
     sweep.best_lr = vertex.lr;
     sweep.best_loss_nats = vertex.loss_nats;
     sweep.curvature_nats = vertex.curvature;

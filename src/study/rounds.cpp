@@ -127,12 +127,12 @@ struct Builder {
       const std::vector<LrSweep> own = sweeps(shape);
       optima.insert(optima.end(), own.begin(), own.end());
     }
-    const LrLaw law = fit_lr_law(optima, lr_law_options(config));
+    const LrLawOptions options = lr_law_options(config);
+    const LrLaw law = fit_lr_law(optima, options);
     if (!law.fitted()) {
-      const bool assumes = promised_params_exponent(config.model.spec.parametrization).has_value();
-      out.notes.push_back(fmt::format("shapes above lr_transfer_above were not run; {}; sweep more sizes and budgets{}",
-                                      describe(law),
-                                      assumes ? ""
+      out.notes.push_back(
+          fmt::format("shapes above lr_transfer_above were not run; {}; sweep more sizes and budgets{}", describe(law),
+                      options.params_exponent ? ""
                                               : ", or set model.parametrization = \"completep\", under which one size "
                                                 "with 4 budgets is enough"));
       for (const PlannedRun& run : plan.transfer) {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/rng.hpp"
+#include "design/isoflop_config.hpp"
 #include "design/ladder.hpp"
 #include "error_of.hpp"
 #include "records/shape.hpp"
@@ -20,13 +21,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-
-StudyConfig isoflop(const std::vector<double>& budgets) {
-  StudyConfig config;
-  config.name = "test";
-  config.design.budgets = budgets;
-  return config;
-}
 
 double params_of_shape(const StudyConfig& config, const ShapeConfig& shape) {
   return static_cast<double>(count_params(model_spec(config.model, shape)).total);

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "design/isoflop_config.hpp"
 #include "design/plan.hpp"
 #include "error_of.hpp"
 #include "records/shape.hpp"
@@ -14,15 +15,8 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-StudyConfig two_budgets() {
-  StudyConfig config;
-  config.name = "test";
-  config.design.budgets = {1e11, 4e11};
-  return config;
-}
-
 TEST(Transfer, LargeShapesWaitForTheLawOfTheOthers) {
-  StudyConfig config = two_budgets();
+  StudyConfig config = isoflop({1e11, 4e11});
   config.design.shapes = {{16, 2}, {24, 2}, {48, 3}};
   config.design.seeds = {0, 1};
   config.design.lr_transfer_above = 1e5;
@@ -36,7 +30,7 @@ TEST(Transfer, LargeShapesWaitForTheLawOfTheOthers) {
 }
 
 TEST(Transfer, TheLargestShapesAreSweptToCheckTheLaw) {
-  StudyConfig config = two_budgets();
+  StudyConfig config = isoflop({1e11, 4e11});
   config.design.shapes = {{16, 2}, {24, 2}, {32, 2}, {48, 3}};
   config.design.lr_transfer_above = 2e4;
   const auto shapes_of = [](const std::vector<PlannedRun>& runs) {

@@ -78,6 +78,10 @@ TEST(LrLawFit, LargerShapesAreHeldOutAndEdgesTakeNoPart) {
   for (LrSweep& s : all) s.curvature_nats = 0.01;
   EXPECT_EQ(caution(fit_lr_law(all, {.largest_params = 5e4})), "") << "0.0048 nats";
   EXPECT_EQ(caution(fit_lr_law(all)), "") << "nothing is held out";
+  EXPECT_EQ(fit_lr_law(all, {.largest_params = 5e4}).taken, 0);
+  all.back().status = SweepStatus::single;
+  EXPECT_EQ(fit_lr_law(all, {.largest_params = 5e4}).taken, 1);
+  EXPECT_EQ(fit_lr_law(all).taken, 0) << "nothing is larger";
   all.back().status = SweepStatus::edge_high;
   EXPECT_THAT(caution(fit_lr_law(all, {.largest_params = 5e4})), HasSubstr("is open: at 1 larger points"));
 }
