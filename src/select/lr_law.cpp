@@ -74,8 +74,9 @@ LrLaw unfitted_law(const std::vector<LrSweep>& sweeps, double largest_params) {
 }
 
 /// Fits coefficient and exponents; with params_exponent_given all but that of N, which is subtracted.
-void fit_constants(LrLaw& law, Regression of) {
-  auto& [x, y, means] = of;
+void fit_constants(LrLaw& law, const Regression& of) {
+  Eigen::MatrixXd x = of.x;
+  Eigen::VectorXd y = of.y;
   if (law.params_exponent_given) {
     y -= law.params_exponent * x.col(1);
     x = x(Eigen::all, std::array<Eigen::Index, 2>{0, 2}).eval();
@@ -91,7 +92,7 @@ void fit_constants(LrLaw& law, Regression of) {
     law.params_exponent = solution(1);
     law.params_exponent_se = std::sqrt(covariance(1, 1));
   }
-  law.coefficient = std::exp(solution(0) - law.params_exponent * means[0] - law.tokens_exponent * means[1]);
+  law.coefficient = std::exp(solution(0) - law.params_exponent * of.means[0] - law.tokens_exponent * of.means[1]);
   law.residual_sd = std::sqrt(variance);
   for (LrLaw::Point& p : law.points) {
     p.law_lr = predict_lr(law, p.params, p.tokens);
@@ -111,14 +112,14 @@ LrLaw fit_lr_law(const std::vector<LrSweep>& sweeps, const LrLawOptions& options
   law.status = LrLawStatus::too_few_points;
   law.needed = (options.params_exponent ? 2 : 3) + kLeastFreedom;
   if (law.n < 2 + kLeastFreedom) return law;
-  Regression regression = regression_of(law);
+  const Regression regression = regression_of(law);
   const bool enough = law.n >= 3 + kLeastFreedom;
   const bool told = enough && reciprocal_condition(regression.x) >= kLeastCondition;
   if (!told && enough) law.status = LrLawStatus::not_identified;
   if (!told && !(options.params_exponent && varies(regression.x, 2))) return law;
   law.params_exponent_given = !told;
   if (!told) law.params_exponent = *options.params_exponent;
-  fit_constants(law, std::move(regression));
+  fit_constants(law, regression);
   return law;
 }
 
