@@ -197,7 +197,7 @@ bool on_a_line_without_a_way(const Logs& p, const DesignShape& s, const LawForm&
   if (free_among(terms.params, fixed) == 0 || free_among(terms.second_term, fixed) == 0) return false;
   const bool offset = !terms.offset.empty() && !fixed.contains(terms.offset);
   // One exponent of N and D alike: off the ray the two terms have different shapes.
-  if (!terms.shared.empty()) return s.slope > 0.8 && s.slope < 1.25;
+  if (!terms.shared.empty() && terms.params.size() == 1) return s.slope > 0.8 && s.slope < 1.25;
   const auto exponent_held = [&](const std::vector<std::string>& term) { return fixed.contains(term.back()); };
   if (!exponent_held(terms.params) || !exponent_held(terms.second_term)) return true;
   // The exponents of N and of the second variable in the linear problem inside the law.

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "core/linear_algebra.hpp"
+#include "fit/outer_surface.hpp"
 
 namespace scalelaw::inline fit {
 namespace {
@@ -57,23 +58,72 @@ Linearised linearise_surface(const Problem& p, std::span<const double> theta, bo
   return out;
 }
 
-void evaluate_surface(const Problem& p, std::span<const double> weights, double delta, bool second_order,
-                      std::span<const double> theta, LocalModel& at) {
-  const SurfaceTheta full = surface_theta(p, theta);
-  SurfaceSums sums;
-  surface_sums(p.surface, weights, full, of_logs(p), delta, second_order, sums);
+// Sums over all constants of a law (SurfaceSums, OuterSums) to those of the free ones.
+template <class Sums>
+void take_free(const Problem& p, Sums sums, LocalModel& at) {
   at.value = sums.value;
   if (p.tie) {
     // Chain rule: the gradient and the Hessian along `from` take in those along `to`.
     const auto [from, to, factor] = *p.tie;
     sums.gradient[from] += factor * sums.gradient[to];
-    for (std::size_t j = 0; j < kSurfaceConstants; ++j) sums.hessian[from][j] += factor * sums.hessian[to][j];
-    for (std::size_t i = 0; i < kSurfaceConstants; ++i) sums.hessian[i][from] += factor * sums.hessian[i][to];
+    for (std::size_t j = 0; j < sums.gradient.size(); ++j) sums.hessian[from][j] += factor * sums.hessian[to][j];
+    for (std::size_t i = 0; i < sums.gradient.size(); ++i) sums.hessian[i][from] += factor * sums.hessian[i][to];
   }
   for (std::size_t k = 0; k < p.free.size(); ++k) {
     at.gradient[k] = sums.gradient[p.free[k]];
     for (std::size_t l = 0; l < p.free.size(); ++l) at.hessian[k][l] = sums.hessian[p.free[k]][p.free[l]];
   }
+}
+
+void evaluate_surface(const Problem& p, std::span<const double> weights, double delta, bool second_order,
+                      std::span<const double> theta, LocalModel& at) {
+  SurfaceSums sums;
+  surface_sums(p.surface, weights, surface_theta(p, theta), of_logs(p), delta, second_order, sums);
+  take_free(p, sums, at);
+}
+
+// --- Coordinates::outer: theta = (ln E, p, q, alpha', beta', k) of the free parameters, fit/outer_surface.hpp.
+
+constexpr std::size_t kOuterConstants = std::tuple_size_v<OuterTheta>;
+
+// All six coordinates: those free from theta, those held and tied from the problem. An exponent is held together with
+// k.
+OuterTheta outer_theta(const Problem& p, std::span<const double> theta) {
+  using namespace outer_place;
+  OuterTheta full{};
+  for (std::size_t j = 0; j < kOuterConstants; ++j) {
+    if (!p.fixed[j]) continue;
+    full[j] = is_logarithmic(p.form().constants[j]) ? std::log(p.values[j]) : p.values[j];
+    if (j == kAlpha || j == kBeta) full[j] *= p.values[kPower];
+  }
+  for (std::size_t k = 0; k < p.free.size(); ++k) full[p.free[k]] = theta[k];
+  if (p.tie) full[p.tie->to] = p.tie->factor * full[p.tie->from];
+  return full;
+}
+
+Linearised linearise_outer(const Problem& p, std::span<const double> theta, bool with_jacobian) {
+  const std::size_t m = p.free.size();
+  const OuterTheta full = outer_theta(p, theta);
+  const double constant = std::exp(full[outer_place::kE]);
+  Linearised out = empty_at(p, with_jacobian);
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const OuterTerm at = outer_term(full, p.surface.log_params[i], p.surface.log_tokens[i]);
+    const double term = std::exp(at.log_term), predicted = constant + term;
+    out.residual[i] = residual_of(p, i, predicted);
+    if (!with_jacobian) continue;
+    std::array<double, kOuterConstants> slope = {constant};
+    for (std::size_t j = 1; j < kOuterConstants; ++j) slope[j] = term * at.slopes[j - 1];
+    if (p.tie) slope[p.tie->from] += p.tie->factor * slope[p.tie->to];
+    for (std::size_t k = 0; k < m; ++k) out.jacobian[i * m + k] = slope[p.free[k]] / (of_logs(p) ? predicted : 1.0);
+  }
+  return out;
+}
+
+void evaluate_outer(const Problem& p, std::span<const double> weights, double delta, bool second_order,
+                    std::span<const double> theta, LocalModel& at) {
+  OuterSums sums;
+  outer_sums(p.surface, weights, outer_theta(p, theta), of_logs(p), delta, second_order, sums);
+  take_free(p, sums, at);
 }
 
 // --- Coordinates::power: theta = (ln A', alpha[, ln E]) of E + A' e^(-alpha x), x = ln of the variable from its mean.
@@ -186,6 +236,7 @@ void evaluate_any(const Problem& p, std::span<const double> weights, double delt
 
 Linearised linearise(const Problem& p, std::span<const double> theta, bool with_jacobian) {
   if (p.coordinates == Coordinates::surface && !p.tie) return linearise_surface(p, theta, with_jacobian);
+  if (p.coordinates == Coordinates::outer) return linearise_outer(p, theta, with_jacobian);
   if (p.coordinates == Coordinates::power) return linearise_power(p, theta, with_jacobian);
   return linearise_any(p, theta, with_jacobian);
 }
@@ -194,6 +245,8 @@ void evaluate(const Problem& p, std::span<const double> weights, double delta, b
               std::span<const double> theta, LocalModel& at) {
   if (p.coordinates == Coordinates::surface) {
     evaluate_surface(p, weights, delta, second_order, theta, at);
+  } else if (p.coordinates == Coordinates::outer) {
+    evaluate_outer(p, weights, delta, second_order, theta, at);
   } else {
     evaluate_any(p, weights, delta, second_order, theta, at);
   }

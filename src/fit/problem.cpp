@@ -57,13 +57,30 @@ double mean_log(const Problem& p, Quantity quantity) {
   return sum;
 }
 
-// The law's own coordinates and the centres that they take. A power law keeps them only with X and alpha both free.
+// Whether what is held leaves the law its coordinates: a power law wants X and alpha both free, an outer power both
+// amplitudes, and both exponents where k is free, since what moves are their products with it.
+bool keeps_coordinates(const Problem& p) {
+  switch (p.form().coordinates) {
+    case Coordinates::logarithms:
+    case Coordinates::surface:
+      return true;
+    case Coordinates::outer: {
+      using namespace outer_place;
+      const bool exponents = !p.fixed[kAlpha] && !p.fixed[kBeta];
+      return !p.fixed[kA] && !p.fixed[kB] && (p.fixed[kPower] || exponents);
+    }
+    case Coordinates::power:
+      return !p.tie && !p.fixed[power_place::kX] && !p.fixed[power_place::kAlpha];
+  }
+  return false;
+}
+
+// The law's own coordinates and the centres that they take.
 void set_coordinates(Problem& p) {
   const LawForm& form = p.form();
   if (form.coordinates == Coordinates::logarithms) return;
   check_places(form);
-  const bool power = form.coordinates == Coordinates::power;
-  if (power && (p.tie || p.fixed[power_place::kX] || p.fixed[power_place::kAlpha])) return;
+  if (!keeps_coordinates(p)) return;
   for (const std::size_t k : form.of_role(Role::amplitude)) {
     const Quantity of = *form.constants[k].of;
     if (!p.fixed[k]) {
@@ -90,11 +107,14 @@ void set_surface(Problem& p) {
   for (std::size_t i = 0; i < padded; ++i) p.surface.inverse_loss[i] = 1 / p.surface.loss[i];
 }
 
+// The largest exponent with which the loss of a term alone may fall: that of the exponents of the other laws.
+constexpr double kLargestFall = 5;
+
 // An offset and a centred amplitude are losses: they may fall to e^-12 of the smallest one before they count as
 // vanished. The other constants have the bounds of their role.
 void set_bounds(Problem& p) {
   const auto [least, most] = std::ranges::minmax(p.observed);
-  const bool surface = p.coordinates == Coordinates::surface;
+  const bool surface = p.coordinates == Coordinates::surface || p.coordinates == Coordinates::outer;
   for (std::size_t i = 0; i < p.free.size(); ++i) {
     const Constant& constant = p.form().constants[p.free[i]];
     const bool centred = p.centre_of(p.free[i]) != nullptr;
@@ -102,7 +122,8 @@ void set_bounds(Problem& p) {
     p.upper[i] = constant.upper;
     p.max_step[i] = constant.max_step;
     if (constant.role == Role::exponent) {
-      if (surface) p.lower[i] = 0;
+      if (surface && constant.of) p.lower[i] = 0;
+      if (p.coordinates == Coordinates::outer && constant.of) p.upper[i] = kLargestFall;
       if (p.tie && p.tie->from == p.free[i]) p.upper[i] /= std::max(p.tie->factor, 1.0);
     } else if (constant.role == Role::offset || centred) {
       p.lower[i] = std::log(least) - 12;
@@ -111,7 +132,7 @@ void set_bounds(Problem& p) {
     }
     p.start_lower[i] = p.lower[i];
     if (constant.role == Role::offset || centred) p.start_lower[i] = std::log(least) - 4;
-    if (surface && constant.role == Role::exponent) p.start_lower[i] = 0.02;
+    if (surface && constant.role == Role::exponent && constant.of) p.start_lower[i] = 0.02;
   }
 }
 
@@ -132,6 +153,12 @@ void check_places(const LawForm& form) {
           same_roles(form.constants, {offset("E"), amplitude("A", Quantity::params), amplitude("B", Quantity::tokens),
                                       exponent("alpha", Quantity::params), exponent("beta", Quantity::tokens)}),
           "{} has other constants than E, A, B, alpha, beta", form.name);
+      return;
+    case Coordinates::outer:
+      SCALELAW_CHECK(same_roles(form.constants, {offset("E"), amplitude("A", Quantity::params),
+                                                 amplitude("B", Quantity::tokens), exponent("alpha", Quantity::params),
+                                                 exponent("beta", Quantity::tokens), exponent("k", std::nullopt)}),
+                     "{} has other constants than E, A, B, alpha, beta, k", form.name);
       return;
     case Coordinates::power: {
       const std::optional<Quantity> x = form.only_variable();
@@ -168,13 +195,40 @@ Problem make_problem(const std::vector<Observation>& observations, LawKind law, 
   if (p.observed.empty()) return p;
   p.weights.resize(surface_padded(p.size()), 0.0);
   set_coordinates(p);
-  if (p.coordinates == Coordinates::surface) set_surface(p);
+  if (p.coordinates == Coordinates::surface || p.coordinates == Coordinates::outer) set_surface(p);
   set_bounds(p);
   return p;
 }
 
+namespace {
+
+// The outer power that amplitudes and exponents are taken to in Coordinates::outer; 1 in the others.
+double outer_power(const Problem& p, std::span<const double> values) {
+  if (p.coordinates != Coordinates::outer) return 1;
+  return p.fixed[outer_place::kPower] ? p.values[outer_place::kPower] : values[outer_place::kPower];
+}
+
+// alpha = alpha'/k and ln A = p/k + alpha at, of theta = (ln E, p, q, alpha', beta', k).
+void set_outer_values(const Problem& p, std::span<const double> theta, std::vector<double>& values) {
+  using namespace outer_place;
+  const double k_outer = outer_power(p, values);
+  for (const std::size_t exponent : {kAlpha, kBeta}) {
+    if (!p.fixed[exponent]) values[exponent] /= k_outer;
+  }
+  if (p.tie) values[p.tie->to] = p.tie->factor * values[p.tie->from];
+  for (std::size_t k = 0; k < p.free.size(); ++k) {
+    const Centre* centre = p.centre_of(p.free[k]);
+    if (centre == nullptr) continue;
+    const double log_amplitude = theta[k] / k_outer + values[centre->exponent] * centre->at;
+    values[centre->amplitude] = std::exp(std::clamp(log_amplitude, -690.0, 690.0));
+  }
+}
+
+}  // namespace
+
 Vector start_from(const Problem& p, const std::vector<double>& values) {
   Vector theta{};
+  const double k_outer = outer_power(p, values);
   for (std::size_t k = 0; k < p.free.size(); ++k) {
     const std::size_t j = p.free[k];
     theta[k] = is_logarithmic(p.form().constants[j]) ? std::log(std::max(values[j], 1e-300)) : values[j];
@@ -184,8 +238,11 @@ Vector start_from(const Problem& p, const std::vector<double>& values) {
       if (p.coordinates == Coordinates::power) {
         theta[k] = exponent * (theta[k] - centre->at);  // ln (X/x)^alpha
       } else {
-        theta[k] -= exponent * centre->at;  // ln A x^-alpha
+        theta[k] = k_outer * (theta[k] - exponent * centre->at);  // ln A x^-alpha, with an outer power its k-th
       }
+    } else if (p.coordinates == Coordinates::outer && p.form().constants[j].role == Role::exponent &&
+               j != outer_place::kPower) {
+      theta[k] *= k_outer;
     }
     theta[k] = std::clamp(theta[k], p.start_lower[k], p.upper[k]);
   }
@@ -197,6 +254,10 @@ std::vector<double> natural_values(const Problem& p, std::span<const double> the
   for (std::size_t k = 0; k < p.free.size(); ++k) {
     const std::size_t j = p.free[k];
     values[j] = is_logarithmic(p.form().constants[j]) ? std::exp(theta[k]) : theta[k];
+  }
+  if (p.coordinates == Coordinates::outer) {
+    set_outer_values(p, theta, values);
+    return values;
   }
   if (p.tie) values[p.tie->to] = p.tie->factor * values[p.tie->from];
   for (const Centre& centre : p.centres) {

@@ -17,6 +17,11 @@ namespace scalelaw::inline fit {
 namespace surface_place {
 inline constexpr std::size_t kE = 0, kA = 1, kB = 2, kAlpha = 3, kBeta = 4;
 }
+/// Those of (E, A, B, alpha, beta, k) of a law with Coordinates::outer, as OuterTheta has them.
+namespace outer_place {
+using surface_place::kE, surface_place::kA, surface_place::kB, surface_place::kAlpha, surface_place::kBeta;
+inline constexpr std::size_t kPower = 5;
+}  // namespace outer_place
 /// Places of the constants (X, alpha, E) of a law with Coordinates::power.
 namespace power_place {
 inline constexpr std::size_t kX = 0, kAlpha = 1, kE = 2;
@@ -50,7 +55,7 @@ struct Problem {
   std::optional<Tie> tie;                             ///< its `to` is neither free nor fixed
   Coordinates coordinates = Coordinates::logarithms;  ///< the law's own, where what is fixed leaves them
   std::vector<Centre> centres;
-  SurfacePoints surface;                ///< for Coordinates::surface
+  SurfacePoints surface;                ///< for Coordinates::surface and outer
   Vector lower{}, upper{}, max_step{};  ///< of the free parameters
   Vector start_lower{};                 ///< within these a start lets every term of the law matter
 

@@ -127,8 +127,8 @@ Identifiability profile_interval(const std::vector<Observation>& points, const P
     return {.profile_ci95 = {0, std::numeric_limits<double>::max()}, .identified = false};
   // Ranges beyond which a value says "anything": 12 e-folds for logarithms, 1e-3 .. 5 for exponents.
   const Coordinate c{.center = center,
-                     .lowest = logarithmic ? std::max(center - 12, -kLargestLog) : 1e-3,
-                     .highest = logarithmic ? std::min(center + 12, kLargestLog) : 5,
+                     .lowest = logarithmic ? std::max(center - 12, -kLargestLog) : std::max(constant.lower, 1e-3),
+                     .highest = logarithmic ? std::min(center + 12, kLargestLog) : std::max(5.0, constant.upper),
                      .first_step = logarithmic ? 1e-3 : 5e-3};
   Identifiability out = interval_of(c, solution.value, solution.value + threshold(problem, solution), [&]() -> Walk {
     return [&, near = best](double x) mutable {

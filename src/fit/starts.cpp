@@ -35,6 +35,9 @@ namespace {
 // (0.05 to 0.76). What is fitted is Huber's objective, not v, and it may have several minima: hence several cells that
 // are not neighbours, and a second ranking of the same cells by the objective itself.
 //
+// A law with an outer power, (L - E)^power = sum, is linear only at a given offset: E takes a few shares of the least
+// loss, and the misfit is that of L itself, ln(L/o) = (o - E)/o x relative error of the left side / power.
+//
 // Passes: 1. the linear problem at one eta; 2. v over the grid of exponents; 3. with decays: the first on a grid around
 // that, for each the others by the objective; 4. the best cells by v; 5. the best cells by the objective.
 
@@ -43,6 +46,9 @@ constexpr std::size_t kStartsWithDecays = 12;  // decays have several minima on 
 constexpr std::size_t kRanked = 10;            // by the objective itself
 constexpr std::size_t kKeptColumns = 128;
 constexpr std::size_t kPerDecay = 3;  // cells kept for each decay of the linear problem
+constexpr std::array kOuterPowers = {0.1, 0.17, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5};
+constexpr std::array kOffsetShares = {0.0, 0.4, 0.7, 0.9};  // of the least loss
+constexpr double kCoarser = 1.44;                           // a step of its exponents
 
 // A point of the grid over exponents (or over decays), and the start that it gives.
 struct Cell {
@@ -86,16 +92,17 @@ std::vector<double> grid_of(const Problem& p, std::size_t constant) {
 // 1. The linear problem inside a law at given exponents and decays, with the columns that cells share kept.
 class LinearProblem {
  public:
-  explicit LinearProblem(const Problem& p) : p_(p), decays_(p.form().of_role(Role::decay)), ones_(p.size(), 1.0) {}
+  explicit LinearProblem(const Problem& p) : p_(p), decays_(p.form().of_role(Role::decay)), shares_(p.size(), 1.0) {}
 
   // A cell at these exponents and decays; none where the problem has no solution that the law can take.
   std::optional<Cell> solve(StartValues values) {
     const LinearForm form = p_.form().linear(values);
+    set_offset(form.subtracted ? values[*form.subtracted] : 0);
     const std::vector<double>& target = target_at(form.power);
     if (target.empty()) return std::nullopt;
     std::vector<LinearColumn> columns;
     for (std::size_t k = 0; k < form.terms.size(); ++k) columns.push_back(column(form, k, values, target));
-    const Projection found = project(p_.weights, columns, ones_);
+    const Projection found = project(p_.weights, columns, shares_);
     if (found.amplitude.empty()) return std::nullopt;
     for (std::size_t k = 0; k < form.terms.size(); ++k) {
       const LinearTerm& term = form.terms[k];
@@ -107,11 +114,22 @@ class LinearProblem {
   }
 
  private:
-  // loss^power; empty where it leaves the range of doubles.
+  // What is kept belongs to one offset.
+  void set_offset(double offset) {
+    if (offset == offset_) return;
+    offset_ = offset;
+    targets_.clear();
+    columns_.clear();
+    for (std::size_t i = 0; i < p_.size(); ++i) shares_[i] = (p_.observed[i] - offset) / p_.observed[i];
+  }
+
+  // (loss - offset)^power; empty where it leaves the range of doubles.
   const std::vector<double>& target_at(double power) {
     const auto [it, fresh] = targets_.try_emplace(power);
     if (!fresh) return it->second;
-    for (const double loss : p_.observed) it->second.push_back(power == 1 ? loss : std::pow(loss, power));
+    for (const double loss : p_.observed) {
+      it->second.push_back(power == 1 ? loss - offset_ : std::pow(loss - offset_, power));
+    }
     if (power != 1 && !std::ranges::all_of(it->second, [](double t) { return t > 1e-250 && t < 1e250; }))
       it->second.clear();
     return it->second;
@@ -137,7 +155,7 @@ class LinearProblem {
                               const std::vector<double>& target) const {
     std::vector<double> out(p_.size());
     for (std::size_t i = 0; i < p_.size(); ++i) {
-      out[i] = term.variable == nullptr ? 1 / target[i] : std::exp(-term.exponent * logs[i]) / target[i];
+      out[i] = term.variable == nullptr ? 1 / target[i] : shares_[i] * std::exp(-term.exponent * logs[i]) / target[i];
     }
     return out;
   }
@@ -159,7 +177,8 @@ class LinearProblem {
 
   const Problem& p_;
   std::vector<std::size_t> decays_;
-  std::vector<double> ones_;
+  double offset_ = 0;
+  std::vector<double> shares_;  // (loss - offset) / loss
   std::map<double, std::vector<double>> targets_;
   std::map<std::vector<double>, std::vector<double>> logs_, columns_;
 };
@@ -226,10 +245,42 @@ std::vector<Cell> scan_decays(const Problem& p, LinearProblem& linear, const Sta
   return cells;
 }
 
+// A law with an outer power: for each power the best offset's best cells over the exponents. A power is an index of its
+// own, so that cells of two powers are neighbours where their exponents are.
+std::vector<Cell> scan_outer(const Problem& p, LinearProblem& linear, StartValues values) {
+  using namespace outer_place;
+  const double least = std::ranges::min(p.observed);
+  std::vector<Cell> cells;
+  for (int power = 0; power < std::ssize(kOuterPowers); ++power) {
+    if (p.fixed[kPower] && power > 0) break;
+    values[kPower] = p.fixed[kPower] ? p.values[kPower] : kOuterPowers[static_cast<std::size_t>(power)];
+    for (const double share : kOffsetShares) {
+      if (p.fixed[kE] && share > 0) break;
+      values[kE] = p.fixed[kE] ? p.values[kE] : share * least;
+      if (!(values[kE] < least)) continue;
+      int i = 0;
+      for (double fall = 0.03; fall < 2.6;
+           fall *= kCoarser, ++i) {  // of the loss of a term alone: k times its exponent
+        values[kAlpha] = p.fixed[kAlpha] ? p.values[kAlpha] : fall / values[kPower];
+        int j = 0;
+        for (double other = 0.03; other < 2.6; other *= kCoarser, ++j) {
+          values[kBeta] = p.fixed[kBeta] ? p.values[kBeta] : other / values[kPower];
+          if (std::optional<Cell> cell = linear.solve(values)) {
+            cell->at = {2 * i, 2 * j, 2 * power};
+            cells.push_back(std::move(*cell));
+          }
+        }
+      }
+    }
+  }
+  return cells;
+}
+
 std::vector<Cell> scan(const Problem& p) {
   if (p.form().start != nullptr) return {{.values = p.form().start(p.points, p.observed)}};
   LinearProblem linear(p);
   const StartValues from(p.form().constants.size(), 1.0);
+  if (p.form().coordinates == Coordinates::outer) return scan_outer(p, linear, from);
   return p.form().has_decays() ? scan_decays(p, linear, from) : scan_exponents(p, linear, from);
 }
 

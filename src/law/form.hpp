@@ -47,11 +47,12 @@ struct LinearTerm {
   double (*variable)(LawValues values, const LawPoint& point) = nullptr;
   bool may_vanish = true;  ///< with an amplitude of 0 the law still has values for all its constants
 };
-/// At given exponents and decays: loss^power = sum of terms, linear in the amplitudes. What variable projection solves
-/// for starts, and what re-anchoring to other points solves. With decays it holds where no parameters go unfed: what
-/// the data can feed depends on the amplitudes.
+/// At given exponents and decays: loss^power = sum of terms, linear in the amplitudes (`subtracted`: at a given offset
+/// too). What variable projection solves for starts, and what re-anchoring to other points solves. With decays it holds
+/// where no parameters go unfed: what the data can feed depends on the amplitudes.
 struct LinearForm {
   double power = 1;
+  std::optional<std::size_t> subtracted = {};  ///< an offset that is taken off first: (loss - offset)^power
   std::vector<LinearTerm> terms;
 };
 
@@ -63,6 +64,13 @@ struct AllocationExponents {
 /// a = values[numerator] / (values[numerator] + values[other]), b = 1 - a.
 struct ExponentRatio {
   std::size_t numerator = 0, other = 0;
+};
+
+/// A law that is this one with a constant at a value; its own constants are the others, by name.
+struct Within {
+  LawKind law;
+  std::size_t constant = 0;
+  double value = 0;
 };
 
 /// Constants as a paper gives them.
@@ -78,6 +86,7 @@ struct PublishedSet {
 enum class Coordinates {
   logarithms,  ///< any law: ln of each constant, exponents as they are
   surface,     ///< constants (E, A, B, alpha, beta) of E + A/N^alpha + B/D^beta: amplitudes at the points' means
+  outer,       ///< constants (E, A, B, alpha, beta, k) of E + (A/N^alpha + B/D^beta)^k: terms as losses of their own
   power        ///< constants (X, alpha, E) of E + (X/x)^alpha: ln of the power at the points' mean
 };
 
@@ -106,6 +115,7 @@ struct LawForm {
   /// Where a is one exponent as a share of two: profiles of a and b walk along it.
   std::optional<ExponentRatio> ratio = {};
   AllocationExponents (*allocation)(LawValues values) = nullptr;  ///< a and b of a law without such a ratio
+  std::optional<Within> within = {};                              ///< the simpler law inside, which a test may prefer
   std::optional<LawKind> with_decays = {};  ///< the law of these constants and of decays, for repeated data
 
   std::vector<PublishedSet> published = {};

@@ -8,6 +8,7 @@ namespace scalelaw::inline law {
 
 #define SCALELAW_LAWS(LAW)                  \
   LAW(chinchilla, "chinchilla")             \
+  LAW(outer, "outer")                       \
   LAW(kaplan, "kaplan")                     \
   LAW(power_n, "power-n")                   \
   LAW(power_d, "power-d")                   \

@@ -1,6 +1,7 @@
 #include "sim/reanchor.hpp"
 
 #include <algorithm>
+#include <boost/math/tools/minima.hpp>
 #include <cmath>
 
 #include "core/linear_algebra.hpp"
@@ -55,13 +56,15 @@ Eigen::VectorXd column_of(const LinearTerm& term, const Law& law, const std::vec
   return column;
 }
 
-}  // namespace
+/// Amplitudes of the terms and the sum of squared errors of ln loss that they leave, to first order.
+struct Amplitudes {
+  Eigen::VectorXd values;
+  double squares = 0;
+};
 
-std::optional<Law> reanchor(const Law& law, const std::vector<Observation>& points) {
-  const std::vector<LinearTerm> terms = terms_of(law, points);
-  if (terms.empty() || points.size() < terms.size()) return std::nullopt;
-  const double power = law.form().linear(law.values).power;
-
+/// (loss - offset)^power = sum of terms; relative errors of the left side are turned into those of the loss.
+Amplitudes amplitudes_at(const Law& law, const std::vector<LinearTerm>& terms, const std::vector<Observation>& points,
+                         double power, double offset) {
   const auto rows = static_cast<Eigen::Index>(points.size()), count = static_cast<Eigen::Index>(terms.size());
   Eigen::MatrixXd columns(rows, count);
   for (Eigen::Index j = 0; j < count; ++j) {
@@ -70,14 +73,42 @@ std::optional<Law> reanchor(const Law& law, const std::vector<Observation>& poin
   Eigen::VectorXd target(rows);
   for (Eigen::Index i = 0; i < rows; ++i) {
     const Observation& point = points[static_cast<std::size_t>(i)];
+    const double above = point.loss_nats - offset;
     target(i) = std::sqrt(point.weight);
-    columns.row(i) *= target(i) / std::pow(point.loss_nats, power);
+    if (offset > 0) target(i) *= above / point.loss_nats / power;
+    columns.row(i) *= target(i) / std::pow(above, power);
   }
   const Eigen::VectorXd sizes = columns.colwise().norm();  // columns of one size: amplitudes differ by many decades
   for (Eigen::Index j = 0; j < count; ++j) columns.col(j) /= sizes(j);
-  const Eigen::VectorXd amplitudes = nonnegative_least_squares(columns, target).cwiseQuotient(sizes);
+  const Eigen::VectorXd scaled = nonnegative_least_squares(columns, target);
+  return {.values = scaled.cwiseQuotient(sizes), .squares = (columns * scaled - target).squaredNorm()};
+}
 
+/// The offset that leaves the least squares: a scan of shares of the least loss, refined.
+double best_offset(const Law& law, const std::vector<LinearTerm>& terms, const std::vector<Observation>& points,
+                   double power) {
+  const double least = std::ranges::min(points, {}, &Observation::loss_nats).loss_nats;
+  const auto squares = [&](double share) { return amplitudes_at(law, terms, points, power, share * least).squares; };
+  constexpr int kScan = 40;
+  int best = 1;
+  for (int i = 1; i < kScan; ++i) {
+    if (squares(static_cast<double>(i) / kScan) < squares(static_cast<double>(best) / kScan)) best = i;
+  }
+  const double low = std::max(best - 1, 0) + (best == 1 ? 1e-9 : 0.0), high = std::min<double>(best + 1, kScan - 0.01);
+  return least * boost::math::tools::brent_find_minima(squares, low / kScan, high / kScan, 40).first;
+}
+
+}  // namespace
+
+std::optional<Law> reanchor(const Law& law, const std::vector<Observation>& points) {
+  const std::vector<LinearTerm> terms = terms_of(law, points);
+  if (terms.empty() || points.size() < terms.size()) return std::nullopt;
+  const LinearForm form = law.form().linear(law.values);
   Law anchored = law;
+  if (form.subtracted) anchored.values[*form.subtracted] = best_offset(law, terms, points, form.power);
+  const double offset = form.subtracted ? anchored.values[*form.subtracted] : 0;
+  const Eigen::VectorXd amplitudes = amplitudes_at(law, terms, points, form.power, offset).values;
+  const auto count = static_cast<Eigen::Index>(terms.size());
   for (Eigen::Index j = 0; j < count; ++j) {
     const LinearTerm& term = terms[static_cast<std::size_t>(j)];
     if (term.variable != nullptr && !(amplitudes(j) > 0)) return std::nullopt;

@@ -66,7 +66,8 @@ TEST(LawForms, LinearFormsAreTheLawItself) {
         sum += term.variable == nullptr ? amplitude
                                         : amplitude * std::pow(term.variable(law.values, point), -term.exponent);
       }
-      EXPECT_NEAR(sum / std::pow(predict_loss(law, point), linear.power), 1, 1e-11) << law.form().name;
+      const double offset = linear.subtracted ? law.values[*linear.subtracted] : 0;
+      EXPECT_NEAR(sum / std::pow(predict_loss(law, point) - offset, linear.power), 1, 1e-11) << law.form().name;
     }
   }
 }
