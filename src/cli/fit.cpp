@@ -15,6 +15,8 @@
 #include "cli/terminal.hpp"
 #include "core/format.hpp"
 #include "core/json.hpp"
+#include "fit/budgets.hpp"
+#include "fit/choice_text.hpp"
 #include "fit/fit_json.hpp"
 #include "fit/fit_text.hpp"
 #include "fit/goodness_text.hpp"
@@ -31,6 +33,7 @@ struct FitArguments {
   std::int64_t min_steps = 150;
   bool all = false, curves = false, residuals = false;
   PopulationChoice population;
+  std::vector<LawKind> laws;  ///< to choose among; empty: options.law is fitted
   FitOptions options;
 };
 
@@ -82,6 +85,15 @@ FitResult fit_input(const FitInput& input, FitOptions options, bool curves, cons
   return fit_points(points, options);
 }
 
+/// The choice of law, with the budgets that a study planned.
+LawChoice choose_for(const FitInput& input, const FitArguments& arguments, const std::vector<Observation>& budgeted) {
+  FitOptions options = arguments.options;
+  if (!options.noise) options.noise = input.noise;
+  std::vector<Observation> points = input.points;
+  if (!budgeted.empty()) copy_budgets(budgeted, points);
+  return choose_law(points, arguments.laws, options);
+}
+
 Json result_json(const FitResult& result, const FitInput& input, const FitSources& sources, bool curves) {
   Json json = to_json(result);
   if (!input.notes.empty()) json["notes"] = input.notes;
@@ -100,18 +112,23 @@ ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const 
   std::string text = read_text(parts), error;
   for (const FitSources& part : parts) {
     const FitInput input = observe_sources(part, arguments.options.convention, arguments.min_steps, arguments.curves);
-    const FitResult result = fit_input(input, arguments.options, arguments.curves,
-                                       budgeted_points(arguments.inputs, part, arguments.min_steps));
+    const std::vector<Observation> budgeted = budgeted_points(arguments.inputs, part, arguments.min_steps);
+    std::optional<LawChoice> choice;
+    if (!arguments.laws.empty()) choice = choose_for(input, arguments, budgeted);
+    const FitResult result =
+        choice ? choice->answer() : fit_input(input, arguments.options, arguments.curves, budgeted);
     explain(globals,
             fmt::format("fit of {} by method {}, law {}, objective {}; {} bootstrap replicates over {}",
                         counted(result.n, "point"), result.method(), law_form(result.law).name,
                         result.parametric().objective.kind, result.bootstrap.replicates, result.bootstrap.resample));
     if (parts.size() > 1) text += fmt::format("== {} ==\n", part.counted.empty() ? "no convention" : part.counted);
-    text += describe_selection(input) + describe(result) + units_text(part, arguments.options.bootstrap);
+    text += describe_selection(input) + (choice ? describe(*choice) + "\n" : "") + describe(result) +
+            units_text(part, arguments.options.bootstrap);
     if (arguments.residuals) text += residuals_text(result.parametric().goodness);
     rows.push_back({part.counted, exponent_text(result, "a"), exponent_text(result, "b"), std::to_string(result.n),
                     status_text(result)});
     fits.push_back(result_json(result, input, part, arguments.curves));
+    if (choice) fits.back()["choice"] = to_json(*choice);
     if (arguments.residuals) fits.back()["residuals"] = residuals_json(result.parametric().goodness, true);
     if (!done(result) && error.empty()) {
       error = fmt::format("error: the fit{} is {}: {}", part.counted.empty() ? "" : " of " + part.counted,
@@ -218,6 +235,12 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
   if (options.offset && std::ranges::none_of(law_form(options.law).constants, &Constant::optional)) {
     fail_config("--offset: belongs to the laws {}; {} has its own terms", laws_with_optional_offset(), options.law);
   }
+  if (!arguments.laws.empty()) {
+    for (const char* name : {"--law", "--offset", "--starts", "--holdout-above", "--all"}) {
+      if (given(name)) fail_config("{}: cannot go with --laws, which fits several laws and chooses one", name);
+    }
+    if (options.method != Method::parametric) fail_config("--laws: belongs to --method parametric");
+  }
   if (given("--curve") && options.method != Method::isoflop) fail_config("--curve: belongs to --method isoflop");
   if (arguments.curves && !arguments.all && options.method != Method::envelope) {
     fail_config("--curves: belongs to --method envelope (or --all); the other approaches fit final losses");
@@ -315,6 +338,7 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("input", arguments->inputs, "tables of runs (CSV, JSON, '-'), study folders, record files")
       ->required();
   add_law_kind(*command, options.law, "law to fit")->default_str(std::string(name_of(options.law)));
+  add_laws(*command, arguments->laws, laws_to_choose_from());
   add_named(*command, "--method", options.method, "approach 3, 2 or 1 of Hoffmann et al. 2022");
   add_named(*command, "--objective", options.objective.kind, "what is minimised");
   command->add_option("--delta", options.objective.delta, "where log-huber turns from squares to absolute values")

@@ -47,4 +47,22 @@ inline CLI::Option* add_law_kind(CLI::App& app, LawKind& out, const std::string&
       "--law", [&out](const std::string& text) { out = law_kind(text); }, help);
 }
 
+/// The option --laws of a choice among several: "all" or names with commas between. Errors (config): as above.
+inline CLI::Option* add_laws(CLI::App& app, std::vector<LawKind>& out, const std::vector<LawKind>& all) {
+  std::string names;
+  for (const LawKind law : all) names += (names.empty() ? "" : ",") + std::string(name_of(law));
+  return app.add_option_function<std::string>(
+      "--laws",
+      [&out, all](const std::string& text) {
+        out.clear();
+        if (text == "all") out = all;
+        for (std::size_t from = 0; text != "all" && from <= text.size();) {
+          const std::size_t comma = std::min(text.find(',', from), text.size());
+          out.push_back(law_kind(text.substr(from, comma - from)));
+          from = comma + 1;
+        }
+      },
+      "choose among laws: all (" + names + ") or names with commas between");
+}
+
 }  // namespace scalelaw::cli

@@ -28,4 +28,11 @@ double squared_condition(const Eigen::MatrixXd& a) {
 
 Eigen::MatrixXd inverse_of_squares(const Eigen::MatrixXd& a) { return (a.transpose() * a).inverse(); }
 
+std::optional<InverseForm> inverse_form(const Eigen::MatrixXd& c, const Eigen::VectorXd& b) {
+  const Eigen::LLT<Eigen::MatrixXd> factors(c);
+  if (factors.info() != Eigen::Success) return std::nullopt;
+  return InverseForm{.log_determinant = 2 * factors.matrixLLT().diagonal().array().log().sum(),
+                     .value = factors.matrixL().solve(b).squaredNorm()};
+}
+
 }  // namespace scalelaw::inline core

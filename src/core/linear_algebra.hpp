@@ -1,6 +1,7 @@
 #pragma once
 // Small dense least squares and singular values: Eigen's decompositions, compiled once.
 #include <Eigen/Core>
+#include <optional>
 
 namespace scalelaw::inline core {
 
@@ -23,5 +24,12 @@ struct LeftOver {
 
 /// The inverse of a^T a. @param a [n, m], its columns independent @return [m, m]
 [[nodiscard]] Eigen::MatrixXd inverse_of_squares(const Eigen::MatrixXd& a);
+
+/// Of a symmetric positive definite matrix c: ln |c|, and b' c^-1 b.
+struct InverseForm {
+  double log_determinant = 0, value = 0;
+};
+/// By Cholesky's factors; none where c is not positive definite. Reads the lower triangle.
+[[nodiscard]] std::optional<InverseForm> inverse_form(const Eigen::MatrixXd& c, const Eigen::VectorXd& b);
 
 }  // namespace scalelaw::inline core

@@ -7,6 +7,7 @@
 #include "core/parallel.hpp"
 #include "core/rng.hpp"
 #include "core/stats.hpp"
+#include "fit/evaluate.hpp"
 #include "law/optimum.hpp"
 
 namespace scalelaw::inline fit {
@@ -55,6 +56,11 @@ Refit finished(const Problem& p, std::span<const double> weights, const Solution
 Resample resolved_resample(Resample resample, Method method, const std::vector<Observation>& points) {
   if (resample != Resample::automatic) return resample;
   if (method == Method::isoflop) return Resample::parametric;
+  const SharedUnits shared = shared_units(points);
+  const bool sizes = shared.any_shape() && shared.shapes >= kFewestGroups;
+  if (method == Method::parametric && points.size() <= kFewRuns && (sizes || shared.any_trunk())) {
+    return Resample::components;
+  }
   const std::vector<std::size_t> units = resampling_units(points, Resample::groups);
   const std::size_t count = units.empty() ? 0 : *std::ranges::max_element(units) + 1;
   if (count < points.size() && count >= kFewestGroups) return Resample::groups;
@@ -63,6 +69,7 @@ Resample resolved_resample(Resample resample, Method method, const std::vector<O
 }
 
 std::vector<std::size_t> resampling_units(const std::vector<Observation>& points, Resample resample) {
+  if (resample == Resample::shapes) return shared_units(points).shape;
   std::map<std::string, std::size_t> known;
   std::vector<std::size_t> units;
   std::size_t next = 0;
@@ -151,18 +158,71 @@ BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads, cons
   return result;
 }
 
+Solution resolve(const Problem& p, std::span<const double> weights, const Vector& theta) {
+  const Solution warm = solve(p, weights, theta, {.warm = true, .rescue = false, .polish = false});
+  if (warm.status == NewtonStatus::converged) return warm;
+  const Solution cold = solve(p, weights, theta, {.warm = false, .polish = false, .max_evaluations = 2000});
+  const bool better = cold.status == NewtonStatus::converged || warm.status == NewtonStatus::stalled;
+  return better ? cold : warm;
+}
+
+FitResiduals residuals_of_fit(const Problem& p, std::span<const double> theta) {
+  const Linearised at = linearise(p, theta);
+  const bool logs = p.objective.kind != ObjectiveKind::mse;
+  const std::size_t m = p.free.size();
+  FitResiduals out{.log_residual = at.residual, .log_jacobian = at.jacobian, .log_predicted = {}, .used = {}};
+  std::vector<double> size;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double predicted = logs ? p.observed[i] * std::exp(at.residual[i]) : p.observed[i] + at.residual[i];
+    out.log_predicted.push_back(std::log(predicted));
+    if (!logs) {
+      out.log_residual[i] = std::log(predicted / p.observed[i]);
+      for (std::size_t k = 0; k < m; ++k) out.log_jacobian[i * m + k] /= predicted;
+    }
+    if (p.weights[i] > 0) size.push_back(std::abs(out.log_residual[i]));
+  }
+  const double limit = outlier_limit(size.size(), m, size.size()) *
+                       robust_scatter(size, m, p.objective.kind == ObjectiveKind::log_huber);
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    out.used.push_back(p.weights[i] > 0 && std::abs(out.log_residual[i]) <= limit);
+  }
+  return out;
+}
+
+Problem with_losses(Problem p, const std::vector<double>& losses) {
+  p.observed = losses;
+  for (std::size_t k = 0; k < losses.size() && !p.surface.loss.empty(); ++k) {
+    p.surface.loss[k] = losses[k];
+    p.surface.inverse_loss[k] = 1 / losses[k];
+  }
+  return p;
+}
+
+std::vector<double> noisy_losses(const std::vector<double>& log_predicted, const std::vector<double>& noise) {
+  std::vector<double> losses;
+  for (std::size_t i = 0; i < noise.size(); ++i) losses.push_back(std::exp(log_predicted[i] + noise[i]));
+  return losses;
+}
+
 BootstrapResult bootstrap_parametric(const Problem& problem, const std::vector<Observation>& points,
                                      const Solution& solution, const FitOptions& options) {
   const BootstrapOptions& boot = options.bootstrap;
   const auto& names = law_form(problem.law).parameters;
-  // A refit that does not converge from the full fit is tried once more with the continuation in delta.
   const auto converge = [&](const Problem& p, std::span<const double> weights) {
-    const Solution warm = solve(p, weights, solution.theta, {.warm = true, .rescue = false, .polish = false});
-    if (warm.status == NewtonStatus::converged) return finished(p, weights, warm);
-    const Solution cold = solve(p, weights, solution.theta, {.warm = false, .polish = false, .max_evaluations = 2000});
-    const bool better = cold.status == NewtonStatus::converged || warm.status == NewtonStatus::stalled;
-    return finished(p, weights, better ? cold : warm);
+    return finished(p, weights, resolve(p, weights, solution.theta));
   };
+  if (boot.resample == Resample::components) {
+    const FitResiduals at = residuals_of_fit(problem, std::span(solution.theta).first(problem.free.size()));
+    const NoiseComponents noise = noise_components(points, at, problem.free.size(), options.noise);
+    if (noise.cells.empty()) return run_bootstrap(boot, options.threads, names, 0, [](std::int64_t) { return Refit{}; });
+    BootstrapResult result = run_bootstrap(boot, options.threads, names, 0, [&](std::int64_t i) {
+      Rng rng = make_rng(boot.seed, "bootstrap", static_cast<std::uint64_t>(i));
+      const Problem drawn = with_losses(problem, noisy_losses(at.log_predicted, draw_noise(noise, rng)));
+      return converge(drawn, drawn.weights);
+    });
+    result.noise = describe(noise);
+    return result;
+  }
   if (boot.resample != Resample::parametric) {
     const std::vector<std::size_t> units = resampling_units(points, boot.resample);
     return run_bootstrap(boot, options.threads, names, 0, [&](std::int64_t i) {
@@ -182,15 +242,13 @@ BootstrapResult bootstrap_parametric(const Problem& problem, const std::vector<O
   const NoiseModel noise = seeds ? *options.noise : noise_of_residuals(problem, law);
   return run_bootstrap(boot, options.threads, names, noise.freedom, [&](std::int64_t i) {
     Rng rng = make_rng(boot.seed, "bootstrap", static_cast<std::uint64_t>(i));
-    Problem drawn = problem;
-    for (std::size_t k = 0; k < drawn.size(); ++k) {
-      const double mean = predict_loss(law, drawn.points[k]);
+    std::vector<double> losses(problem.size());
+    for (std::size_t k = 0; k < losses.size(); ++k) {
+      const double mean = predict_loss(law, problem.points[k]);
       const double sd = seeds ? noise.at(mean) / std::sqrt(points[k].seeds) : noise.sd;
-      drawn.observed[k] = mean * std::exp(sd * standard_normal(rng));
-      if (drawn.surface.loss.empty()) continue;
-      drawn.surface.loss[k] = drawn.observed[k];
-      drawn.surface.inverse_loss[k] = 1 / drawn.observed[k];
+      losses[k] = mean * std::exp(sd * standard_normal(rng));
     }
+    const Problem drawn = with_losses(problem, losses);
     return converge(drawn, drawn.weights);
   });
 }

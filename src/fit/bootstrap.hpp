@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "fit/components.hpp"
 #include "fit/options.hpp"
 #include "fit/result.hpp"
 #include "fit/solve.hpp"
@@ -23,12 +24,15 @@ struct Refit {
 /// Fewer groups than this say nothing of how an estimate would move with others.
 constexpr std::size_t kFewestGroups = 3;
 
-/// What `auto` resamples. IsoFLOP: parametric, losses redrawn around each budget's curve. Else groups wherever two
-/// points share one; else parametric for a law of the loss with fewer than 60 points, and runs. Anything but "auto" is
-/// returned as it is.
+/// What `auto` resamples. IsoFLOP: parametric, losses redrawn around each budget's curve. For a law of the loss:
+/// components where at most kFewRuns points share shapes or groups; else groups wherever two points share one; else
+/// parametric for a law of the loss with fewer than 60 points, and runs. Anything but "auto" is returned as it is.
 [[nodiscard]] Resample resolved_resample(Resample resample, Method method, const std::vector<Observation>& points);
 
-/// Points that are resampled together: each run alone, or runs with the same non-empty group.
+/// From more points than these, units drawn with replacement need no assumption about what is shared.
+constexpr std::size_t kFewRuns = 120;
+
+/// Points that are resampled together: each run alone, runs with the same non-empty group, or those of a shape.
 /// Returns the unit of each point, numbered from 0 in order of appearance.
 [[nodiscard]] std::vector<std::size_t> resampling_units(const std::vector<Observation>& points, Resample resample);
 
@@ -46,6 +50,18 @@ constexpr std::size_t kFewestGroups = 3;
 [[nodiscard]] BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads,
                                             const std::vector<std::string>& names, std::int64_t freedom,
                                             const std::function<Refit(std::int64_t)>& refit);
+
+/// The minimum near theta for these weights: at once, else by continuation in delta.
+[[nodiscard]] Solution resolve(const Problem& problem, std::span<const double> weights, const Vector& theta);
+
+/// Residuals of ln loss at a fit, without points of weight 0 and outliers (select/noise.hpp).
+[[nodiscard]] FitResiduals residuals_of_fit(const Problem& problem, std::span<const double> theta);
+
+/// The problem with other losses.
+[[nodiscard]] Problem with_losses(Problem problem, const std::vector<double>& losses);
+/// Losses about those of the law with noise of ln loss of every point.
+[[nodiscard]] std::vector<double> noisy_losses(const std::vector<double>& log_predicted,
+                                               const std::vector<double>& noise);
 
 /// Bootstrap of a parametric fit, each refit started from the full fit and run to convergence. The noise of the
 /// parametric one is options.noise, or that of the fit's residuals.

@@ -12,7 +12,6 @@
 namespace scalelaw::inline fit {
 namespace {
 
-constexpr double kEfficiency = 0.37;     // of that estimate: it is worth so many of its degrees of freedom
 constexpr double kSmallestScale = 1e-9;  // below it residuals are those of arithmetic
 constexpr double kRank = 1e-9;
 
@@ -33,8 +32,7 @@ double residual_scale(const std::vector<Residual>& residuals, std::size_t parame
 
 // |t| that one of `trials` residuals exceeds in one data set of a hundred.
 double limit_of(std::size_t n, std::size_t parameters, std::size_t trials) {
-  const double freedom = std::max(2.0, kEfficiency * (static_cast<double>(n) - static_cast<double>(parameters)));
-  return student_quantile(1 - kGoodnessLevel / (2 * static_cast<double>(trials)), freedom);
+  return outlier_limit(n, parameters, trials, kGoodnessLevel);
 }
 
 // Everything before the last separator: "exp17-d128" -> "exp17".

@@ -69,6 +69,7 @@ struct BootstrapResult {
   std::int64_t at_bound = 0;  ///< refits whose minimum lies at a bound; they are kept
   std::int64_t partial = 0;  ///< isoflop: refits in which a budget lost its minimum; they are kept, without that budget
   std::uint64_t seed = 1;
+  std::string noise = {};  ///< components: what was found of it, in words
   std::map<std::string, double> se;
   std::map<std::string, Interval> ci95, ci80;
   std::map<std::string, double> derived_se;  ///< a, b
@@ -88,6 +89,7 @@ void fields(Visit&& visit, T& b) {
   visit("ci95", b.ci95, any(), "95 % intervals");
   visit("ci80", b.ci80, later(any()), "80 % intervals");
   visit("partial", b.partial, later(any()), "refits in which a budget lost its minimum");
+  visit("noise", b.noise, unless_empty(any()), "what was found of the noise");
   visit("draws", b.draws, later(any()), "parameters of each refit");
 }
 

@@ -105,6 +105,12 @@ double robust_scatter(std::vector<double> size, std::size_t parameters, bool hub
   return kNormal * quantile({size.begin() + static_cast<std::ptrdiff_t>(fitted), size.end()}, 0.5);
 }
 
+double outlier_limit(std::size_t n, std::size_t parameters, std::size_t trials, double level) {
+  constexpr double kEfficiency = 0.37;  // of a median of sizes: it is worth so many of its degrees of freedom
+  const double freedom = std::max(2.0, kEfficiency * (static_cast<double>(n) - static_cast<double>(parameters)));
+  return student_quantile(1 - level / (2 * static_cast<double>(trials)), freedom);
+}
+
 std::optional<NoiseModel> estimate_noise(const std::vector<Observation>& points) {
   SeedLosses same;
   for (const Observation& o : points) add_replicate(same, point_key(o), o);

@@ -31,6 +31,11 @@ void fields(Visit&& visit, T& m) {
 /// smallest, are left out; with squares the median is scaled by sqrt(n / (n - parameters)). Needs at least one size.
 [[nodiscard]] double robust_scatter(std::vector<double> size, std::size_t parameters, bool huber);
 
+/// |residual| over robust_scatter that one of `trials` of n residuals of normal noise exceeds in one data set of a
+/// hundred (of 1/level): Student's quantile with 0.37 (n - parameters) degrees of freedom, which is what that scatter
+/// is worth.
+[[nodiscard]] double outlier_limit(std::size_t n, std::size_t parameters, std::size_t trials, double level = 0.01);
+
 /// The model that makes the replicates among these points likeliest, each set of replicates (same N, D, unique tokens,
 /// learning rate, steps, batch and shape, another seed) normal in ln loss. It has a slope only where three or more sets
 /// show one at the 5 % level of the likelihood ratio. None with fewer than 3 degrees of freedom.

@@ -1,0 +1,297 @@
+#include "fit/choice.hpp"
+
+#include <algorithm>
+#include <boost/math/tools/minima.hpp>
+#include <cmath>
+#include <limits>
+
+#include "core/format.hpp"
+#include "core/parallel.hpp"
+#include "core/rng.hpp"
+#include "fit/bootstrap.hpp"
+#include "fit/budgets.hpp"
+#include "fit/fit.hpp"
+#include "fit/prepare.hpp"
+#include "fit/search.hpp"
+#include "law/optimum.hpp"
+
+namespace scalelaw::inline fit {
+namespace {
+
+constexpr std::int64_t kFewestDrawsOfTest = 200;
+constexpr double kSharedByTrunk = 0.8;
+constexpr std::size_t kFewestLevels = 3, kMostLevels = 12, kQuantileLevels = 5;
+
+bool usable(const FitResult& fit) {
+  return fit.converged() || (fit.convergence.status == FitStatus::at_bound && !fit.fitted.values.empty());
+}
+
+// A fit as a problem and the place of its minimum, from which refits start.
+struct Minimum {
+  Problem problem;
+  Vector theta{};
+};
+
+Minimum minimum_of(const FitResult& fit, const std::vector<Observation>& points, const FitOptions& options) {
+  std::map<std::string, double> fixed = options.fixed;
+  const LawForm& form = law_form(fit.law);
+  std::erase_if(
+      fixed, [&](const auto& item) { return std::ranges::find(form.parameters, item.first) == form.parameters.end(); });
+  Minimum out{.problem = make_problem(points, fit.law, fit.parametric().objective, fixed)};
+  out.theta = start_from(out.problem, fit.fitted.values);
+  return out;
+}
+
+// -2 ln of the likelihood of residuals with the density exp(-rho(r)/tau)/Z(tau) at its best tau; F = sum rho.
+//   squares:  n ln(4 pi F/n) + n with rho = r^2/2, tau the variance
+//   Huber:    Z = sqrt(2 pi tau) erf(delta/sqrt(2 tau)) + 2 tau/delta exp(-delta^2/(2 tau))
+double minus_two_log_likelihood(const Objective& objective, double sum, double n) {
+  const bool huber = objective.kind == ObjectiveKind::log_huber;
+  const double delta = objective.delta;
+  const auto value = [&](double log_tau) {
+    const double tau = std::exp(log_tau);
+    double z = std::sqrt(2 * M_PI * tau);
+    if (huber) z = z * std::erf(delta / std::sqrt(2 * tau)) + 2 * tau / delta * std::exp(-delta * delta / (2 * tau));
+    return 2 * (sum / tau + n * std::log(z));
+  };
+  if (!(sum > 0)) return -std::numeric_limits<double>::infinity();
+  const double center = std::log(2 * sum / n);
+  return boost::math::tools::brent_find_minima(value, center - 12, center + 12, 40).second;
+}
+
+// Parts of the points by rising compute: their budgets where these are a few, else fifths.
+std::vector<std::size_t> levels_of(const std::vector<Observation>& points, std::size_t& count) {
+  const Budgets budgets = group_budgets(points);
+  count = budgets.flops.size();
+  if (count >= kFewestLevels && count <= kMostLevels) return budgets.of_point;
+  std::vector<std::size_t> order(points.size()), level(points.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return points[i].flops; });
+  count = std::min(kQuantileLevels, points.size());
+  for (std::size_t i = 0; i < order.size(); ++i) level[order[i]] = i * count / order.size();
+  return level;
+}
+
+struct Errors {
+  std::vector<double> log_errors;
+  [[nodiscard]] HeldOutError summary() const {
+    HeldOutError out{.n = std::ssize(log_errors)};
+    for (const double e : log_errors) {
+      out.rms += e * e;
+      out.mean += e;
+    }
+    if (out.n == 0) return out;
+    out.rms = std::sqrt(out.rms / static_cast<double>(out.n));
+    out.mean /= static_cast<double>(out.n);
+    return out;
+  }
+};
+
+// Fits the points of `weights` > 0 and adds the errors at those of `held`; nothing where too few are left or the refit
+// has no minimum.
+void predict_held(const Minimum& m, const std::vector<bool>& held, const std::vector<bool>& used, Errors& errors) {
+  std::vector<double> weights = m.problem.weights;
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    if (!used[i]) weights[i] = 0;
+    left += weights[i] > 0 ? 1 : 0;
+  }
+  if (left < m.problem.free.size() + 2) return;
+  const Solution s = resolve(m.problem, weights, m.theta);
+  if (!finished(s)) return;
+  const Law law = fitted_law(m.problem, std::span(s.theta).first(m.problem.free.size()), {});
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    if (!held[i] || !(m.problem.weights[i] > 0)) continue;
+    errors.log_errors.push_back(std::log(predict_loss(law, m.problem.points[i]) / m.problem.observed[i]));
+  }
+}
+
+void add_held_out(const Minimum& m, const std::vector<Observation>& points, LawCandidate& candidate) {
+  std::size_t count = 0;
+  const std::vector<std::size_t> level = levels_of(points, count);
+  Errors windows, largest, left_out;
+  for (std::size_t part = 0; part < count; ++part) {
+    std::vector<bool> held(points.size()), below(points.size()), others(points.size());
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      held[i] = level[i] == part;
+      below[i] = level[i] < part;
+      others[i] = !held[i];
+    }
+    predict_held(m, held, others, left_out);
+    if (part < 2) continue;  // one budget knows nothing of compute
+    Errors window;
+    predict_held(m, held, below, window);
+    windows.log_errors.insert(windows.log_errors.end(), window.log_errors.begin(), window.log_errors.end());
+    if (part + 1 == count) largest = window;
+  }
+  candidate.windows = windows.summary();
+  candidate.largest = largest.summary();
+  candidate.left_out = left_out.summary();
+}
+
+LawCandidate candidate_of(const std::vector<Observation>& points, LawKind law, const FitOptions& options) {
+  FitOptions own = options;
+  own.law = law;
+  std::erase_if(own.fixed, [&](const auto& item) {
+    return std::ranges::find(law_form(law).parameters, item.first) == law_form(law).parameters.end();
+  });
+  LawCandidate out{.fit = fit_points(points, own)};
+  if (!usable(out.fit)) return out;
+  const Minimum m = minimum_of(out.fit, points, own);
+  out.parameters = std::ssize(m.problem.free);
+  double squares = 0, n = 0;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (!(m.problem.weights[i] > 0)) continue;
+    squares += std::pow(std::log(predict_loss(out.fit.fitted, m.problem.points[i]) / points[i].loss_nats), 2);
+    n += 1;
+  }
+  out.rms = std::sqrt(squares / n);
+  const ParametricFit& fit = out.fit.parametric();
+  const double unit = fit.objective.kind == ObjectiveKind::log_huber ? 1 : 0.5;  // plain squares are reported whole
+  const double lack = minus_two_log_likelihood(fit.objective, unit * fit.objective_value, n);
+  out.aic = lack + 2 * static_cast<double>(out.parameters);
+  out.bic = lack + std::log(n) * static_cast<double>(out.parameters);
+  add_held_out(m, points, out);
+  return out;
+}
+
+double log_ratio(double simple, double wide, double n) {
+  return wide > 0 && simple > wide ? n * std::log(simple / wide) : 0;
+}
+
+NestedTest test_of(const LawCandidate& simple, const LawCandidate& wide, const std::vector<Observation>& points,
+                   const FitOptions& options) {
+  const Within& within = *law_form(wide.fit.law).within;
+  NestedTest out{.simple = simple.fit.law,
+                 .wide = wide.fit.law,
+                 .constant = law_form(wide.fit.law).parameters[within.constant],
+                 .held = within.value,
+                 .noise = ""};
+  out.estimate = wide.fit.fitted.values[within.constant];
+  const Minimum narrow = minimum_of(simple.fit, points, options), broad = minimum_of(wide.fit, points, options);
+  const auto n = static_cast<double>(simple.fit.n);
+  out.statistic = log_ratio(simple.fit.parametric().objective_value, wide.fit.parametric().objective_value, n);
+  const FitResiduals at = residuals_of_fit(broad.problem, std::span(broad.theta).first(broad.problem.free.size()));
+  const NoiseComponents noise = noise_components(points, at, broad.problem.free.size(), std::nullopt,
+                                                 {.held = NoiseShares{.trunk = kSharedByTrunk}});
+  if (noise.cells.empty()) return out;
+  out.noise = describe(noise);
+  // The simple law in the coordinates of the wide one: where its refits start.
+  std::vector<double> nested(broad.problem.form().constants.size());
+  for (std::size_t k = 0; k < nested.size(); ++k) {
+    nested[k] = k == within.constant ? within.value : simple.fit.fitted.value(broad.problem.form().parameters[k]);
+  }
+  const Vector start = start_from(broad.problem, nested);
+  std::vector<double> log_predicted;
+  for (const LawPoint& point : narrow.problem.points)
+    log_predicted.push_back(std::log(predict_loss(simple.fit.fitted, point)));
+  const std::int64_t draws = std::max(options.bootstrap.replicates, kFewestDrawsOfTest);
+  std::vector<double> statistics(static_cast<std::size_t>(draws), -1.0);
+  parallel_for(statistics.size(), options.threads, [&](std::size_t i) {
+    Rng rng = make_rng(options.bootstrap.seed, "nested test", i);
+    const std::vector<double> losses = noisy_losses(log_predicted, draw_noise(noise, rng));
+    const Problem drawn = with_losses(narrow.problem, losses), drawn_wide = with_losses(broad.problem, losses);
+    const Solution a = resolve(drawn, drawn.weights, narrow.theta), b = resolve(drawn_wide, drawn_wide.weights, start);
+    if (std::isfinite(a.value) && std::isfinite(b.value)) statistics[i] = log_ratio(a.value, b.value, n);
+  });
+  std::erase_if(statistics, [](double t) { return t < 0; });
+  out.draws = std::ssize(statistics);
+  const auto reached = std::ranges::count_if(statistics, [&](double t) { return t >= out.statistic; });
+  out.p = (1 + static_cast<double>(reached)) / (1 + static_cast<double>(out.draws));
+  return out;
+}
+
+std::string p_text(const NestedTest& test) {
+  return test.p * static_cast<double>(test.draws + 1) < 1.5
+             ? fmt::format("p < {:.2g}", 1.5 / static_cast<double>(test.draws + 1))
+             : fmt::format("p {:.2g}", test.p);
+}
+
+std::string reason_text(const LawChoice& choice) {
+  const std::string answer = law_form(choice.answer().law).name;
+  if (choice.tests.empty()) {
+    if (choice.candidates.size() == 1) return fmt::format("{} answers: it is the only law asked for", answer);
+    if (choice.answer().law == LawKind::chinchilla) {
+      return fmt::format("{} answers: no law around it is among those asked for", answer);
+    }
+    return fmt::format("{} answers: of the laws asked for it predicts left-out budgets best", answer);
+  }
+  const NestedTest& test = choice.tests.back();
+  const double ratio = std::exp(test.statistic / static_cast<double>(choice.answer().n));
+  const std::string simple = law_form(test.simple).name, wide = law_form(test.wide).name;
+  if (test.rejected()) {
+    return fmt::format(
+        "{} answers, since the points reject {}, which is {} with {} = {:g}: {} = {:.3f} makes the objective {:.3g} "
+        "times smaller, and of {} data sets drawn from {} {} reach that ({}; {})",
+        answer, simple, wide, test.constant, test.held, test.constant, test.estimate, ratio, test.draws, simple,
+        test.p * static_cast<double>(test.draws + 1) < 1.5
+            ? "none"
+            : std::to_string(std::lround(test.p * static_cast<double>(test.draws + 1) - 1)),
+        p_text(test), test.noise);
+  }
+  return fmt::format(
+      "{} answers: {}, which frees {} ({:.3f} instead of {:g}), makes the objective {:.3g} times smaller, which {:.0f} "
+      "% "
+      "of {} data sets drawn from {} reach too ({}; {})",
+      answer, wide, test.constant, test.estimate, test.held, ratio, 100 * test.p, test.draws, simple, p_text(test),
+      test.noise);
+}
+
+// The law that the rule begins with.
+std::size_t first_choice(const std::vector<LawCandidate>& candidates) {
+  std::size_t best = candidates.size();
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const LawCandidate& c = candidates[i];
+    if (!usable(c.fit)) continue;
+    if (c.fit.law == LawKind::chinchilla) return i;
+    const bool better =
+        best == candidates.size() || (c.left_out.n > 0 && c.left_out.rms < candidates[best].left_out.rms);
+    if (better) best = i;
+  }
+  return best;
+}
+
+}  // namespace
+
+bool NestedTest::rejected() const { return draws > 0 && p < kChoiceLevel; }
+
+std::vector<LawKind> laws_to_choose_from() { return {LawKind::chinchilla, LawKind::outer, LawKind::kaplan}; }
+
+LawChoice choose_law(const std::vector<Observation>& all, const std::vector<LawKind>& laws, const FitOptions& options) {
+  if (laws.empty()) fail_config("--laws: names no law");
+  FitOptions known = options;
+  known.method = Method::parametric;
+  if (!known.noise) known.noise = estimate_noise(all);
+  const std::vector<Observation> points = weighted(without_highest(all, options.drop_highest), options);
+  known.drop_highest = 0;
+  known.weights = Weights::none;
+  LawChoice out;
+  for (const LawKind law : laws) {
+    const LawForm& form = law_form(law);
+    if (form.predicts_size || form.only_variable() || form.needs(Quantity::steps)) {
+      fail_config("--laws {}: a choice is among laws of the loss in N and D; {} is not one", form.name, form.name);
+    }
+    out.candidates.push_back(candidate_of(points, law, known));
+    out.candidates.back().fit.dropped = options.drop_highest;
+    out.candidates.back().fit.weights = options.weights;
+  }
+  out.chosen = first_choice(out.candidates);
+  if (out.chosen == out.candidates.size()) {
+    out.chosen = 0;
+    out.reason = "none of the laws could be fitted";
+    return out;
+  }
+  for (std::size_t i = 0; i < out.candidates.size(); ++i) {
+    const std::optional<Within>& within = law_form(out.candidates[i].fit.law).within;
+    if (!within || !usable(out.candidates[i].fit) || within->law != out.answer().law) continue;
+    out.tests.push_back(test_of(out.candidates[out.chosen], out.candidates[i], points, known));
+    if (out.tests.back().rejected()) {
+      out.chosen = i;
+      break;
+    }
+  }
+  out.reason = reason_text(out);
+  return out;
+}
+
+}  // namespace scalelaw::inline fit
