@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "analysis/text.hpp"
+#include "fit/choice_text.hpp"
 #include "law/optimum.hpp"
 #include "law/published.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 FitOptions fit_options(const Analysis& analysis, const Convention& convention, Method method, std::int64_t replicates) {
   const AnalysisOptions& options = analysis.options;
   FitOptions out;
-  out.law = options.law;
+  out.law = analysis.choice ? analysis.choice->answer().law : options.law;
   out.method = method;
   out.convention = convention;
   out.bootstrap = {.replicates = replicates, .resample = options.resample, .seed = options.seed};
@@ -107,7 +108,21 @@ void add_comparison(Analysis& analysis) {
   }
 }
 
+/// Approach 3: under the law asked for, or the one that the points choose.
+void fit_parametric_law(Analysis& analysis) {
+  const AnalysisOptions& options = analysis.options;
+  const FitOptions fit = fit_options(analysis, options.convention, Method::parametric, options.bootstrap);
+  const std::vector<LawKind> laws = laws_to_choose_from();
+  const bool choose = options.choose_law && options.law == LawKind::chinchilla;
+  if (choose) analysis.choice = choose_law(analysis.selection.observations, laws, fit);
+  analysis.parametric = choose ? analysis.choice->answer() : fit_points(analysis.selection.observations, fit);
+}
+
 void add_warnings(Analysis& analysis) {
+  if (analysis.choice && analysis.choice->answer().law != analysis.options.law) {
+    analysis.warnings.push_back(analysis.choice->reason);
+  }
+  if (analysis.choice) std::ranges::move(choice_cautions(*analysis.choice), std::back_inserter(analysis.warnings));
   for (const FitResult* fit : {&analysis.parametric, &analysis.isoflop}) {
     for (const std::string& line : fit->cautions) analysis.warnings.push_back(method_text(*fit) + ": " + line);
     if (fit->converged()) continue;
@@ -148,8 +163,7 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
     copy_budgets(planned.observations, points);
     analysis.lr_law = fit_lr_law(planned.sweeps, options.lr_law);
   }
-  analysis.parametric =
-      fit_points(points, fit_options(analysis, options.convention, Method::parametric, options.bootstrap));
+  fit_parametric_law(analysis);
   analysis.isoflop = fit_budgets(points, fit_options(analysis, options.convention, Method::isoflop, options.bootstrap));
   add_warnings(analysis);
   add_allocations(analysis);

@@ -7,6 +7,7 @@
 
 #include "alloc/allocate.hpp"
 #include "fit/budgets.hpp"
+#include "fit/choice.hpp"
 #include "fit/fit.hpp"
 #include "inference/compare.hpp"
 #include "select/lr_law.hpp"
@@ -17,6 +18,7 @@ namespace scalelaw::inline analysis {
 /// What the analysis of a study may be told; the defaults are those of a study without [analysis] and [compare].
 struct AnalysisOptions {
   LawKind law = LawKind::chinchilla;
+  bool choose_law = true;  ///< a wider law answers where the points reject this one
   Convention convention;
   Resample resample = Resample::automatic;
   std::int64_t bootstrap = 500;  ///< replicates of the main fits; 0 = no intervals
@@ -60,7 +62,8 @@ struct Analysis {
   Selection selection;                   ///< its observations carry the isoFLOP budget they belong to
   LrLaw lr_law;                          ///< of the best learning rate, in the study's own convention of N
   std::vector<std::string> added_rates;  ///< rates run beyond those listed in the plan, one line each
-  FitResult parametric;
+  std::optional<LawChoice> choice;       ///< none where one law was asked for, or nothing lies around it
+  FitResult parametric;                  ///< of the law that answers
   FitResult isoflop;
   std::vector<ConventionFit> conventions;  ///< total, non-embedding and effective with 6ND; total with exact C
   std::vector<Allocation> allocations;

@@ -85,6 +85,7 @@ std::vector<std::string> rates_beyond(const Plan& plan, const std::vector<RunRec
 AnalysisOptions analysis_options(const StudyConfig& config, int threads) {
   AnalysisOptions out;
   out.law = config.analysis.law;
+  out.choose_law = config.analysis.choose_law;
   out.convention = config.analysis.convention;
   out.resample = config.analysis.resample;
   out.bootstrap = config.analysis.bootstrap;

@@ -5,6 +5,7 @@
 #include "analysis/sources.hpp"
 #include "analysis/text.hpp"
 #include "core/format.hpp"
+#include "fit/choice_text.hpp"
 
 namespace scalelaw::inline analysis {
 namespace {
@@ -67,6 +68,7 @@ std::string summary_text(const Analysis& analysis, const std::filesystem::path& 
       source_title(analysis.records), counted(std::ssize(analysis.selection.observations), "tuned point"),
       convention_text(analysis.options.convention), law_form(analysis.parametric.law).formula);
   if (const std::string simulation = simulation_text(analysis.records); !simulation.empty()) out += simulation + "\n";
+  if (analysis.choice) out += describe(*analysis.choice) + "\n";
   out += exponents_line(analysis.parametric) + exponents_line(analysis.isoflop);
   out += learning_rates_text(analysis);
   if (!analysis.parametric.fitted.values.empty()) out.append("\n").append(constants_table(analysis.parametric));

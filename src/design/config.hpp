@@ -215,6 +215,7 @@ void fields(Visit&& visit, T& b) {
 
 struct AnalysisConfig {
   LawKind law = LawKind::chinchilla;
+  bool choose_law = true;
   Convention convention = {};
   std::int64_t bootstrap = 500;
   Resample resample = Resample::automatic;
@@ -225,6 +226,8 @@ struct AnalysisConfig {
 template <class Visit, FieldsOf<AnalysisConfig> T>
 void fields(Visit&& visit, T& a) {
   visit("law", a.law, named<LawKind>(), "law fitted to the records");
+  visit("choose_law", a.choose_law, any(),
+        "let the law that analysis.law lies within answer where the points reject analysis.law");
   visit("convention", a.convention, any(), "what counts as N and C in the fit");
   visit("bootstrap", a.bootstrap, between(0, 1e6), "bootstrap replicates behind the intervals; 0 = no intervals");
   visit("resample", a.resample, named<Resample>(),

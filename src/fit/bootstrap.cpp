@@ -214,7 +214,8 @@ BootstrapResult bootstrap_parametric(const Problem& problem, const std::vector<O
   if (boot.resample == Resample::components) {
     const FitResiduals at = residuals_of_fit(problem, std::span(solution.theta).first(problem.free.size()));
     const NoiseComponents noise = noise_components(points, at, problem.free.size(), options.noise);
-    if (noise.cells.empty()) return run_bootstrap(boot, options.threads, names, 0, [](std::int64_t) { return Refit{}; });
+    if (noise.cells.empty())
+      return run_bootstrap(boot, options.threads, names, 0, [](std::int64_t) { return Refit{}; });
     BootstrapResult result = run_bootstrap(boot, options.threads, names, 0, [&](std::int64_t i) {
       Rng rng = make_rng(boot.seed, "bootstrap", static_cast<std::uint64_t>(i));
       const Problem drawn = with_losses(problem, noisy_losses(at.log_predicted, draw_noise(noise, rng)));

@@ -61,8 +61,8 @@ std::string one_line(const std::vector<Observation>& points) {
 
 // The envelope's own error at this design: of the noise-free losses of a law fitted to the points.
 std::map<std::string, double> design_bias(const std::vector<Observation>& points, const std::vector<double>& weights,
-                                          int threads) {
-  const std::optional<Law> law = law_beside(points, threads);
+                                          const FitOptions& options) {
+  const std::optional<Law> law = law_beside(points, options.law, options.threads);
   const auto exact = law ? allocation_exponents(*law) : std::nullopt;
   if (!exact) return {};
   std::vector<double> losses;
@@ -83,20 +83,22 @@ void check_design(const std::vector<Observation>& points, const std::vector<doub
   }
   if (!options.goodness || !result.converged()) return;
   auto& own = std::get<EnvelopeFit>(result.by_method);
-  own.bias = design_bias(points, weights, options.threads);
+  own.bias = design_bias(points, weights, options);
+  const std::string& law = law_form(kind_beside(options.law)).name;
   if (own.bias.empty()) {
-    result.cautions.emplace_back(
-        "the envelope's own bias at this design is not known: the law chinchilla did not converge on these points");
+    result.cautions.push_back(fmt::format(
+        "the envelope's own bias at this design is not known: the law {} did not converge on these points", law));
     return;
   }
   const double bias = own.bias.at("a");
   if (!(std::abs(bias) > kEnvelopeBias)) return;
   result.convergence.status = FitStatus::biased;
   result.message = fmt::format(
-      "at this design the envelope misses a by {:+.2f} even without noise (losses of the law chinchilla fitted to the "
-      "same runs), since its best runs lie at the edges of what each compute was spent on; use --method isoflop or "
+      "at this design the envelope misses a by {:+.2f} even without noise (losses of the law {} fitted to the same "
+      "runs), "
+      "since its best runs lie at the edges of what each compute was spent on; use --method isoflop or "
       "parametric, or run more sizes at closer steps of compute",
-      bias);
+      bias, law);
 }
 
 }  // namespace

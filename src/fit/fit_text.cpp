@@ -157,6 +157,7 @@ std::string bootstrap_text(const FitResult& r) {
   if (r.method() == Method::parametric) {
     text = fmt::format("bootstrap: {} replicates by {}, {} failed, {} at a bound, seed {}\n", b.replicates, b.resample,
                        b.failed, b.at_bound, b.seed);
+    if (!b.noise.empty()) text += "  noise drawn: " + b.noise + "\n";
   } else {
     text = fmt::format("bootstrap: {} replicates by {}, seed {}\n", b.replicates, b.resample, b.seed);
     if (b.failed > 0) {

@@ -355,7 +355,7 @@ FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& 
     auto kept = members;
     for (std::size_t i = 0; i < used.size(); ++i) used[i].weight = weights[i];
     for (auto& list : kept) std::erase_if(list, [&](std::size_t i) { return !(weights[i] > 0); });
-    const auto lines = compare_minima(used, kept, law_beside(used, options.threads), own.budgets);
+    const auto lines = compare_minima(used, kept, law_beside(used, options.law, options.threads), own.budgets);
     result.cautions.insert(result.cautions.end(), lines.begin(), lines.end());
   }
   result.convergence.starts = result.convergence.starts_at_best = 1;

@@ -195,10 +195,15 @@ ValleyCheck check_valley(std::span<const double> x, std::span<const double> y, d
   return out;
 }
 
-std::optional<Law> law_beside(const std::vector<Observation>& points, int threads) {
+LawKind kind_beside(LawKind law) {
+  return law_form(law).optimal_params != nullptr && !law_form(law).predicts_size ? law : LawKind::chinchilla;
+}
+
+std::optional<Law> law_beside(const std::vector<Observation>& points, LawKind law, int threads) {
   std::vector<Observation> used;
   std::ranges::copy_if(points, std::back_inserter(used), [](const Observation& o) { return o.weight > 0; });
   FitOptions options;
+  options.law = kind_beside(law);
   options.profile = options.goodness = false;
   options.threads = threads;
   const FitResult fitted = fit_parametric(used, options);
@@ -234,13 +239,13 @@ std::vector<std::string> compare_minima(const std::vector<Observation>& points,
   }
   if (bias.size() < 2 || !(std::abs(median(bias)) > kMinimumBias) || largest == nullptr) return {};
   return {fmt::format(
-      "the parabolas put N* {} the optimum of the law chinchilla fitted to the same runs, and {} the minimum of cubics "
+      "the parabolas put N* {} the optimum of the law {} fitted to the same runs, and {} the minimum of cubics "
       "in ln N (medians over {} budgets; {}, {} and {} at {} FLOPs); parabolas through that law's own losses at "
       "these sizes miss by as much: sizes x{:.0f} to either side are too wide for a valley that is not symmetric; "
       "narrow them to about x4 about the optimum, or use approach 3 (--method parametric)",
-      percent_text(median(against_law)), percent_text(median(against_cubic)), bias.size(), short_count(largest->params),
-      short_count(largest->law_params), short_count(largest->cubic_params), power_text(largest->flops),
-      std::exp(median(width)))};
+      percent_text(median(against_law)), law->form().name, percent_text(median(against_cubic)), bias.size(),
+      short_count(largest->params), short_count(largest->law_params), short_count(largest->cubic_params),
+      power_text(largest->flops), std::exp(median(width)))};
 }
 
 std::vector<std::string> rejected_parabolas(const std::vector<IsoflopBudget>& budgets) {

@@ -45,9 +45,12 @@ struct ValleyCheck {
 /// A parabola whose vertex lies so far, relative, below every measured loss does not describe it.
 constexpr double kVertexBelow = 0.03;
 
-/// The law of the loss whose optimum and noise-free losses stand beside approaches 1 and 2: chinchilla, fitted to the
-/// same points. None where it does not converge.
-[[nodiscard]] std::optional<Law> law_beside(const std::vector<Observation>& points, int threads);
+/// The law itself where it has an optimum of N and D and predicts a loss, else chinchilla.
+[[nodiscard]] LawKind kind_beside(LawKind law);
+
+/// The law of the loss whose optimum and noise-free losses stand beside approaches 1 and 2: that of kind_beside, fitted
+/// to the same points. None where it does not converge.
+[[nodiscard]] std::optional<Law> law_beside(const std::vector<Observation>& points, LawKind law, int threads);
 
 /// Fills cubic_params and law_params of the budgets and returns the caution where parabolas through the law's own
 /// losses at the same sizes miss its optimum by more than a tenth (median over budgets).

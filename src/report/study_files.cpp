@@ -1,6 +1,7 @@
 #include "report/study_files.hpp"
 
 #include "core/json.hpp"
+#include "fit/choice_text.hpp"
 #include "fit/fit_json.hpp"
 #include "os/files.hpp"
 #include "report/figures.hpp"
@@ -22,7 +23,9 @@ Json learning_rates_json(const Analysis& analysis) {
 
 std::string write_analysis(const fs::path& folder, const Analysis& analysis) {
   write_file_atomic(folder / "records.csv", observations_csv(analysis.selection.observations));
-  write_json_file(folder / "fits" / "parametric.json", to_json(analysis.parametric));
+  Json parametric = to_json(analysis.parametric);
+  if (analysis.choice) parametric["choice"] = to_json(*analysis.choice);
+  write_json_file(folder / "fits" / "parametric.json", parametric);
   write_json_file(folder / "fits" / "isoflop.json", to_json(analysis.isoflop));
   write_json_file(folder / "fits" / "learning_rates.json", learning_rates_json(analysis));
   Json allocations = Json::array();
