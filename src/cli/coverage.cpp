@@ -4,11 +4,14 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "cli/law_source.hpp"
 #include "cli/named_option.hpp"
 #include "cli/simulation.hpp"
 #include "cli/study_common.hpp"
+#include "fit/choice.hpp"
+#include "inference/coverage_text.hpp"
 #include "law/published.hpp"
 #include "sim/resolve.hpp"
 #include "sim/simulate.hpp"
@@ -23,6 +26,8 @@ struct CoverageArguments {
   std::optional<Resample> resample;
   std::optional<double> noise;
   std::optional<std::int64_t> replicates;
+  std::optional<std::int64_t> seed_freedom;
+  bool tuned = false;
   CoverageOptions coverage;
 };
 
@@ -66,6 +71,15 @@ std::string beyond_fit(const Law& fit, const SimulationSpec& simulation, const s
       fit.name, describe(beyond));
 }
 
+/// Degrees of freedom of the noise that a design's replicates show: its seeds at every point, and its branching checks.
+std::int64_t seed_freedom(const StudyConfig& config, const std::vector<Observation>& points) {
+  std::set<std::string> shapes;
+  for (const Observation& point : points) shapes.insert(point.shape);
+  const std::int64_t freedom = (std::ssize(config.design.seeds) - 1) * std::ssize(points) +
+                               std::max<std::int64_t>(config.design.branch_checks - 1, 0) * std::ssize(shapes);
+  return freedom >= kFewestSeedFreedom ? freedom : 0;
+}
+
 ExitCode coverage_action(const Globals& globals, const CoverageArguments& arguments) {
   const StudyConfig config = read_config_options(arguments.config);
   const Plan plan = make_plan(config, nullptr);
@@ -94,9 +108,20 @@ ExitCode coverage_action(const Globals& globals, const CoverageArguments& argume
   options.noise.exponent = config.simulation.noise_exponent;
   options.noise.at_nats = config.simulation.noise_at_nats;
 
+  const bool parametric = options.fit.method == Method::parametric;
+  if (!parametric && !options.laws.empty()) fail_config("--laws: belongs to --method parametric");
+  const bool choose = config.analysis.choose_law && options.fit.law == LawKind::chinchilla;
+  if (options.laws.empty() && choose && parametric) options.laws = {LawKind::chinchilla, LawKind::outer};
+
   simulation.noise = options.noise.sd;
-  Coverage result = coverage(
-      tuned_design_points(plan.runs, simulation, config.analysis.convention, config.design.lr_extend), law, options);
+  if (arguments.tuned) {
+    options.tuned = TunedDesign{.runs = plan.runs, .simulation = simulation, .lr_extend = config.design.lr_extend};
+    options.tuned->simulation.noise_trunk_share = options.noise.group_share;
+  }
+  const std::vector<Observation> points =
+      tuned_design_points(plan.runs, simulation, config.analysis.convention, config.design.lr_extend);
+  options.seed_freedom = arguments.seed_freedom.value_or(seed_freedom(config, points));
+  Coverage result = coverage(points, law, options);
   if (!anchored.empty()) result.notes.push_back(anchored);
   const std::string beyond = fit_law ? beyond_fit(*fit_law, simulation, specs) : "";
   if (!beyond.empty()) result.notes.push_back(beyond);
@@ -127,7 +152,15 @@ void add_coverage(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--noise", arguments->noise,
                       "standard deviation of ln loss of a point, its learning rate tuned; default: simulation.noise");
   command->add_option("--group-share", options.noise.group_share,
-                      "share of that variance which the runs of a trunk have in common, 0 to 1");
+                      "share of that variance which the runs of a unit (--group-by) have in common, 0 to 1");
+  add_named(*command, "--group-by", options.noise.shared_by, "the unit: points of a trunk, a shape or a seed");
+  command
+      ->add_option("--seed-freedom", arguments->seed_freedom,
+                   "degrees of freedom with which seeds show that noise; default: those of the design, 0 below 3")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--tuned", arguments->tuned,
+                    "simulate every run, wrong rates and all, and tune; --noise is then that of a run");
+  add_laws(*command, options.laws, laws_to_choose_from());
   add_named(*command, "--method", arguments->method, "how each study is fitted");
   command->add_option("--bootstrap", arguments->replicates, "refits behind each interval; default 200");
   add_named(*command, "--resample", arguments->resample, "what they resample; default: analysis.resample");

@@ -35,11 +35,11 @@ struct LawCandidate {
 /// A law against the wider one that it lies within (LawForm::within).
 struct NestedTest {
   LawKind simple = LawKind::chinchilla, wide = LawKind::chinchilla;
-  std::string constant;  ///< "k"
-  double held = 0;       ///< its value in the simple law
-  double estimate = 0;   ///< in the wide one
-  double statistic = 0;  ///< n ln(objective of the simple law / objective of the wide one)
-  std::int64_t draws = 0;
+  std::string constant;                 ///< "k"
+  double held = 0;                      ///< its value in the simple law
+  double estimate = 0;                  ///< in the wide one
+  double statistic = 0;                 ///< n ln(objective of the simple law / objective of the wide one)
+  std::int64_t draws = 0, reached = 0;  ///< data sets drawn from the simple law; those that reach the statistic
   double p = 1;       ///< share of the draws from the simple law, itself counted in, that reach the statistic
   std::string noise;  ///< what was drawn, in words
   [[nodiscard]] bool rejected() const;
@@ -58,9 +58,9 @@ constexpr double kChoiceLevel = 0.05;
 
 /// Fits each law with the options (their law is not looked at) and chooses. The rule: chinchilla answers, or, without
 /// it, the law that predicts left-out budgets best; a wider law among the candidates takes over where the test rejects
-/// the one within it. Noise of the draws of that test: that of the residuals of the wider fit, 0.8 of its variance
-/// shared within trunks where points share some, which is the least favourable to the simple law (docs/METHODS.md).
-/// Errors: as fit_points; (config) no law, or one that predicts no loss.
+/// the one within it. Noise of the draws of that test: that of the residuals of the wider fit, once independent and,
+/// where points share trunks, once with 0.8 of its variance shared within them; the larger p counts (docs/METHODS.md
+/// has the error rates measured). Errors: as fit_points; (config) no law, or one that predicts no loss.
 [[nodiscard]] LawChoice choose_law(const std::vector<Observation>& points, const std::vector<LawKind>& laws,
                                    const FitOptions& options);
 

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <tuple>
 
-#include "core/format.hpp"
 #include "core/parallel.hpp"
 #include "core/rng.hpp"
 #include "core/stats.hpp"
+#include "fit/choice.hpp"
 #include "fit/draws.hpp"
 #include "inference/compare.hpp"
 #include "inference/exponents.hpp"
@@ -18,7 +19,6 @@
 namespace scalelaw::inline inference {
 namespace {
 
-constexpr const char* kOptimalSize = "ln_params_optimal";
 constexpr std::int64_t kFewestRefits = 40;  // the 2.5 % quantile of fewer lies at their very end
 
 struct Estimate {
@@ -29,44 +29,72 @@ struct Estimate {
 /// What one study says.
 struct Study {
   bool converged = false;
+  LawKind law = LawKind::chinchilla;
   std::int64_t refits_failed = 0;
   std::map<std::string, Estimate> estimates;
 };
 
-double ln_optimal_params(const Law& law, double flops) { return std::log(compute_optimal(law, flops).scale.params); }
+/// Where laws are asked: a compute, and what the true law says is optimal for it and for ten times as much.
+struct Asked {
+  double flops = 0;
+  std::optional<Scale> best = {}, best_10 = {};
+};
 
-std::map<std::string, double> quantities_of(std::map<std::string, double> exponents, const Law& law, double flops) {
+Asked asked_of(const Law& truth, double flops) {
+  Asked asked{.flops = flops};
+  if (truth.form().optimal_params == nullptr) return asked;
+  asked.best = compute_optimal(truth, flops).scale;
+  asked.best_10 = compute_optimal(truth, 10 * flops).scale;
+  return asked;
+}
+
+/// What a law says there, whatever its constants are; empty for a law without an optimum.
+std::map<std::string, double> answers_of(const Law& law, const Asked& asked) {
+  if (!asked.best || law.form().optimal_params == nullptr) return {};
+  const Optimum at = compute_optimal(law, asked.flops), at_10 = compute_optimal(law, 10 * asked.flops);
+  std::map<std::string, double> out = {{"ln_params_optimal", std::log(at.scale.params)},
+                                       {"ln_params_optimal_10", std::log(at_10.scale.params)}};
+  if (law.form().predicts_size) return out;
+  out["loss_optimal"] = at.loss_nats;
+  out["loss_optimal_10"] = at_10.loss_nats;
+  out["loss_predicted"] = predict_loss(law, *asked.best);
+  out["loss_predicted_10"] = predict_loss(law, *asked.best_10);
+  return out;
+}
+
+/// The exponents that intervals are counted of. Where studies choose their law, its own constants mean different
+/// things from study to study.
+std::map<std::string, double> counted_exponents(std::map<std::string, double> exponents, bool chosen) {
   exponents.erase("b");  // 1 - a for every law that has both
   exponents.erase("frontier");
-  if (allocation_exponents(law)) exponents[kOptimalSize] = ln_optimal_params(law, flops);
+  if (chosen) std::erase_if(exponents, [](const auto& item) { return item.first != "a"; });
   return exponents;
 }
 
-Study study_of(const FitResult& fit, double flops) {
+Study study_of(const FitResult& fit, const Asked& asked, bool chosen) {
   Study study;
   const BootstrapResult& b = fit.bootstrap;
+  study.law = fit.law;
   study.refits_failed = b.failed;
   study.converged = fit.converged() && b.draws.size() >= static_cast<std::size_t>(kFewestRefits);
   if (!study.converged) return study;
-  for (const auto& [name, value] : quantities_of(exponents_of(fit), fit.fitted, flops)) {
-    Estimate estimate{.value = value, .ci80 = {}, .ci95 = {}};
-    if (b.ci95.contains(name)) {
-      estimate.ci80 = b.ci80.at(name);
-      estimate.ci95 = b.ci95.at(name);
-    } else if (b.derived_ci95.contains(name)) {
-      estimate.ci80 = b.derived_ci80.at(name);
-      estimate.ci95 = b.derived_ci95.at(name);
-    } else {
-      std::vector<double> values;
-      Law law = fit.fitted;
-      for (const std::vector<double>& draw : b.draws) {
-        law.values = draw;
-        values.push_back(ln_optimal_params(law, flops));
-      }
-      estimate.ci80 = draws_interval(values, interval_tail(fit, 0.80));
-      estimate.ci95 = draws_interval(values, interval_tail(fit, 0.95));
-    }
-    study.estimates[name] = estimate;
+  for (const auto& [name, value] : counted_exponents(exponents_of(fit), chosen)) {
+    const bool own = b.ci95.contains(name);
+    if (!own && !b.derived_ci95.contains(name)) continue;
+    study.estimates[name] = {.value = value,
+                             .ci80 = (own ? b.ci80 : b.derived_ci80).at(name),
+                             .ci95 = (own ? b.ci95 : b.derived_ci95).at(name)};
+  }
+  std::map<std::string, std::vector<double>> draws;
+  Law law = fit.fitted;
+  for (const std::vector<double>& draw : b.draws) {
+    law.values = draw;
+    for (const auto& [name, value] : answers_of(law, asked)) draws[name].push_back(value);
+  }
+  const double tail80 = interval_tail(fit, 0.80), tail95 = interval_tail(fit, 0.95);
+  for (const auto& [name, value] : answers_of(fit.fitted, asked)) {
+    study.estimates[name] = {
+        .value = value, .ci80 = draws_interval(draws[name], tail80), .ci95 = draws_interval(draws[name], tail95)};
   }
   return study;
 }
@@ -126,6 +154,17 @@ std::int64_t independent_units(const std::vector<Observation>& points) {
   return alone + std::ssize(groups);
 }
 
+/// What replicates of a study would show.
+NoiseModel noise_from_seeds(const CoverageOptions& options, std::uint64_t study) {
+  Rng rng = make_rng(options.seed, "coverage seeds", study);
+  double squares = 0;
+  for (std::int64_t k = 0; k < options.seed_freedom; ++k) squares += std::pow(standard_normal(rng), 2);
+  return {.sd = options.noise.sd * std::sqrt(squares / static_cast<double>(options.seed_freedom)),
+          .at_loss = options.noise.at_nats,
+          .slope = options.noise.exponent,
+          .freedom = options.seed_freedom};
+}
+
 }  // namespace
 
 double Coverage::share_se(double p) const {
@@ -155,23 +194,36 @@ std::vector<Observation> design_points(const std::vector<PlannedRun>& runs, cons
   return points;
 }
 
-std::vector<Observation> tuned_design_points(const std::vector<PlannedRun>& runs, const SimulationSpec& simulation,
-                                             const Convention& convention, std::int64_t lr_extend) {
-  std::map<std::string, RunRecord> records;  // by id: rates may meet
-  for (const PlannedRun& run : runs) {
-    for (std::int64_t step = -lr_extend; step <= lr_extend; ++step) {
-      RunSpec spec = as_simulated(run.spec, simulation);
+namespace {
+
+/// The tuned points of a design, all its runs simulated.
+/// @param study added to the seeds of the runs, so that studies differ
+std::vector<Observation> tuned_points(const TunedDesign& design, const Convention& convention, std::int64_t study) {
+  // Steps of 2 from several rates meet, but for their rounding.
+  const auto step_of = [](double lr) { return std::lround(std::log2(lr) * 50); };
+  std::set<std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>> known;
+  std::vector<RunRecord> all;
+  for (const PlannedRun& run : design.runs) {
+    for (std::int64_t step = -design.lr_extend; step <= design.lr_extend; ++step) {
+      RunSpec spec = as_simulated(run.spec, design.simulation);
+      spec.seed += study;
       spec.optimizer.lr = rounded_rate(spec.optimizer.lr * std::exp2(static_cast<double>(step)));
-      const RunRecord record = simulate(spec);
-      records.emplace(record.id, record);
+      const auto key = std::tuple(shape_name(spec.model), spec.data.tokens, spec.seed, step_of(spec.optimizer.lr));
+      if (known.insert(key).second) all.push_back(simulate(spec));
     }
   }
-  std::vector<RunRecord> all;
-  for (auto& [id, record] : records) all.push_back(std::move(record));
-  const Selection selection = select_observations(all, {.convention = convention, .min_steps = 0});
+  return select_observations(all, {.convention = convention, .min_steps = 0}).observations;
+}
+
+}  // namespace
+
+std::vector<Observation> tuned_design_points(const std::vector<PlannedRun>& runs, const SimulationSpec& simulation,
+                                             const Convention& convention, std::int64_t lr_extend) {
+  const std::vector<Observation> tuned_points_of_design =
+      tuned_points({.runs = runs, .simulation = simulation, .lr_extend = lr_extend}, convention, 0);
   std::vector<Observation> points = design_points(runs, convention);
   for (Observation& point : points) {
-    for (const Observation& tuned : selection.observations) {
+    for (const Observation& tuned : tuned_points_of_design) {
       if (tuned.shape == point.shape && tuned.tokens == point.tokens) point.group = tuned.group;
     }
   }
@@ -194,95 +246,44 @@ Coverage coverage(const std::vector<Observation>& points, const Law& law, const 
   fit_options.profile = fit_options.goodness = false;
   fit_options.holdout_above.reset();
   fit_options.threads = 1;
+  const Asked asked = asked_of(law, c.flops);
   std::vector<Study> studies(static_cast<std::size_t>(options.studies));
   parallel_for(studies.size(), options.fit.threads, [&](std::size_t i) {
     FitOptions own = fit_options;
     own.bootstrap.seed = stream_seed(options.seed, "coverage bootstrap", i);
-    studies[i] = study_of(fit_points(simulate_points(points, law, options.noise, options.seed, i), own), c.flops);
+    if (options.seed_freedom > 0) own.noise = noise_from_seeds(options, i);
+    const std::vector<Observation> observed =
+        options.tuned ? tuned_points(*options.tuned, options.fit.convention,
+                                     static_cast<std::int64_t>(options.seed % 1000000) * 1000000 + 1 +
+                                         static_cast<std::int64_t>(i))
+                      : simulate_points(points, law, options.noise, options.seed, i);
+    const bool chosen = !options.laws.empty();
+    studies[i] =
+        study_of(chosen ? choose_law(observed, options.laws, own).answer() : fit_points(observed, own), asked, chosen);
   });
   const Study* first = nullptr;
   for (const Study& study : studies) {
     c.refits_failed += study.refits_failed;
     ++(study.converged ? c.studies : c.failed);
+    if (study.converged && !options.laws.empty()) ++c.answered[study.law];
     if (study.converged && first == nullptr) first = &study;
   }
   if (first == nullptr) {
     c.notes.push_back("no fit of any study converged: this design cannot estimate this law");
     return c;
   }
-  for (const auto& [name, truth] : quantities_of(exponents_of(law), law, c.flops)) {
+  std::map<std::string, double> truths = counted_exponents(exponents_of(law), !options.laws.empty());
+  truths.merge(answers_of(law, asked));
+  for (const auto& [name, truth] : truths) {
     if (first->estimates.contains(name)) c.quantities.push_back(summary(name, truth, studies));
   }
-  if (options.noise.group_share > 0 && options.fit.bootstrap.resample != Resample::groups &&
-      options.fit.bootstrap.resample != Resample::automatic) {
-    c.notes.push_back("runs of a group share a part of their noise here, which only --resample groups accounts for");
+  const Resample resample = options.fit.bootstrap.resample;
+  if (options.noise.group_share > 0 && (resample == Resample::runs || resample == Resample::parametric)) {
+    c.notes.push_back(
+        "runs of a group share a part of their noise here, which only --resample components, groups and shapes account "
+        "for");
   }
   return c;
-}
-
-Json to_json(const Coverage& c) {
-  Json quantities = Json::array();
-  for (const QuantityCoverage& q : c.quantities) {
-    quantities.push_back({{"name", q.name},
-                          {"truth", q.truth},
-                          {"mean", finite_or_null(q.mean)},
-                          {"bias", finite_or_null(q.bias)},
-                          {"sd", finite_or_null(q.sd)},
-                          {"width80", finite_or_null(q.width80)},
-                          {"width95", finite_or_null(q.width95)},
-                          {"covered80", q.covered80},
-                          {"covered95", q.covered95}});
-  }
-  return {{"schema", "scalelaw.coverage/1"},
-          {"law", c.law},
-          {"fitted", law_form(c.options.fit.law).name},
-          {"method", c.options.fit.method},
-          {"convention", to_json_fields(c.options.fit.convention)},
-          {"points", c.points},
-          {"groups", c.groups},
-          {"noise", c.options.noise.sd},
-          {"group_share", c.options.noise.group_share},
-          {"studies", c.studies},
-          {"failed", c.failed},
-          {"resample", c.options.fit.bootstrap.resample},
-          {"replicates", c.options.fit.bootstrap.replicates},
-          {"refits_failed", c.refits_failed},
-          {"seed", c.options.seed},
-          {"flops", c.flops},
-          {"share_se95", c.share_se(0.95)},
-          {"quantities", quantities},
-          {"notes", c.notes}};
-}
-
-std::string describe(const Coverage& c) {
-  const FitOptions& fit = c.options.fit;
-  std::string text = fmt::format(
-      "{} simulated studies of {} at {} points in {} independent units; noise of ln loss {:g}{}\n"
-      "estimator: {}, {}, N counted as {}, {} refits resampling {}; {} studies more did not converge\n",
-      c.studies, c.law, c.points, c.groups, c.options.noise.sd,
-      c.options.noise.group_share > 0
-          ? fmt::format(", {:g} % of its variance shared within a group", 100 * c.options.noise.group_share)
-          : "",
-      law_form(fit.law).name, fit.method, fit.convention.params, fit.bootstrap.replicates, fit.bootstrap.resample,
-      c.failed);
-  std::vector<std::vector<std::string>> rows;
-  for (const QuantityCoverage& q : c.quantities) {
-    const bool size = q.name == kOptimalSize;
-    const auto number = [](double x) { return std::isfinite(x) ? fmt::format("{:.4f}", x) : "–"; };  // sd of one study
-    rows.push_back({size ? fmt::format("ln N*({:.3g})", c.flops) : q.name, number(q.truth), number(q.mean),
-                    fmt::format("{:+.4f}", q.bias), number(q.sd), number(q.width80), number(q.width95),
-                    fmt::format("{:.1f} %", 100 * q.covered80), fmt::format("{:.1f} %", 100 * q.covered95)});
-  }
-  if (!rows.empty()) {
-    text += text_table(
-        {"quantity", "truth", "mean", "bias", "sd", "width 80 %", "width 95 %", "80 % covers", "95 % covers"}, rows);
-    text += fmt::format(
-        "covers: share of the studies whose interval holds the truth; with {} studies its standard error is {:.1f} % "
-        "at 80 % and {:.1f} % at 95 %; widths are medians\n",
-        c.studies, 100 * c.share_se(0.8), 100 * c.share_se(0.95));
-  }
-  for (const std::string& note : c.notes) text += fmt::format("note: {}\n", note);
-  return text;
 }
 
 }  // namespace scalelaw::inline inference

@@ -26,6 +26,9 @@ void fields(Visit&& visit, T& m) {
   visit("freedom", m.freedom, any(), "degrees of freedom");
 }
 
+/// Replicates with fewer degrees of freedom than these say nothing of the noise.
+constexpr std::int64_t kFewestSeedFreedom = 3;
+
 /// Standard deviation of normal noise from the sizes of a fit's residuals, 1.4826 times their median, so that few far
 /// rows do not move it. Huber's function passes through as many points as it has parameters: there those residuals, the
 /// smallest, are left out; with squares the median is scaled by sqrt(n / (n - parameters)). Needs at least one size.

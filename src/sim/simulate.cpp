@@ -251,6 +251,23 @@ RunSpec as_simulated(RunSpec spec, const SimulationSpec& simulation) {
   return spec;
 }
 
+namespace {
+
+/// The unit whose noise a point shares; empty: it is alone.
+std::string shared_unit(const Observation& point, SharedBy by) {
+  switch (by) {
+    case SharedBy::trunk:
+      return point.group;
+    case SharedBy::shape:
+      return point.shape.empty() ? fmt::format("{}", point.params) : point.shape;
+    case SharedBy::seed:
+      return fmt::format("{}", point.seed.value_or(0));
+  }
+  return "";
+}
+
+}  // namespace
+
 std::vector<Observation> simulate_points(const std::vector<Observation>& points, const Law& law,
                                          const PointNoise& noise, std::uint64_t seed, std::uint64_t index) {
   Rng own = make_rng(seed, "simulate points", index);
@@ -260,7 +277,8 @@ std::vector<Observation> simulate_points(const std::vector<Observation>& points,
   std::vector<Observation> simulated = points;
   for (Observation& point : simulated) {
     double z_group = standard_normal(shared);
-    if (!point.group.empty()) z_group = groups.try_emplace(point.group, z_group).first->second;
+    const std::string unit = shared_unit(point, noise.shared_by);
+    if (!unit.empty()) z_group = groups.try_emplace(unit, z_group).first->second;
     const double loss = predict_loss(law, law_point(point));
     const double sd = noise.sd * std::pow(loss / noise.at_nats, noise.exponent);
     point.loss_nats = loss * std::exp(sd * group_root * z_group + sd * own_root * standard_normal(own));

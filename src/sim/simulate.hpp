@@ -61,15 +61,21 @@ inline constexpr const char* kPublishedAnchor = "published";
 /// The same spec as a simulated run.
 [[nodiscard]] RunSpec as_simulated(RunSpec spec, const SimulationSpec& simulation);
 
+/// Which points have a part of their noise in common: those of one group (a trunk), those of one shape (without one: of
+/// one N), or those of one seed (without one: all).
+enum class SharedBy { trunk, shape, seed };
+constexpr std::array<std::string_view, 3> names_of(SharedBy) { return {"trunk", "shape", "seed"}; }
+
 /// Noise of ln loss at a set of points.
 struct PointNoise {
   double sd = 0;           ///< standard deviation of ln loss at at_nats, >= 0
-  double group_share = 0;  ///< share of the variance that points of one group (a trunk) have in common, 0 .. 1
-  double exponent = 0;     ///< sd grows as (loss / at_nats)^exponent
+  double group_share = 0;  ///< share of the variance that points of one unit have in common, 0 .. 1
+  SharedBy shared_by = SharedBy::trunk;
+  double exponent = 0;  ///< sd grows as (loss / at_nats)^exponent
   double at_nats = 2;
 };
 
-/// The loss L that `law` gives at every point, times exp(s (sqrt(share) z_group + sqrt(1 - share) z)) with standard
+/// The loss L that `law` gives at every point, times exp(s (sqrt(share) z_unit + sqrt(1 - share) z)) with standard
 /// normal z and s = sd (L / at_nats)^exponent: a study at the same (N, D) points, with the same weights and groups.
 /// Bit-identical for the same seed and index.
 [[nodiscard]] std::vector<Observation> simulate_points(const std::vector<Observation>& points, const Law& law,
