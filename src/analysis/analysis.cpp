@@ -94,6 +94,9 @@ void add_comparison(Analysis& analysis) {
   }
   CompareOptions compare;
   compare.fit = fit_options(analysis, options.convention, Method::parametric, options.bootstrap);
+  if (analysis.choice && !analysis.choice->tests.empty() && !analysis.choice->tests.back().rejected()) {
+    compare.alternative = analysis.choice->tests.back().wide;
+  }
   compare.margin = options.margin;
   compare.studies = options.studies;
   compare.seed = options.compare_seed;

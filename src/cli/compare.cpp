@@ -12,6 +12,7 @@
 #include "cli/read_options.hpp"
 #include "cli/study_common.hpp"
 #include "cli/terminal.hpp"
+#include "inference/common_law.hpp"
 #include "law/published.hpp"
 #include "report/figures.hpp"
 #include "report/figures_compare.hpp"
@@ -28,6 +29,7 @@ struct CompareArguments {
   std::string margin;
   std::string plot;
   PopulationChoice population;
+  bool law_given = false;  ///< else the points choose it
   CompareOptions compare;
 };
 
@@ -100,6 +102,11 @@ Comparison compared(const CompareArguments& arguments, const std::optional<Law>&
   options.first_counted = first.counted;
   options.second_counted = second.counted;
   if (!first.counted.empty() && !arguments.convention) options.fit.convention = {};  // as fit has it
+  if (!arguments.law_given && options.fit.method == Method::parametric) {
+    std::vector<const std::vector<Observation>*> sources = {&first.points};
+    if (!law) sources.push_back(&second.points);
+    first.notes.push_back(choose_common_law(sources, options));
+  }
   Comparison comparison = law ? compare_with_law(first.name, first.points, *law, arguments.noise, options)
                               : compare_observations(first.name, first.points, second.name, second.points, options);
   std::vector<std::string> simulated = first.simulated;
@@ -150,7 +157,7 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("A", arguments->first, "study folder, table of runs ('-': standard input), fit file or law")
       ->required();
   command->add_option("B", arguments->second, "the same; a law is simulated at the points of the other")->required();
-  add_law_kind(*command, options.fit.law, "law fitted to both");
+  add_law_kind(*command, options.fit.law, "law fitted to both; default: chinchilla, or the one that the points choose");
   add_named(*command, "--method", options.fit.method, "how it is fitted");
   add_named(*command, "--objective", options.fit.objective.kind, "what is minimised");
   command->add_option("--delta", options.fit.objective.delta, "where the Huber objective becomes linear")
@@ -174,8 +181,10 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
   add_population_options(*command, arguments->population);
   command->add_option("--plot", arguments->plot, "draw the comparison into this file: .svg, .png or .pdf");
   command->add_option("--seed", options.seed, "seed of simulations and resampling");
-  command->callback(
-      [arguments, &globals, &action] { action = [arguments, &globals] { return compare(globals, *arguments); }; });
+  command->callback([arguments, &globals, &action, command] {
+    arguments->law_given = command->count("--law") > 0;
+    action = [arguments, &globals] { return compare(globals, *arguments); };
+  });
 }
 
 }  // namespace scalelaw::cli

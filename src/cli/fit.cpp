@@ -123,7 +123,7 @@ ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const 
                         result.parametric().objective.kind, result.bootstrap.replicates, result.bootstrap.resample));
     if (parts.size() > 1) text += fmt::format("== {} ==\n", part.counted.empty() ? "no convention" : part.counted);
     text += describe_selection(input) + (choice ? describe(*choice) + "\n" : "") + describe(result) +
-            units_text(part, arguments.options.bootstrap);
+            units_text(part, result.bootstrap);
     if (arguments.residuals) text += residuals_text(result.parametric().goodness);
     rows.push_back({part.counted, exponent_text(result, "a"), exponent_text(result, "b"), std::to_string(result.n),
                     status_text(result)});
@@ -297,7 +297,8 @@ void add_fit_options(CLI::App& command, FitArguments& arguments) {
       ->check(CLI::Range(0, 10000000))
       ->capture_default_str();
   add_named(command, "--resample", options.bootstrap.resample,
-            "what is resampled; auto: groups where points share one, else parametric where runs are few");
+            "what is resampled; auto: components where few runs share shapes or trunks, groups where many do, else "
+            "parametric where runs are few, else runs");
   command.add_option("--seed", options.bootstrap.seed, "seed of the bootstrap")->capture_default_str();
   command.add_option("--fix", arguments.fix, "hold a parameter: alpha=0.35; may be repeated");
   command.add_flag("--offset", options.offset, "power laws: fit an irreducible loss E as well");

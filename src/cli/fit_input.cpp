@@ -322,11 +322,13 @@ std::string read_text(const std::vector<FitSources>& parts) {
   return text;
 }
 
-std::string units_text(const FitSources& part, const BootstrapOptions& bootstrap) {
+std::string units_text(const FitSources& part, const BootstrapResult& bootstrap) {
   if (bootstrap.replicates == 0 || bootstrap.resample == Resample::parametric || part.points.empty() || grouped(part))
     return "";
-  return "groups: the table names none (column group, or run for several rows of one), so each row counts as "
-         "independent\n";
+  return fmt::format("groups: the table names none (column group, or run for several rows of one), so {}\n",
+                     bootstrap.resample == Resample::components || bootstrap.resample == Resample::shapes
+                         ? "rows of one shape (column shape, else of one N) are taken to share a part of their noise"
+                         : "each row counts as independent");
 }
 
 void check_groups(const std::vector<FitSources>& parts) {

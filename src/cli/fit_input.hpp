@@ -45,7 +45,7 @@ struct FitInput {
 [[nodiscard]] std::string read_text(const std::vector<FitSources>& parts);
 [[nodiscard]] Json read_json(const FitSources& sources);
 /// What a bootstrap of a table without groups takes for granted: a line, or empty.
-[[nodiscard]] std::string units_text(const FitSources& part, const BootstrapOptions& bootstrap);
+[[nodiscard]] std::string units_text(const FitSources& part, const BootstrapResult& bootstrap);
 /// Errors (config): groups are to be resampled, and a table has none.
 void check_groups(const std::vector<FitSources>& parts);
 

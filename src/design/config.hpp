@@ -231,7 +231,8 @@ void fields(Visit&& visit, T& a) {
   visit("convention", a.convention, any(), "what counts as N and C in the fit");
   visit("bootstrap", a.bootstrap, between(0, 1e6), "bootstrap replicates behind the intervals; 0 = no intervals");
   visit("resample", a.resample, named<Resample>(),
-        "what the bootstrap resamples; auto: groups where points share one, else parametric where runs are few");
+        "what the bootstrap resamples; auto: components where few runs share shapes or trunks, groups where many do, "
+        "else parametric where runs are few, else runs");
   visit("seed", a.seed, between(0, 9.0e15), "seed of the bootstrap");
   visit("budgets", a.budgets, distinct(positive()),
         "FLOPs to allocate; empty = 1, 10 and 100 times the design's largest");

@@ -11,6 +11,7 @@
 #include "fit/bootstrap.hpp"
 #include "fit/budgets.hpp"
 #include "fit/fit.hpp"
+#include "fit/minimum.hpp"
 #include "fit/prepare.hpp"
 #include "fit/search.hpp"
 #include "law/optimum.hpp"
@@ -24,22 +25,6 @@ constexpr std::size_t kFewestLevels = 3, kMostLevels = 12, kQuantileLevels = 5;
 
 bool usable(const FitResult& fit) {
   return fit.converged() || (fit.convergence.status == FitStatus::at_bound && !fit.fitted.values.empty());
-}
-
-// A fit as a problem and the place of its minimum, from which refits start.
-struct Minimum {
-  Problem problem;
-  Vector theta{};
-};
-
-Minimum minimum_of(const FitResult& fit, const std::vector<Observation>& points, const FitOptions& options) {
-  std::map<std::string, double> fixed = options.fixed;
-  const LawForm& form = law_form(fit.law);
-  std::erase_if(
-      fixed, [&](const auto& item) { return std::ranges::find(form.parameters, item.first) == form.parameters.end(); });
-  Minimum out{.problem = make_problem(points, fit.law, fit.parametric().objective, fixed)};
-  out.theta = start_from(out.problem, fit.fitted.values);
-  return out;
 }
 
 // -2 ln of the likelihood of residuals with the density exp(-rho(r)/tau)/Z(tau) at its best tau; F = sum rho.

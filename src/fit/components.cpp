@@ -22,17 +22,17 @@ constexpr std::array kTrunkShares = {0.0, 0.2, 0.4, 0.6, 0.8};  // of what shape
 constexpr std::array kSlopes = {0.0, 2.0, 4.0};                 // Porian et al. 2024 quote sd ~ L^3.8
 
 // The grid of shares and slopes, with the logarithm of the probability before the points.
-struct Candidate {
+struct SharesPoint {
   NoiseShares shares;
   double log_prior = 0;
 };
 
-std::vector<Candidate> candidates(const SharedUnits& units, const std::optional<NoiseModel>& seeds,
-                                  const SharesAssumed& assumed) {
+std::vector<SharesPoint> candidates(const SharedUnits& units, const std::optional<NoiseModel>& seeds,
+                                    const SharesAssumed& assumed) {
   const bool shapes = units.any_shape() && units.shapes >= kFewestShapes, trunks = units.any_trunk();
   std::vector<double> slopes(kSlopes.begin(), kSlopes.end());
   if (seeds && seeds->slope != 0) slopes = {seeds->slope};
-  std::vector<Candidate> out;
+  std::vector<SharesPoint> out;
   for (const double slope : slopes) {
     if (assumed.held) {
       out.push_back(
@@ -198,7 +198,7 @@ NoiseComponents noise_components(const std::vector<Observation>& points, const F
   const MixedModel model = mixed_model(points, at, parameters, out);
   std::vector<double> log_weight;
   double largest = -std::numeric_limits<double>::infinity();
-  for (const Candidate& candidate : candidates(out.units, seeds, assumed)) {
+  for (const SharesPoint& candidate : candidates(out.units, seeds, assumed)) {
     const std::optional<Likelihood> at_cell = likelihood_at(model, candidate.shares);
     if (!at_cell || !(at_cell->squares + seed_squares > 0)) continue;
     const double squares = at_cell->squares + seed_squares;

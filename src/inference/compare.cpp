@@ -6,7 +6,9 @@
 
 #include "core/format.hpp"
 #include "core/parallel.hpp"
+#include "fit/bootstrap.hpp"
 #include "fit/draws.hpp"
+#include "fit/minimum.hpp"
 #include "fit/prepare.hpp"
 #include "inference/difference.hpp"
 #include "inference/exponents.hpp"
@@ -38,17 +40,20 @@ SlopeMethod common_slope_method(const std::vector<Observation>& first, const std
 /// noise.
 std::vector<std::map<std::string, double>> slope_draws(const FitResult& fit, const std::vector<Observation>& points,
                                                        SlopeMethod method, const FitOptions& options) {
-  const bool parametric =
-      has_loss(fit) && (method == SlopeMethod::frontier || fit.bootstrap.resample == Resample::parametric);
+  const bool components = fit.bootstrap.resample == Resample::components;
+  const bool parametric = has_loss(fit) && (method == SlopeMethod::frontier || components ||
+                                            fit.bootstrap.resample == Resample::parametric);
   if (!parametric) return resampled_slopes(points, method, options.bootstrap, options.threads);
   const PointNoise noise = residual_noise(fit, points);
+  const std::optional<NoiseComponents> shared = components ? noise_of_fit(fit, points, options) : std::nullopt;
+  const StudyMaker study = shared ? studies_with(points, fit.fitted, *shared, options.bootstrap.seed)
+                                  : studies_with(points, fit.fitted, noise, options.bootstrap.seed);
   const auto measured = slopes_of(points, method);
   const auto exact = slopes_of(simulate_points(points, fit.fitted, {}, 0, 0), method);
   std::vector<std::map<std::string, double>> draws(static_cast<std::size_t>(options.bootstrap.replicates));
   if (std::isnan(noise.sd)) return draws;
   parallel_for(draws.size(), options.threads, [&](std::size_t i) {
-    for (const auto& [name, value] :
-         slopes_of(simulate_points(points, fit.fitted, noise, options.bootstrap.seed, i), method)) {
+    for (const auto& [name, value] : slopes_of(study(i), method)) {
       if (exact.contains(name) && measured.contains(name)) draws[i][name] = measured.at(name) + value - exact.at(name);
     }
   });
@@ -194,13 +199,52 @@ void check_losses(const std::vector<Observation>& points, const Law& law, const 
   }
 }
 
+/// How the simulated studies are made: their noise, whose size is known or follows the residuals of the first fit.
+struct StudyNoise {
+  PointNoise points;                             ///< of one size, shared within groups
+  std::optional<NoiseComponents> shared = {};    ///< as far as residuals leave open; takes the place of points
+  std::optional<NoiseComponents> unshared = {};  ///< the same if shapes share none
+};
+
+/// Runs that share shapes or trunks share noise; it is drawn so where the bootstrap of a fit does.
+StudyNoise noise_of_studies(const Comparison& c, const std::vector<Observation>& used, double given,
+                            const FitOptions& options) {
+  if (!c.noise_estimated) return {.points = {.sd = given}};
+  StudyNoise out{.points = estimated_noise(c.first_fit, used, options)};
+  const bool components = has_loss(c.first_fit) && resolved_resample(options.bootstrap.resample, Method::parametric,
+                                                                     used) == Resample::components;
+  if (!components) return out;
+  out.shared = noise_of_fit(c.first_fit, used, options);
+  if (shared_units(used).any_shape()) out.unshared = noise_of_fit(c.first_fit, used, options, {.largest_shape = 0});
+  return out;
+}
+
+/// Verdicts of all exponents against simulated studies.
+std::vector<ExponentComparison> against_all(const Comparison& c, const std::vector<Observation>& used,
+                                            SlopeMethod slopes, const SimulatedStudies& simulated, bool studentized) {
+  auto estimates = exponents_of(c.first_fit);
+  estimates.merge(slopes_of(used, slopes));
+  std::vector<ExponentComparison> out;
+  for (const auto& [exponent, value] : estimates) {
+    out.push_back(against_studies(exponent, value, c.first_fit, simulated, c.noise, studentized));
+    if (!out.back().verdict) give_verdict(out.back(), c.margin);
+  }
+  return out;
+}
+
 /// Simulates the law at `used` and judges every exponent of the converged first fit.
-void judge_against(Comparison& c, const std::vector<Observation>& used, const Law& law, const PointNoise& noise,
+void judge_against(Comparison& c, const std::vector<Observation>& used, const Law& law, const StudyNoise& noise,
                    const CompareOptions& options) {
-  c.noise = noise.sd;
-  c.group_share = noise.group_share;
+  c.noise = noise.shared ? noise.shared->sd() : noise.points.sd;
+  c.group_share = noise.shared ? 0 : noise.points.group_share;
+  if (noise.shared) c.noise_shares = describe(*noise.shared);
   const SlopeMethod slopes = slope_method(used);
-  const SimulatedStudies simulated = simulate_studies(used, law, noise, c.second_fit, slopes, c.reanchored, options);
+  const auto simulate = [&](const std::optional<NoiseComponents>& shared) {
+    const StudyMaker study =
+        shared ? studies_with(used, law, *shared, options.seed) : studies_with(used, law, noise.points, options.seed);
+    return simulate_studies(used, law, study, c.second_fit, slopes, c.reanchored, options);
+  };
+  const SimulatedStudies simulated = simulate(noise.shared);
   c.studies = static_cast<std::int64_t>(simulated.exponents.size());
   c.failed = simulated.failed;
   if (simulated.exponents.size() < kFewestStudies) {
@@ -210,16 +254,17 @@ void judge_against(Comparison& c, const std::vector<Observation>& used, const La
     give_up(c, why + "; give more --studies, or points that determine the law better");
     return;
   }
-  auto estimates = exponents_of(c.first_fit);
-  estimates.merge(slopes_of(used, slopes));
-  bool any = false;
-  for (const auto& [exponent, value] : estimates) {
-    ExponentComparison e =
-        against_studies(exponent, value, c.first_fit, simulated, c.noise, c.noise_estimated && has_loss(c.first_fit));
-    if (!e.verdict) give_verdict(e, c.margin);
-    any = any || e.verdict != Verdict::not_converged;
-    c.exponents.push_back(e);
+  const bool studentized = !noise.shared && c.noise_estimated && has_loss(c.first_fit);
+  c.exponents = against_all(c, used, slopes, simulated, studentized);
+  if (noise.unshared) {
+    const std::vector<ExponentComparison> alone = against_all(c, used, slopes, simulate(noise.unshared), false);
+    for (std::size_t k = 0; k < c.exponents.size(); ++k) {
+      c.exponents[k].different_if_unshared =
+          alone[k].verdict == Verdict::different && c.exponents[k].verdict != Verdict::different;
+    }
   }
+  const bool any =
+      std::ranges::any_of(c.exponents, [](const ExponentComparison& e) { return e.verdict != Verdict::not_converged; });
   if (!any) {
     c.failure = "fewer than half of the simulated studies give any exponent; give more --studies, or another --method";
     c.notes.push_back("fewer than half of the simulated studies give any exponent: no comparison");
@@ -249,10 +294,31 @@ void judge_pairs(Comparison& c, const std::vector<Observation>& first_points, co
   for (ExponentComparison& e : c.exponents) give_verdict(e, c.margin);
 }
 
-}  // namespace
+/// Compares again under the alternative law, and marks the verdicts that are others there.
+template <class Compare>
+Comparison with_alternative(Comparison c, const CompareOptions& options, Compare&& compare) {
+  if (!options.alternative || !c.failure.empty()) return c;
+  CompareOptions other = options;
+  other.fit.law = *options.alternative;
+  other.alternative.reset();
+  const Comparison wide = compare(other);
+  if (!wide.failure.empty()) {
+    c.notes.push_back(fmt::format("whether verdicts depend on the law is not known: under {}, {}",
+                                  law_form(*options.alternative).name, wide.failure));
+    return c;
+  }
+  c.alternative = options.alternative;
+  for (ExponentComparison& e : c.exponents) {
+    const auto it = std::ranges::find(wide.exponents, e.name, &ExponentComparison::name);
+    if (it != wide.exponents.end() && it->verdict != e.verdict && e.verdict != Verdict::inconclusive) {
+      e.otherwise = it->verdict;
+    }
+  }
+  return c;
+}
 
-Comparison compare_with_law(const std::string& name, const std::vector<Observation>& points, const Law& law,
-                            double noise, const CompareOptions& options) {
+Comparison against_law(const std::string& name, const std::vector<Observation>& points, const Law& law, double noise,
+                       const CompareOptions& options) {
   check_options(options);
   check_law(law, noise);
   Comparison c = begun(name, law.name, options);
@@ -269,8 +335,6 @@ Comparison compare_with_law(const std::string& name, const std::vector<Observati
   c.first_fit = fit_points(points, options.fit);
   c.second_fit = fit_points(simulate_points(used, simulated_law, {}, options.seed, 0), plain);
   if (gave_up_on(c, name, c.first_fit)) return c;
-  const PointNoise point_noise =
-      c.noise_estimated ? estimated_noise(c.first_fit, used, plain) : PointNoise{.sd = noise};
   if (c.noise_estimated && c.first_fit.parametric().goodness.outliers > 0) {
     c.notes.push_back(fmt::format(
         "the noise was taken from residuals that hold {} of {}, which widens every interval; compare without "
@@ -278,13 +342,14 @@ Comparison compare_with_law(const std::string& name, const std::vector<Observati
         counted(c.first_fit.parametric().goodness.outliers, "outlier"), name,
         c.first_fit.parametric().goodness.outliers == 1 ? "it" : "them"));
   }
-  judge_against(c, used, simulated_law, point_noise, options);
+  FitOptions noisy = options.fit;
+  noisy.drop_highest = 0;
+  judge_against(c, used, simulated_law, noise_of_studies(c, used, noise, noisy), options);
   return c;
 }
 
-Comparison compare_observations(const std::string& first, const std::vector<Observation>& first_points,
-                                const std::string& second, const std::vector<Observation>& second_points,
-                                const CompareOptions& options) {
+Comparison between(const std::string& first, const std::vector<Observation>& first_points, const std::string& second,
+                   const std::vector<Observation>& second_points, const CompareOptions& options) {
   check_options(options);
   Comparison c = begun(first, second, options);
   c.second_measured = true;
@@ -312,6 +377,22 @@ Comparison compare_observations(const std::string& first, const std::vector<Obse
     give_up(c, "too few bootstrap refits converged on one of the two sources; give more --bootstrap replicates");
   }
   return c;
+}
+
+}  // namespace
+
+Comparison compare_with_law(const std::string& name, const std::vector<Observation>& points, const Law& law,
+                            double noise, const CompareOptions& options) {
+  return with_alternative(against_law(name, points, law, noise, options), options,
+                          [&](const CompareOptions& o) { return against_law(name, points, law, noise, o); });
+}
+
+Comparison compare_observations(const std::string& first, const std::vector<Observation>& first_points,
+                                const std::string& second, const std::vector<Observation>& second_points,
+                                const CompareOptions& options) {
+  return with_alternative(
+      between(first, first_points, second, second_points, options), options,
+      [&](const CompareOptions& o) { return between(first, first_points, second, second_points, o); });
 }
 
 }  // namespace scalelaw::inline inference

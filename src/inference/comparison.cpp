@@ -66,6 +66,11 @@ std::string describe(const Margin& margin) {
 std::string verdict_text(const ExponentComparison& e) {
   const Verdict verdict = e.verdict.value();
   if (verdict == Verdict::not_converged) return "not converged";
+  if (e.otherwise) {
+    return fmt::format("depends on the law: {}, or {}", name_of(verdict),
+                       e.otherwise == Verdict::not_converged ? "not converged" : name_of(*e.otherwise));
+  }
+  if (e.different_if_unshared) return fmt::format("{}; different, if shapes share no noise", name_of(verdict));
   return e.within_margin ? "different, but within the margin" : std::string(name_of(verdict));
 }
 
@@ -84,7 +89,10 @@ Json to_json(const Comparison& c) {
                          {"detectable", finite_or_null(e.detectable)},
                          {"margin", finite_or_null(e.margin)},
                          {"verdict", e.verdict.value()},
-                         {"within_margin", e.within_margin}});
+                         {"within_margin", e.within_margin},
+                         {"different_if_unshared", e.different_if_unshared},
+                         {"depends_on_law", e.otherwise.has_value()},
+                         {"otherwise", e.otherwise ? Json(name_of(*e.otherwise)) : Json(nullptr)}});
   }
   Json multipliers = Json::array();
   for (const ComputeMultiplier& m : c.multipliers) {
@@ -106,6 +114,9 @@ Json to_json(const Comparison& c) {
           {"failed", c.failed},
           {"noise", finite_or_null(c.noise)},
           {"noise_estimated", c.noise_estimated},
+          {"noise_shares", c.noise_shares},
+          {"law", law_form(c.first_fit.law).name},
+          {"alternative", c.alternative ? Json(law_form(*c.alternative).name) : Json(nullptr)},
           {"group_share", c.group_share},
           {"reanchored", c.reanchored},
           {"first_fit", to_json(c.first_fit)},
@@ -121,7 +132,9 @@ std::string describe(const Comparison& c) {
       fmt::format("{} against {}, margin {}, N counted {}\n", c.first, c.second, describe(c.margin), counted_text(c));
   if (c.noise > 0) {
     text += fmt::format("{} simulated studies at the same points, noise of ln loss {:.4f}{}{}\n", c.studies, c.noise,
-                        c.noise_estimated ? " (from the residuals)" : " (given)",
+                        !c.noise_shares.empty() ? fmt::format(" (drawn: {})", c.noise_shares)
+                        : c.noise_estimated     ? " (from the residuals)"
+                                                : " (given)",
                         c.failed > 0 ? fmt::format(", {} more did not converge", c.failed) : "");
   }
   std::vector<std::vector<std::string>> rows;
@@ -140,6 +153,13 @@ std::string describe(const Comparison& c) {
         "different: the 95 % interval of the difference excludes 0; equivalent: it does not, and the 90 % interval "
         "lies within the margin, {}; detectable: the smallest difference this design finds in 80 % of studies\n",
         describe(c.margin));
+  }
+  if (c.alternative) {
+    text += fmt::format(
+        "depends on the law: the first verdict is that under {}, the second that under {}, which the points do not "
+        "rule "
+        "out\n",
+        law_form(c.first_fit.law).name, law_form(*c.alternative).name);
   }
   text += describe(c.multipliers, c.first, c.second);
   for (const std::string& note : c.notes) text += fmt::format("note: {}\n", note);

@@ -39,9 +39,13 @@ struct ExponentComparison {
   double margin = 0;         ///< of this exponent, as a difference
   std::optional<Verdict> verdict = {};  ///< within the margin, or that a fit did not converge; none yet: give_verdict
   bool within_margin = false;           ///< of "different": the difference is real and small
+  /// Not "different", but would be if the runs of a shape shared no noise, which nothing here shows or refutes.
+  bool different_if_unshared = false;
+  /// The verdict under CompareOptions::alternative, where it is another one.
+  std::optional<Verdict> otherwise = {};
 };
 
-/// "different, but within the margin"; else the verdict in words.
+/// "different, but within the margin"; "depends on the law"; else the verdict in words.
 [[nodiscard]] std::string verdict_text(const ExponentComparison& exponent);
 
 /// How a source counts N where nothing says it: a table without a column for the convention asked for.
@@ -56,12 +60,14 @@ struct Comparison {
   Margin margin;
   std::int64_t studies =
       0;  ///< simulated studies or bootstrap replicates behind the second source, those that converged
-  std::int64_t failed = 0;          ///< those that did not
-  double noise = 0;                 ///< sd of ln loss in the simulated studies; 0 between two sets of observations
-  double group_share = 0;           ///< share of its variance that the points of one group have in common
-  bool noise_estimated = false;     ///< from the residuals of the first fit
-  bool reanchored = false;          ///< the law's amplitudes were refitted to the points, its exponents kept
-  FitResult first_fit, second_fit;  ///< second: of the law's losses without noise
+  std::int64_t failed = 0;        ///< those that did not
+  double noise = 0;               ///< sd of ln loss in the simulated studies; 0 between two sets of observations
+  double group_share = 0;         ///< share of its variance that the points of one group have in common
+  bool noise_estimated = false;   ///< from the residuals of the first fit
+  std::string noise_shares = {};  ///< what shapes and trunks share of it, in words; empty: not asked
+  std::optional<LawKind> alternative = {};  ///< the other law whose verdicts stand beside
+  bool reanchored = false;                  ///< the law's amplitudes were refitted to the points, its exponents kept
+  FitResult first_fit, second_fit;          ///< second: of the law's losses without noise
   std::vector<ExponentComparison> exponents;
   std::vector<ComputeMultiplier> multipliers;  ///< between two sets of observations whose law has an optimum
   std::vector<std::string> notes;              ///< what a reader has to know, one line each
@@ -75,6 +81,9 @@ struct Comparison {
 
 struct CompareOptions {
   FitOptions fit;
+  /// A wider law around fit.law that the points neither ask for nor rule out: a verdict that is another under it
+  /// depends on the law.
+  std::optional<LawKind> alternative = {};
   Margin margin;
   std::int64_t studies = 200;  ///< simulated studies at the same points
   std::uint64_t seed = 1;

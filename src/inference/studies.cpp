@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/parallel.hpp"
+#include "core/rng.hpp"
 #include "inference/exponents.hpp"
 #include "inference/refit.hpp"
 #include "sim/reanchor.hpp"
@@ -28,7 +29,23 @@ std::map<std::string, double> refitted_slopes(const std::vector<Observation>& st
 
 }  // namespace
 
-SimulatedStudies simulate_studies(const std::vector<Observation>& points, const Law& law, const PointNoise& noise,
+StudyMaker studies_with(const std::vector<Observation>& points, const Law& law, const PointNoise& noise,
+                        std::uint64_t seed) {
+  return [&points, law, noise, seed](std::uint64_t index) { return simulate_points(points, law, noise, seed, index); };
+}
+
+StudyMaker studies_with(const std::vector<Observation>& points, const Law& law, const NoiseComponents& noise,
+                        std::uint64_t seed) {
+  return [&points, law, noise, seed](std::uint64_t index) {
+    Rng rng = make_rng(seed, "studies with shared noise", index);
+    const std::vector<double> drawn = draw_noise(noise, rng);
+    std::vector<Observation> study = simulate_points(points, law, {}, seed, index);
+    for (std::size_t i = 0; i < study.size(); ++i) study[i].loss_nats *= std::exp(drawn[i]);
+    return study;
+  };
+}
+
+SimulatedStudies simulate_studies(const std::vector<Observation>& points, const Law& law, const StudyMaker& study_of,
                                   const FitResult& center, SlopeMethod slopes, bool refitted,
                                   const CompareOptions& options) {
   FitOptions fit_options = options.fit;
@@ -38,7 +55,7 @@ SimulatedStudies simulate_studies(const std::vector<Observation>& points, const 
   std::vector<double> scales(count, 1);
   const auto exact = slopes_of(simulate_points(points, law, {}, options.seed, 0), slopes);
   parallel_for(count, options.fit.threads, [&](std::size_t i) {
-    const auto study = simulate_points(points, law, noise, options.seed, i);
+    const auto study = study_of(i);
     const FitResult result = refit_near(study, fit_options, center);
     if (!result.converged()) return;
     exponents[i] = exponents_of(result);

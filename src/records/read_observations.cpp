@@ -78,10 +78,10 @@ void find_decimal(TableReader& in) {
     return;
   }
   std::string comma, point, unsure;  // the first cell of each kind, as messages name it
-  const std::set<std::string> small = {"loss", "loss_stderr", "lr", "weight"};
+  const std::set<std::string> small = {"loss", "loss_stderr", "lr", "weight"},
+                              words = {"run", "group", "shape", "convention", "status"};
   for (const auto& [ours, column] : in.columns) {
-    const bool text = ours == "run" || ours == "group" || ours == "shape" || ours == "convention" || ours == "status";
-    if (text) continue;
+    if (words.contains(ours)) continue;
     const bool little = small.contains(ours) && in.loss_unit != LossUnit::perplexity;
     for (std::size_t r = 0; r < in.table.rows.size(); ++r) {
       const std::string& cell = in.table.rows[r][column.index];

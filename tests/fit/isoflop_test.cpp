@@ -114,9 +114,17 @@ TEST(Bootstrap, AutoResamplesWhatIsNotIndependent) {
   EXPECT_EQ(resolved_resample(Resample::automatic, Method::parametric, points), Resample::parametric)
       << "groups of one run are no groups";
   for (std::size_t i = 0; i < points.size(); ++i) points[i].group = std::to_string(i % 7);
-  EXPECT_EQ(resolved_resample(Resample::automatic, Method::parametric, points), Resample::groups);
+  EXPECT_EQ(resolved_resample(Resample::automatic, Method::parametric, points), Resample::components)
+      << "few points, some of one trunk";
   EXPECT_EQ(resolved_resample(Resample::automatic, Method::envelope, points), Resample::groups);
   EXPECT_EQ(resolved_resample(Resample::automatic, Method::isoflop, points), Resample::parametric);
+  auto many = points;
+  while (many.size() <= kFewRuns) many.insert(many.end(), points.begin(), points.end());
+  EXPECT_EQ(resolved_resample(Resample::automatic, Method::parametric, many), Resample::groups);
+  auto shapes = isoflop_design(tiny_law(), kTinyBudgets, 7, 4, 0.01, 2);
+  for (std::size_t i = 0; i < shapes.size(); ++i) shapes[i].shape = std::to_string(i % 5);
+  EXPECT_EQ(resolved_resample(Resample::automatic, Method::parametric, shapes), Resample::components);
+  EXPECT_EQ(resampling_units(shapes, Resample::shapes)[5], 0U) << "the sixth point has the shape of the first";
   EXPECT_EQ(resolved_resample(Resample::runs, Method::parametric, points), Resample::runs)
       << "what is asked for is what happens";
   EXPECT_EQ(resolved_resample(Resample::automatic, Method::parametric,

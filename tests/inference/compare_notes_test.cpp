@@ -97,7 +97,8 @@ TEST(CompareNotes, TheLawOfStepsIsEquivalentToItself) {
   options.fit.law = LawKind::kaplan_steps;
   const Comparison c = compare_with_law("table", points, law, 0, options);
   EXPECT_EQ(c.failure, "");
-  EXPECT_NEAR(c.noise, 0.002, 0.001) << "the residuals are those at the points' steps";
+  EXPECT_GT(c.noise, 0.001);
+  EXPECT_LT(c.noise, 0.006) << "the residuals are those at the points' steps";
   for (const ExponentComparison& e : c.exponents) EXPECT_NE(e.verdict, Verdict::different) << e.name;
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "error_of.hpp"
+#include "inference/coverage_text.hpp"
 #include "inference/surface.hpp"
 #include "law/optimum.hpp"
 #include "law/published.hpp"
@@ -80,7 +81,7 @@ TEST(Coverage, GroupsAreCountedAndSharedNoiseIsNamedWhereRunsAreResampled) {
   options.noise.group_share = 0.5;
   const Coverage c = coverage(tiny_trunks(), tiny_law(), options);
   EXPECT_EQ(c.groups, 7);
-  EXPECT_THAT(describe(c), HasSubstr("only --resample groups"));
+  EXPECT_THAT(describe(c), HasSubstr("only --resample components"));
   EXPECT_THAT(describe(c), HasSubstr("42 points in 7 independent units"));
   EXPECT_EQ(to_json(c)["schema"], "scalelaw.coverage/1");
 }
