@@ -57,22 +57,23 @@ double mean_log(const Problem& p, Quantity quantity) {
   return sum;
 }
 
-// Whether what is held leaves the law its coordinates: a power law wants X and alpha both free, an outer power both
-// amplitudes, and both exponents where k is free, since what moves are their products with it.
+// Whether what is held leaves the law its coordinates: a power law wants X and alpha both free.
 bool keeps_coordinates(const Problem& p) {
-  switch (p.form().coordinates) {
-    case Coordinates::logarithms:
-    case Coordinates::surface:
-      return true;
-    case Coordinates::outer: {
-      using namespace outer_place;
-      const bool exponents = !p.fixed[kAlpha] && !p.fixed[kBeta];
-      return !p.fixed[kA] && !p.fixed[kB] && (p.fixed[kPower] || exponents);
-    }
-    case Coordinates::power:
-      return !p.tie && !p.fixed[power_place::kX] && !p.fixed[power_place::kAlpha];
+  return p.form().coordinates != Coordinates::power ||
+         (!p.tie && !p.fixed[power_place::kX] && !p.fixed[power_place::kAlpha]);
+}
+
+// Under a free outer power what is held inside moves with it: alpha' = alpha k, and p = ln A k of points that are not
+// centred.
+void set_ties(Problem& p) {
+  using namespace outer_place;
+  if (p.tie) p.ties.push_back(*p.tie);
+  if (p.coordinates != Coordinates::outer || p.fixed[kPower]) return;
+  for (const std::size_t k : {kA, kB, kAlpha, kBeta}) {
+    if (!p.fixed[k]) continue;
+    const bool amplitude = is_logarithmic(p.form().constants[k]);
+    p.ties.push_back({.from = kPower, .to = k, .factor = amplitude ? std::log(p.values[k]) : p.values[k]});
   }
-  return false;
 }
 
 // The law's own coordinates and the centres that they take.
@@ -195,6 +196,7 @@ Problem make_problem(const std::vector<Observation>& observations, LawKind law, 
   if (p.observed.empty()) return p;
   p.weights.resize(surface_padded(p.size()), 0.0);
   set_coordinates(p);
+  set_ties(p);
   if (p.coordinates == Coordinates::surface || p.coordinates == Coordinates::outer) set_surface(p);
   set_bounds(p);
   return p;
@@ -202,16 +204,10 @@ Problem make_problem(const std::vector<Observation>& observations, LawKind law, 
 
 namespace {
 
-// The outer power that amplitudes and exponents are taken to in Coordinates::outer; 1 in the others.
-double outer_power(const Problem& p, std::span<const double> values) {
-  if (p.coordinates != Coordinates::outer) return 1;
-  return p.fixed[outer_place::kPower] ? p.values[outer_place::kPower] : values[outer_place::kPower];
-}
-
 // alpha = alpha'/k and ln A = p/k + alpha at, of theta = (ln E, p, q, alpha', beta', k).
 void set_outer_values(const Problem& p, std::span<const double> theta, std::vector<double>& values) {
   using namespace outer_place;
-  const double k_outer = outer_power(p, values);
+  const double k_outer = values[kPower];
   for (const std::size_t exponent : {kAlpha, kBeta}) {
     if (!p.fixed[exponent]) values[exponent] /= k_outer;
   }
@@ -224,11 +220,30 @@ void set_outer_values(const Problem& p, std::span<const double> theta, std::vect
   }
 }
 
+// (ln E, p, q, alpha', beta', k) of the free constants. They are those of the law that has these values: what is held
+// at others does not move the losses of the terms at the centre.
+Vector outer_coordinates(const Problem& p, const std::vector<double>& values) {
+  using namespace outer_place;
+  Vector theta{};
+  for (std::size_t k = 0; k < p.free.size(); ++k) {
+    const std::size_t j = p.free[k];
+    theta[k] = is_logarithmic(p.form().constants[j]) ? std::log(std::max(values[j], 1e-300)) : values[j];
+    const Centre* centre = p.centre_of(j);
+    if (centre != nullptr) theta[k] -= values[centre->exponent] * centre->at;
+    if (j != kE && j != kPower) theta[k] *= values[kPower];
+  }
+  return theta;
+}
+
 }  // namespace
 
 Vector start_from(const Problem& p, const std::vector<double>& values) {
+  if (p.coordinates == Coordinates::outer) {
+    Vector theta = outer_coordinates(p, values);
+    for (std::size_t k = 0; k < p.free.size(); ++k) theta[k] = std::clamp(theta[k], p.start_lower[k], p.upper[k]);
+    return theta;
+  }
   Vector theta{};
-  const double k_outer = outer_power(p, values);
   for (std::size_t k = 0; k < p.free.size(); ++k) {
     const std::size_t j = p.free[k];
     theta[k] = is_logarithmic(p.form().constants[j]) ? std::log(std::max(values[j], 1e-300)) : values[j];
@@ -238,11 +253,8 @@ Vector start_from(const Problem& p, const std::vector<double>& values) {
       if (p.coordinates == Coordinates::power) {
         theta[k] = exponent * (theta[k] - centre->at);  // ln (X/x)^alpha
       } else {
-        theta[k] = k_outer * (theta[k] - exponent * centre->at);  // ln A x^-alpha, with an outer power its k-th
+        theta[k] -= exponent * centre->at;  // ln A x^-alpha
       }
-    } else if (p.coordinates == Coordinates::outer && p.form().constants[j].role == Role::exponent &&
-               j != outer_place::kPower) {
-      theta[k] *= k_outer;
     }
     theta[k] = std::clamp(theta[k], p.start_lower[k], p.upper[k]);
   }
