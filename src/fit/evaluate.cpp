@@ -102,11 +102,23 @@ OuterTheta outer_theta(const Problem& p, std::span<const double> theta) {
   return full;
 }
 
+// Steep terms under a small power have amplitudes, ln A = p/k + alpha at, that are no doubles: such a law could not be
+// told, so that a fit must not end there.
+bool can_be_told(const Problem& p, const OuterTheta& full) {
+  return std::ranges::all_of(p.centres, [&](const Centre& c) {
+    return std::abs(full[c.amplitude] + full[c.exponent] * c.at) < 690 * full[outer_place::kPower];
+  });
+}
+
 Linearised linearise_outer(const Problem& p, std::span<const double> theta, bool with_jacobian) {
   const std::size_t m = p.free.size();
   const OuterTheta full = outer_theta(p, theta);
   const double constant = std::exp(full[outer_place::kE]);
   Linearised out = empty_at(p, with_jacobian);
+  if (!can_be_told(p, full)) {
+    std::ranges::fill(out.residual, kInfinity);
+    return out;
+  }
   for (std::size_t i = 0; i < p.size(); ++i) {
     const OuterTerm at = outer_term(full, p.surface.log_params[i], p.surface.log_tokens[i]);
     const double term = std::exp(at.log_term), predicted = constant + term;
@@ -122,8 +134,13 @@ Linearised linearise_outer(const Problem& p, std::span<const double> theta, bool
 
 void evaluate_outer(const Problem& p, std::span<const double> weights, double delta, bool second_order,
                     std::span<const double> theta, LocalModel& at) {
+  const OuterTheta full = outer_theta(p, theta);
   OuterSums sums;
-  outer_sums(p.surface, weights, outer_theta(p, theta), of_logs(p), delta, second_order, sums);
+  if (can_be_told(p, full)) {
+    outer_sums(p.surface, weights, full, of_logs(p), delta, second_order, sums);
+  } else {
+    sums.value = kInfinity;
+  }
   take_free(p, sums, at);
 }
 

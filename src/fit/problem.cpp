@@ -24,6 +24,14 @@ void check_point(const Observation& o, std::size_t i, std::optional<Quantity> on
     fail_data("{}: weight is {}; it must be 0 or more", where, o.weight);
 }
 
+// Beyond its bounds an outer power takes amplitudes out of the range of doubles.
+void check_outer_power(const LawForm& form, std::size_t constant, double value) {
+  if (form.coordinates != Coordinates::outer || constant != outer_place::kPower) return;
+  const Constant& power = form.constants[constant];
+  if (value < power.lower || value > power.upper)
+    fail_config("--fix {}={}: must lie from {} to {}", power.name, value, power.lower, power.upper);
+}
+
 void set_fixed(Problem& p, const std::map<std::string, double>& fixed) {
   const LawForm& form = p.form();
   p.values.assign(form.parameters.size(), 1.0);
@@ -40,6 +48,7 @@ void set_fixed(Problem& p, const std::map<std::string, double>& fixed) {
     if (!std::isfinite(value) || value < 0 || (value == 0 && !may_be_zero)) {
       fail_config("--fix {}={}: must be positive and finite{}", name, value, may_be_zero ? " (or 0)" : "");
     }
+    check_outer_power(form, k, value);
     p.values[k] = value;
     p.fixed[k] = true;
   }
@@ -115,10 +124,14 @@ constexpr double kLargestFall = 5;
 // vanished. The other constants have the bounds of their role.
 void set_bounds(Problem& p) {
   const auto [least, most] = std::ranges::minmax(p.observed);
+  // Two equal losses add up to 2^k times one of them.
+  const bool steep = p.coordinates == Coordinates::outer && p.fixed[outer_place::kPower];
+  const double doublings = steep ? std::max(p.values[outer_place::kPower] - 1, 0.0) : 0;
   const bool surface = p.coordinates == Coordinates::surface || p.coordinates == Coordinates::outer;
   for (std::size_t i = 0; i < p.free.size(); ++i) {
     const Constant& constant = p.form().constants[p.free[i]];
     const bool centred = p.centre_of(p.free[i]) != nullptr;
+    const double floor = std::log(least) - (centred ? doublings * std::log(2.0) : 0);
     p.lower[i] = constant.lower;
     p.upper[i] = constant.upper;
     p.max_step[i] = constant.max_step;
@@ -127,12 +140,12 @@ void set_bounds(Problem& p) {
       if (p.coordinates == Coordinates::outer && constant.of) p.upper[i] = kLargestFall;
       if (p.tie && p.tie->from == p.free[i]) p.upper[i] /= std::max(p.tie->factor, 1.0);
     } else if (constant.role == Role::offset || centred) {
-      p.lower[i] = std::log(least) - 12;
+      p.lower[i] = floor - 12;
       p.upper[i] = std::log(most) + (centred ? 1 : 0);
       p.max_step[i] = 2;
     }
     p.start_lower[i] = p.lower[i];
-    if (constant.role == Role::offset || centred) p.start_lower[i] = std::log(least) - 4;
+    if (constant.role == Role::offset || centred) p.start_lower[i] = floor - 4;
     if (surface && constant.role == Role::exponent && constant.of) p.start_lower[i] = 0.02;
   }
 }

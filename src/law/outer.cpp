@@ -60,7 +60,7 @@ double frontier(LawValues v) { return v[kPower] * v[kAlpha] * v[kBeta] / (v[kAlp
 // At a small k the exponents inside are large: k alpha and k beta are what a single term's loss falls with, up to 5.
 Constant inner_exponent(const char* name, Quantity of) {
   Constant constant = exponent(name, of);
-  constant.upper = 100;
+  constant.upper = 50;
   return constant;
 }
 
@@ -68,7 +68,7 @@ Constant inner_exponent(const char* name, Quantity of) {
 // tell these apart from the ends.
 Constant outer_exponent() {
   Constant constant = exponent("k", std::nullopt);
-  constant.lower = 0.05;
+  constant.lower = 0.1;
   constant.upper = 10;
   return constant;
 }

@@ -26,7 +26,7 @@ def projected(fit):
     x, y = fit.x - fit.center[0], fit.y - fit.center[1]
     falls = np.geomspace(0.03, 2.5, 16)
     cells = []
-    for k, share in itertools.product(np.geomspace(0.08, 2.5, 12), [0.001, 0.3, 0.5, 0.65, 0.8, 0.9, 0.96]):
+    for k, share in itertools.product(np.geomspace(0.1, 2.5, 12), [0.001, 0.3, 0.5, 0.65, 0.8, 0.9, 0.96]):
         offset = share * fit.loss.min()
         above = fit.loss - offset
         weight = above / fit.loss / k  # of a relative error of above^(1/k), as one of the loss

@@ -82,7 +82,7 @@ class Fit:
                 (0.02, 1.5),
             ]
         elif law == "outer":
-            self.box += [(np.log(0.05), np.log(10))]
+            self.box += [(np.log(0.1), np.log(10))]
             self.start += [(np.log(0.1), np.log(2.5))]
         elif law == "data-constrained":
             self.box += [(np.log(1e-3), np.log(1e6))] * 2
