@@ -5,7 +5,8 @@ usage: scripts/bench_fit.py POINTS.csv [--program build/release/scalelaw] [--dro
 
 POINTS.csv has the columns params, loss, and tokens or flops (Besiroglu et al. 2024's 245 points are the usual ones). All
 run on one core. SciPy's part of the work is a random sample (--starts of the 4,500 of Hoffmann et al. 2022, --refits of
-4,000 bootstraps), its time scaled up; scalelaw does all of it, and its time is that of the whole program. Times are processor time (user and system), which
+4,000 bootstraps), its time scaled up; scalelaw does all of it, and its time is that of the whole program. The law with an outer
+power, E + (A/N^alpha + B/D^beta)^k, is timed the same way; SciPy starts it from that grid with a random k. Times are processor time (user and system), which
 other work on the machine disturbs less than the clock. Two threads against one are timed by the clock, so that line means
 something on an idle machine alone.
 """
@@ -30,6 +31,8 @@ from scipy.optimize import least_squares, minimize  # noqa: E402
 DELTA = 1e-3
 GRID = 4500
 BOOTSTRAPS = 4000
+FEW_BOOTSTRAPS = 500
+OUTER_STARTS = 500
 
 
 class Points:
@@ -39,7 +42,7 @@ class Points:
         self.n, self.d, self.loss = np.log(params), np.log(tokens), np.log(loss)
 
     def take(self, rows):
-        out = Points.__new__(Points)
+        out = type(self).__new__(type(self))
         out.n, out.d, out.loss = self.n[rows], self.d[rows], self.loss[rows]
         return out
 
@@ -61,6 +64,25 @@ class Points:
 
     def gradient(self, theta):
         return self.jacobian(theta).T @ np.clip(self.residuals(theta), -DELTA, DELTA)
+
+
+class OuterPoints(Points):
+    """The same of E + (A/N^alpha + B/D^beta)^k; theta: (a, b, e, alpha, beta, ln k)."""
+
+    def terms(self, theta):
+        a, b, _, alpha, beta, _ = theta
+        return np.stack([a - alpha * self.n, b - beta * self.d])
+
+    def residuals(self, theta):
+        power = np.exp(theta[5]) * np.logaddexp.reduce(self.terms(theta), axis=0)
+        return np.logaddexp(theta[2], power) - self.loss
+
+    def jacobian(self, theta):
+        t, k = self.terms(theta), np.exp(theta[5])
+        inside = np.logaddexp.reduce(t, axis=0)
+        share = 1 / (1 + np.exp(theta[2] - k * inside))  # of the power in the loss
+        q = k * share * np.exp(t - inside)
+        return np.column_stack([q[0], q[1], 1 - share, -self.n * q[0], -self.d * q[1], k * share * inside])
 
 
 def load(path, drop):
@@ -145,6 +167,47 @@ def chinchilla_package(params, tokens, loss, starts):
     return seconds, theta
 
 
+def report_outer(ours, report, points, starts, refits, rng):
+    """The law with an outer power: scalelaw's fit, profiles and bootstraps, and SciPy's solvers beside them."""
+    fit_seconds, fit = ours(["--law", "outer", "--bootstrap", "0"])
+    best, least = fit["params"], fit["objective"]["value"]
+    print(
+        f"law outer: scalelaw, one fit with profiles {fit_seconds:.3f} s, k {best['k']:.4f}, objective {least:.15f}, "
+        f"{fit['convergence']['paths_at_best']} of {fit['convergence']['paths']} separate searches reach it"
+    )
+    boot_seconds = 0
+    for count in (FEW_BOOTSTRAPS, BOOTSTRAPS):
+        boot_seconds, boot = ours(["--law", "outer", "--bootstrap", str(count)])
+        print(
+            f"scalelaw, {count} bootstraps         {boot_seconds:10.3f} s  "
+            f"{1e6 * (boot_seconds - fit_seconds) / count:.0f} us each, sd(a) {boot['bootstrap']['derived']['a']['se']:.4f}, "
+            f"{boot['bootstrap']['failed']} failed"
+        )
+    optimum = np.array([np.log(best[name]) for name in "ABE"] + [best["alpha"], best["beta"], np.log(best["k"])])
+    starts = np.column_stack([starts, rng.uniform(np.log(0.2), np.log(2), len(starts))])
+    solvers = {
+        "  L-BFGS-B, finite differences": lambda p, s: minimize(p.value, s, method="L-BFGS-B").x,
+        "  BFGS, analytic gradient": lambda p, s: minimize(p.value, s, jac=p.gradient, method="BFGS").x,
+        "  least_squares, loss huber": lambda p, s: (
+            least_squares(p.residuals, s, jac=p.jacobian, loss="huber", f_scale=DELTA).x
+        ),
+    }
+    print(f"SciPy from the grid with a random k, scaled up to {OUTER_STARTS} starts:")
+    for name, solver in solvers.items():
+        seconds, thetas = timed(lambda s, solver=solver: solver(points, s), starts)
+        report(name, seconds, OUTER_STARTS, fit_seconds, [points.value(t) for t in thetas], least)
+    print(f"SciPy from the full fit, scaled up to {BOOTSTRAPS} bootstraps:")
+    count = len(points.loss)
+    samples = [points.take(rng.integers(0, count, count)) for _ in range(refits)]
+    for name, solver in solvers.items():
+        seconds, thetas = timed(lambda p, solver=solver: solver(p, optimum), samples)
+        a = [t[4] / (t[3] + t[4]) for t in thetas]
+        print(
+            f"{name:35s}{seconds * BOOTSTRAPS:10.1f} s  sd(a) {np.std(a, ddof=1):.4f} of {len(a)} run; "
+            f"{seconds * BOOTSTRAPS / boot_seconds:.0f} times scalelaw"
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("points")
@@ -187,7 +250,7 @@ def main():
         f"{boot['bootstrap']['failed']} failed"
     )
 
-    def report(name, seconds, count, reference, values):
+    def report(name, seconds, count, reference, values, least=least):
         reached = sum(v <= least * (1 + 1e-3) for v in values)
         print(
             f"{name:35s}{seconds * count:10.1f} s  objective {min(values):.15f}, {reached} of {len(values)} within 0.1 %; "
@@ -230,6 +293,7 @@ def main():
         print(f"package chinchilla: {what}")
     else:
         report("package chinchilla, grid of starts", seconds, GRID, grid_seconds, [points.value(np.array(what))])
+    report_outer(ours, report, OuterPoints(params, tokens, loss), starts, options.refits, rng)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,8 @@ DesignShape shape_of(const Logs& p) {
 // The parameters of a law of two variables by the term they belong to; empty for the laws of one.
 struct Terms {
   std::vector<std::string> params, second_term;  // amplitude first, then exponent
-  std::vector<std::string> shared;               // exponents of no term of its own
+  std::vector<std::string> shared;               // the exponent of both terms
+  std::vector<std::string> outer;                // of their sum, beside their own
   std::string offset;                            // empty: none
   Quantity second = Quantity::tokens;
 };
@@ -118,7 +119,9 @@ Terms terms_of(const LawForm& form) {
   terms.params = names(form.term_of(Quantity::params));
   terms.second_term = names(form.term_of(terms.second));
   for (const Constant& constant : form.constants) {
-    if (constant.role == Role::exponent && !constant.of) terms.shared.push_back(constant.name);
+    if (constant.role == Role::exponent && !constant.of) {
+      (terms.params.size() > 1 ? terms.outer : terms.shared).push_back(constant.name);
+    }
     if (constant.role == Role::offset) terms.offset = constant.name;
   }
   return terms;
@@ -197,9 +200,10 @@ bool on_a_line_without_a_way(const Logs& p, const DesignShape& s, const LawForm&
   if (free_among(terms.params, fixed) == 0 || free_among(terms.second_term, fixed) == 0) return false;
   const bool offset = !terms.offset.empty() && !fixed.contains(terms.offset);
   // One exponent of N and D alike: off the ray the two terms have different shapes.
-  if (!terms.shared.empty() && terms.params.size() == 1) return s.slope > 0.8 && s.slope < 1.25;
+  if (!terms.shared.empty()) return s.slope > 0.8 && s.slope < 1.25;
   const auto exponent_held = [&](const std::vector<std::string>& term) { return fixed.contains(term.back()); };
   if (!exponent_held(terms.params) || !exponent_held(terms.second_term)) return true;
+  if (free_among(terms.outer, fixed) > 0) return true;  // bends the curve as the shares of the terms do
   // The exponents of N and of the second variable in the linear problem inside the law.
   std::vector<double> values(form.constants.size(), 1.0);
   for (std::size_t k = 0; k < values.size(); ++k) {
@@ -223,13 +227,14 @@ std::optional<DesignProblem> two_variables(const std::vector<Observation>& point
   if (form.has_decays() && s.slope > 0 && !(shape_of(unique_logs(points)).slope > 0)) s.slope = 0;
   const std::size_t of_params = free_among(terms.params, fixed), of_tokens = free_among(terms.second_term, fixed),
                     offset = !terms.offset.empty() && !fixed.contains(terms.offset) ? 1 : 0,
-                    shared = free_among(terms.shared, fixed);
+                    shared = free_among(terms.shared, fixed), outer = free_among(terms.outer, fixed);
   if (on_a_line_without_a_way(p, s, form, terms, fixed)) {
     return DesignProblem{
         fmt::format("{}, so that the effects of N and of {} are one curve and cannot be told apart",
                     where_they_lie(s, terms.second, p), symbol_of(terms.second)),
         fmt::format("{}; or hold the parameters of one of them with fit --fix", wanted_runs(p, s, terms))};
   }
+  // Levels count what adds up, a curve in N and one in the second variable; an outer power shows where they do not.
   const bool few_params = of_params + (of_params > 0 ? offset : 0) > s.params_levels,
              few_tokens = of_tokens + (of_tokens > 0 ? offset : 0) > s.tokens_levels,
              few = of_params + of_tokens + offset + shared > s.params_levels + s.tokens_levels - 1;
@@ -247,7 +252,7 @@ std::optional<DesignProblem> two_variables(const std::vector<Observation>& point
   return DesignProblem{
       fmt::format("{}, {} for the {} parameters that the law {} has to find", where_they_lie(s, terms.second, p),
                   one ? fmt::format("so that nothing shows the effect of {}", lacking) : "too few",
-                  of_params + of_tokens + offset + shared, form.name),
+                  of_params + of_tokens + offset + shared + outer, form.name),
       fmt::format("{}; or hold parameters with fit --fix", runs)};
 }
 

@@ -62,9 +62,8 @@ Linearised linearise_surface(const Problem& p, std::span<const double> theta, bo
 template <class Sums>
 void take_free(const Problem& p, Sums sums, LocalModel& at) {
   at.value = sums.value;
-  if (p.tie) {
+  for (const auto& [from, to, factor] : p.ties) {
     // Chain rule: the gradient and the Hessian along `from` take in those along `to`.
-    const auto [from, to, factor] = *p.tie;
     sums.gradient[from] += factor * sums.gradient[to];
     for (std::size_t j = 0; j < sums.gradient.size(); ++j) sums.hessian[from][j] += factor * sums.hessian[to][j];
     for (std::size_t i = 0; i < sums.gradient.size(); ++i) sums.hessian[i][from] += factor * sums.hessian[i][to];
@@ -86,19 +85,29 @@ void evaluate_surface(const Problem& p, std::span<const double> weights, double 
 
 constexpr std::size_t kOuterConstants = std::tuple_size_v<OuterTheta>;
 
-// All six coordinates: those free from theta, those held and tied from the problem. An exponent is held together with
-// k.
+// All six coordinates: those free from theta, those held and tied from the problem. What is held inside the power is
+// alpha or ln A (of points that are not centred): its coordinate is k times that.
 OuterTheta outer_theta(const Problem& p, std::span<const double> theta) {
   using namespace outer_place;
   OuterTheta full{};
   for (std::size_t j = 0; j < kOuterConstants; ++j) {
     if (!p.fixed[j]) continue;
     full[j] = is_logarithmic(p.form().constants[j]) ? std::log(p.values[j]) : p.values[j];
-    if (j == kAlpha || j == kBeta) full[j] *= p.values[kPower];
   }
   for (std::size_t k = 0; k < p.free.size(); ++k) full[p.free[k]] = theta[k];
+  for (const std::size_t inside : {kA, kB, kAlpha, kBeta}) {
+    if (p.fixed[inside]) full[inside] *= full[kPower];
+  }
   if (p.tie) full[p.tie->to] = p.tie->factor * full[p.tie->from];
   return full;
+}
+
+// Steep terms under a small power have amplitudes, ln A = p/k + alpha at, that are no doubles: such a law could not be
+// told, so that a fit must not end there.
+bool can_be_told(const Problem& p, const OuterTheta& full) {
+  return std::ranges::all_of(p.centres, [&](const Centre& c) {
+    return std::abs(full[c.amplitude] + full[c.exponent] * c.at) < 690 * full[outer_place::kPower];
+  });
 }
 
 Linearised linearise_outer(const Problem& p, std::span<const double> theta, bool with_jacobian) {
@@ -106,6 +115,10 @@ Linearised linearise_outer(const Problem& p, std::span<const double> theta, bool
   const OuterTheta full = outer_theta(p, theta);
   const double constant = std::exp(full[outer_place::kE]);
   Linearised out = empty_at(p, with_jacobian);
+  if (!can_be_told(p, full)) {
+    std::ranges::fill(out.residual, kInfinity);
+    return out;
+  }
   for (std::size_t i = 0; i < p.size(); ++i) {
     const OuterTerm at = outer_term(full, p.surface.log_params[i], p.surface.log_tokens[i]);
     const double term = std::exp(at.log_term), predicted = constant + term;
@@ -113,7 +126,7 @@ Linearised linearise_outer(const Problem& p, std::span<const double> theta, bool
     if (!with_jacobian) continue;
     std::array<double, kOuterConstants> slope = {constant};
     for (std::size_t j = 1; j < kOuterConstants; ++j) slope[j] = term * at.slopes[j - 1];
-    if (p.tie) slope[p.tie->from] += p.tie->factor * slope[p.tie->to];
+    for (const auto& [from, to, factor] : p.ties) slope[from] += factor * slope[to];
     for (std::size_t k = 0; k < m; ++k) out.jacobian[i * m + k] = slope[p.free[k]] / (of_logs(p) ? predicted : 1.0);
   }
   return out;
@@ -121,8 +134,13 @@ Linearised linearise_outer(const Problem& p, std::span<const double> theta, bool
 
 void evaluate_outer(const Problem& p, std::span<const double> weights, double delta, bool second_order,
                     std::span<const double> theta, LocalModel& at) {
+  const OuterTheta full = outer_theta(p, theta);
   OuterSums sums;
-  outer_sums(p.surface, weights, outer_theta(p, theta), of_logs(p), delta, second_order, sums);
+  if (can_be_told(p, full)) {
+    outer_sums(p.surface, weights, full, of_logs(p), delta, second_order, sums);
+  } else {
+    sums.value = kInfinity;
+  }
   take_free(p, sums, at);
 }
 

@@ -40,86 +40,118 @@ SCALELAW_INLINE double sum_of_lanes(typename Lanes<kLanes>::Real v) {
 // With c = s1 s2/k and z = (U - V)/k the shares move by ds1 = c (dU - dV - z dk), and dh = -z ds1: the second
 // derivatives of ln T are of rank one,
 //   d2 ln T = c m m',   m = (1, -1, -x, y, -z)  in the same order.
+// With the larger of U and V taken out, ln T = max(U, V) + k ln(1 + e^-|z|) and h = ln(1 + e^-|z|) + s |z|, s the
+// smaller share: sums of nothing negative, whatever k.
 // Of the residual, with e = (1, 0, ...) for ln E and g, m padded by a 0 in front:
 //   log residuals   q0 = E/(E + T), q1 = 1 - q0:   dr = q0 e + q1 g,   d2r = q0 q1 (e - g)(e - g)' + q1 c m m'
 //   otherwise                                      dr = E e + T g,     d2r = E e e' + T g g' + T c m m'
-// so that the Hessian of w rho(r) is the sum of three squares: first (dr)(dr)' and psi times those of d2r, with
-// psi = w rho'(r) and first = w rho''(r); `curvature` 0 leaves the first alone.
+// The Hessian of w rho(r) is first (dr)(dr)' and psi times d2r, with psi = w rho'(r) and first = w rho''(r); it is
+//   ee e e' + eg (e g' + g e') + gg g g' + mm m m',
+// whose four factors are collected below; `curvature` 0 leaves the part of first alone.
 //
 // Passes: 1. the term; 2. the residual; 3. the gradient; 4. the Hessian.
+
+// NOLINTBEGIN(modernize-avoid-c-arrays): of vector types
+template <int kLanes>
+struct LanesTerm {
+  using Real = typename Lanes<kLanes>::Real;
+  Real value, g[5], m[5], c;
+};
+
+// 1. T, g, m and c.
+template <int kLanes>
+SCALELAW_INLINE LanesTerm<kLanes> lanes_term(const OuterTheta& theta, double inverse_k, typename Lanes<kLanes>::Real x,
+                                             typename Lanes<kLanes>::Real y) {
+  using Real = typename Lanes<kLanes>::Real;
+  const Real one = broadcast<kLanes>(1.0);
+  const Real u = (theta[1] - theta[3] * x) * inverse_k, v = (theta[2] - theta[4] * y) * inverse_k;
+  const Real z = u - v, gap = magnitude<kLanes>(z), less = exp_of<kLanes>(-gap);
+  const Real larger = 1.0 / (1.0 + less), smaller = less * larger, log_both = log_of<kLanes>(1.0 + less);
+  const Real s1 = z > 0.0 ? larger : smaller, s2 = z > 0.0 ? smaller : larger, most = z > 0.0 ? u : v;
+  return {.value = exp_of<kLanes>(theta[5] * (most + log_both)),
+          .g = {s1, s2, -x * s1, -y * s2, log_both + smaller * gap},
+          .m = {one, -one, -x, y, -z},
+          .c = s1 * s2 * inverse_k};
+}
+
+template <int kLanes>
+struct LanesResidual {
+  typename Lanes<kLanes>::Real rho, psi, left, right;  // dr = left e + right g
+  typename Lanes<kLanes>::Real ee, eg, gg, mm;         // mm without c
+};
+
+// 2. w rho(r), psi, and the factors of the Hessian.
+template <int kLanes, bool kLog>
+SCALELAW_INLINE LanesResidual<kLanes> lanes_residual(typename Lanes<kLanes>::Real offset,
+                                                     typename Lanes<kLanes>::Real term,
+                                                     typename Lanes<kLanes>::Real observed_or_inverse,
+                                                     typename Lanes<kLanes>::Real w, double delta, double curvature) {
+  using Real = typename Lanes<kLanes>::Real;
+  const Real predicted = offset + term;
+  if constexpr (kLog) {
+    const Real inverse = 1.0 / predicted, left = offset * inverse, right = term * inverse;
+    const Real r = log_of<kLanes>(predicted * observed_or_inverse), clipped = clamped<kLanes>(r, -delta, delta);
+    const Real psi = w * clipped, curved = curvature * psi, mixed = curved * left * right;
+    const Real first = magnitude<kLanes>(r) <= broadcast<kLanes>(delta) ? w : Real{};
+    return {.rho = psi * (r - 0.5 * clipped),
+            .psi = psi,
+            .left = left,
+            .right = right,
+            .ee = first * left * left + mixed,
+            .eg = first * left * right - mixed,
+            .gg = first * right * right + mixed,
+            .mm = curved * right};
+  } else {
+    const Real r = predicted - observed_or_inverse, psi = w * r, curved = curvature * psi;
+    return {.rho = 0.5 * psi * r,
+            .psi = psi,
+            .left = offset,
+            .right = term,
+            .ee = w * offset * offset + curved * offset,
+            .eg = w * offset * term,
+            .gg = w * term * term + curved * term,
+            .mm = curved * term};
+  }
+}
+
 template <int kLanes, bool kLog>
 SCALELAW_INLINE void outer_pass(const double* x, const double* y, const double* observed_or_inverse,
                                 const double* weight, std::size_t n, const OuterTheta& theta, double delta,
                                 double curvature, OuterSums& out) {
   using Real = typename Lanes<kLanes>::Real;
-  constexpr int kSize = 6;
-  const Real zero = {}, one = broadcast<kLanes>(1.0), bound = broadcast<kLanes>(delta);
+  constexpr int kInside = 5;  // of the constants in T
   const Real offset = exp_of<kLanes>(broadcast<kLanes>(theta[0]));
-  const double k = theta[5], inverse_k = 1 / k;
-  Real value = zero;
-  Real gradient[kSize] = {zero, zero, zero, zero, zero, zero};  // NOLINT(modernize-avoid-c-arrays): of vector types
-  Real hessian[kSize * (kSize + 1) / 2] = {};                   // NOLINT(modernize-avoid-c-arrays)
+  const double inverse_k = 1 / theta[5];
+  Real value{}, of_offset{}, gradient[kInside] = {}, ee{}, eg[kInside] = {}, inside[kInside * (kInside + 1) / 2] = {};
   for (std::size_t i = 0; i < n; i += kLanes) {
-    const Real xi = at_lanes<kLanes>(x + i), yi = at_lanes<kLanes>(y + i), w = at_lanes<kLanes>(weight + i);
-    const Real observed = at_lanes<kLanes>(observed_or_inverse + i);
-    // 1. The term.
-    const Real u = (theta[1] - theta[3] * xi) * inverse_k, v = (theta[2] - theta[4] * yi) * inverse_k;
-    const Real most = u > v ? u : v, z = u - v;
-    const Real e1 = exp_of<kLanes>(u - most), e2 = exp_of<kLanes>(v - most), both = e1 + e2;
-    const Real s1 = e1 / both, s2 = e2 / both, log_sum = most + log_of<kLanes>(both);
-    const Real term = exp_of<kLanes>(k * log_sum), entropy = log_sum - s1 * u - s2 * v;
-    const Real c = s1 * s2 * inverse_k;
-    // 2. The residual: dr = left e + right g; of d2r the squares of e - g (or e and g) and of m.
-    const Real predicted = offset + term;
-    Real psi, first, left, right, of_e, of_g;
-    if constexpr (kLog) {
-      left = offset / predicted;
-      right = term / predicted;
-      const Real r = log_of<kLanes>(predicted * observed);
-      const Real clipped = clamped<kLanes>(r, -delta, delta);
-      psi = w * clipped;
-      value += psi * (r - 0.5 * clipped);
-      first = magnitude<kLanes>(r) <= bound ? w : zero;
-      of_e = of_g = left * right;
-    } else {
-      left = offset;
-      right = term;
-      const Real r = predicted - observed;
-      psi = w * r;
-      value += 0.5 * psi * r;
-      first = w;
-      of_e = offset;
-      of_g = term;
-    }
+    const LanesTerm<kLanes> t = lanes_term<kLanes>(theta, inverse_k, at_lanes<kLanes>(x + i), at_lanes<kLanes>(y + i));
+    const LanesResidual<kLanes> r = lanes_residual<kLanes, kLog>(
+        offset, t.value, at_lanes<kLanes>(observed_or_inverse + i), at_lanes<kLanes>(weight + i), delta, curvature);
+    value += r.rho;
     // 3. The gradient.
-    const Real g[kSize] = {zero, s1, s2, -xi * s1, -yi * s2, entropy};  // NOLINT(modernize-avoid-c-arrays)
-    const Real m[kSize] = {zero, one, -one, -xi, yi, -z};               // NOLINT(modernize-avoid-c-arrays)
-    Real dr[kSize];                                                     // NOLINT(modernize-avoid-c-arrays)
-    for (int j = 0; j < kSize; ++j) dr[j] = j == 0 ? left : right * g[j];
-    for (int j = 0; j < kSize; ++j) gradient[j] += psi * dr[j];
+    const Real slope = r.psi * r.right, mm = r.mm * t.c;
+    of_offset += r.psi * r.left;
+    for (int j = 0; j < kInside; ++j) gradient[j] += slope * t.g[j];
     // 4. The Hessian.
-    const Real curved = curvature * psi, weight_e = curved * of_e, weight_g = curved * of_g;
-    const Real weight_m = curved * right * c;
-    int next = 0;
-    for (int j = 0; j < kSize; ++j) {
-      for (int l = j; l < kSize; ++l) {
-        Real h = first * dr[j] * dr[l] + weight_m * m[j] * m[l];
-        if (j == 0 && l == 0) h += weight_e;
-        if (j > 0) h += weight_g * g[j] * g[l];
-        if (kLog && j == 0 && l > 0) h -= weight_g * g[l];
-        hessian[next++] += h;
-      }
+    ee += r.ee;
+    for (int j = 0, next = 0; j < kInside; ++j) {
+      eg[j] += r.eg * t.g[j];
+      const Real g = r.gg * t.g[j], m = mm * t.m[j];
+      for (int l = j; l < kInside; ++l) inside[next++] += g * t.g[l] + m * t.m[l];
     }
   }
   out.value = sum_of_lanes<kLanes>(value);
-  std::size_t next = 0;
-  for (std::size_t j = 0; j < kSize; ++j) {
-    out.gradient[j] = sum_of_lanes<kLanes>(gradient[j]);
-    for (std::size_t l = j; l < kSize; ++l) {
-      out.hessian[j][l] = out.hessian[l][j] = sum_of_lanes<kLanes>(hessian[next++]);
+  out.gradient[0] = sum_of_lanes<kLanes>(of_offset);
+  out.hessian[0][0] = sum_of_lanes<kLanes>(ee);
+  for (std::size_t j = 0, next = 0; j < kInside; ++j) {
+    out.gradient[j + 1] = sum_of_lanes<kLanes>(gradient[j]);
+    out.hessian[0][j + 1] = out.hessian[j + 1][0] = sum_of_lanes<kLanes>(eg[j]);
+    for (std::size_t l = j; l < kInside; ++l) {
+      out.hessian[j + 1][l + 1] = out.hessian[l + 1][j + 1] = sum_of_lanes<kLanes>(inside[next++]);
     }
   }
 }
+// NOLINTEND(modernize-avoid-c-arrays)
 
 template <int kLanes>
 SCALELAW_INLINE void sums_either(const double* x, const double* y, const double* observed_or_inverse,
@@ -179,9 +211,9 @@ void outer_sums(const OuterKernel& kernel, const SurfacePoints& points, std::spa
 
 OuterTerm outer_term(const OuterTheta& theta, double x, double y) {
   const double k = theta[5], u = (theta[1] - theta[3] * x) / k, v = (theta[2] - theta[4] * y) / k;
-  const double most = std::max(u, v), e1 = std::exp(u - most), e2 = std::exp(v - most), both = e1 + e2;
-  const double s1 = e1 / both, s2 = e2 / both, log_sum = most + std::log(both);
-  return {.log_term = k * log_sum, .slopes = {s1, s2, -x * s1, -y * s2, log_sum - s1 * u - s2 * v}};
+  const double gap = std::abs(u - v), less = std::exp(-gap), larger = 1 / (1 + less), smaller = less * larger;
+  const double log_both = std::log1p(less), s1 = u > v ? larger : smaller, s2 = u > v ? smaller : larger;
+  return {.log_term = k * (std::max(u, v) + log_both), .slopes = {s1, s2, -x * s1, -y * s2, log_both + smaller * gap}};
 }
 
 }  // namespace scalelaw::inline fit

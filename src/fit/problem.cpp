@@ -24,6 +24,14 @@ void check_point(const Observation& o, std::size_t i, std::optional<Quantity> on
     fail_data("{}: weight is {}; it must be 0 or more", where, o.weight);
 }
 
+// Beyond its bounds an outer power takes amplitudes out of the range of doubles.
+void check_outer_power(const LawForm& form, std::size_t constant, double value) {
+  if (form.coordinates != Coordinates::outer || constant != outer_place::kPower) return;
+  const Constant& power = form.constants[constant];
+  if (value < power.lower || value > power.upper)
+    fail_config("--fix {}={}: must lie from {} to {}", power.name, value, power.lower, power.upper);
+}
+
 void set_fixed(Problem& p, const std::map<std::string, double>& fixed) {
   const LawForm& form = p.form();
   p.values.assign(form.parameters.size(), 1.0);
@@ -40,6 +48,7 @@ void set_fixed(Problem& p, const std::map<std::string, double>& fixed) {
     if (!std::isfinite(value) || value < 0 || (value == 0 && !may_be_zero)) {
       fail_config("--fix {}={}: must be positive and finite{}", name, value, may_be_zero ? " (or 0)" : "");
     }
+    check_outer_power(form, k, value);
     p.values[k] = value;
     p.fixed[k] = true;
   }
@@ -57,22 +66,23 @@ double mean_log(const Problem& p, Quantity quantity) {
   return sum;
 }
 
-// Whether what is held leaves the law its coordinates: a power law wants X and alpha both free, an outer power both
-// amplitudes, and both exponents where k is free, since what moves are their products with it.
+// Whether what is held leaves the law its coordinates: a power law wants X and alpha both free.
 bool keeps_coordinates(const Problem& p) {
-  switch (p.form().coordinates) {
-    case Coordinates::logarithms:
-    case Coordinates::surface:
-      return true;
-    case Coordinates::outer: {
-      using namespace outer_place;
-      const bool exponents = !p.fixed[kAlpha] && !p.fixed[kBeta];
-      return !p.fixed[kA] && !p.fixed[kB] && (p.fixed[kPower] || exponents);
-    }
-    case Coordinates::power:
-      return !p.tie && !p.fixed[power_place::kX] && !p.fixed[power_place::kAlpha];
+  return p.form().coordinates != Coordinates::power ||
+         (!p.tie && !p.fixed[power_place::kX] && !p.fixed[power_place::kAlpha]);
+}
+
+// Under a free outer power what is held inside moves with it: alpha' = alpha k, and p = ln A k of points that are not
+// centred.
+void set_ties(Problem& p) {
+  using namespace outer_place;
+  if (p.tie) p.ties.push_back(*p.tie);
+  if (p.coordinates != Coordinates::outer || p.fixed[kPower]) return;
+  for (const std::size_t k : {kA, kB, kAlpha, kBeta}) {
+    if (!p.fixed[k]) continue;
+    const bool amplitude = is_logarithmic(p.form().constants[k]);
+    p.ties.push_back({.from = kPower, .to = k, .factor = amplitude ? std::log(p.values[k]) : p.values[k]});
   }
-  return false;
 }
 
 // The law's own coordinates and the centres that they take.
@@ -114,10 +124,14 @@ constexpr double kLargestFall = 5;
 // vanished. The other constants have the bounds of their role.
 void set_bounds(Problem& p) {
   const auto [least, most] = std::ranges::minmax(p.observed);
+  // Two equal losses add up to 2^k times one of them.
+  const bool steep = p.coordinates == Coordinates::outer && p.fixed[outer_place::kPower];
+  const double doublings = steep ? std::max(p.values[outer_place::kPower] - 1, 0.0) : 0;
   const bool surface = p.coordinates == Coordinates::surface || p.coordinates == Coordinates::outer;
   for (std::size_t i = 0; i < p.free.size(); ++i) {
     const Constant& constant = p.form().constants[p.free[i]];
     const bool centred = p.centre_of(p.free[i]) != nullptr;
+    const double floor = std::log(least) - (centred ? doublings * std::log(2.0) : 0);
     p.lower[i] = constant.lower;
     p.upper[i] = constant.upper;
     p.max_step[i] = constant.max_step;
@@ -126,12 +140,12 @@ void set_bounds(Problem& p) {
       if (p.coordinates == Coordinates::outer && constant.of) p.upper[i] = kLargestFall;
       if (p.tie && p.tie->from == p.free[i]) p.upper[i] /= std::max(p.tie->factor, 1.0);
     } else if (constant.role == Role::offset || centred) {
-      p.lower[i] = std::log(least) - 12;
+      p.lower[i] = floor - 12;
       p.upper[i] = std::log(most) + (centred ? 1 : 0);
       p.max_step[i] = 2;
     }
     p.start_lower[i] = p.lower[i];
-    if (constant.role == Role::offset || centred) p.start_lower[i] = std::log(least) - 4;
+    if (constant.role == Role::offset || centred) p.start_lower[i] = floor - 4;
     if (surface && constant.role == Role::exponent && constant.of) p.start_lower[i] = 0.02;
   }
 }
@@ -195,6 +209,7 @@ Problem make_problem(const std::vector<Observation>& observations, LawKind law, 
   if (p.observed.empty()) return p;
   p.weights.resize(surface_padded(p.size()), 0.0);
   set_coordinates(p);
+  set_ties(p);
   if (p.coordinates == Coordinates::surface || p.coordinates == Coordinates::outer) set_surface(p);
   set_bounds(p);
   return p;
@@ -202,16 +217,10 @@ Problem make_problem(const std::vector<Observation>& observations, LawKind law, 
 
 namespace {
 
-// The outer power that amplitudes and exponents are taken to in Coordinates::outer; 1 in the others.
-double outer_power(const Problem& p, std::span<const double> values) {
-  if (p.coordinates != Coordinates::outer) return 1;
-  return p.fixed[outer_place::kPower] ? p.values[outer_place::kPower] : values[outer_place::kPower];
-}
-
 // alpha = alpha'/k and ln A = p/k + alpha at, of theta = (ln E, p, q, alpha', beta', k).
 void set_outer_values(const Problem& p, std::span<const double> theta, std::vector<double>& values) {
   using namespace outer_place;
-  const double k_outer = outer_power(p, values);
+  const double k_outer = values[kPower];
   for (const std::size_t exponent : {kAlpha, kBeta}) {
     if (!p.fixed[exponent]) values[exponent] /= k_outer;
   }
@@ -224,11 +233,30 @@ void set_outer_values(const Problem& p, std::span<const double> theta, std::vect
   }
 }
 
+// (ln E, p, q, alpha', beta', k) of the free constants. They are those of the law that has these values: what is held
+// at others does not move the losses of the terms at the centre.
+Vector outer_coordinates(const Problem& p, const std::vector<double>& values) {
+  using namespace outer_place;
+  Vector theta{};
+  for (std::size_t k = 0; k < p.free.size(); ++k) {
+    const std::size_t j = p.free[k];
+    theta[k] = is_logarithmic(p.form().constants[j]) ? std::log(std::max(values[j], 1e-300)) : values[j];
+    const Centre* centre = p.centre_of(j);
+    if (centre != nullptr) theta[k] -= values[centre->exponent] * centre->at;
+    if (j != kE && j != kPower) theta[k] *= values[kPower];
+  }
+  return theta;
+}
+
 }  // namespace
 
 Vector start_from(const Problem& p, const std::vector<double>& values) {
+  if (p.coordinates == Coordinates::outer) {
+    Vector theta = outer_coordinates(p, values);
+    for (std::size_t k = 0; k < p.free.size(); ++k) theta[k] = std::clamp(theta[k], p.start_lower[k], p.upper[k]);
+    return theta;
+  }
   Vector theta{};
-  const double k_outer = outer_power(p, values);
   for (std::size_t k = 0; k < p.free.size(); ++k) {
     const std::size_t j = p.free[k];
     theta[k] = is_logarithmic(p.form().constants[j]) ? std::log(std::max(values[j], 1e-300)) : values[j];
@@ -238,11 +266,8 @@ Vector start_from(const Problem& p, const std::vector<double>& values) {
       if (p.coordinates == Coordinates::power) {
         theta[k] = exponent * (theta[k] - centre->at);  // ln (X/x)^alpha
       } else {
-        theta[k] = k_outer * (theta[k] - exponent * centre->at);  // ln A x^-alpha, with an outer power its k-th
+        theta[k] -= exponent * centre->at;  // ln A x^-alpha
       }
-    } else if (p.coordinates == Coordinates::outer && p.form().constants[j].role == Role::exponent &&
-               j != outer_place::kPower) {
-      theta[k] *= k_outer;
     }
     theta[k] = std::clamp(theta[k], p.start_lower[k], p.upper[k]);
   }

@@ -52,7 +52,10 @@ struct Problem {
   std::vector<double> values;    ///< natural units; only those of fixed parameters count
   std::vector<bool> fixed;       ///< per parameter of the law
   std::vector<std::size_t> free;
-  std::optional<Tie> tie;                             ///< its `to` is neither free nor fixed
+  std::optional<Tie> tie;  ///< its `to` is neither free nor fixed
+  /// Working coordinates that move with a free one, in the order in which derivatives are handed on: the tie, and under
+  /// a free outer power the constants held inside it.
+  std::vector<Tie> ties;
   Coordinates coordinates = Coordinates::logarithms;  ///< the law's own, where what is fixed leaves them
   std::vector<Centre> centres;
   SurfacePoints surface;                ///< for Coordinates::surface and outer

@@ -245,33 +245,46 @@ std::vector<Cell> scan_decays(const Problem& p, LinearProblem& linear, const Sta
   return cells;
 }
 
-// A law with an outer power: for each power the best offset's best cells over the exponents. A power is an index of its
-// own, so that cells of two powers are neighbours where their exponents are.
+// Exponents to try under an outer power: those with which the loss of a term alone falls, over the power.
+std::vector<double> inner_grid(const Problem& p, std::size_t exponent, double power) {
+  if (p.fixed[exponent]) return {p.values[exponent]};
+  std::vector<double> grid;
+  for (double fall = 0.03; fall < 2.6; fall *= kCoarser) grid.push_back(fall / power);
+  return grid;
+}
+
+// A law with an outer power: at each power and pair of exponents the best of the offsets.
 std::vector<Cell> scan_outer(const Problem& p, LinearProblem& linear, StartValues values) {
   using namespace outer_place;
   const double least = std::ranges::min(p.observed);
-  std::vector<Cell> cells;
-  for (int power = 0; power < std::ssize(kOuterPowers); ++power) {
-    if (p.fixed[kPower] && power > 0) break;
-    values[kPower] = p.fixed[kPower] ? p.values[kPower] : kOuterPowers[static_cast<std::size_t>(power)];
-    for (const double share : kOffsetShares) {
-      if (p.fixed[kE] && share > 0) break;
-      values[kE] = p.fixed[kE] ? p.values[kE] : share * least;
-      if (!(values[kE] < least)) continue;
-      int i = 0;
-      for (double fall = 0.03; fall < 2.6;
-           fall *= kCoarser, ++i) {  // of the loss of a term alone: k times its exponent
-        values[kAlpha] = p.fixed[kAlpha] ? p.values[kAlpha] : fall / values[kPower];
-        int j = 0;
-        for (double other = 0.03; other < 2.6; other *= kCoarser, ++j) {
-          values[kBeta] = p.fixed[kBeta] ? p.values[kBeta] : other / values[kPower];
-          if (std::optional<Cell> cell = linear.solve(values)) {
-            cell->at = {2 * i, 2 * j, 2 * power};
-            cells.push_back(std::move(*cell));
-          }
+  std::vector<double> powers(kOuterPowers.begin(), kOuterPowers.end()), offsets;
+  if (p.fixed[kPower]) powers = {p.values[kPower]};
+  for (const double share : kOffsetShares) offsets.push_back(share * least);
+  if (p.fixed[kE]) offsets = {std::min(p.values[kE], offsets.back())};  // the linear problem lies below every loss
+  std::map<std::array<int, 3>, Cell> best;
+  for (int k = 0; k < std::ssize(powers); ++k) {
+    values[kPower] = powers[static_cast<std::size_t>(k)];
+    const std::vector<double> of_params = inner_grid(p, kAlpha, values[kPower]);
+    const std::vector<double> of_tokens = inner_grid(p, kBeta, values[kPower]);
+    for (const double offset : offsets) {  // outermost: the linear problem keeps the columns of one offset
+      values[kE] = offset;
+      for (int i = 0; i < std::ssize(of_params); ++i) {
+        values[kAlpha] = of_params[static_cast<std::size_t>(i)];
+        for (int j = 0; j < std::ssize(of_tokens); ++j) {
+          values[kBeta] = of_tokens[static_cast<std::size_t>(j)];
+          std::optional<Cell> cell = linear.solve(values);
+          if (!cell) continue;
+          cell->at = {i, j, k};
+          const auto [it, fresh] = best.try_emplace(cell->at, *cell);
+          if (!fresh && cell->value < it->second.value) it->second = std::move(*cell);
         }
       }
     }
+  }
+  std::vector<Cell> cells;
+  for (auto& [at, cell] : best) {
+    if (p.fixed[kE]) cell.values[kE] = p.values[kE];
+    cells.push_back(std::move(cell));
   }
   return cells;
 }
@@ -284,10 +297,15 @@ std::vector<Cell> scan(const Problem& p) {
   return p.form().has_decays() ? scan_decays(p, linear, from) : scan_exponents(p, linear, from);
 }
 
+// Cells this far apart lie in different places: a fifth is a small step of an exponent, an octave of a decay or the
+// coarser step under an outer power is not.
+int apart_on_grid(const Problem& p) {
+  return p.form().has_decays() || p.form().coordinates == Coordinates::outer ? 2 : 3;
+}
+
 // 4. The best cells by v; with decays, by the objective.
 std::vector<StartValues> projected(const Problem& p, std::vector<Cell> cells) {
-  const bool decays = p.form().has_decays();
-  return best_cells(std::move(cells), decays ? kStartsWithDecays : kStarts, decays ? 2 : 3);
+  return best_cells(std::move(cells), p.form().has_decays() ? kStartsWithDecays : kStarts, apart_on_grid(p));
 }
 
 // 5. Cells with the objective itself for their value: those below all their neighbours first, then the best others.
@@ -308,7 +326,8 @@ std::vector<StartValues> ranked_cells(const Problem& p, std::vector<Cell> cells)
     if (least) basins.push_back(c);
   }
   std::vector<StartValues> starts = best_cells(std::move(basins), kRanked / 2, 1);
-  for (StartValues& values : best_cells(std::move(cells), kRanked, 3)) {
+  for (StartValues& values :
+       best_cells(std::move(cells), kRanked, p.form().coordinates == Coordinates::outer ? 2 : 3)) {
     if (starts.size() == kRanked) break;
     if (std::ranges::find(starts, values) == starts.end()) starts.push_back(std::move(values));
   }

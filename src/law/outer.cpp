@@ -1,6 +1,7 @@
 // E + (A/N^alpha + B/D^beta)^k: an outer power about the two terms of chinchilla. k = 1 is chinchilla (Hoffmann et al.
 // 2022, arXiv 2203.15556, eq. 2); E = 0 and k = beta, B = Dc, alpha = alphaN/alphaD, A = Nc^alpha is the joint law of
 // Kaplan et al. 2020 (arXiv 2001.08361, eq. 1.5) with k = alphaD and beta 1 inside.
+#include <algorithm>
 #include <cmath>
 
 #include "law/form.hpp"
@@ -19,19 +20,23 @@ Outer named(LawValues v) {
 }
 
 // loss = E + s^k with s = A n + B d, n = N^-alpha, d = D^-beta. With s' = k s^(k-1) = d loss / d s: d/dA = s' n,
-// d/dalpha = -s' A n ln N, the same in D, and d/dk = s^k ln s.
+// d/dalpha = -s' A n ln N, the same in D, and d/dk = s^k ln s. All of it from logarithms: at a small k the exponents
+// are large, and n, d and s leave the range of doubles where the loss does not.
 double evaluate(LawValues v, const LawPoint& p, std::span<double> gradient) {
   const Outer c = named(v);
-  const double n = std::pow(p.params, -c.alpha), d = std::pow(p.tokens, -c.beta);
-  const double sum = c.A * n + c.B * d, power = std::pow(sum, c.k);
+  const double log_params = std::log(p.params), log_tokens = std::log(p.tokens);
+  const double log_n = -c.alpha * log_params, log_d = -c.beta * log_tokens;
+  const double of_n = std::log(c.A) + log_n, of_d = std::log(c.B) + log_d, most = std::max(of_n, of_d);
+  const double log_sum = most + std::log(std::exp(of_n - most) + std::exp(of_d - most));
+  const double power = std::exp(c.k * log_sum);
   if (!gradient.empty()) {
-    const double slope = c.k * power / sum;
+    const double slope = c.k * power;  // s' s
     gradient[kE] = 1;
-    gradient[kA] = slope * n;
-    gradient[kB] = slope * d;
-    gradient[kAlpha] = -slope * c.A * n * std::log(p.params);
-    gradient[kBeta] = -slope * c.B * d * std::log(p.tokens);
-    gradient[kPower] = power * std::log(sum);
+    gradient[kA] = slope * std::exp(log_n - log_sum);
+    gradient[kB] = slope * std::exp(log_d - log_sum);
+    gradient[kAlpha] = -slope * std::exp(of_n - log_sum) * log_params;
+    gradient[kBeta] = -slope * std::exp(of_d - log_sum) * log_tokens;
+    gradient[kPower] = power * log_sum;
   }
   return c.E + power;
 }
@@ -52,18 +57,18 @@ double optimal_params(LawValues v, double flops) {
 // Along the optimum the sum inside falls as C^-(alpha beta/(alpha + beta)), and the loss above E as its power.
 double frontier(LawValues v) { return v[kPower] * v[kAlpha] * v[kBeta] / (v[kAlpha] + v[kBeta]); }
 
-// At a small k the exponents inside are large: k alpha and k beta are what a single term's loss falls with.
+// At a small k the exponents inside are large: k alpha and k beta are what a single term's loss falls with, up to 5.
 Constant inner_exponent(const char* name, Quantity of) {
   Constant constant = exponent(name, of);
-  constant.upper = 100;
+  constant.upper = 50;
   return constant;
 }
 
-// Near 0 the law is the larger of its two terms, beyond 10 close to a multiple of their product: no data tell these
-// apart from the ends.
+// Near 0 the law is the larger of its two terms, beyond 10 close to a multiple of the root of their product: no data
+// tell these apart from the ends.
 Constant outer_exponent() {
   Constant constant = exponent("k", std::nullopt);
-  constant.lower = 0.02;
+  constant.lower = 0.1;
   constant.upper = 10;
   return constant;
 }

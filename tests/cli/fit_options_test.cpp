@@ -44,6 +44,7 @@ TEST_F(FitOption, LawTakesEveryLaw) {
   run("fit all.csv --law optimal").expect_error(3, "only one of two sizes can be the best there");
   const std::map<std::string, std::vector<std::string>> keys = {
       {"chinchilla", {"A", "B", "E", "alpha", "beta"}},
+      {"outer", {"A", "B", "E", "alpha", "beta", "k"}},
       {"kaplan", {"Dc", "Nc", "alphaD", "alphaN"}},
       {"power-n", {"X", "alpha"}},
       {"power-d", {"X", "alpha"}},

@@ -42,6 +42,7 @@ std::vector<Case> cases() {
           {LawKind::power_c, {4e16, 0.1, 0.9}},
           {LawKind::kaplan_steps, {3e7, 900, 0.15, 0.6}},
           {LawKind::overtraining, {1.1, 40.0, 60.0, 0.13}},
+          {LawKind::outer, {0.7, 4e3, 6e4, 0.7, 0.65, 0.4}},
           {LawKind::data_constrained, {1.1, 10.0, 25.0, 0.26, 0.25, 9.0, 4.0}}};
 }
 

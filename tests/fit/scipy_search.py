@@ -30,6 +30,7 @@ LAWS = [
     "kaplan-steps",
     "data-constrained",
     "overtraining",
+    "outer",
 ]
 
 
@@ -37,6 +38,12 @@ def surface(theta, x, y):
     """E + A/X^alpha + B/Y^beta; theta: ln E, ln A', ln B', alpha, beta, each of shape (starts, 1)."""
     e, a, b, alpha, beta = theta
     return np.exp(e) + np.exp(a - alpha * x) + np.exp(b - beta * y)
+
+
+def log_of_sum(u, v):
+    """ln(e^u + e^v), also of complex numbers."""
+    top = np.maximum(u.real, v.real)
+    return top + np.log(np.exp(u - top) + np.exp(v - top))
 
 
 class Fit:
@@ -74,6 +81,9 @@ class Fit:
                 (0.02, 1.5),
                 (0.02, 1.5),
             ]
+        elif law == "outer":
+            self.box += [(np.log(0.1), np.log(10))]
+            self.start += [(np.log(0.1), np.log(2.5))]
         elif law == "data-constrained":
             self.box += [(np.log(1e-3), np.log(1e6))] * 2
             self.start += [(np.log(0.5), np.log(600))] * 2
@@ -93,9 +103,11 @@ class Fit:
         if self.law == "overtraining":
             return np.exp(t[0]) + np.exp(t[1] - 2 * t[3] * x) + np.exp(t[2] - 2 * t[3] * y)
         if self.law == "kaplan":
-            u, v = (t[0] - self.x) * t[2] / t[3], t[1] - self.y + 0 * t[0]
-            top = np.maximum(u.real, v.real)
-            return np.exp(t[3] * (top + np.log(np.exp(u - top) + np.exp(v - top))))
+            return np.exp(t[3] * log_of_sum((t[0] - self.x) * t[2] / t[3], t[1] - self.y + 0 * t[0]))
+        if self.law == "outer":  # each term by its loss alone, p and q in logarithms, and the slope of that
+            e, p, q, of_n, of_d, log_k = t
+            k = np.exp(log_k)
+            return np.exp(e) + np.exp(k * log_of_sum((p - of_n * x) / k, (q - of_d * y) / k))
         return self.constrained(t)
 
     def constrained(self, t):
@@ -187,9 +199,16 @@ def finish(fit, theta, path):
     return theta
 
 
-def search(fit, rng):
+def search(fit, rng, more=None):
+    """The least objective from random starts, and from those of `more`."""
+    return search_all(fit, rng, more)[0]
+
+
+def search_all(fit, rng, more=None):
     low, high = np.array(fit.start).T
     theta = low + (high - low) * rng.uniform(size=(STARTS, len(low)))
+    if more is not None:
+        theta = np.concatenate([more, theta])
     values = fit.values(theta)
     theta = descend(fit, theta[np.isfinite(values)], 60)
     order = np.argsort(fit.values(theta), kind="stable")
@@ -199,13 +218,15 @@ def search(fit, rng):
             ends.append(theta[i])
         if len(ends) == 12:
             break
-    best = np.inf
+    best, at = np.inf, None
     wide = [DELTA * 4.0**k for k in range(3, -1, -1)] if fit.objective == "log-huber" else [DELTA]
     for k, end in enumerate(ends):
-        best = min(best, fit.values(finish(fit, end, [DELTA])[None, :])[0])
-        if k < 4 and len(wide) > 1:
-            best = min(best, fit.values(finish(fit, end, wide)[None, :])[0])
-    return best
+        for path in [[DELTA], wide] if k < 4 and len(wide) > 1 else [[DELTA]]:
+            found = finish(fit, end, path)
+            value = fit.values(found[None, :])[0]
+            if value < best:
+                best, at = value, found
+    return best, at
 
 
 def truth(law, n, d, unique, steps, rng):
@@ -224,6 +245,9 @@ def truth(law, n, d, unique, steps, rng):
         return a * np.exp(-alpha * x) + b * np.exp(-beta * 2 * z)
     if law == "overtraining":
         return e + a * np.exp(-alpha * x) + b * np.exp(-alpha * y)
+    if law == "outer":
+        k = np.exp(rng.uniform(np.log(0.15), np.log(2)))
+        return e + ((a * np.exp(-alpha * x)) ** (1 / k) + (b * np.exp(-beta * y)) ** (1 / k)) ** k
     if law == "data-constrained":
         r_d, repeats = np.exp(rng.uniform(0.5, 4)), d / unique - 1
         y = np.log(unique * (1 - r_d * np.expm1(-repeats / r_d))) - np.log(d).mean()

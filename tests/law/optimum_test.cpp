@@ -38,6 +38,11 @@ std::vector<Law> laws_with_optimum() {
                   .name = "gadre",
                   .source = "",
                   .convention = {}});
+  laws.push_back({.kind = LawKind::outer,
+                  .values = {0.6, 5e3, 2e7, 0.8, 1.1, 0.386},
+                  .name = "outer",
+                  .source = "",
+                  .convention = {}});
   return laws;
 }
 

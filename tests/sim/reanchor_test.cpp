@@ -41,6 +41,29 @@ TEST(Reanchor, RecoversTheAmplitudesThatMadeThePoints) {
   }
 }
 
+// Its offset is not linear in the law, and is searched for.
+TEST(Reanchor, RecoversOffsetAndAmplitudesUnderAnOuterPower) {
+  for (const double power : {0.3, 0.77, 1.0, 1.6}) {
+    for (const double offset : {0.6, 1.3, 1.9}) {
+      const double alpha = 0.35 / power, beta = 0.3 / power;
+      const Law law{.kind = LawKind::outer,
+                    .values = {offset, std::pow(20, 1 / power), std::pow(60, 1 / power), alpha, beta, power},
+                    .name = "outer",
+                    .source = "",
+                    .convention = {}};
+      auto points = grid();
+      for (auto& point : points) point.loss_nats = predict_loss(law, law_point(point));
+      Law other = law;
+      for (const std::size_t i : {0U, 1U, 2U}) other.values[i] *= 7;
+      const auto anchored = reanchor(other, points);
+      ASSERT_TRUE(anchored) << power << " " << offset;
+      for (std::size_t i = 0; i < law.values.size(); ++i) {
+        EXPECT_NEAR(anchored->values[i] / law.values[i], 1, 1e-5) << power << " " << offset << " " << i;
+      }
+    }
+  }
+}
+
 TEST(Reanchor, KeepsExponentsAndNeverGivesANegativeFloor) {
   Law steep = published_law("besiroglu2024");
   Law flat =
