@@ -5,6 +5,7 @@
 #include "analysis/sources.hpp"
 #include "analysis/text.hpp"
 #include "core/format.hpp"
+#include "fit/holdout.hpp"
 
 namespace scalelaw::inline analysis {
 namespace {
@@ -68,6 +69,7 @@ std::string summary_text(const Analysis& analysis, const std::filesystem::path& 
       convention_text(analysis.options.convention), law_form(analysis.parametric.law).formula);
   if (const std::string simulation = simulation_text(analysis.records); !simulation.empty()) out += simulation + "\n";
   out += exponents_line(analysis.parametric) + exponents_line(analysis.isoflop);
+  out += describe(analysis.parametric.holdout);
   out += learning_rates_text(analysis);
   if (!analysis.parametric.fitted.values.empty()) out.append("\n").append(constants_table(analysis.parametric));
   if (!analysis.allocations.empty()) out += "\nCompute-optimal models:\n" + allocation_text(analysis.allocations);
