@@ -19,6 +19,7 @@ FitOptions fit_options(const Analysis& analysis, const Convention& convention, M
   out.method = method;
   out.convention = convention;
   out.bootstrap = {.replicates = replicates, .resample = options.resample, .seed = options.seed};
+  out.hold = options.hold;
   out.noise = analysis.noise;
   out.threads = options.threads;
   return out;
@@ -92,6 +93,8 @@ void add_comparison(Analysis& analysis) {
     analysis.warnings.push_back(fmt::format("no comparison with {}: nothing was fitted", law.name));
     return;
   }
+  std::vector<Observation> fitted = analysis.selection.observations;
+  std::erase_if(fitted, [&](const Observation& o) { return in_budgets(o, options.hold); });
   CompareOptions compare;
   compare.fit = fit_options(analysis, options.convention, Method::parametric, options.bootstrap);
   if (analysis.choice && !analysis.choice->tests.empty() && !analysis.choice->tests.back().rejected()) {
@@ -104,7 +107,7 @@ void add_comparison(Analysis& analysis) {
     compare.largest_loss = std::log(static_cast<double>(analysis.records.front().spec.model.vocab));
   }
   try {
-    analysis.comparison = compare_with_law(analysis.study, analysis.selection.observations, law, /*noise=*/0, compare);
+    analysis.comparison = compare_with_law(analysis.study, fitted, law, /*noise=*/0, compare);
   } catch (const Error& e) {
     // Points that cannot be compared (too few, no noise to estimate) do not stop the rest of the analysis.
     analysis.warnings.push_back(fmt::format("no comparison with {}: {}", law.name, e.what()));

@@ -27,6 +27,7 @@ struct AnalysisOptions {
   std::int64_t min_steps = 150;              ///< runs with fewer optimizer steps are left out
   LrLawOptions lr_law = {};                  ///< of the law of the best rate
   std::vector<double> planned_budgets = {};  ///< isoFLOP budgets of the design, FLOPs; empty = found from the points
+  std::vector<double> hold = {};             ///< of them: those that are predicted, not fitted
   Convention planned_convention = {};        ///< of the FLOPs in planned_budgets
   std::vector<double> allocation_flops =
       {};  ///< empty = 1, 10 and 100 times the largest planned budget, or C of a point

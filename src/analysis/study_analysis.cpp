@@ -93,6 +93,7 @@ AnalysisOptions analysis_options(const StudyConfig& config, int threads) {
   out.threads = threads;
   out.min_steps = config.analysis.min_steps;
   if (config.design.kind == DesignKind::isoflop) out.planned_budgets = config.design.budgets;
+  out.hold = config.design.hold;
   out.planned_convention = config.design.convention;
   out.lr_law = lr_law_options(config);
   out.allocation_flops = config.analysis.budgets;

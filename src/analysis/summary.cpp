@@ -6,6 +6,7 @@
 #include "analysis/text.hpp"
 #include "core/format.hpp"
 #include "fit/choice_text.hpp"
+#include "fit/holdout.hpp"
 
 namespace scalelaw::inline analysis {
 namespace {
@@ -70,6 +71,7 @@ std::string summary_text(const Analysis& analysis, const std::filesystem::path& 
   if (const std::string simulation = simulation_text(analysis.records); !simulation.empty()) out += simulation + "\n";
   if (analysis.choice) out += describe(*analysis.choice) + "\n";
   out += exponents_line(analysis.parametric) + exponents_line(analysis.isoflop);
+  out += describe(analysis.parametric.holdout);
   out += learning_rates_text(analysis);
   if (!analysis.parametric.fitted.values.empty()) out.append("\n").append(constants_table(analysis.parametric));
   if (!analysis.allocations.empty()) out += "\nCompute-optimal models:\n" + allocation_text(analysis.allocations);

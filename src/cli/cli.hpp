@@ -48,6 +48,7 @@ void emit_json(const Globals& globals, const Json& value);
   ADD(report)                     \
   ADD(allocate)                   \
   ADD(predict)                    \
+  ADD(forecast)                   \
   ADD(compare)                    \
   ADD(coverage)                   \
   ADD(corpus)                     \

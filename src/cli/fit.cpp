@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "cli/cli.hpp"
+#include "cli/fit_arguments.hpp"
 #include "cli/fit_budgets.hpp"
 #include "cli/fit_input.hpp"
 #include "cli/named_option.hpp"
@@ -24,31 +25,6 @@
 
 namespace scalelaw::cli {
 namespace {
-
-struct FitArguments {
-  std::vector<std::string> inputs;
-  ReadArguments read;
-  std::vector<std::string> fix;
-  double holdout_above = 0;
-  std::int64_t min_steps = 150;
-  bool all = false, curves = false, residuals = false;
-  PopulationChoice population;
-  std::vector<LawKind> laws;  ///< to choose among; empty: options.law is fitted
-  FitOptions options;
-};
-
-std::map<std::string, double> parse_fixed(const std::vector<std::string>& items) {
-  std::map<std::string, double> out;
-  for (const std::string& item : items) {
-    const std::size_t equals = item.find('=');
-    double value = 0;
-    if (equals == std::string::npos || !CLI::detail::lexical_cast(item.substr(equals + 1), value)) {
-      fail_config("--fix '{}': write PARAMETER=NUMBER, for example alpha=0.35", item);
-    }
-    out[item.substr(0, equals)] = value;
-  }
-  return out;
-}
 
 bool done(const FitResult& result) { return result.converged() || result.convergence.status == FitStatus::at_bound; }
 
@@ -71,7 +47,7 @@ FitResult fit_input(const FitInput& input, FitOptions options, bool curves, cons
   if (curves && (options.bootstrap.resample == Resample::runs || options.bootstrap.resample == Resample::automatic))
     options.bootstrap.resample = Resample::groups;
   if (options.method == Method::isoflop) return fit_points(isoflop_points(input.points, budgeted), options);
-  const std::vector<Observation>& points = curves ? input.curves : input.points;
+  const std::vector<Observation> points = with_budgets_held(curves ? input.curves : input.points, budgeted, options);
   if (options.method == Method::parametric && law_form(options.law).predicts_size) {
     const bool losses = std::ranges::any_of(points, [](const Observation& o) { return o.loss_nats != 1; });
     const std::string why = not_optima(points, losses);
@@ -236,10 +212,16 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
     fail_config("--offset: belongs to the laws {}; {} has its own terms", laws_with_optional_offset(), options.law);
   }
   if (!arguments.laws.empty()) {
-    for (const char* name : {"--law", "--offset", "--starts", "--holdout-above", "--all"}) {
+    for (const char* name : {"--law", "--offset", "--starts", "--all"}) {
       if (given(name)) fail_config("{}: cannot go with --laws, which fits several laws and chooses one", name);
     }
     if (options.method != Method::parametric) fail_config("--laws: belongs to --method parametric");
+  }
+  if (options.rollout && (arguments.all || options.method != Method::parametric)) {
+    fail_config("--rollout: belongs to --method parametric, whose law predicts the loss of the runs beyond");
+  }
+  if (options.rollout && law_form(options.law).predicts_size) {
+    fail_config("--rollout: the law {} gives no loss to predict; take a law of the loss", options.law);
   }
   if (given("--curve") && options.method != Method::isoflop) fail_config("--curve: belongs to --method isoflop");
   if (arguments.curves && !arguments.all && options.method != Method::envelope) {
@@ -254,18 +236,9 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
   }
 }
 
-/// Without --min-steps a study's runs are left out by its own config, as its report does.
-void take_min_steps(FitArguments& arguments, const std::vector<FitSources>& parts, const CLI::App& command) {
-  if (command.count("--min-steps") > 0 || !parts.front().min_steps) return;
-  const bool tables = std::ranges::any_of(parts, [](const FitSources& part) { return !part.points.empty(); });
-  if (!tables) arguments.min_steps = *parts.front().min_steps;
-}
-
 ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App& command) {
   FitOptions& options = arguments.options;
-  options.fixed = parse_fixed(arguments.fix);
-  options.threads = globals.threads;
-  if (command.count("--holdout-above") > 0) options.holdout_above = arguments.holdout_above;
+  take_options(arguments, globals);
   check_together(arguments, command);
   const bool need_loss = !law_form(options.law).predicts_size || options.method != Method::parametric || arguments.all;
   ReadOptions read = read_options(arguments.read);
@@ -278,7 +251,7 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App&
   explain(globals, fmt::format("read {}", fmt::join(arguments.inputs, ", ")));
   if (command.count("--resample") > 0 && options.bootstrap.resample == Resample::groups && !arguments.curves)
     check_groups(parts);
-  take_min_steps(arguments, parts, command);
+  take_study(arguments, parts, command);
   return arguments.all ? fit_all(arguments, globals, parts) : fit_parts(arguments, globals, parts);
 }
 
@@ -291,42 +264,9 @@ void add_fit_options(CLI::App& command, FitArguments& arguments) {
       "envelope: whole training curves where their rate has decayed (curves/, or rows of one run with lr)");
   command.add_flag("--residuals", arguments.residuals, "parametric: a table of every residual, largest first");
   command.add_flag("--jackknife", options.jackknife, "refit without each isoFLOP budget in turn");
-  add_named(command, "--convention", options.convention.params, "what counts as N in run records");
-  add_named(command, "--compute", options.convention.flops, "what counts as C in run records");
-  command.add_option("--bootstrap", options.bootstrap.replicates, "bootstrap replicates; 0 = none")
-      ->check(CLI::Range(0, 10000000))
-      ->capture_default_str();
-  add_named(command, "--resample", options.bootstrap.resample,
-            "what is resampled; auto: components where few runs share shapes or trunks, groups where many do, else "
-            "parametric where runs are few, else runs");
-  command.add_option("--seed", options.bootstrap.seed, "seed of the bootstrap")->capture_default_str();
-  command.add_option("--fix", arguments.fix, "hold a parameter: alpha=0.35; may be repeated");
-  command.add_flag("--offset", options.offset, "power laws: fit an irreducible loss E as well");
-  command
-      .add_option_function<std::string>(
-          "--starts", [&options](const std::string& text) { options.starts = starts_named(text); },
-          "projection, grid (4,500 starts) or a published law: the minimum nearest to it")
-      ->default_str(std::string(name_of(options.starts.kind)));
-  command
-      .add_option("--max-evaluations", options.max_evaluations,
-                  "evaluations of the objective per start before giving up")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  command.add_option("--min-steps", arguments.min_steps, "leave out runs with fewer optimizer steps")
-      ->capture_default_str();
-  command
-      .add_option("--critical-batch", options.critical_batch.tokens,
-                  "kaplan-steps: B* of the critical batch B*/L^(1/alpha), tokens")
-      ->transform(count_number())
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command
-      .add_option("--critical-batch-alpha", options.critical_batch.alpha, "kaplan-steps: alpha of the critical batch")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command.add_option("--holdout-above", arguments.holdout_above, "fit up to these FLOPs, predict the rest")
-      ->transform(count_number())
-      ->check(CLI::PositiveNumber);
+  add_law_fit_options(command, arguments);
+  add_named(command, "--rollout", options.rollout,
+            "fit the points up to each level of compute C, model size N or tokens D, and predict the next");
 }
 
 }  // namespace

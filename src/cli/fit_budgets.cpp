@@ -31,4 +31,10 @@ std::vector<Observation> isoflop_points(const std::vector<Observation>& points,
   return points_in_budgets(out);
 }
 
+std::vector<Observation> with_budgets_held(std::vector<Observation> points, const std::vector<Observation>& budgeted,
+                                           const FitOptions& options) {
+  if (!options.hold.empty()) copy_budgets(budgeted, points);
+  return points;
+}
+
 }  // namespace scalelaw::cli

@@ -1,6 +1,7 @@
 #pragma once
 // The isoFLOP budgets of a study's tuned points, as its report has them.
 #include "cli/fit_input.hpp"
+#include "fit/options.hpp"
 
 namespace scalelaw::cli {
 
@@ -13,5 +14,11 @@ namespace scalelaw::cli {
 /// CSV files (`budgeted` empty) are left as they are.
 [[nodiscard]] std::vector<Observation> isoflop_points(const std::vector<Observation>& points,
                                                       const std::vector<Observation>& budgeted);
+
+/// The points, with their budgets of `budgeted` where `options` hold budgets out: a held budget is one of the plan, in
+/// the study's own count of N and C.
+[[nodiscard]] std::vector<Observation> with_budgets_held(std::vector<Observation> points,
+                                                         const std::vector<Observation>& budgeted,
+                                                         const FitOptions& options);
 
 }  // namespace scalelaw::cli

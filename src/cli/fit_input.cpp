@@ -97,6 +97,8 @@ void add_study(FitSources& sources, const fs::path& folder, const PopulationChoi
   }
   if (study.config) {
     sources.min_steps = std::max(sources.min_steps.value_or(0), study.config->analysis.min_steps);
+    const std::vector<double>& hold = study.config->design.hold;
+    sources.hold.insert(sources.hold.end(), hold.begin(), hold.end());
   }
   for (const BadRecord& bad : study.bad) sources.excluded.push_back({fs::path(bad.file).stem(), bad.reason});
   if (!all) sources.notes.insert(sources.notes.end(), study.notes.begin(), study.notes.end());
@@ -234,7 +236,10 @@ std::vector<FitSources> split_by_counting(FitSources sources) {
   parts.front().reports = std::move(sources.reports);
   parts.front().notes = std::move(sources.notes);
   parts.front().excluded = std::move(sources.excluded);
-  for (FitSources& part : parts) part.min_steps = sources.min_steps;
+  for (FitSources& part : parts) {
+    part.min_steps = sources.min_steps;
+    part.hold = sources.hold;
+  }
   return parts;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/study_common.hpp"
 #include "cli/terminal.hpp"
 #include "report/figures.hpp"
+#include "report/figures_rollout.hpp"
 #include "report/gnuplot.hpp"
 #include "report/study_files.hpp"
 
@@ -38,12 +39,32 @@ ExitCode report(const ReportArgs& args, const Globals& globals) {
   return ExitCode::ok;
 }
 
+/// Those of a kind (without one, all that the page has). Rollouts are fitted when they are asked for by name alone.
+std::vector<Figure> figures_of(const Analysis& analysis, const std::optional<FigureKind>& kind) {
+  if (kind != FigureKind::rollout) {
+    std::vector<Figure> figures = make_figures(analysis);
+    std::erase_if(figures, [&](const Figure& figure) { return kind && figure.kind != *kind; });
+    return figures;
+  }
+  std::vector<Figure> figures;
+  for (const RolloutBy by : all_of<RolloutBy>()) {
+    const FitOptions options{.law = analysis.options.law,
+                             .profile = false,
+                             .goodness = false,
+                             .rollout = by,
+                             .noise = analysis.noise,
+                             .threads = analysis.options.threads};
+    Figure figure = rollout_figure(fit_points(analysis.selection.observations, options).rollout);
+    if (!figure.panels.empty()) figures.push_back(std::move(figure));
+  }
+  return figures;
+}
+
 ExitCode plot(const ReportArgs& args, const Globals& globals) {
   const fs::path folder = args.study;
   const Analysis analysis = analyze_study(folder, globals.threads, args.choice);
   Json written = Json::array();
-  for (const auto& figure : make_figures(analysis)) {
-    if (args.kind && figure.kind != *args.kind) continue;
+  for (const auto& figure : figures_of(analysis, args.kind)) {
     const fs::path path = folder / "plots" / fmt::format("{}.{}", figure.id, args.format);
     draw_figure(figure, path, args.format);
     print(globals, path.string() + "\n");

@@ -1,5 +1,9 @@
 #include "design/config.hpp"
 
+#include <algorithm>
+
+#include <fmt/ranges.h>
+
 #include "core/format.hpp"
 #include "law/form.hpp"
 #include "law/published.hpp"
@@ -54,6 +58,27 @@ void check_learning_rates(const StudyConfig& c, const Source& source) {
   }
 }
 
+// A held budget must be one that is run, and something must be left to fit.
+void check_hold(const StudyConfig& c, const Source& source) {
+  const DesignConfig& d = c.design;
+  if (d.hold.empty()) return;
+  if (d.kind != DesignKind::isoflop) source.fail("design.hold", "is for isoflop designs: a grid has no budgets");
+  std::vector<std::string> budgets;
+  for (const double budget : d.budgets) budgets.push_back(fmt::format("{:g}", budget));
+  for (std::size_t i = 0; i < d.hold.size(); ++i) {
+    if (std::ranges::none_of(d.budgets, [&](double budget) { return same_budget(d.hold[i], budget); })) {
+      source.fail(fmt::format("design.hold[{}]", i),
+                  fmt::format("is {:g}, which is none of design.budgets, {}", d.hold[i], fmt::join(budgets, ", ")));
+    }
+  }
+  const auto held = [&](double budget) {
+    return std::ranges::any_of(d.hold, [&](double hold) { return same_budget(hold, budget); });
+  };
+  if (std::ranges::all_of(d.budgets, held)) {
+    source.fail("design.hold", "holds all of design.budgets: no run is left to fit");
+  }
+}
+
 void check_config(const StudyConfig& c, const Source& source) {
   if (c.name.empty() || c.name.find('/') != std::string::npos || c.name.starts_with('.')) {
     source.fail("name", fmt::format("is \"{}\"; it names a folder, so it must not be empty, hold '/' or start with '.'",
@@ -72,6 +97,7 @@ void check_config(const StudyConfig& c, const Source& source) {
     }
     need(c.design.tokens, "design.tokens", "a grid needs tokens = [tokens, ...]", source);
   }
+  check_hold(c, source);
   check_learning_rates(c, source);
   need(c.design.seeds, "design.seeds", "at least one seed is needed", source);
   if (!source.earlier && !c.compare.law.empty() && find_published_law(c.compare.law) == nullptr) {

@@ -65,6 +65,7 @@ constexpr std::array<std::string_view, 2> names_of(DesignKind) { return {"grid",
 struct DesignConfig {
   DesignKind kind = DesignKind::isoflop;
   std::vector<double> budgets = {};
+  std::vector<double> hold = {};
   std::vector<ShapeConfig> shapes = {};
   std::int64_t sizes_per_budget = 5;
   double size_factor = 1.6;
@@ -98,6 +99,9 @@ void fields(Visit&& visit, T& d) {
   visit("kind", d.kind, named<DesignKind>(),
         "grid: shapes, or widths x depths, at each of tokens; isoflop: sizes at equal compute");
   visit("budgets", d.budgets, distinct(positive()), "isoflop: training FLOPs of each budget");
+  visit("hold", d.hold, unless_empty(distinct(positive())),
+        "isoflop: budgets, within 5 % of one of budgets, that are run like the others but kept out of the fit, which "
+        "predicts them");
   visit("shapes", d.shapes, distinct(any()),
         "isoflop: shapes tried at every budget; empty = chosen around each expected optimum; grid: instead of widths x "
         "depths");
@@ -289,7 +293,8 @@ void fields(Visit&& visit, T& s) {
 /// key that earlier versions did not know has the meaning of their runs.
 /// Errors (config): see read_config and read_fields; no budgets, widths, depths, tokens, rates or seeds where the
 /// design needs them; d_model not a multiple of d_head; batch_tokens not a multiple of context; micro_tokens neither
-/// that nor a divisor of batch_tokens; aspect_min above aspect_max; backend command without a command.
+/// that nor a divisor of batch_tokens; a held budget that is none of the budgets, or all of them held; aspect_min above
+/// aspect_max; backend command without a command.
 [[nodiscard]] StudyConfig read_study_config(const std::filesystem::path& path,
                                             const std::vector<std::string>& overrides = {});
 

@@ -176,6 +176,24 @@ void note_unbracketed(const StudyConfig& config, const std::vector<Point>& point
       epochs, design.max_epochs, text, all - epochs, design.min_steps, more);
 }
 
+/// Budgets that are held out of the fit need runs, and so do the others.
+void check_held(const DesignConfig& design, const std::vector<Point>& points) {
+  const auto held = [&](const Point& p) {
+    return std::ranges::any_of(design.hold, [&](double hold) { return same_budget(p.budget, hold); });
+  };
+  for (const double hold : design.hold) {
+    if (std::ranges::none_of(points, [&](const Point& p) { return same_budget(p.budget, hold); })) {
+      fail_config(
+          "design.hold: no run of the plan has {} FLOPs: the limits of the design leave all of them out; "
+          "lower min_steps, raise max_epochs, or hold another budget",
+          power_text(hold));
+    }
+  }
+  if (!design.hold.empty() && std::ranges::all_of(points, held)) {
+    fail_config("design.hold: every run of the plan is held out, and none is left to fit; hold fewer budgets");
+  }
+}
+
 /// What a window of `context` tokens and the next one need. Found here, before anything is trained.
 void check_windows(const StudyConfig& config, const CorpusFacts& corpus, std::vector<std::string>& notes) {
   constexpr std::int64_t kFew = 8;  // fewer give the mean loss no standard error to speak of
@@ -259,6 +277,7 @@ Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus) {
   const std::vector<Point> points = usable_points(config, corpus, plan.left_out);
   note_unbracketed(config, points, plan.notes);
   if (points.empty()) fail_empty(config, corpus, plan.left_out);
+  check_held(config.design, points);
   std::map<std::string, std::int64_t> shortest;  // steps of the shortest run of each shape: rates and seeds share it
   for (const Point& p : points) {
     const auto [it, fresh] = shortest.try_emplace(shape_key(p.model), p.steps);

@@ -54,7 +54,7 @@ struct Plan {
 /// each run warms up on its own. A half-life of beta2 is cut to beta2_half_life_max of the same shortest run. Where
 /// corpus is null the hash is left empty and nothing is left out for its epochs. Errors (config): no run is left (with
 /// the limit that excludes them and what would keep one); a split of the corpus that does not hold one window; every
-/// shape is above lr_transfer_above.
+/// shape is above lr_transfer_above; a budget of design.hold that no run has, or that all have.
 [[nodiscard]] Plan make_plan(const StudyConfig& config, const CorpusFacts* corpus);
 
 /// Four significant digits, so that a last-bit difference of pow() between machines never changes a run's id.

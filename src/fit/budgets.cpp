@@ -10,7 +10,6 @@
 namespace scalelaw::inline fit {
 namespace {
 
-constexpr double kSameBudget = 1.05;
 constexpr double kBudgetTolerance = 0.1;     // relative: rounding D to whole batches moves C by less
 constexpr std::size_t kMinBudgetPoints = 3;  // a parabola has three constants
 
@@ -83,6 +82,11 @@ Budgets group_budgets(const std::vector<Observation>& points) {
   // What was spent, not what was planned: the geometric mean of the runs' own FLOPs.
   for (const auto& m : members) out.flops.push_back(std::exp(mean(m)));
   return out;
+}
+
+bool in_budgets(const Observation& point, const std::vector<double>& budgets) {
+  const double flops = point.budget > 0 ? point.budget : point.flops;
+  return std::ranges::any_of(budgets, [&](double budget) { return same_budget(flops, budget); });
 }
 
 }  // namespace scalelaw::inline fit

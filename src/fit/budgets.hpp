@@ -27,4 +27,7 @@ struct Budgets {
 };
 [[nodiscard]] Budgets group_budgets(const std::vector<Observation>& points);
 
+/// Whether the point belongs to one of these budgets: its budget, or its FLOPs where it has none, is within 5 % of it.
+[[nodiscard]] bool in_budgets(const Observation& point, const std::vector<double>& budgets);
+
 }  // namespace scalelaw::inline fit

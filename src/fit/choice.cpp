@@ -11,6 +11,7 @@
 #include "fit/bootstrap.hpp"
 #include "fit/budgets.hpp"
 #include "fit/fit.hpp"
+#include "fit/holdout.hpp"
 #include "fit/minimum.hpp"
 #include "fit/prepare.hpp"
 #include "fit/search.hpp"
@@ -114,13 +115,15 @@ void add_held_out(const Minimum& m, const std::vector<Observation>& points, LawC
   candidate.left_out = left_out.summary();
 }
 
-LawCandidate candidate_of(const std::vector<Observation>& points, LawKind law, const FitOptions& options) {
+// @param all with the points that options hold out, @param points without them
+LawCandidate candidate_of(const std::vector<Observation>& all, const std::vector<Observation>& points, LawKind law,
+                          const FitOptions& options) {
   FitOptions own = options;
   own.law = law;
   std::erase_if(own.fixed, [&](const auto& item) {
     return std::ranges::find(law_form(law).parameters, item.first) == law_form(law).parameters.end();
   });
-  LawCandidate out{.fit = fit_points(points, own)};
+  LawCandidate out{.fit = fit_points(all, own)};
   if (!usable(out.fit)) return out;
   const Minimum m = minimum_of(out.fit, points, own);
   out.parameters = std::ssize(m.problem.free);
@@ -274,7 +277,9 @@ LawChoice choose_law(const std::vector<Observation>& all, const std::vector<LawK
   FitOptions known = options;
   known.method = Method::parametric;
   if (!known.noise) known.noise = estimate_noise(all);
-  const std::vector<Observation> points = weighted(without_highest(all, options.drop_highest), options);
+  const std::vector<Observation> kept = weighted(without_highest(all, options.drop_highest), options);
+  std::vector<Observation> points = kept;
+  (void)take_held_out(points, options);
   known.drop_highest = 0;
   known.weights = Weights::none;
   LawChoice out;
@@ -283,7 +288,7 @@ LawChoice choose_law(const std::vector<Observation>& all, const std::vector<LawK
     if (form.predicts_size || form.only_variable() || form.needs(Quantity::steps)) {
       fail_config("--laws {}: a choice is among laws of the loss in N and D; {} is not one", form.name, form.name);
     }
-    out.candidates.push_back(candidate_of(points, law, known));
+    out.candidates.push_back(candidate_of(kept, points, law, known));
     out.candidates.back().fit.dropped = options.drop_highest;
     out.candidates.back().fit.weights = options.weights;
   }

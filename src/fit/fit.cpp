@@ -9,18 +9,18 @@
 #include <fmt/ranges.h>
 
 #include "core/format.hpp"
-#include "core/stats.hpp"
 #include "fit/bootstrap.hpp"
 #include "fit/design_check.hpp"
 #include "fit/goodness.hpp"
 #include "fit/goodness_text.hpp"
+#include "fit/holdout.hpp"
 #include "fit/isoflop.hpp"
 #include "fit/jackknife.hpp"
 #include "fit/parametric.hpp"
 #include "fit/prepare.hpp"
 #include "fit/problem.hpp"
+#include "fit/rollout.hpp"
 #include "fit/signed_losses.hpp"
-#include "law/critical_batch.hpp"
 
 namespace scalelaw::inline fit {
 
@@ -36,19 +36,6 @@ Interval range_of(const std::vector<Observation>& points, double Observation::*m
   return {(*low).*member, (*high).*member};
 }
 
-// Measured losses that no run of as little compute beats.
-std::vector<BestMeasured> best_measured(std::vector<Observation> points) {
-  std::ranges::sort(points, [](const Observation& a, const Observation& b) {
-    return std::pair(a.flops, a.loss_nats) < std::pair(b.flops, b.loss_nats);
-  });
-  std::vector<BestMeasured> best;
-  for (const Observation& o : points) {
-    if (!(o.weight > 0) || (!best.empty() && o.loss_nats >= best.back().loss_nats)) continue;
-    best.push_back({.params = o.params, .tokens = o.tokens, .flops = o.flops, .loss_nats = o.loss_nats});
-  }
-  return best;
-}
-
 Interval ratio_range(const std::vector<Observation>& points) {
   Interval range;
   for (const Observation& o : points) {
@@ -57,45 +44,6 @@ Interval ratio_range(const std::vector<Observation>& points) {
     range.high = std::max(range.high, ratio);
   }
   return range;
-}
-
-// The loss of a run that the fit has not seen; S_min of its steps is found together with the loss.
-double predict_held_out_run(const FitResult& result, const FitOptions& options, const Observation& o) {
-  if (!result.fitted.form().needs(Quantity::steps) || !o.batch_tokens) return predict_loss(result.fitted, law_point(o));
-  LawPoint point = law_point(o);
-  if (!(point.steps > 0)) point.steps = o.tokens / *o.batch_tokens;
-  return predict_loss_at_batch(result.fitted, point, *o.batch_tokens, options.critical_batch);
-}
-
-Holdout predict_held_out(const FitResult& result, const std::vector<Observation>& below,
-                         const std::vector<Observation>& above, const FitOptions& options) {
-  Holdout out;
-  out.above_flops = *options.holdout_above;
-  if (result.fitted.values.empty() || result.fitted.form().predicts_size) return out;
-  std::vector<double> log_flops, log_loss;
-  for (const Observation& o : below) {
-    log_flops.push_back(std::log(o.flops));
-    log_loss.push_back(std::log(o.loss_nats));
-  }
-  const Line baseline = fit_line(log_flops, log_loss);
-  double squares = 0, sum = 0, baseline_squares = 0, variance = 0;
-  for (const Observation& o : above) {
-    const double predicted = predict_held_out_run(result, options, o);
-    const double error = std::log(predicted / o.loss_nats);
-    const double plain = baseline.intercept + baseline.slope * std::log(o.flops) - std::log(o.loss_nats);
-    squares += error * error;
-    sum += error;
-    baseline_squares += plain * plain;
-    if (result.noise) variance += std::pow(result.noise->at(o.loss_nats), 2) / o.seeds;
-    out.points.push_back({o.params, o.tokens, o.flops, o.loss_nats, predicted});
-  }
-  const auto n = static_cast<double>(above.size());
-  out.n = static_cast<std::int64_t>(above.size());
-  out.rms_log_error = std::sqrt(squares / n);
-  out.mean_log_error = sum / n;
-  out.baseline_rms_log_error = std::sqrt(baseline_squares / n);
-  if (result.noise) out.noise = std::sqrt(variance / n);
-  return out;
 }
 
 // An interval from a handful of groups is rough, and one that takes no notice of them is too narrow.
@@ -175,6 +123,19 @@ void judge(const std::vector<Observation>& points, const FitOptions& options, Fi
   result.cautions.insert(result.cautions.end(), lines.begin(), lines.end());
 }
 
+// Of a fit to some of the points that a fit with these options has: what is asked of the whole is left out.
+FitOptions options_of_a_part(FitOptions options) {
+  options.profile = options.jackknife = options.goodness = false;
+  options.bootstrap.replicates = options.drop_highest = 0;
+  options.holdout_above.reset();
+  options.hold.clear();
+  options.rollout.reset();
+  options.weights = Weights::none;  // they are among the points by now
+  options.threads = 1;
+  if (options.starts.kind == StartKind::grid) options.starts = {};
+  return options;
+}
+
 FitResult fit_by_method(const std::vector<Observation>& points, const FitOptions& options) {
   FitResult result;
   switch (options.method) {
@@ -194,13 +155,8 @@ FitResult fit_by_method(const std::vector<Observation>& points, const FitOptions
 FitResult fit_points(const std::vector<Observation>& all, const FitOptions& options) {
   if (!(options.objective.delta > 0)) fail_config("--delta {}: must be positive", options.objective.delta);
   if (has_signed_losses(all, options)) return fit_signed_losses(all, options, fit_points);
-  std::vector<Observation> points = weighted(without_highest(all, options.drop_highest), options), above;
-  if (options.holdout_above) {
-    std::ranges::copy_if(points, std::back_inserter(above),
-                         [&](const Observation& o) { return o.flops > *options.holdout_above; });
-    std::erase_if(points, [&](const Observation& o) { return o.flops > *options.holdout_above; });
-    if (above.empty()) fail_config("--holdout-above {}: no run has more FLOPs", *options.holdout_above);
-  }
+  std::vector<Observation> points = weighted(without_highest(all, options.drop_highest), options);
+  const std::vector<Observation> held = take_held_out(points, options);
   FitOptions known = options;
   if (!known.noise) known.noise = estimate_noise(all);
   known.bootstrap.resample = resolved_resample(options.bootstrap.resample, options.method, points);
@@ -210,17 +166,13 @@ FitResult fit_points(const std::vector<Observation>& all, const FitOptions& opti
     points = with_minimum_steps(std::move(points), options.critical_batch);
   }
   FitResult result = fit_by_method(points, known);
+  const auto fit_some = [rest = options_of_a_part(options)](const std::vector<Observation>& some) {
+    return fit_points(some, rest);
+  };
   if (options.jackknife && !result.fitted.values.empty()) {
-    FitOptions rest = options;
-    rest.profile = rest.jackknife = rest.goodness = false;
-    rest.bootstrap.replicates = rest.drop_highest = 0;
-    rest.holdout_above.reset();
-    rest.weights = Weights::none;  // they are among the points by now
-    rest.threads = 1;
-    if (rest.starts.kind == StartKind::grid) rest.starts = {};
-    result.jackknife = jackknife_budgets(points, result, options.threads,
-                                         [&](const std::vector<Observation>& some) { return fit_points(some, rest); });
+    result.jackknife = jackknife_budgets(points, result, options.threads, fit_some);
   }
+  if (options.rollout) result.rollout = roll_out(points, *options.rollout, options, fit_some);
   result.weights = options.weights;
   result.noise = known.noise;
   result.n = static_cast<std::int64_t>(points.size());
@@ -233,7 +185,7 @@ FitResult fit_points(const std::vector<Observation>& all, const FitOptions& opti
   if (!law_form(options.law).predicts_size || options.method != Method::parametric)
     result.best_measured = best_measured(points);
   if (!result.fitted.values.empty()) result.fitted.source = fmt::format("fit to {} observations", result.n);
-  if (options.holdout_above) result.holdout = predict_held_out(result, points, above, options);
+  if (!held.empty()) result.holdout = predict_held_out(result, points, held, options);
   return result;
 }
 

@@ -47,6 +47,8 @@ struct FitReader {
       if (json.is_number()) out = json.get<double>();
     } else if constexpr (std::is_same_v<T, std::optional<NoiseModel>>) {
       value(json, out.emplace(), key);
+    } else if constexpr (std::is_same_v<T, std::optional<Interval>>) {
+      value(json, out.emplace(), key);
     } else if constexpr (std::is_same_v<T, Interval>) {
       if (!json.is_array() || json.size() != 2) fail(key, "is not a pair");
       out = {number(json[0]), number(json[1])};

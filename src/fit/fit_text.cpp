@@ -5,6 +5,8 @@
 
 #include "core/format.hpp"
 #include "fit/goodness_text.hpp"
+#include "fit/holdout.hpp"
+#include "fit/rollout.hpp"
 #include "fit/valley.hpp"
 
 namespace scalelaw::inline fit {
@@ -102,6 +104,28 @@ std::string budgets_text(const FitResult& r) {
   return text;
 }
 
+// What the valleys say without a law of the loss.
+std::string without_law_text(const WithoutLaw& w) {
+  if (w.empty()) return "";
+  const auto with = [](double x, const std::optional<Interval>& ci95) {
+    return ci95 ? fmt::format("{:.4g} {}", x, interval_text(*ci95)) : fmt::format("{:.4g}", x);
+  };
+  std::string text =
+      fmt::format("without a law: along the minima L* ~ C^-{} (no offset)\n", with(*w.loss_slope, w.loss_slope_ci95));
+  if (!w.mean_exponent) return text;
+  text += fmt::format(
+      "  (alpha + beta) / 2 = {}, of any law that rises with A/N^alpha + B/D^beta: curvature of the valleys in ln N "
+      "over "
+      "2 |dL*/d ln C|\n",
+      with(*w.mean_exponent, w.mean_exponent_ci95));
+  std::vector<std::vector<std::string>> rows;
+  for (const LocalValley& v : w.valleys) {
+    rows.push_back({power_text(v.flops), fmt::format("{:.4g}", v.curvature), fmt::format("{:.4g}", v.slope),
+                    with(v.mean_exponent, v.ci95)});
+  }
+  return text + text_table({"budget", "curvature", "|dL*/d ln C|", "(alpha + beta) / 2"}, rows);
+}
+
 // What leaving out each budget does to the exponents.
 std::string jackknife_text(const FitResult& r) {
   std::string text;
@@ -120,21 +144,6 @@ std::string jackknife_text(const FitResult& r) {
       text += fmt::format("jackknife {}: std. error {:.3g}, 95 % interval {}\n", name, se,
                           interval_text(r.jackknife.ci95.at(name)));
     }
-  }
-  return text;
-}
-
-// The prediction of the runs held out.
-std::string holdout_text(const FitResult& r) {
-  std::string text;
-  if (r.holdout.n > 0) {
-    text += fmt::format(
-        "held out above {} FLOPs: {} points, rms error of ln loss {:.4f} (mean {:+.4f}); straight line in "
-        "ln C {:.4f}",
-        power_text(r.holdout.above_flops), r.holdout.n, r.holdout.rms_log_error, r.holdout.mean_log_error,
-        r.holdout.baseline_rms_log_error);
-    if (r.holdout.noise) text += fmt::format("; seed noise {:.4f}", *r.holdout.noise);
-    text += "\n";
   }
   return text;
 }
@@ -207,7 +216,8 @@ std::string describe(const FitResult& r) {
                         r.noise->at_loss, r.noise->slope != 0 ? fmt::format(", as loss^{:.2f}", r.noise->slope) : "",
                         r.noise->freedom);
   }
-  text += budgets_text(r) + jackknife_text(r) + holdout_text(r);
+  text += budgets_text(r) + without_law_text(r.isoflop().without_law) + jackknife_text(r) + describe(r.holdout) +
+          describe(r.rollout);
   return text;
 }
 

@@ -11,10 +11,12 @@
 #include "core/format.hpp"
 #include "core/rng.hpp"
 #include "core/stats.hpp"
+#include "fit/draws.hpp"
 #include "fit/envelope.hpp"
 #include "fit/makima.hpp"
 #include "fit/recentre.hpp"
 #include "fit/valley.hpp"
+#include "fit/without_law.hpp"
 
 namespace scalelaw::inline fit {
 namespace {
@@ -268,9 +270,11 @@ void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions&
   for (const Observation& o : points) losses.push_back(o.loss_nats);
   const auto members = members_of(budgets);
   std::atomic<std::int64_t> partial = 0;
-  const auto refit = [&](const std::vector<double>& drawn_losses, const std::vector<double>& drawn) {
+  std::vector<WithoutLaw> free_of_law(static_cast<std::size_t>(boot.replicates));
+  const auto refit = [&](std::int64_t i, const std::vector<double>& drawn_losses, const std::vector<double>& drawn) {
     const auto again = fit_budgets(points, drawn_losses, budgets, drawn, makima);
     Refit laws = isoflop_laws(again);
+    if (laws.status == RefitStatus::ok) free_of_law[static_cast<std::size_t>(i)] = without_law(again);
     if (laws.status == RefitStatus::ok && std::ranges::count_if(again, has_minimum) < minima) ++partial;
     return laws;
   };
@@ -298,7 +302,7 @@ void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions&
       for (std::size_t k = 0; k < drawn.size(); ++k) {
         drawn[k] *= std::exp(noise.at(centers[k]) * share[k] * standard_normal(rng));
       }
-      return refit(drawn, used);
+      return refit(i, drawn, used);
     });
   } else {
     const std::vector<std::size_t> units = resampling_units(points, boot.resample);
@@ -308,10 +312,11 @@ void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions&
     result.bootstrap = run_bootstrap(boot, options.threads, names, 0, [&](std::int64_t i) {
       std::vector<double> drawn = multiplicities(units, strata, boot.seed, i);
       for (std::size_t k = 0; k < drawn.size(); ++k) drawn[k] *= weights[k];
-      return refit(losses, drawn);
+      return refit(i, losses, drawn);
     });
   }
   result.bootstrap.partial = partial;
+  add_intervals(std::get<IsoflopFit>(result.by_method).without_law, free_of_law, interval_tail(result));
 }
 
 }  // namespace
@@ -348,6 +353,7 @@ FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& 
   const auto minima = std::ranges::count_if(own.budgets, has_minimum);
   const Refit laws = isoflop_laws(own.budgets);
   set_laws(laws, options, result);
+  own.without_law = without_law(own.budgets);
   own.advice = recentring_advice(result);
   result.cautions = rejected_parabolas(own.budgets);
   if (options.goodness && !makima) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/resample.hpp"
 #include "law/critical_batch.hpp"
@@ -73,6 +74,10 @@ struct BootstrapOptions {
 /// Replicates of a fit whose caller names none: the command line, [analysis] and the report give the same interval.
 constexpr std::int64_t kDefaultReplicates = 500;
 
+/// What the windows of a rollout (fit/rollout.hpp) grow in.
+enum class RolloutBy { flops, params, tokens };
+constexpr std::array<std::string_view, 3> names_of(RolloutBy) { return {"C", "N", "D"}; }
+
 struct FitOptions {
   LawKind law = LawKind::chinchilla;
   Method method = Method::parametric;
@@ -89,6 +94,8 @@ struct FitOptions {
   BudgetCurve curve = BudgetCurve::parabola;           ///< method isoflop
   bool jackknife = false;                              ///< leave out each budget in turn
   std::optional<double> holdout_above = std::nullopt;  ///< FLOPs: fit the runs up to it, predict the others
+  std::vector<double> hold = {};                       ///< isoFLOP budgets (FLOPs): fit the others, predict these
+  std::optional<RolloutBy> rollout = std::nullopt;     ///< fits to the smaller runs predict the larger ones
   BootstrapOptions bootstrap = {};
   std::optional<NoiseModel> noise = std::nullopt;  ///< between seeds; none: estimated from replicates among the points
   CriticalBatch critical_batch = {};               ///< kaplan-steps: turns steps into S_min

@@ -9,24 +9,13 @@
 #include <vector>
 
 #include "core/fields.hpp"
+#include "fit/held_out.hpp"
+#include "fit/interval.hpp"
+#include "fit/isoflop_budget.hpp"
 #include "fit/options.hpp"
+#include "fit/status.hpp"
 
 namespace scalelaw::inline fit {
-
-struct Interval {
-  double low = 0;
-  double high = 0;
-};
-template <FieldsOf<Interval> T>
-auto as_list(T& i) {
-  return std::tie(i.low, i.high);
-}
-
-/// How a fit ended: docs/RECORDS.md, "Convergence of a fit".
-enum class FitStatus { converged, at_bound, stalled, diverged, too_few_points, design, one_line, biased };
-constexpr std::array<std::string_view, 8> names_of(FitStatus) {
-  return {"converged", "at_bound", "stalled", "diverged", "too_few_points", "design", "one_line", "biased"};
-}
 
 struct Convergence {
   FitStatus status = FitStatus::too_few_points;
@@ -93,31 +82,6 @@ void fields(Visit&& visit, T& b) {
   visit("draws", b.draws, later(any()), "parameters of each refit");
 }
 
-/// Where the minimum of a budget's curve lies, or why the curve has none (fit/valley.hpp, budget_status_text).
-enum class BudgetStatus { interior, edge_low, edge_high, not_convex, not_a_parabola, too_few_points };
-constexpr std::array<std::string_view, 6> names_of(BudgetStatus) {
-  return {"interior", "edge_low", "edge_high", "not_convex", "not_a_parabola", "too_few_points"};
-}
-
-/// One isoFLOP budget of approach 2.
-struct IsoflopBudget {
-  double flops = 0;
-  std::int64_t points = 0;
-  BudgetStatus status = BudgetStatus::too_few_points;
-  double params = 0;  ///< N at the minimum: interior, or not_a_parabola where a curve without `plateau` has one; else 0
-  double tokens = 0;
-  double loss_nats = 0;
-  /// loss = constant + linear x + curvature x^2, x = ln N; NaN where the curve is not a parabola
-  double curvature = 0, linear = 0, constant = 0;
-  Interval sizes;     ///< least and largest N tried
-  double center = 0;  ///< geometric mean of the N tried
-  double rms = 0;     ///< of ln loss about the parabola, with n - 3 degrees of freedom; 0 where there are none
-  std::vector<std::string> plateau;  ///< runs far above every valley through the others; the minimum is without them
-  double rejected_loss = 0;          ///< of the rejected parabola through all runs, where it has a minimum
-  double cubic_params = 0;           ///< N at the minimum of a cubic in ln N; 0 = none
-  double law_params = 0;             ///< N at the least loss of a chinchilla law fitted to all points; 0 = none
-};
-
 /// The fit repeated without each budget in turn (delete-a-group jackknife, Kott 2001).
 struct Jackknife {
   struct Budget {
@@ -148,40 +112,6 @@ void fields(Visit&& visit, T& j) {
   visit("failed", j.failed, any(), "fits left out of what follows");
   visit("se", j.se, any(), "standard errors");
   visit("ci95", j.ci95, any(), "95 % intervals");
-}
-
-/// How a fit to the smaller runs predicts the larger ones.
-struct Holdout {
-  double above_flops = 0;
-  std::int64_t n = 0;                 ///< points predicted; 0 = no check was asked for
-  double rms_log_error = 0;           ///< root mean square of ln predicted - ln observed
-  double mean_log_error = 0;          ///< its mean: bias
-  double baseline_rms_log_error = 0;  ///< of a straight line in ln C through ln loss of the same points
-  std::optional<double> noise;        ///< sd of ln loss between seeds at these points, where it is known
-  struct Point {
-    double params = 0, tokens = 0, flops = 0, loss_nats = 0, predicted_nats = 0;
-  };
-  std::vector<Point> points;
-
-  [[nodiscard]] bool empty() const { return !(above_flops > 0); }
-};
-template <class Visit, FieldsOf<Holdout::Point> T>
-void fields(Visit&& visit, T& p) {
-  visit("params", p.params, any(), "N");
-  visit("tokens", p.tokens, any(), "D");
-  visit("flops", p.flops, any(), "C");
-  visit("loss", p.loss_nats, any(), "nats");
-  visit("predicted", p.predicted_nats, any(), "nats");
-}
-template <class Visit, FieldsOf<Holdout> T>
-void fields(Visit&& visit, T& h) {
-  visit("above_flops", h.above_flops, any(), "runs with more are predicted");
-  visit("n", h.n, any(), "points predicted");
-  visit("rms_log_error", h.rms_log_error, any(), "of ln predicted - ln observed");
-  visit("mean_log_error", h.mean_log_error, any(), "its mean");
-  visit("baseline_rms_log_error", h.baseline_rms_log_error, any(), "of a straight line in ln C");
-  visit("noise", h.noise, later(any()), "sd of ln loss between seeds at these points");
-  visit("points", h.points, any(), "observed and predicted");
 }
 
 /// A measured run with the least loss of all that took no more compute.
@@ -266,12 +196,14 @@ struct IsoflopFit {
   BudgetCurve curve = BudgetCurve::parabola;
   std::vector<IsoflopBudget> budgets;
   std::vector<std::string> advice;  ///< where to put the sizes of a next study, a line each
+  WithoutLaw without_law;
 };
 /// All but `budgets`, which fit/fit_json.hpp adds.
 template <class Visit, FieldsOf<IsoflopFit> T>
 void fields(Visit&& visit, T& i) {
   visit("curve", i.curve, later(named<BudgetCurve>()), "curve of loss against ln N");
   visit("advice", i.advice, unless_empty(any()), "where to put the sizes of a next study");
+  visit("without_law", i.without_law, unless_empty(any()), "what the valleys say without a law of the loss");
 }
 
 /// What the method envelope gives beside what every method does.
@@ -306,6 +238,7 @@ struct FitResult {
   std::vector<std::string> cautions;  ///< what speaks against the answer although the solver converged, a line each
   std::optional<NoiseModel> noise;    ///< between seeds, where replicates show it
   Holdout holdout;
+  Rollout rollout;
   Interval params_range, tokens_range, flops_range;  ///< of the observations used
   Interval ratio_range;                              ///< of their D/N; 0 in files that do not hold it
   std::vector<BestMeasured> best_measured;           ///< by rising flops and falling loss
@@ -332,6 +265,7 @@ void fields(Visit&& visit, T& r) {
   visit("cautions", r.cautions, unless_empty(any()), "what speaks against the answer");
   visit("noise", r.noise, unless_empty(any()), "between seeds");
   visit("holdout", r.holdout, unless_empty(any()), "prediction of the larger runs");
+  visit("rollout", r.rollout, unless_empty(any()), "prediction of larger runs by fits to smaller ones");
   visit("best_measured", r.best_measured, later(any()), "by rising flops and falling loss");
 }
 

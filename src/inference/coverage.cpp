@@ -245,6 +245,8 @@ Coverage coverage(const std::vector<Observation>& points, const Law& law, const 
   FitOptions fit_options = options.fit;
   fit_options.profile = fit_options.goodness = false;
   fit_options.holdout_above.reset();
+  fit_options.hold.clear();
+  fit_options.rollout.reset();
   fit_options.threads = 1;
   const Asked asked = asked_of(law, c.flops);
   std::vector<Study> studies(static_cast<std::size_t>(options.studies));

@@ -9,6 +9,8 @@ FitResult refit_near(const std::vector<Observation>& points, const FitOptions& o
   FitOptions plain = options;
   plain.bootstrap.replicates = 0;
   plain.holdout_above.reset();
+  plain.hold.clear();
+  plain.rollout.reset();
   plain.profile = plain.goodness = false;
   plain.threads = 1;
   // Chinchilla and kaplan, whose only minimum lies near the centre's: a share of two exponents, and no decays.

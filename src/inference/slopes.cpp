@@ -1,11 +1,7 @@
 #include "inference/slopes.hpp"
 
-#include <cmath>
-
 #include "core/parallel.hpp"
-#include "core/stats.hpp"
 #include "fit/isoflop.hpp"
-#include "fit/valley.hpp"
 #include "inference/frontier.hpp"
 
 namespace scalelaw::inline inference {
@@ -14,15 +10,9 @@ namespace {
 std::map<std::string, double> isoflop_slopes(const std::vector<Observation>& points) {
   const FitResult valleys = fit_isoflop(points, {.method = Method::isoflop, .profile = false, .goodness = false});
   if (!valleys.converged()) return {};
-  std::vector<double> log_flops, log_loss;
-  for (const IsoflopBudget& budget : valleys.isoflop().budgets) {
-    if (!has_minimum(budget)) continue;
-    log_flops.push_back(std::log(budget.flops));
-    log_loss.push_back(std::log(budget.loss_nats));
-  }
   return {{"isoflop_a", valleys.derived.at("a")},
           {"isoflop_b", valleys.derived.at("b")},
-          {"loss_slope", -fit_line(log_flops, log_loss).slope}};
+          {"loss_slope", valleys.isoflop().without_law.loss_slope.value()}};
 }
 
 }  // namespace

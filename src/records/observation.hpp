@@ -1,5 +1,6 @@
 #pragma once
 // What a fit sees of a run: one point (N, D, C, loss) under a stated convention.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -55,6 +56,10 @@ struct Observation {
 [[nodiscard]] inline bool repeats_data(const Observation& o) {
   return o.unique_tokens && *o.unique_tokens > 0 && o.tokens > 1.01 * *o.unique_tokens;
 }
+
+/// Budgets, or FLOPs of runs, that are one budget lie within this factor of each other.
+constexpr double kSameBudget = 1.05;
+[[nodiscard]] inline bool same_budget(double a, double b) { return std::max(a, b) <= kSameBudget * std::min(a, b); }
 
 /// N and C of a record under a convention.
 [[nodiscard]] double params_of(const RunRecord& record, const Convention& convention);

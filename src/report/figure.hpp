@@ -56,9 +56,9 @@ struct Panel {
 };
 
 /// What a figure shows.
-enum class FigureKind { isoflop, surface, allocation, sweeps, curves, comparison };
-constexpr std::array<std::string_view, 6> names_of(FigureKind) {
-  return {"isoflop", "surface", "allocation", "sweeps", "curves", "comparison"};
+enum class FigureKind { isoflop, surface, allocation, sweeps, curves, comparison, rollout };
+constexpr std::array<std::string_view, 7> names_of(FigureKind) {
+  return {"isoflop", "surface", "allocation", "sweeps", "curves", "comparison", "rollout"};
 }
 
 /// Format of a figure's file, by its ending.

@@ -7,6 +7,7 @@
 #include "core/build_info.hpp"
 #include "core/format.hpp"
 #include "report/escape.hpp"
+#include "report/html_holdout.hpp"
 #include "report/html_tables.hpp"
 #include "report/page_script.hpp"
 #include "report/page_style.hpp"
@@ -72,7 +73,7 @@ std::string body_html(const Analysis& analysis, const std::vector<Figure>& figur
   const std::string no_fit = "Nothing was fitted, so there is no surface to draw.";
   std::string out = header_html(analysis) + warnings_html(analysis);
   out += section("answers", "Answers",
-                 headline_section(analysis) + comparison_section(analysis) +
+                 headline_section(analysis) + holdout_section(analysis) + comparison_section(analysis) +
                      (has_figure(figures, "comparison") ? figure_html(figures, "comparison", "") : ""));
   out +=
       section("isoflop", "isoFLOP curves",

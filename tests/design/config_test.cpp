@@ -50,6 +50,19 @@ TEST_F(Config, ResolvedTomlReadsBackToTheSameConfig) {
   EXPECT_EQ(to_json_fields(again), to_json_fields(config));
 }
 
+// A held budget is one of the design, something is left to fit, and a file that holds none does not say so.
+TEST_F(Config, AHeldBudgetIsOneThatIsRun) {
+  const std::string budgets = "[design]\nbudgets = [1e10, 1e11, 1e12]\n";
+  EXPECT_EQ(read(budgets + "hold = [1.04e12]\n").design.hold, (std::vector<double>{1.04e12}));
+  expect_error(budgets + "hold = [1.06e12]\n", {"mine.toml:3", "design.hold[0]", "none of design.budgets"});
+  expect_error(budgets + "hold = [1e10, 1e11, 1e12]\n", {"design.hold", "no run is left to fit"});
+  expect_error("[design]\nkind = \"grid\"\nwidths = [16]\ndepths = [1]\ntokens = [1000]\nhold = [1e12]\n",
+               {"design.hold", "a grid has no budgets"});
+  const Json without = to_json_fields(read(budgets)), with = to_json_fields(read(budgets + "hold = [1e12]\n"));
+  EXPECT_FALSE(without.at("design").contains("hold"));
+  EXPECT_EQ(with.at("design").at("hold"), Json::array({1e12}));
+}
+
 // Rules that came later hold for what is started, not for the study.toml of a folder that is there.
 TEST_F(Config, AKeptFileMayBreakTheRulesThatCameAfterIt) {
   const std::string text =

@@ -356,5 +356,23 @@ TEST(TrainingFlops, CountsASharedTrunkOnce) {
   EXPECT_NEAR(training_flops(runs), 3e11, 0.01e11);
 }
 
+TEST(Plan, HoldingABudgetChangesNoRun) {
+  StudyConfig config = isoflop({1e10, 1e11, 1e12});
+  const Plan all = make_plan(config, nullptr);
+  config.design.hold = {1e12};
+  const Plan held = make_plan(config, nullptr);
+  ASSERT_EQ(held.runs.size(), all.runs.size());
+  for (std::size_t i = 0; i < all.runs.size(); ++i) EXPECT_EQ(run_id(held.runs[i].spec), run_id(all.runs[i].spec));
+}
+
+TEST(Plan, AHeldBudgetWithoutRunsIsAnError) {
+  StudyConfig config = isoflop({1e8, 1e11, 1e12});
+  config.design.hold = {1e8};  // all its runs have too few steps
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)make_plan(config, nullptr); }),
+              HasSubstr("no run of the plan has"));
+  config.design.hold = {1e11, 1e12};
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)make_plan(config, nullptr); }), HasSubstr("none is left to fit"));
+}
+
 }  // namespace
 }  // namespace scalelaw
