@@ -117,7 +117,8 @@ void add_comparison(Analysis& analysis) {
 /// Approach 3: under the law asked for, or the one that the points choose.
 void fit_parametric_law(Analysis& analysis) {
   const AnalysisOptions& options = analysis.options;
-  const FitOptions fit = fit_options(analysis, options.convention, Method::parametric, options.bootstrap);
+  FitOptions fit = fit_options(analysis, options.convention, Method::parametric, options.bootstrap);
+  fit.rollout = RolloutBy::flops;
   const std::vector<LawKind> laws = laws_to_choose_from();
   const bool choose = options.choose_law && options.law == LawKind::chinchilla;
   if (choose) analysis.choice = choose_law(analysis.selection.observations, laws, fit);

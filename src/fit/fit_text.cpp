@@ -100,6 +100,13 @@ std::string budgets_text(const FitResult& r) {
         "residuals about the parabolas: rms of ln loss {:.3g}, {:.2f} times the noise of one run between seeds\n",
         std::sqrt(squares / count), std::sqrt(squares / noise));
   }
+  const IsoflopFit& isoflop = r.isoflop();
+  if (isoflop.bias.contains("a")) {
+    text += fmt::format(
+        "bias of this design: parabolas through the losses of {} itself at these sizes give an a {:+.3f} from its "
+        "own\n",
+        isoflop.bias_law, isoflop.bias.at("a"));
+  }
   for (const std::string& line : r.isoflop().advice) text += fmt::format("advice: {}\n", line);
   return text;
 }

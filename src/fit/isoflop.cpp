@@ -319,6 +319,19 @@ void bootstrap_isoflop(const std::vector<Observation>& points, const FitOptions&
   add_intervals(std::get<IsoflopFit>(result.by_method).without_law, free_of_law, interval_tail(result));
 }
 
+// What approach 2 makes of the law's own losses at these points, less the law's a and b.
+std::map<std::string, double> parabola_bias(std::vector<Observation> points, const Law& law, FitOptions options) {
+  const auto exact = allocation_exponents(law);
+  if (!exact) return {};
+  std::erase_if(points, [](const Observation& o) { return !(o.weight > 0); });
+  for (Observation& o : points) o.loss_nats = predict_loss(law, o.scale());
+  options.goodness = false;
+  options.bootstrap.replicates = 0;
+  const FitResult fit = fit_isoflop(points, options);
+  if (!fit.converged() || !fit.derived.contains("a") || !fit.derived.contains("b")) return {};
+  return {{"a", fit.derived.at("a") - exact->a}, {"b", fit.derived.at("b") - exact->b}};
+}
+
 }  // namespace
 
 std::vector<PlateauRun> plateau_runs(const std::vector<Observation>& points, const std::optional<NoiseModel>& noise) {
@@ -361,8 +374,11 @@ FitResult fit_isoflop(const std::vector<Observation>& points, const FitOptions& 
     auto kept = members;
     for (std::size_t i = 0; i < used.size(); ++i) used[i].weight = weights[i];
     for (auto& list : kept) std::erase_if(list, [&](std::size_t i) { return !(weights[i] > 0); });
-    const auto lines = compare_minima(used, kept, law_beside(used, options.law, options.threads), own.budgets);
+    const std::optional<Law> law = law_beside(used, options.law, options.threads);
+    const auto lines = compare_minima(used, kept, law, own.budgets);
     result.cautions.insert(result.cautions.end(), lines.begin(), lines.end());
+    if (law) own.bias = parabola_bias(used, *law, options);
+    own.bias_law = law && !own.bias.empty() ? law->form().name : "";
   }
   result.convergence.starts = result.convergence.starts_at_best = 1;
   if (minima >= 3) {

@@ -196,6 +196,10 @@ struct IsoflopFit {
   BudgetCurve curve = BudgetCurve::parabola;
   std::vector<IsoflopBudget> budgets;
   std::vector<std::string> advice;  ///< where to put the sizes of a next study, a line each
+  /// What approach 2 makes of the noise-free losses of bias_law at the same points, less that law's own a and b: width,
+  /// centring and drift of the sizes. Empty where no law could be fitted.
+  std::map<std::string, double> bias = {};
+  std::string bias_law = {};
   WithoutLaw without_law;
 };
 /// All but `budgets`, which fit/fit_json.hpp adds.
@@ -203,6 +207,8 @@ template <class Visit, FieldsOf<IsoflopFit> T>
 void fields(Visit&& visit, T& i) {
   visit("curve", i.curve, later(named<BudgetCurve>()), "curve of loss against ln N");
   visit("advice", i.advice, unless_empty(any()), "where to put the sizes of a next study");
+  visit("bias", i.bias, unless_empty(any()), "of a and b at this design");
+  visit("bias_law", i.bias_law, unless_empty(any()), "the law whose losses show it");
   visit("without_law", i.without_law, unless_empty(any()), "what the valleys say without a law of the loss");
 }
 
