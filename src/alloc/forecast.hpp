@@ -58,7 +58,7 @@ struct ForecastFit {
   std::map<std::string, double> fixed = {};
   std::vector<double> hold = {};
   std::optional<double> holdout_above = {};
-  std::int64_t min_steps = 0;  ///< 0: unknown, as for a fit file
+  std::optional<std::int64_t> min_steps = {};  ///< unknown of a fit file
   Resample resample = Resample::automatic;
   std::int64_t replicates = 0;
   std::int64_t seed = 0;
@@ -73,7 +73,7 @@ void fields(Visit&& visit, T& f) {
   visit("fixed", f.fixed, unless_empty(any()), "parameters held at a value");
   visit("hold", f.hold, unless_empty(any()), "budgets kept out of the fit");
   visit("holdout_above", f.holdout_above, unless_empty(any()), "runs with more FLOPs are kept out of the fit");
-  visit("min_steps", f.min_steps, any(), "runs with fewer steps are left out; 0 = unknown");
+  visit("min_steps", f.min_steps, unless_empty(any()), "runs with fewer steps are left out");
   visit("resample", f.resample, named<Resample>(), "what the bootstrap drew");
   visit("replicates", f.replicates, any(), "of the bootstrap");
   visit("seed", f.seed, any(), "of the bootstrap");

@@ -89,7 +89,6 @@ FitResult fit_of(ForecastArguments& arguments, const Globals& globals, const CLI
       if (command.count(name) > 0)
         fail_config("{}: {} is a fit already; give the runs, or leave it out", name, fit.inputs.front());
     }
-    fit.min_steps = 0;
     return read_fit_file(fit.inputs.front());
   }
   const FitSources source = one_source(fit.inputs, fit);
@@ -132,13 +131,19 @@ ExitCode run_forecast(ForecastArguments arguments, const Globals& globals, const
   made.fit.fixed = fit.options.fixed;
   made.fit.hold = fit.options.hold;
   made.fit.holdout_above = fit.options.holdout_above;
-  made.fit.min_steps = fit.min_steps;
+  if (!holds_a_fit(fit.inputs.front())) made.fit.min_steps = fit.min_steps;
   refuse_existing();
   write_json_file(out, to_json(made));
   print(globals, said + describe(made) + fmt::format("written to {}\n", out));
   for (const std::string& line : result.cautions) print(globals, "caution: " + line + "\n");
   emit_json(globals, to_json(made));
   return ExitCode::ok;
+}
+
+/// Whether the fit behind a forecast was made without the runs of this compute.
+bool kept_out(const ForecastFit& fit, double flops) {
+  return (fit.holdout_above && flops > *fit.holdout_above) ||
+         std::ranges::any_of(fit.hold, [&](double hold) { return same_budget(flops, hold); });
 }
 
 /// Says which files that hold a run of the score were among the inputs of the forecast.
@@ -177,7 +182,9 @@ ExitCode run_score(ForecastArguments arguments, const Globals& globals, const CL
   const FitSources source = one_source(fit.inputs, fit);
   const FitInput input = observe_sources(source, made.convention, fit.min_steps, false);
   ForecastScore result = score(made, input.points);
-  result.cautions = known_inputs(made, fit.inputs, source);
+  const bool all_new =
+      std::ranges::all_of(result.runs, [&](const ScoredRun& run) { return kept_out(made.fit, run.flops); });
+  if (!all_new) result.cautions = known_inputs(made, fit.inputs, source);
   print(globals, describe(result));
   emit_json(globals, to_json(result));
   return ExitCode::ok;

@@ -46,8 +46,7 @@ TEST_F(ForecastCommand, IsWrittenOnceWithItsInputsAndOptions) {
 }
 
 TEST_F(ForecastCommand, IsTheFitOfScalelawFit) {
-  const Json fit =
-      run("fit runs.csv --law chinchilla --objective log-mse --bootstrap 60 --json -").json();
+  const Json fit = run("fit runs.csv --law chinchilla --objective log-mse --bootstrap 60 --json -").json();
   ASSERT_EQ(run("fit runs.csv --objective log-mse --bootstrap 60 --json fit.json").code, 0);
   const std::string point = " --params 2e7 --tokens 5e8 ";
   ASSERT_EQ(run("forecast runs.csv --objective log-mse --bootstrap 60 --out a.json" + point).code, 0);
@@ -138,6 +137,12 @@ studies = 40
 )");
     return run_scalelaw(folder_, "study small.toml --backend simulate --out s");
   }
+  /// N and D of one of the smallest runs.
+  [[nodiscard]] Json a_fitted_run() const {
+    const auto points = read_observations(folder_ / "s/records.csv");
+    const auto least = std::ranges::min_element(points, {}, &Observation::flops);
+    return {{"params", least->params}, {"tokens", least->tokens}};
+  }
   TempFolder folder_;
 };
 
@@ -157,7 +162,20 @@ TEST_F(HoldCommand, KeepsABudgetOutOfTheFitAndScoresIt) {
   EXPECT_EQ(same.at("holdout"), fit.at("holdout"));
   EXPECT_EQ(read_records(folder_ / "s").records.size(), 20U) << "it is run like the others";
   ASSERT_EQ(run_scalelaw(folder_, "forecast s --flops 1e21 --bootstrap 40 --out f.json").code, 0);
-  EXPECT_EQ(read_json_file(folder_ / "f.json").at("fit").at("n"), 15);
+  const Json made = read_json_file(folder_ / "f.json");
+  EXPECT_EQ(made.at("fit").at("n"), 15);
+  EXPECT_EQ(made.at("fit").at("min_steps"), 0);
+  EXPECT_EQ(made.at("inputs").size(), 21U) << "the records and study.toml";
+  const Json held = fit.at("holdout").at("points").at(0), fitted = a_fitted_run();
+  const auto scored = [&](const Json& run, const char* file) {
+    EXPECT_EQ(run_scalelaw(folder_, fmt::format("forecast s --params {} --tokens {} --bootstrap 40 --out {}",
+                                                run.at("params").get<double>(), run.at("tokens").get<double>(), file))
+                  .code,
+              0);
+    return run_scalelaw(folder_, fmt::format("forecast --score {} s", file)).out;
+  };
+  EXPECT_THAT(scored(held, "g.json"), AllOf(HasSubstr("observed"), Not(HasSubstr("caution")))) << "it was kept out";
+  EXPECT_THAT(scored(fitted, "h.json"), HasSubstr("is among the inputs of the forecast"));
 }
 
 TEST_F(HoldCommand, WithoutItNothingIsSaidOfIt) {
