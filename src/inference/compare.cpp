@@ -335,16 +335,17 @@ Comparison against_law(const std::string& name, const std::vector<Observation>& 
   c.first_fit = fit_points(points, options.fit);
   c.second_fit = fit_points(simulate_points(used, simulated_law, {}, options.seed, 0), plain);
   if (gave_up_on(c, name, c.first_fit)) return c;
-  if (c.noise_estimated && c.first_fit.parametric().goodness.outliers > 0) {
+  FitOptions noisy = options.fit;
+  noisy.drop_highest = 0;
+  const StudyNoise study_noise = noise_of_studies(c, used, noise, noisy);
+  if (c.noise_estimated && !study_noise.shared && c.first_fit.parametric().goodness.outliers > 0) {
     c.notes.push_back(fmt::format(
         "the noise was taken from residuals that hold {} of {}, which widens every interval; compare without "
         "{} too",
         counted(c.first_fit.parametric().goodness.outliers, "outlier"), name,
         c.first_fit.parametric().goodness.outliers == 1 ? "it" : "them"));
   }
-  FitOptions noisy = options.fit;
-  noisy.drop_highest = 0;
-  judge_against(c, used, simulated_law, noise_of_studies(c, used, noise, noisy), options);
+  judge_against(c, used, simulated_law, study_noise, options);
   return c;
 }
 
