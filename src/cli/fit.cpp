@@ -9,6 +9,7 @@
 #include "cli/cli.hpp"
 #include "cli/fit_arguments.hpp"
 #include "cli/fit_budgets.hpp"
+#include "cli/fit_choice.hpp"
 #include "cli/fit_input.hpp"
 #include "cli/named_option.hpp"
 #include "cli/read_options.hpp"
@@ -16,7 +17,6 @@
 #include "cli/terminal.hpp"
 #include "core/format.hpp"
 #include "core/json.hpp"
-#include "fit/budgets.hpp"
 #include "fit/choice_text.hpp"
 #include "fit/fit_json.hpp"
 #include "fit/fit_text.hpp"
@@ -59,15 +59,6 @@ FitResult fit_input(const FitInput& input, FitOptions options, bool curves, cons
     }
   }
   return fit_points(points, options);
-}
-
-/// The choice of law, with the budgets that a study planned.
-LawChoice choose_for(const FitInput& input, const FitArguments& arguments, const std::vector<Observation>& budgeted) {
-  FitOptions options = arguments.options;
-  if (!options.noise) options.noise = input.noise;
-  std::vector<Observation> points = input.points;
-  if (!budgeted.empty()) copy_budgets(budgeted, points);
-  return choose_law(points, arguments.laws, options);
 }
 
 Json result_json(const FitResult& result, const FitInput& input, const FitSources& sources, bool curves) {
@@ -252,6 +243,8 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App&
   if (command.count("--resample") > 0 && options.bootstrap.resample == Resample::groups && !arguments.curves)
     check_groups(parts);
   take_study(arguments, parts, command);
+  take_laws(arguments, parts.front(), command);
+  if (arguments.all || options.method != Method::parametric) settle_law(arguments, parts.front());
   return arguments.all ? fit_all(arguments, globals, parts) : fit_parts(arguments, globals, parts);
 }
 

@@ -95,6 +95,8 @@ void add_study(FitSources& sources, const fs::path& folder, const PopulationChoi
     const fs::path curve = folder / "curves" / (record.id + ".csv");
     add_record(sources, std::move(record), curve, folder.string(), owner);
   }
+  sources.chooses_law =
+      !study.config || (study.config->analysis.choose_law && study.config->analysis.law == LawKind::chinchilla);
   if (study.config) {
     sources.min_steps = std::max(sources.min_steps.value_or(0), study.config->analysis.min_steps);
     const std::vector<double>& hold = study.config->design.hold;
@@ -195,6 +197,7 @@ FitSources read_fit_sources(const std::vector<std::string>& inputs, const ReadOp
       continue;
     }
     if (input != "-" && fs::is_directory(path)) {
+      sources.chooses_law = true;
       for (const auto& file : record_files(path)) add_record_file(sources, read_json_file(file), file, input, owner);
       continue;
     }
@@ -239,6 +242,7 @@ std::vector<FitSources> split_by_counting(FitSources sources) {
   for (FitSources& part : parts) {
     part.min_steps = sources.min_steps;
     part.hold = sources.hold;
+    part.chooses_law = sources.chooses_law;
   }
   return parts;
 }

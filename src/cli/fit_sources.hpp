@@ -20,6 +20,7 @@ struct FitSources {
   std::string counted;                         ///< how N and C are counted, or which loss, where the points say so
   std::optional<std::int64_t> min_steps = {};  ///< analysis.min_steps of the studies, the largest
   std::vector<double> hold = {};               ///< design.hold of the studies
+  bool chooses_law = false;                    ///< a study folder, whose report lets the points choose the law
   std::vector<std::string> notes = {};         ///< runs that were left out, or pooled, one line each
   std::vector<Exclusion> excluded = {};        ///< files that are no records of their runs
   std::vector<ReadReport> reports = {};        ///< of the tables

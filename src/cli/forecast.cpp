@@ -9,6 +9,7 @@
 #include "cli/cli.hpp"
 #include "cli/fit_arguments.hpp"
 #include "cli/fit_budgets.hpp"
+#include "cli/fit_choice.hpp"
 #include "cli/fit_input.hpp"
 #include "cli/law_source.hpp"
 #include "cli/named_option.hpp"
@@ -93,6 +94,8 @@ FitResult fit_of(ForecastArguments& arguments, const Globals& globals, const CLI
   }
   const FitSources source = one_source(fit.inputs, fit);
   take_study(fit, {source}, command);
+  take_laws(fit, source, command);
+  settle_law(fit, source);
   const FitInput input = observe_sources(source, fit.options.convention, fit.min_steps, false);
   said = read_text({source}) + describe_selection(input);
   FitOptions options = fit.options;

@@ -26,7 +26,7 @@ class FitVerdicts : public testing::Test {
 TEST_F(FitVerdicts, AnIntervalIsPrintedUnasked) {
   const ProgramResult o = run(fmt::format("fit '{}'", case_file("quick_points.csv")));
   EXPECT_EQ(o.code, 0) << o.err;
-  EXPECT_THAT(o.out, AllOf(HasSubstr("95 % interval"), HasSubstr("bootstrap: 500 replicates by groups"),
+  EXPECT_THAT(o.out, AllOf(HasSubstr("95 % interval"), HasSubstr("bootstrap: 500 replicates by components"),
                            HasSubstr("seed 2"), HasSubstr("the form chinchilla is rejected"),
                            HasSubstr("goodness: rms residual of ln loss"), Not(HasSubstr("95 % profile"))));
   const ProgramResult none = run(fmt::format("fit '{}' --bootstrap 0", case_file("quick_points.csv")));
