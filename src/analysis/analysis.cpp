@@ -151,7 +151,31 @@ void add_warnings(Analysis& analysis) {
   if (analysis.lr_law.taken > 0 && !line.empty()) analysis.warnings.push_back(line);
 }
 
+/// The fits and all that follows from them, of the points selected.
+void answer(Analysis& analysis) {
+  fit_parametric_law(analysis);
+  const FitOptions isoflop =
+      fit_options(analysis, analysis.options.convention, Method::isoflop, analysis.options.bootstrap);
+  analysis.isoflop = fit_budgets(analysis.selection.observations, isoflop);
+  add_warnings(analysis);
+  add_allocations(analysis);
+  add_comparison(analysis);
+}
+
 }  // namespace
+
+Analysis analyze_table(const std::string& table, Selection selection, const std::optional<NoiseModel>& noise,
+                       const AnalysisOptions& options) {
+  Analysis analysis;
+  analysis.study = analysis.table = table;
+  analysis.options = options;
+  analysis.noise = noise;
+  analysis.selection = std::move(selection);
+  std::vector<Observation>& points = analysis.selection.observations;
+  if (std::ranges::none_of(points, [](const Observation& p) { return p.budget > 0; })) assign_budgets(points, {});
+  answer(analysis);
+  return analysis;
+}
 
 Analysis analyze(const std::string& study, std::vector<RunRecord> records, const AnalysisOptions& options) {
   Analysis analysis;
@@ -170,11 +194,7 @@ Analysis analyze(const std::string& study, std::vector<RunRecord> records, const
     copy_budgets(planned.observations, points);
     analysis.lr_law = fit_lr_law(planned.sweeps, options.lr_law);
   }
-  fit_parametric_law(analysis);
-  analysis.isoflop = fit_budgets(points, fit_options(analysis, options.convention, Method::isoflop, options.bootstrap));
-  add_warnings(analysis);
-  add_allocations(analysis);
-  add_comparison(analysis);
+  answer(analysis);
   analysis.conventions = fit_conventions(analysis);
   return analysis;
 }

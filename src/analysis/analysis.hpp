@@ -56,7 +56,9 @@ struct LossCurve {
 };
 
 struct Analysis {
-  std::string study;  ///< name for titles
+  std::string study;        ///< name for titles
+  std::string table = {};   ///< file that holds the observations where there are no records; empty for records
+  std::string repeat = {};  ///< command that gives the same results; empty where none is known
   AnalysisOptions options;
   std::vector<RunRecord> records;
   std::optional<NoiseModel> noise;       ///< between seeds, before they are averaged
@@ -77,5 +79,13 @@ struct Analysis {
 /// warning. Errors: only unusable options (an unknown law).
 [[nodiscard]] Analysis analyze(const std::string& study, std::vector<RunRecord> records,
                                const AnalysisOptions& options);
+
+/// The same of tuned observations that no records stand behind. Their budgets are those that they name or, where none
+/// does, found from the points. What needs records is left empty: the counts of N and C, the law of learning rates,
+/// curves.
+/// @param table the file that holds them
+/// @param noise between seeds, before they were averaged
+[[nodiscard]] Analysis analyze_table(const std::string& table, Selection selection,
+                                     const std::optional<NoiseModel>& noise, const AnalysisOptions& options);
 
 }  // namespace scalelaw::inline analysis

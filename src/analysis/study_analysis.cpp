@@ -125,6 +125,10 @@ Analysis analyze_study(const fs::path& study_folder, int threads, const Populati
   }
   Analysis analysis = analyze(name, std::move(study.records), options);
   analysis.added_rates = std::move(added_rates);
+  // A report goes to others: it tells nobody where on this machine the study lies.
+  const std::string folder = study_folder.is_absolute() ? folder_name(study_folder) : study_folder.generic_string();
+  analysis.repeat = study.config ? fmt::format("scalelaw study {}/study.toml --out {}-again", folder, folder)
+                                 : fmt::format("scalelaw report {}", folder);
   auto& excluded = analysis.selection.excluded;
   excluded.insert(excluded.end(), not_planned.begin(), not_planned.end());
   analysis.warnings.insert(analysis.warnings.begin(), study.notes.begin(), study.notes.end());

@@ -64,10 +64,13 @@ std::string learning_rates_text(const Analysis& analysis) {
 }
 
 std::string summary_text(const Analysis& analysis, const std::filesystem::path& study_folder) {
-  std::string out = fmt::format(
-      "\n{}: {} made ({}), {} of them, {}; law {}\n", analysis.study, counted(std::ssize(analysis.records), "run"),
-      source_title(analysis.records), counted(std::ssize(analysis.selection.observations), "tuned point"),
-      convention_text(analysis.options.convention), law_form(analysis.parametric.law).formula);
+  const std::string points = counted(std::ssize(analysis.selection.observations), "tuned point");
+  std::string out = fmt::format("\n{}: {}, N and C as the file counts them; law {}\n", analysis.study, points,
+                                law_form(analysis.parametric.law).formula);
+  if (analysis.table.empty())
+    out = fmt::format("\n{}: {} made ({}), {} of them, {}; law {}\n", analysis.study,
+                      counted(std::ssize(analysis.records), "run"), source_title(analysis.records), points,
+                      convention_text(analysis.options.convention), law_form(analysis.parametric.law).formula);
   if (const std::string simulation = simulation_text(analysis.records); !simulation.empty()) out += simulation + "\n";
   if (analysis.choice) out += describe(*analysis.choice) + "\n";
   out += exponents_line(analysis.parametric) + exponents_line(analysis.isoflop);

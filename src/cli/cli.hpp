@@ -46,6 +46,7 @@ void emit_json(const Globals& globals, const Json& value);
   ADD(status)                     \
   ADD(doctor)                     \
   ADD(report)                     \
+  ADD(table)                      \
   ADD(allocate)                   \
   ADD(predict)                    \
   ADD(forecast)                   \

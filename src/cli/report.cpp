@@ -1,12 +1,11 @@
-// scalelaw report STUDY, scalelaw plot STUDY
+// scalelaw report and plot, of a study or a table of runs
 #include <filesystem>
 #include <memory>
 
 #include "analysis/analysis.hpp"
-#include "analysis/study_analysis.hpp"
 #include "analysis/summary.hpp"
+#include "cli/analysis_source.hpp"
 #include "cli/named_option.hpp"
-#include "cli/study_common.hpp"
 #include "cli/terminal.hpp"
 #include "report/figures.hpp"
 #include "report/figures_rollout.hpp"
@@ -19,15 +18,15 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ReportArgs {
-  std::string study;
+  AnalysisSource source;
+  std::string out;
   std::optional<FigureKind> kind;  // none: all
   FigureFormat format = FigureFormat::svg;
-  PopulationChoice choice;
 };
 
 ExitCode report(const ReportArgs& args, const Globals& globals) {
-  const fs::path folder = args.study;
-  const Analysis analysis = analyze_study(folder, globals.threads, args.choice);
+  const fs::path folder = report_folder(args.source, args.out);
+  const Analysis analysis = read_analysis(args.source, globals);
   const std::string warning = write_analysis(folder, analysis);
   print(globals, summary_text(analysis, folder));
   if (!warning.empty()) complain(globals, "warning: " + warning);
@@ -61,8 +60,8 @@ std::vector<Figure> figures_of(const Analysis& analysis, const std::optional<Fig
 }
 
 ExitCode plot(const ReportArgs& args, const Globals& globals) {
-  const fs::path folder = args.study;
-  const Analysis analysis = analyze_study(folder, globals.threads, args.choice);
+  const fs::path folder = report_folder(args.source, args.out);
+  const Analysis analysis = read_analysis(args.source, globals);
   Json written = Json::array();
   for (const auto& figure : figures_of(analysis, args.kind)) {
     const fs::path path = folder / "plots" / fmt::format("{}.{}", figure.id, args.format);
@@ -71,11 +70,16 @@ ExitCode plot(const ReportArgs& args, const Globals& globals) {
     written.push_back(path.string());
   }
   if (written.empty()) {
-    fail_data("{}: nothing to draw of kind {}; scalelaw report {} says what was left out and why", folder.string(),
-              args.kind ? name_of(*args.kind) : "all", folder.string());
+    fail_data("{}: nothing to draw of kind {}; scalelaw report {} says what was left out and why", args.source.input,
+              args.kind ? name_of(*args.kind) : "all", args.source.input);
   }
   emit_json(globals, {{"plots", written}});
   return ExitCode::ok;
+}
+
+void add_out(CLI::App& command, std::string& out) {
+  command.add_option("--out", out,
+                     "folder for the files; default the study's own, or NAME-report for a table NAME.csv");
 }
 
 }  // namespace
@@ -83,14 +87,15 @@ ExitCode plot(const ReportArgs& args, const Globals& globals) {
 void add_report(CLI::App& app, const Globals& globals, Action& action) {
   const auto args = std::make_shared<ReportArgs>();
   CLI::App* report_command = app.add_subcommand(
-      "report", "rebuild fits, allocation, comparison, plots and report.html from a study's records");
-  report_command->add_option("study", args->study, "folder of a study")->required();
-  add_population_options(*report_command, args->choice);
+      "report", "fits, allocation, comparison, plots and report.html from a study's records or a table of runs");
+  add_analysis_source(*report_command, args->source);
+  add_out(*report_command, args->out);
   report_command->callback([args, &globals, &action] { action = [args, &globals] { return report(*args, globals); }; });
 
-  CLI::App* plot_command = app.add_subcommand("plot", "draw a study's figures with gnuplot into its plots folder");
-  plot_command->add_option("study", args->study, "folder of a study")->required();
-  add_population_options(*plot_command, args->choice);
+  CLI::App* plot_command =
+      app.add_subcommand("plot", "draw the figures of a study or a table of runs with gnuplot into plots/");
+  add_analysis_source(*plot_command, args->source);
+  add_out(*plot_command, args->out);
   std::vector<std::string> kinds = {"all"};
   for (const FigureKind kind : all_of<FigureKind>()) kinds.emplace_back(name_of(kind));
   plot_command

@@ -56,9 +56,9 @@ struct Panel {
 };
 
 /// What a figure shows.
-enum class FigureKind { isoflop, surface, allocation, sweeps, curves, comparison, rollout };
-constexpr std::array<std::string_view, 7> names_of(FigureKind) {
-  return {"isoflop", "surface", "allocation", "sweeps", "curves", "comparison", "rollout"};
+enum class FigureKind { answer, isoflop, surface, allocation, sweeps, curves, comparison, rollout };
+constexpr std::array<std::string_view, 8> names_of(FigureKind) {
+  return {"answer", "isoflop", "surface", "allocation", "sweeps", "curves", "comparison", "rollout"};
 }
 
 /// Format of a figure's file, by its ending.
@@ -72,7 +72,8 @@ struct Figure {
   std::string caption;  ///< how to read it; plain text
   std::vector<Panel> panels = {};
   int columns = 1;
-  int panel_height = 430;  ///< pixels
+  int panel_height = 430;     ///< pixels
+  bool legend_below = false;  ///< in the page, of a single panel: below it instead of at its right
 };
 
 /// What an axis has to show: everything drawn, with 4 % of room (of the logarithm on log axes; none around a surface).

@@ -153,15 +153,14 @@ Figure surface_figure(const Analysis& analysis) {
 }
 
 Figure residual_figure(const Analysis& analysis) {
-  Figure figure{
-      .id = "residuals",
-      .kind = FigureKind::surface,
-      .title = "Residuals of the fit",
-      .caption =
-          "Measured loss over fitted loss, minus 1. A trend against N or D means that the law does not describe "
-          "these runs.",
-      .columns = 2,
-      .panel_height = 340};
+  Figure figure{.id = "residuals",
+                .kind = FigureKind::surface,
+                .title = "Residuals of the fit",
+                .caption =
+                    "Measured loss over fitted loss, minus 1. A straight trend says nothing here, since the fit has "
+                    "taken it out; what tests the form is listed above.",
+                .columns = 2,
+                .panel_height = 340};
   const auto& points = analysis.selection.observations;
   const FitResult& fit = analysis.parametric;
   if (points.empty() || fit.fitted.values.empty()) return figure;

@@ -2,16 +2,20 @@
 
 #include <algorithm>
 
+#include "analysis/budget_grid.hpp"
 #include "analysis/sources.hpp"
 #include "analysis/text.hpp"
 #include "core/build_info.hpp"
 #include "core/format.hpp"
 #include "report/escape.hpp"
+#include "report/first_screen.hpp"
+#include "report/html_fits.hpp"
 #include "report/html_holdout.hpp"
-#include "report/html_tables.hpp"
+#include "report/html_runs.hpp"
 #include "report/page_script.hpp"
 #include "report/page_style.hpp"
 #include "report/plotly.hpp"
+#include "report/slider.hpp"
 
 extern "C" {
 extern const char scalelaw_plotly_begin[];
@@ -41,66 +45,78 @@ std::string figure_html(const std::vector<Figure>& figures, std::string_view id,
                      html_prose(it->caption), it->id);
 }
 
-std::string warnings_html(const Analysis& analysis) {
-  if (analysis.warnings.empty()) return "";
-  std::string out = "<div class=\"warnings\" role=\"note\"><strong>Read this first</strong><ul>\n";
-  for (const auto& warning : analysis.warnings) out += "<li>" + html_prose(warning) + "</li>\n";
-  return out + "</ul></div>\n";
-}
-
 std::string title_text(const Analysis& analysis) {
-  return fmt::format("{} ({})", analysis.study, source_title(analysis.records));
+  return fmt::format(
+      "{} ({})", analysis.study,
+      analysis.records.empty() && !analysis.table.empty() ? "observations" : source_title(analysis.records));
 }
 
 std::string header_html(const Analysis& analysis) {
   const std::string simulation = simulation_text(analysis.records);
-  return fmt::format(
-      "<header>\n<h1>{}</h1>\n<p>{} runs, {} points after tuning, {}. A report of scalelaw {}.{}</p>\n</header>\n"
-      "<nav><a href=\"#answers\">Answers</a><a href=\"#isoflop\">isoFLOP</a><a href=\"#allocation\">Allocation</a>"
-      "<a href=\"#loss\">Loss</a><a href=\"#surface\">Surface</a><a href=\"#conventions\">Conventions</a>"
-      "<a href=\"#sweeps\">Learning rates</a><a href=\"#curves\">Curves</a><a href=\"#excluded\">Left out</a>"
-      "<a href=\"#provenance\">Provenance</a></nav>\n",
-      html_escape(title_text(analysis)), analysis.records.size(), analysis.selection.observations.size(),
-      html_escape(convention_text(analysis.options.convention)), html_escape(build_info().version),
-      simulation.empty() ? "" : " Runs are " + html_escape(simulation) + ".");
+  const std::string points = counted(std::ssize(analysis.selection.observations), "point");
+  return fmt::format("<header>\n<h1>{}</h1>\n<p>{}, {}. A report of scalelaw {}.{}</p>\n</header>\n",
+                     html_escape(title_text(analysis)),
+                     analysis.records.empty()
+                         ? points
+                         : fmt::format("{}, {} after tuning", counted(std::ssize(analysis.records), "run"), points),
+                     html_escape(analysis.table.empty() ? convention_text(analysis.options.convention)
+                                                        : "N and C as the file counts them"),
+                     html_escape(build_info().version),
+                     simulation.empty() ? "" : " Runs are " + html_escape(simulation) + ".");
 }
 
-std::string section(std::string_view id, std::string_view title, const std::string& body) {
-  return fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n{}</section>\n", id, title, body);
+struct PageSection {
+  const char* id;
+  const char* title;
+  std::string body;
+};
+
+std::vector<PageSection> sections_of(const Analysis& analysis, const std::vector<Figure>& figures,
+                                     const std::vector<Allocation>& grid) {
+  const auto figure = [&](const char* id, const char* reason) { return figure_html(figures, id, reason); };
+  const auto if_drawn = [&](const char* id) { return has_figure(figures, id) ? figure_html(figures, id, "") : ""; };
+  return {
+      {"choice", "Choice of law", choice_section(analysis) + holdout_section(analysis)},
+      {"allocation", "Any compute budget",
+       slider_html(analysis.parametric, grid) + allocation_section(analysis) +
+           figure("allocation", "No points, so no allocation.")},
+      {"fits", "Fits",
+       fits_section(analysis) + figure("surface", "Nothing was fitted, so there is no surface to draw.") +
+           if_drawn("residuals") + "<h3>Uncertainty of the exponents</h3>\n" +
+           figure("cloud", "No bootstrap was run (or the law has one exponent), so there is no cloud.")},
+      {"isoflop", "isoFLOP curves",
+       figure("isoflop", "No compute budget holds several sizes, so there is no isoFLOP curve.")},
+      {"comparison", "Measured against simulated exponents", comparison_section(analysis) + if_drawn("comparison")},
+      {"loss", "Loss against model size and data", figure("loss", "No points to draw.")},
+      {"conventions", "The same runs under every count of N and C", conventions_section(analysis)},
+      {"sweeps", "Learning rates",
+       figure("sweeps", "Every shape was run at one learning rate, so nothing was tuned.") + sweeps_section(analysis)},
+      {"curves", "Loss curves", figure("curves", "No loss curves were logged (tables and simulated runs have none).")},
+      {"excluded", "What was left out, and why", excluded_section(analysis)},
+      {"notes", "Every note in full", notes_section(analysis)},
+      {"provenance", "Provenance", provenance_section(analysis)},
+      {"checklist", "Checklist for readers", checklist_section(analysis)},
+  };
 }
 
-std::string body_html(const Analysis& analysis, const std::vector<Figure>& figures) {
-  const std::string no_fit = "Nothing was fitted, so there is no surface to draw.";
-  std::string out = header_html(analysis) + warnings_html(analysis);
-  out += section("answers", "Answers",
-                 headline_section(analysis) + holdout_section(analysis) + comparison_section(analysis) +
-                     (has_figure(figures, "comparison") ? figure_html(figures, "comparison", "") : ""));
-  out +=
-      section("isoflop", "isoFLOP curves",
-              figure_html(figures, "isoflop", "No compute budget holds several sizes, so there is no isoFLOP curve."));
-  out += section("allocation", "How to spend a compute budget",
-                 figure_html(figures, "allocation", "No points, so no allocation."));
-  out += section("loss", "Loss against model size and data", figure_html(figures, "loss", "No points to draw."));
-  out += section(
-      "surface", "Fitted surface and residuals",
-      figure_html(figures, "surface", no_fit) +
-          (has_figure(figures, "residuals") ? figure_html(figures, "residuals", "") : "") +
-          "<h3>Uncertainty of the exponents</h3>\n" +
-          figure_html(figures, "cloud", "No bootstrap was run (or the law has one exponent), so there is no cloud."));
-  out += section("conventions", "The same runs under every convention of N and C", conventions_section(analysis));
-  out += section("sweeps", "Learning-rate sweeps",
-                 figure_html(figures, "sweeps", "Every shape was run at one learning rate, so nothing was tuned.") +
-                     sweeps_section(analysis));
-  out += section("curves", "Loss curves",
-                 figure_html(figures, "curves", "No loss curves were logged (simulated runs have none)."));
-  out += section("excluded", "What was left out, and why", excluded_section(analysis));
-  out += section("provenance", "Provenance", provenance_section(analysis));
+std::string body_html(const Analysis& analysis, const std::vector<Figure>& figures,
+                      const std::vector<Allocation>& grid) {
+  std::string out = header_html(analysis);
+  out += fmt::format("<section id=\"answers\">\n{}</section>\n", first_screen(analysis, figures));
+  const std::vector<PageSection> sections = sections_of(analysis, figures, grid);
+  out += "<nav aria-label=\"Sections\">";
+  for (const PageSection& s : sections) out += fmt::format("<a href=\"#{}\">{}</a>\n", s.id, s.title);
+  out += "</nav>\n";
+  for (const PageSection& s : sections) {
+    out += fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n{}</section>\n", s.id, s.title, s.body);
+  }
   return out;
 }
 
 }  // namespace
 
 std::string report_html(const Analysis& analysis, const std::vector<Figure>& figures) {
+  const std::vector<Allocation> grid = budget_grid(analysis.parametric);
   Json drawn = Json::array();
   for (const auto& figure : figures) drawn.push_back(plotly_figure(figure));
   std::string out;
@@ -110,11 +126,18 @@ std::string report_html(const Analysis& analysis, const std::vector<Figure>& fig
   out += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
   out += fmt::format("<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n",
                      html_escape(title_text(analysis)), page_style());
-  out += body_html(analysis, figures);
-  out += "</main>\n<script type=\"application/json\" id=\"figures\">" + script_json(drawn) + "</script>\n<script>";
+  out += body_html(analysis, figures, grid);
+  out += "</main>\n<script type=\"application/json\" id=\"figures\">" + script_json(drawn) + "</script>\n";
+  if (!grid.empty()) {
+    out += "<script type=\"application/json\" id=\"budgets\">" + script_json(slider_json(analysis.parametric, grid)) +
+           "</script>\n";
+  }
+  out += "<script>";
   out += plotly_source();
   out += "</script>\n<script>";
   out += page_script();
+  out += "</script>\n<script>";  // of its own: a figure that cannot be drawn does not stop it
+  out += slider_script();
   out += "</script>\n</body>\n</html>\n";
   return out;
 }

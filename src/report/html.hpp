@@ -9,8 +9,9 @@
 
 namespace scalelaw::inline report {
 
-/// The page: headline answers, figures, tables, what was left out. Works from a disk without a network under its own
-/// content security policy; sets window.scalelawDrawn once every figure is drawn.
+/// The page: a first screen that answers (report/first_screen.hpp), then how the answer came about, with every figure
+/// and table. Works from a disk without a network under its own content security policy; sets window.scalelawDrawn once
+/// every figure is drawn.
 [[nodiscard]] std::string report_html(const Analysis& analysis, const std::vector<Figure>& figures);
 
 }  // namespace scalelaw::inline report

@@ -1,10 +1,10 @@
 #pragma once
 // The style sheet of the report.
-#include <string_view>
+#include <string>
 
 namespace scalelaw::inline report {
 
 /// CSS.
-[[nodiscard]] std::string_view page_style();
+[[nodiscard]] std::string page_style();
 
 }  // namespace scalelaw::inline report

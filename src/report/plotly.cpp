@@ -30,7 +30,7 @@ Grid grid_of(const Figure& figure) {
   const auto legends = std::ranges::count_if(
       figure.panels, [](const Panel& p) { return std::ranges::any_of(p.series, &Series::legend); });
   grid.legend_each = legends > 1;
-  grid.legend_below = legends == 1 && figure.panels.size() > 1;
+  grid.legend_below = legends == 1 && (figure.panels.size() > 1 || figure.legend_below);
   if (grid.legend_each) grid.gap_x = 0.21;
   if (grid.rows > 1) {
     constexpr double kBetweenRows = 105;  // pixels: axis labels of one row, titles of the next

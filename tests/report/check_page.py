@@ -27,9 +27,38 @@ STATE = """() => ({
   })),
   webgl: document.querySelectorAll('.no-webgl').length,
   violations: window.violations,
-  headings: [...document.querySelectorAll('h2')].map(h => h.textContent),
+  headings: [...document.querySelectorAll('section > h2')].map(h => h.textContent),
+  first: document.querySelector('#answers') ? document.querySelector('#answers').getBoundingClientRect().bottom : 0,
   wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 })"""
+
+
+# The slider at its two ends: what stands beside it.
+SLIDER = """() => {
+  const input = document.getElementById('budget');
+  if (!input) return null;
+  const text = id => document.getElementById(id).textContent;
+  const seen = value => {
+    input.value = value;
+    input.dispatchEvent(new Event('input'));
+    return {flops: text('budget_flops'), params: text('budget_params'), loss: text('budget_loss'),
+            ci: text('budget_loss_ci'), beyond: text('budget_beyond'), red: document.querySelectorAll('.beyond').length};
+  };
+  return {low: seen(input.min), high: seen(input.max)};
+}"""
+
+
+def slider_problems(slider):
+    if any(word in json.dumps(slider) for word in ("NaN", "undefined", "null", "Infinity", '"\\u2013"')):
+        return [f"the slider shows no number: {json.dumps(slider)}"]
+    problems = []
+    if not slider["low"]["beyond"].startswith("Within") or slider["low"]["red"]:
+        problems.append(f"the slider's lower end is not within what was measured: {json.dumps(slider['low'])}")
+    if "100 times the largest measured" not in slider["high"]["beyond"] or not slider["high"]["red"]:
+        problems.append(f"the slider's upper end does not say how far it lies beyond: {json.dumps(slider['high'])}")
+    if not float(slider["high"]["loss"]) < float(slider["low"]["loss"]):
+        problems.append(f"more compute gives no lower loss: {json.dumps(slider)}")
+    return problems
 
 
 def problems_of(state, console, requests):
@@ -62,7 +91,7 @@ def main():
         except Error as error:
             print(f"{CHROMIUM} cannot be started: {error.message.splitlines()[0]}")
             return 77
-        context = browser.new_context(offline=True, viewport={"width": 1280, "height": 900})
+        context = browser.new_context(offline=True, viewport={"width": 1200, "height": 900})
         page = context.new_page()
         page.add_init_script(WATCH)
         page.on("console", lambda m: console.append(m.text) if m.type in ("error", "warning") else None)
@@ -75,14 +104,17 @@ def main():
         except Error:
             drawn = False
         state = page.evaluate(STATE)
+        slider = page.evaluate(SLIDER)
         if len(sys.argv) > 2:
             page.screenshot(path=sys.argv[2], full_page=True)
         browser.close()
     problems = ([] if drawn else ["window.scalelawDrawn never became true"]) + problems_of(state, console, requests)
+    problems += slider_problems(slider) if slider else []
     for problem in problems:
         print(problem)
     if not problems:
-        print(f"{len(state['plots'])} plots drawn, {len(state['headings'])} sections")
+        print(f"{len(state['plots'])} plots drawn, {len(state['headings'])} sections, first screen "
+              f"{900 if state['first'] <= 900 else round(state['first'])} px{', slider' if slider else ''}")
     return 1 if problems else 0
 
 

@@ -9,7 +9,9 @@
 #include "os/files.hpp"
 #include "report/escape.hpp"
 #include "report/figures.hpp"
-#include "report/html_tables.hpp"
+#include "report/first_screen.hpp"
+#include "report/html_fits.hpp"
+#include "report/html_runs.hpp"
 #include "report/study_files.hpp"
 #include "report/synthetic.hpp"
 
@@ -36,7 +38,7 @@ Json figures_of(const std::string& page) {
 
 /// Every element that was opened is closed, in order; void elements stand alone. Returns what is wrong, or nothing.
 std::string unbalanced(const std::string& html) {
-  static const std::set<std::string> kVoid = {"meta", "br", "link", "img", "hr"};
+  static const std::set<std::string> kVoid = {"meta", "br", "link", "img", "hr", "input"};
   std::vector<std::string> open;
   std::size_t at = 0;
   while ((at = html.find('<', at)) != std::string::npos) {
@@ -70,14 +72,14 @@ TEST(ReportPage, TheBalanceCheckSeesAMissingEnd) {
 
 TEST(ReportPage, HoldsEverySectionOnceAndAPlaceForEveryFigure) {
   const std::string page = page_of(test::toy_analysis());
-  for (const char* id : {"answers", "isoflop", "allocation", "loss", "surface", "conventions", "sweeps", "curves",
-                         "excluded", "provenance"}) {
+  for (const char* id : {"answers", "choice", "allocation", "fits", "isoflop", "comparison", "loss", "conventions",
+                         "sweeps", "curves", "excluded", "notes", "provenance", "checklist"}) {
     const std::string open = fmt::format("<section id=\"{}\">", id);
     EXPECT_THAT(page, HasSubstr(open));
     EXPECT_EQ(page.find(open), page.rfind(open)) << id;
   }
   const Json figures = figures_of(page);
-  EXPECT_EQ(figures.size(), 9U);
+  EXPECT_EQ(figures.size(), 10U);
   for (const auto& figure : figures) {
     EXPECT_THAT(page, HasSubstr(fmt::format("id=\"plot_{}\"", figure.at("id").get<std::string>())));
     EXPECT_FALSE(figure.at("data").empty());
@@ -111,10 +113,10 @@ TEST(ReportPage, NamesFromOutsideCannotBecomeMarkupOrEndAScript) {
   EXPECT_THAT(page, Not(HasSubstr(evil)));
   EXPECT_THAT(own_part(page), Not(HasSubstr("<img")));
   EXPECT_EQ(unbalanced(page), "");
-  // Data, Plotly, page script: three ends and no more.
+  // Figures, budgets, Plotly, page script, slider: five ends and no more.
   std::size_t ends = 0;
   for (std::size_t at = page.find("</script"); at != std::string::npos; at = page.find("</script", at + 1)) ++ends;
-  EXPECT_EQ(ends, 3U);
+  EXPECT_EQ(ends, 5U);
   // Plotly reads a little markup in texts: what it gets must hold entities.
   const Json figures = figures_of(page);
   EXPECT_THAT(figures.dump(), Not(HasSubstr("<img")));
@@ -130,7 +132,8 @@ TEST(ReportPage, AFitThatDidNotConvergeAlwaysSaysSo) {
   Analysis analysis = test::toy_analysis();
   EXPECT_THAT(page_of(analysis), Not(HasSubstr("not converged")));
   analysis.parametric.convergence.status = FitStatus::stalled;
-  EXPECT_THAT(headline_section(analysis), HasSubstr("not converged: stalled"));
+  EXPECT_THAT(first_screen(analysis, {}), HasSubstr("not converged: stalled"));
+  EXPECT_THAT(fits_section(analysis), HasSubstr("not converged: stalled"));
   EXPECT_THAT(summary_text(analysis, "s"), HasSubstr("not converged: stalled"));
   analysis.conventions[1].isoflop.convergence.status = FitStatus::too_few_points;
   EXPECT_THAT(conventions_section(analysis), HasSubstr("not converged: too_few_points"));
@@ -189,7 +192,7 @@ TEST(ReportPage, NamesWhatWasLeftOutAndWhy) {
 }
 
 TEST(ReportPage, FlagsAParameterThatTheRunsDoNotIdentify) {
-  EXPECT_THAT(headline_section(test::toy_analysis()), HasSubstr("not identified by these runs"));
+  EXPECT_THAT(fits_section(test::toy_analysis()), HasSubstr("not identified by these runs"));
 }
 
 TEST(ReportPage, AnEmptyStudyStillMakesAPage) {
@@ -237,7 +240,7 @@ TEST(ReportPage, WritesPowersInOneWay) {
   }
   std::smatch plain;
   EXPECT_FALSE(std::regex_search(text, plain, std::regex(R"(.{0,40}\b\d+(\.\d+)?e[+-]?\d+\b.{0,40})"))) << plain.str();
-  EXPECT_THAT(text, HasSubstr("no allocation for 10¹⁸ FLOPs: it lies 2×10⁵ times beyond"));
+  EXPECT_THAT(text, HasSubstr("No allocation for 10¹⁸ FLOPs: it lies 2×10⁵ times beyond."));
   EXPECT_THAT(text, HasSubstr("3×10⁹ FLOPs are too few"));
 }
 

@@ -32,7 +32,7 @@ TEST(ReportInBrowser, EveryPlotIsDrawnWithoutErrorRequestOrPolicyViolation) {
   const ProgramResult result = check_page(folder / "report.html");
   if (result.code == 77 || result.code == 127) GTEST_SKIP() << "no browser to check with: " << result.out;
   EXPECT_EQ(result.code, 0) << result.out << result.err;
-  EXPECT_THAT(result.out, HasSubstr("9 plots drawn, 10 sections"));
+  EXPECT_THAT(result.out, HasSubstr("10 plots drawn, 13 sections, first screen 900 px, slider"));
 }
 
 TEST(ReportInBrowser, TheCheckSeesABrokenFigureAndAForeignRequest) {
