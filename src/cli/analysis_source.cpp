@@ -18,7 +18,7 @@ std::string table_name(const AnalysisSource& source) {
   return source.input == "-" ? "standard input" : fs::path(source.input).filename().string();
 }
 
-Analysis analyze_rows(const AnalysisSource& source, const Globals& globals) {
+Analysis analyze_rows(const AnalysisSource& source, const Globals& globals, bool compare) {
   const std::vector<FitSources> parts =
       split_by_counting(read_fit_sources({source.input}, read_options(source.read), source.choice));
   if (parts.size() > 1) {
@@ -34,6 +34,7 @@ Analysis analyze_rows(const AnalysisSource& source, const Globals& globals) {
   }
   AnalysisOptions options;
   options.threads = globals.threads;
+  if (!compare) options.compare_law = "";
   FitInput input = observe_sources(parts.front(), options.convention, options.min_steps, false);
   Selection selection{.observations = std::move(input.points),
                       .sweeps = std::move(input.sweeps),
@@ -57,8 +58,9 @@ void add_analysis_source(CLI::App& command, AnalysisSource& source) {
   add_read_options(command, source.read);
 }
 
-Analysis read_analysis(const AnalysisSource& source, const Globals& globals) {
-  return is_table(source) ? analyze_rows(source, globals) : analyze_study(source.input, globals.threads, source.choice);
+Analysis read_analysis(const AnalysisSource& source, const Globals& globals, bool compare) {
+  return is_table(source) ? analyze_rows(source, globals, compare)
+                          : analyze_study(source.input, globals.threads, source.choice);
 }
 
 fs::path report_folder(const AnalysisSource& source, const std::string& out) {

@@ -29,7 +29,7 @@ Json rows_json(const ReportTable& table) {
 }
 
 ExitCode print_table(const TableArguments& arguments, const Globals& globals) {
-  const ReportTable table = report_table(read_analysis(arguments.source, globals), arguments.kind);
+  const ReportTable table = report_table(read_analysis(arguments.source, globals, /*compare=*/false), arguments.kind);
   print(globals, table_text(table, arguments.format));
   emit_json(globals, rows_json(table));
   return ExitCode::ok;

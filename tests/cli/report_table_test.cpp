@@ -53,13 +53,16 @@ TEST_F(ReportOfATable, AnswersAsFitDoes) {
   EXPECT_EQ(two.at("params"), read_json_file(folder_ / "r/fits/isoflop.json").at("params"));
 }
 
-TEST_F(ReportOfATable, PrintsEveryTableInEveryFormat) {
-  for (const TableKind kind : all_of<TableKind>()) {
-    for (const TableFormat format : all_of<TableFormat>()) {
-      const ProgramResult table = scalelaw(fmt::format("table points.csv --kind {} --format {}", kind, format));
-      EXPECT_EQ(table.code, 0) << table.err;
-      EXPECT_GE(std::ranges::count(table.out, '\n'), 4) << table.out;
-    }
+TEST_F(ReportOfATable, PrintsEveryTable) {
+  // every format of every kind: tests/report/tables_test.cpp
+  for (const auto& [kind, format] : {std::pair(TableKind::fits, TableFormat::latex),
+                                     {TableKind::allocation, TableFormat::csv},
+                                     {TableKind::choice, TableFormat::latex},
+                                     {TableKind::points, TableFormat::csv},
+                                     {TableKind::checklist, TableFormat::markdown}}) {
+    const ProgramResult table = scalelaw(fmt::format("table points.csv --kind {} --format {}", kind, format));
+    EXPECT_EQ(table.code, 0) << table.err;
+    EXPECT_GE(std::ranges::count(table.out, '\n'), 4) << table.out;
   }
   const Json rows = scalelaw("table points.csv --kind choice --json -").json().at("rows");
   ASSERT_EQ(rows.size(), 3U);
