@@ -8,6 +8,7 @@
 
 #include "fit/evaluate.hpp"
 #include "fit/projection.hpp"
+#include "fit/solve.hpp"
 
 namespace scalelaw::inline fit {
 namespace {
@@ -27,7 +28,8 @@ namespace {
 // is nonnegative least squares, which fit/projection.hpp solves exactly over every active set. Its terms are relative
 // errors, (L/o)^power - 1 = power ln(L/o) to first order: v is about the sum of the squared log residuals. So the
 // search runs over the one or two exponents alone, and takes no guess of coefficients, whose sizes depend on N, D and
-// the text. A law that has a start of its own (LawForm::start) has one minimum and needs no grid.
+// the text. A law that has a start of its own (LawForm::start) has one minimum and needs no grid; one that becomes
+// another in a limit (LawForm::limit) begins near the least of that.
 //
 // The grid: a start need not be good, it has to lie in the right basin, and Newton's method goes the rest. With c
 // fitted anew at every eta, what a fifth more of an exponent does to x^-exponent over the points is mostly a factor,
@@ -36,10 +38,11 @@ namespace {
 // are not neighbours, and a second ranking of the same cells by the objective itself.
 //
 // Passes: 1. the linear problem at one eta; 2. v over the grid of exponents; 3. with decays: the first on a grid around
-// that, for each the others by the objective; 4. the best cells by v; 5. the best cells by the objective.
+// that, for each the others by the objective; with exponents of repetition: all of them on a coarser grid around
+// that; 4. the best cells by v; 5. the best cells by the objective.
 
 constexpr std::size_t kStarts = 6;
-constexpr std::size_t kStartsWithDecays = 12;  // decays have several minima on real data
+constexpr std::size_t kStartsWithDecays = 12;  // of repetition: decays have several minima on real data
 constexpr std::size_t kRanked = 10;            // by the objective itself
 constexpr std::size_t kKeptColumns = 128;
 constexpr std::size_t kPerDecay = 3;  // cells kept for each decay of the linear problem
@@ -74,9 +77,19 @@ std::vector<StartValues> best_cells(std::vector<Cell> cells, std::size_t count, 
   return starts;
 }
 
-// The values to try of a constant: of an exponent 0.03 to 2.4 in steps of a fifth, of a decay 0.5 to 512 in octaves.
+// The exponents of N, D and so on, or those of repetition.
+std::vector<std::size_t> exponents_for(const LawForm& form, bool repetition) {
+  std::vector<std::size_t> found = form.of_role(Role::exponent);
+  std::erase_if(found, [&](std::size_t k) { return form.constants[k].repetition != repetition; });
+  return found;
+}
+
+// The values to try of a constant: of an exponent 0.03 to 2.4 in steps of a fifth, of repetition 0.25 to 2 in octaves,
+// of a decay 0.5 to 512 in octaves.
 std::vector<double> grid_of(const Problem& p, std::size_t constant) {
   if (p.fixed[constant]) return {p.values[constant]};
+  if (p.form().constants[constant].repetition && p.form().constants[constant].role == Role::exponent)
+    return {0.25, 0.5, 1, 2};
   const bool exponent = p.form().constants[constant].role == Role::exponent;
   std::vector<double> grid;
   for (double x = exponent ? 0.03 : 0.5; x < (exponent ? 2.6 : 600); x *= exponent ? 1.2 : 2) grid.push_back(x);
@@ -86,7 +99,9 @@ std::vector<double> grid_of(const Problem& p, std::size_t constant) {
 // 1. The linear problem inside a law at given exponents and decays, with the columns that cells share kept.
 class LinearProblem {
  public:
-  explicit LinearProblem(const Problem& p) : p_(p), decays_(p.form().of_role(Role::decay)), ones_(p.size(), 1.0) {}
+  explicit LinearProblem(const Problem& p) : p_(p), repetition_(p.form().of_repetition()), ones_(p.size(), 1.0) {
+    std::erase_if(repetition_, [&](std::size_t k) { return p.form().constants[k].role == Role::amplitude; });
+  }
 
   // A cell at these exponents and decays; none where the problem has no solution that the law can take.
   std::optional<Cell> solve(StartValues values) {
@@ -142,10 +157,10 @@ class LinearProblem {
     return out;
   }
 
-  // Of a term and the decays that its variable may depend on.
+  // Of a term and the constants of repetition that its variable may depend on.
   std::vector<double> place_of(std::size_t k, LawValues values) const {
     std::vector<double> place{static_cast<double>(k)};
-    for (const std::size_t d : decays_) place.push_back(values[d]);
+    for (const std::size_t k_of : repetition_) place.push_back(values[k_of]);
     return place;
   }
 
@@ -158,7 +173,7 @@ class LinearProblem {
   }
 
   const Problem& p_;
-  std::vector<std::size_t> decays_;
+  std::vector<std::size_t> repetition_;  // but for its amplitude
   std::vector<double> ones_;
   std::map<double, std::vector<double>> targets_;
   std::map<std::vector<double>, std::vector<double>> logs_, columns_;
@@ -189,7 +204,8 @@ void each_of_grid(const Problem& p, const std::vector<std::size_t>& constants, c
 // 2. v over the grid of exponents, at the decays of `from`.
 std::vector<Cell> scan_exponents(const Problem& p, LinearProblem& linear, const StartValues& from) {
   std::vector<Cell> cells;
-  each_of_grid(p, p.form().of_role(Role::exponent), from, [&](const std::array<int, 3>& at, const StartValues& values) {
+  const std::vector<std::size_t> exponents = exponents_for(p.form(), false);
+  each_of_grid(p, exponents, from, [&](const std::array<int, 3>& at, const StartValues& values) {
     if (std::optional<Cell> cell = linear.solve(values)) {
       cell->at = at;
       cells.push_back(std::move(*cell));
@@ -226,16 +242,59 @@ std::vector<Cell> scan_decays(const Problem& p, LinearProblem& linear, const Sta
   return cells;
 }
 
+// The linear problem knows all that repetition costs: for each value of its exponents the few best cells.
+std::vector<Cell> scan_repetition(const Problem& p, LinearProblem& linear, const StartValues& from) {
+  std::vector<Cell> cells;
+  each_of_grid(p, exponents_for(p.form(), true), from,
+               [&](const std::array<int, 3>& at, const StartValues& at_repetition) {
+                 int layer = 0;
+                 for (StartValues& best : best_cells(scan_exponents(p, linear, at_repetition), kPerDecay, 3)) {
+                   const double value = objective_at(p, best);
+                   cells.push_back({.value = value, .at = at, .layer = layer++, .values = std::move(best)});
+                 }
+               });
+  return cells;
+}
+
+// From the least that the law of the limit reaches at these points, however this one's constants are held.
+std::vector<Cell> near_limit(const Problem& p, const LimitLaw& limit) {
+  std::vector<Observation> points;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    Observation o;
+    o.params = p.points[i].params;
+    o.tokens = p.points[i].tokens;
+    o.flops = p.points[i].flops;
+    o.loss_nats = p.observed[i];
+    o.weight = p.weights[i];
+    points.push_back(o);
+  }
+  const Problem inner = make_problem(points, limit.law, p.objective, {});
+  std::optional<Solution> least;
+  for (const StartValues& values : projection_starts(inner)) {
+    Solution s = solve(inner, inner.weights, start_from(inner, values), {.polish = false});
+    if (s.status != NewtonStatus::diverged && (!least || s.value < least->value)) least = std::move(s);
+  }
+  std::vector<Cell> cells;
+  if (!least) return cells;
+  for (StartValues& values : limit.starts(natural_values(inner, least->theta), p.points)) {
+    const double value = objective_at(p, values);
+    cells.push_back({.value = value, .at = {}, .layer = static_cast<int>(cells.size()), .values = std::move(values)});
+  }
+  return cells;
+}
+
 std::vector<Cell> scan(const Problem& p) {
   if (p.form().start != nullptr) return {{.values = p.form().start(p.points, p.observed)}};
+  if (p.form().limit) return near_limit(p, *p.form().limit);
   LinearProblem linear(p);
   const StartValues from(p.form().constants.size(), 1.0);
+  if (!exponents_for(p.form(), true).empty()) return scan_repetition(p, linear, from);
   return p.form().has_decays() ? scan_decays(p, linear, from) : scan_exponents(p, linear, from);
 }
 
 // 4. The best cells by v; with decays, by the objective.
 std::vector<StartValues> projected(const Problem& p, std::vector<Cell> cells) {
-  const bool decays = p.form().has_decays();
+  const bool decays = p.form().knows_repetition();
   return best_cells(std::move(cells), decays ? kStartsWithDecays : kStarts, decays ? 2 : 3);
 }
 
