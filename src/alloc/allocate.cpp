@@ -79,10 +79,12 @@ void add_shape(Allocation& a) {
     fail_config("allocate: no compute makes {} optimal under {}", r.params ? "this model" : "this many tokens",
                 law.name);
   }
-  // The largest budget whose loss is still a number: powers of far larger ones overflow.
+  // The largest budget whose loss is still a number: powers of far larger ones overflow. The least loss of a
+  // law that may turn lies before that.
   double least = std::nan("");
-  for (double flops = 1e60; !std::isfinite(least) && flops > 1; flops /= 1e3) {
-    least = constrained_optimal(law_for(law, r), flops, constraint_of(r)).loss_nats;
+  const bool monotone = !may_turn(law_for(law, r), constraint_of(r));
+  for (double flops = 1e60; !(monotone && std::isfinite(least)) && flops > 1; flops /= 1e3) {
+    least = std::fmin(least, constrained_optimal(law_for(law, r), flops, constraint_of(r)).loss_nats);
   }
   if (!std::isfinite(least)) fail_config("allocate: {} gives no loss at any budget; check its constants", law.name);
   if (least < *r.loss) {

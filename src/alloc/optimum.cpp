@@ -4,6 +4,7 @@
 #include <boost/math/tools/minima.hpp>
 #include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
+#include <functional>
 
 #include "law/optimum.hpp"
 #include "os/error.hpp"
@@ -26,7 +27,50 @@ double quantity_of(const Optimum& optimum, OptimumQuantity quantity) {
   return std::nan("");
 }
 
+/// ln of two budgets with the value between them.
+struct Bracket {
+  double low = 0, high = 0, at_low = 0, at_high = 0;
+};
+
+/// All budgets; none where the value does not lie between those of the ends.
+std::optional<Bracket> every_budget(const std::function<double(double)>& distance) {
+  Bracket at{.low = std::log(kSmallestFlops), .high = std::log(kLargestFlops)};
+  at.at_low = distance(at.low);
+  at.at_high = distance(at.high);
+  const bool numbers = std::isfinite(at.at_low) && std::isfinite(at.at_high);
+  return numbers && (at.at_low > 0) != (at.at_high > 0) ? std::optional(at) : std::nullopt;
+}
+
+/// The first decade of budgets over which the distance changes its sign the way it should: a loss falls, sizes rise.
+/// Where a loss turns up again within a decade, its least there counts.
+std::optional<Bracket> first_crossing(const std::function<double(double)>& distance, bool falls) {
+  const double decade = std::log(10.0);
+  Bracket at{.low = std::log(kSmallestFlops)};
+  at.at_low = distance(at.low);
+  bool fell = false;
+  for (; at.low < std::log(kLargestFlops); at.low = at.high, at.at_low = at.at_high) {
+    at.high = at.low + decade;
+    at.at_high = distance(at.high);
+    if (!std::isfinite(at.at_low) || !std::isfinite(at.at_high)) continue;
+    if (falls ? at.at_low > 0 && at.at_high <= 0 : at.at_low < 0 && at.at_high >= 0) return at;
+    const bool rises = at.at_high > at.at_low;
+    if (falls && fell && rises && at.at_low > 0) {
+      const double before = at.low - decade;
+      const auto [least, value] = boost::math::tools::brent_find_minima(distance, before, at.high, 26);
+      if (value <= 0) return Bracket{.low = before, .high = least, .at_low = distance(before), .at_high = value};
+    }
+    fell = !rises;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+bool may_turn(const Law& law, const LifetimeConstraint& constraint) {
+  const LawForm& form = law.form();
+  const bool rises = form.knows_repetition() && !form.has_decays();
+  return !allocation_exponents(law) || (rises && constraint.unique_tokens > 0);
+}
 
 Optimum constrained_optimal(const Law& law, double flops, const LifetimeConstraint& constraint) {
   const double inference = constraint.inference_tokens;
@@ -45,6 +89,8 @@ Optimum constrained_optimal(const Law& law, double flops, const LifetimeConstrai
   const double upper = std::log(flops / (2 * inference)) - 1e-9;
   double low = std::min(upper, std::log(compute_optimal(law, flops).scale.params)) - std::log(1e4);
   double high = upper;
+  // Where a changes with the budget, a larger model than the one without use may lie beyond a hump (law/farseer.cpp).
+  if (!allocation_exponents(law)) high = std::min(high, low + std::log(1e4));
   if (constraint.unique_tokens > 0) {  // repeats can make a second minimum: refine between the neighbours of the best
     constexpr int kScan = 200;
     const double step = (high - low) / kScan;
@@ -71,14 +117,12 @@ std::optional<Optimum> optimum_with(const Law& law, OptimumQuantity quantity, do
   const auto distance = [&](double log_flops) {
     return std::log(quantity_of(constrained_optimal(law, std::exp(log_flops), constraint), quantity)) - std::log(value);
   };
-  const double low = std::log(kSmallestFlops);
-  const double high = std::log(kLargestFlops);
-  const double at_low = distance(low);
-  const double at_high = distance(high);
-  if (!(std::isfinite(at_low) && std::isfinite(at_high)) || (at_low > 0) == (at_high > 0)) return std::nullopt;
+  const std::optional<Bracket> at =
+      may_turn(law, constraint) ? first_crossing(distance, quantity == OptimumQuantity::loss) : every_budget(distance);
+  if (!at) return std::nullopt;
   std::uintmax_t iterations = 300;
   const auto [left, right] = boost::math::tools::toms748_solve(
-      distance, low, high, at_low, at_high, boost::math::tools::eps_tolerance<double>(50), iterations);
+      distance, at->low, at->high, at->at_low, at->at_high, boost::math::tools::eps_tolerance<double>(50), iterations);
   return constrained_optimal(law, std::exp((left + right) / 2), constraint);
 }
 

@@ -39,11 +39,12 @@ const LawForm* form_of(const std::string& name) {
   return kind ? &law_form(*kind) : nullptr;
 }
 
-/// What a re-anchoring refits: all but exponents and decays.
+/// What a re-anchoring refits: amplitudes and the offset, but not what repetition alone shows.
 bool is_refitted(const LawForm* form, const std::string& constant) {
   if (form == nullptr) return true;
   const auto it = std::ranges::find(form->constants, constant, &Constant::name);
-  return it == form->constants.end() || it->role == Role::amplitude || it->role == Role::offset;
+  if (it == form->constants.end()) return true;
+  return !it->repetition && (it->role == Role::amplitude || it->role == Role::offset);
 }
 
 }  // namespace

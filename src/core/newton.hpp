@@ -8,7 +8,7 @@
 
 namespace scalelaw::inline core {
 
-constexpr std::size_t kMaxFree = 8;
+constexpr std::size_t kMaxFree = 9;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 using Vector = std::array<double, kMaxFree>;
 

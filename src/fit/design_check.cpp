@@ -119,7 +119,8 @@ Terms terms_of(const LawForm& form) {
   terms.params = names(form.term_of(Quantity::params));
   terms.second_term = names(form.term_of(terms.second));
   for (const Constant& constant : form.constants) {
-    if (constant.role == Role::exponent && !constant.of) {
+    const bool in_the_loss = form.linear != nullptr && !constant.repetition;  // and not within another constant
+    if (constant.role == Role::exponent && !constant.of && in_the_loss) {
       (terms.params.size() > 1 ? terms.outer : terms.shared).push_back(constant.name);
     }
     if (constant.role == Role::offset) terms.offset = constant.name;
@@ -202,7 +203,7 @@ bool on_a_line_without_a_way(const Logs& p, const DesignShape& s, const LawForm&
   // One exponent of N and D alike: off the ray the two terms have different shapes.
   if (!terms.shared.empty()) return s.slope > 0.8 && s.slope < 1.25;
   const auto exponent_held = [&](const std::vector<std::string>& term) { return fixed.contains(term.back()); };
-  if (!exponent_held(terms.params) || !exponent_held(terms.second_term)) return true;
+  if (!exponent_held(terms.params) || !exponent_held(terms.second_term) || form.linear == nullptr) return true;
   if (free_among(terms.outer, fixed) > 0) return true;  // bends the curve as the shares of the terms do
   // The exponents of N and of the second variable in the linear problem inside the law.
   std::vector<double> values(form.constants.size(), 1.0);
@@ -224,7 +225,7 @@ std::optional<DesignProblem> two_variables(const std::vector<Observation>& point
   const Logs p = logs_of(points, terms.second == Quantity::steps);
   DesignShape s = shape_of(p);
   // Data read again and again are worth less than their tokens: unique tokens off the line are a way of their own.
-  if (form.has_decays() && s.slope > 0 && !(shape_of(unique_logs(points)).slope > 0)) s.slope = 0;
+  if (form.knows_repetition() && s.slope > 0 && !(shape_of(unique_logs(points)).slope > 0)) s.slope = 0;
   const std::size_t of_params = free_among(terms.params, fixed), of_tokens = free_among(terms.second_term, fixed),
                     offset = !terms.offset.empty() && !fixed.contains(terms.offset) ? 1 : 0,
                     shared = free_among(terms.shared, fixed), outer = free_among(terms.outer, fixed);
@@ -258,14 +259,14 @@ std::optional<DesignProblem> two_variables(const std::vector<Observation>& point
 
 std::optional<DesignProblem> repetition(const std::vector<Observation>& points, const LawForm& form,
                                         const std::map<std::string, double>& fixed) {
-  std::vector<std::string> decays;
-  for (const std::size_t k : form.of_role(Role::decay)) decays.push_back(form.parameters[k]);
-  if (free_among(decays, fixed) == 0) return std::nullopt;
+  std::vector<std::string> shown;
+  for (const std::size_t k : form.of_repetition()) shown.push_back(form.parameters[k]);
+  if (free_among(shown, fixed) == 0) return std::nullopt;
   const bool repeats =
       std::ranges::any_of(points, [](const Observation& o) { return o.weight > 0 && repeats_data(o); });
   if (repeats) return std::nullopt;
   return DesignProblem{fmt::format("no run repeats its data (tokens > unique_tokens), so that nothing shows {}",
-                                   fmt::join(decays, " and ")),
+                                   fmt::join(shown, " and ")),
                        "add runs that read their data 2, 4 and 16 times, or use the law chinchilla"};
 }
 
@@ -304,7 +305,7 @@ std::optional<DesignProblem> design_problem(const std::vector<Observation>& poin
     }
   }
   if (terms_of(form).params.empty()) return one_variable(points, form, fixed);
-  if (form.has_decays()) {
+  if (form.knows_repetition()) {
     if (auto none = repetition(points, form, fixed)) return none;
   }
   return two_variables(points, form, fixed);

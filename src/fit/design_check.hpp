@@ -41,7 +41,8 @@ struct DesignProblem {
 /// None where the free parameters of the law can be told apart in principle. Each term of a law needs its own variable
 /// to move: on one ray or rising line the terms of N and of D are one curve, unless the parameters of one term are
 /// held, or both exponents are (then the amplitudes must differ in their effect). n values of a variable give n - 1
-/// differences. data-constrained needs runs that repeat data. For a law of one variable only that variable counts.
+/// differences. Laws that know repetition need runs that repeat data. For a law of one variable only that variable
+/// counts.
 /// @param fixed names and values of the parameters that are held
 [[nodiscard]] std::optional<DesignProblem> design_problem(const std::vector<Observation>& points, LawKind law,
                                                           const std::map<std::string, double>& fixed);

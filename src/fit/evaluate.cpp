@@ -7,6 +7,7 @@
 
 #include "core/linear_algebra.hpp"
 #include "fit/outer_surface.hpp"
+#include "fit/stretched.hpp"
 
 namespace scalelaw::inline fit {
 namespace {
@@ -173,6 +174,34 @@ Linearised linearise_power(const Problem& p, std::span<const double> theta, bool
   return out;
 }
 
+// --- Coordinates::stretched: the constants, or slope, power and level of their functions, fit/stretched.hpp.
+
+// Residuals and Jacobian; with `at`, sum psi d2 r is added to its Hessian.
+Linearised linearise_stretched(const Problem& p, std::span<const double> theta, bool with_jacobian,
+                               std::span<const double> psi = {}, LocalModel* at = nullptr) {
+  const std::size_t m = p.free.size();
+  StretchedTheta full{};
+  for (std::size_t j = 0; j < full.size(); ++j) full[j] = p.fixed[j] ? p.values[j] : 0;
+  for (std::size_t k = 0; k < m; ++k) full[p.free[k]] = theta[k];
+  Linearised out = empty_at(p, with_jacobian);
+  StretchedLoss loss;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    stretched_loss(p.stretched, full, std::log(p.points[i].params), std::log(p.points[i].tokens), at != nullptr, loss);
+    const double unit = of_logs(p) ? 1 / loss.value : 1;
+    out.residual[i] = residual_of(p, i, loss.value);
+    for (std::size_t k = 0; with_jacobian && k < m; ++k) out.jacobian[i * m + k] = loss.gradient[p.free[k]] * unit;
+    for (std::size_t k = 0; at != nullptr && k < m; ++k) {
+      const std::size_t a = p.free[k];
+      for (std::size_t j = 0; j < m; ++j) {
+        const std::size_t b = p.free[j];
+        const double squares = of_logs(p) ? loss.gradient[a] * loss.gradient[b] * unit : 0;
+        at->hessian[k][j] += psi[i] * unit * (loss.hessian[a][b] - squares);
+      }
+    }
+  }
+  return out;
+}
+
 // --- Any law, from its own gradient.
 
 // d loss / d theta of the constant j, from d loss / d values: d/d ln v = v d/dv. Where an amplitude is centred, its
@@ -245,6 +274,8 @@ void evaluate_any(const Problem& p, std::span<const double> weights, double delt
   if (!second_order || !std::isfinite(at.value)) return;
   if (p.coordinates == Coordinates::power) {
     (void)linearise_power(p, theta, false, psi, &at);
+  } else if (p.coordinates == Coordinates::stretched) {
+    (void)linearise_stretched(p, theta, false, psi, &at);
   } else {
     add_curvature(p, theta, psi, at);
   }
@@ -256,6 +287,7 @@ Linearised linearise(const Problem& p, std::span<const double> theta, bool with_
   if (p.coordinates == Coordinates::surface && !p.tie) return linearise_surface(p, theta, with_jacobian);
   if (p.coordinates == Coordinates::outer) return linearise_outer(p, theta, with_jacobian);
   if (p.coordinates == Coordinates::power) return linearise_power(p, theta, with_jacobian);
+  if (p.coordinates == Coordinates::stretched) return linearise_stretched(p, theta, with_jacobian);
   return linearise_any(p, theta, with_jacobian);
 }
 

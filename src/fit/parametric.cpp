@@ -86,12 +86,15 @@ void take_solution(const SearchResult& found, const Problem& problem, const FitO
 
 void add_profiles(const std::vector<Observation>& points, const Problem& problem, const Solution& best,
                   const std::map<std::string, double>& fixed, const FitOptions& options, FitResult& result) {
-  std::vector<Identifiability> profiles(problem.free.size());
+  // The a and b of a stretched exponential make up for each other over all there is; its power alone says something.
+  std::vector<std::size_t> shown = problem.free;
+  std::erase_if(shown, [&](std::size_t k) { return problem.form().constants[k].role == Role::real; });
+  std::vector<Identifiability> profiles(shown.size());
   parallel_for(profiles.size(), options.threads,
-               [&](std::size_t k) { profiles[k] = profile_interval(points, problem, best, fixed, problem.free[k]); });
+               [&](std::size_t k) { profiles[k] = profile_interval(points, problem, best, fixed, shown[k]); });
   auto& identifiability = std::get<ParametricFit>(result.by_method).identifiability;
   for (std::size_t k = 0; k < profiles.size(); ++k) {
-    identifiability[law_form(options.law).parameters[problem.free[k]]] = profiles[k];
+    identifiability[law_form(options.law).parameters[shown[k]]] = profiles[k];
   }
   identifiability.merge(profile_exponents(points, problem, best, fixed, identifiability));
 }

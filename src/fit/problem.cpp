@@ -5,6 +5,8 @@
 
 #include <fmt/ranges.h>
 
+#include "law/stretched.hpp"
+
 namespace scalelaw::inline fit {
 namespace {
 
@@ -45,7 +47,10 @@ void set_fixed(Problem& p, const std::map<std::string, double>& fixed) {
     }
     const auto k = static_cast<std::size_t>(it - form.parameters.begin());
     const bool may_be_zero = form.constants[k].role == Role::offset;
-    if (!std::isfinite(value) || value < 0 || (value == 0 && !may_be_zero)) {
+    if (may_be_negative(form.constants[k])) {
+      if (!std::isfinite(value) || (value == 0 && form.constants[k].role == Role::exponent))
+        fail_config("--fix {}={}: must be finite{}", name, value, value == 0 ? " and not 0" : "");
+    } else if (!std::isfinite(value) || value < 0 || (value == 0 && !may_be_zero)) {
       fail_config("--fix {}={}: must be positive and finite{}", name, value, may_be_zero ? " (or 0)" : "");
     }
     check_outer_power(form, k, value);
@@ -85,11 +90,20 @@ void set_ties(Problem& p) {
   }
 }
 
+void set_stretched(Problem& p) {
+  p.coordinates = Coordinates::stretched;
+  p.stretched.at = mean_log(p, Quantity::params);
+  for (std::size_t i = 0; i < StretchedPlaces::kFunctions; ++i) {
+    p.stretched.centred[i] = !p.fixed[3 * i] && !p.fixed[3 * i + 2];
+  }
+}
+
 // The law's own coordinates and the centres that they take.
 void set_coordinates(Problem& p) {
   const LawForm& form = p.form();
   if (form.coordinates == Coordinates::logarithms) return;
   check_places(form);
+  if (form.coordinates == Coordinates::stretched) return set_stretched(p);
   if (!keeps_coordinates(p)) return;
   for (const std::size_t k : form.of_role(Role::amplitude)) {
     const Quantity of = *form.constants[k].of;
@@ -115,6 +129,22 @@ void set_surface(Problem& p) {
   for (std::size_t i = 0; i < n; ++i) p.surface.loss[i] = p.observed[i];
   p.surface.inverse_loss.resize(padded);
   for (std::size_t i = 0; i < padded; ++i) p.surface.inverse_loss[i] = 1 / p.surface.loss[i];
+}
+
+// About the points' mean the law's own bounds hold, and its last level is the logarithm of a loss; otherwise a number
+// of any sign has none.
+void set_real_bounds(Problem& p, std::size_t i, double least, double most) {
+  const std::size_t k = p.free[i], last = p.form().constants.size() - 1;
+  if (!p.stretched.centred[k / 3]) {
+    const Constant unbounded = real_number("", {});
+    p.lower[i] = unbounded.lower;
+    p.upper[i] = unbounded.upper;
+    p.max_step[i] = unbounded.max_step;
+  } else if (k == last) {
+    p.lower[i] = std::log(least) - 12;
+    p.upper[i] = std::log(most) + 1;
+    p.max_step[i] = 2;
+  }
 }
 
 // The largest exponent with which the loss of a term alone may fall: that of the exponents of the other laws.
@@ -144,6 +174,7 @@ void set_bounds(Problem& p) {
       p.upper[i] = std::log(most) + (centred ? 1 : 0);
       p.max_step[i] = 2;
     }
+    if (constant.role == Role::real) set_real_bounds(p, i, least, most);
     p.start_lower[i] = p.lower[i];
     if (constant.role == Role::offset || centred) p.start_lower[i] = floor - 4;
     if (surface && constant.role == Role::exponent && constant.of) p.start_lower[i] = 0.02;
@@ -178,6 +209,12 @@ void check_places(const LawForm& form) {
       const std::optional<Quantity> x = form.only_variable();
       SCALELAW_CHECK(x && same_roles(form.constants, {amplitude("X", *x), exponent("alpha", x), offset("E")}),
                      "{} has other constants than X, alpha, E", form.name);
+      return;
+    }
+    case Coordinates::stretched: {
+      constexpr std::array kNames = {"a1", "alpha", "b1", "a2", "beta", "b2", "a3", "gamma", "b3"};
+      SCALELAW_CHECK(std::ranges::equal(form.constants, kNames, {}, &Constant::name), "{} has other constants than {}",
+                     form.name, fmt::join(kNames, ", "));
       return;
     }
   }
@@ -269,6 +306,13 @@ Vector start_from(const Problem& p, const std::vector<double>& values) {
         theta[k] -= exponent * centre->at;  // ln A x^-alpha
       }
     }
+    if (p.coordinates == Coordinates::stretched && p.stretched.centred[j / 3]) {
+      // Where another power is held, the function keeps its slope and its level there.
+      const std::size_t first = j / 3 * 3;
+      const CentredStretch f =
+          centred({.a = values[first], .power = values[first + 1], .b = values[first + 2]}, p.stretched.at);
+      theta[k] = std::array{f.slope, f.power, f.level}.at(j % 3);
+    }
     theta[k] = std::clamp(theta[k], p.start_lower[k], p.upper[k]);
   }
   return theta;
@@ -285,6 +329,14 @@ std::vector<double> natural_values(const Problem& p, std::span<const double> the
     return values;
   }
   if (p.tie) values[p.tie->to] = p.tie->factor * values[p.tie->from];
+  for (std::size_t i = 0; p.coordinates == Coordinates::stretched && i < StretchedPlaces::kFunctions; ++i) {
+    if (!p.stretched.centred[i]) continue;
+    const Stretch f =
+        natural({.slope = values[3 * i], .power = values[3 * i + 1], .level = values[3 * i + 2]}, p.stretched.at);
+    values[3 * i] = f.a;
+    values[3 * i + 1] = f.power;
+    values[3 * i + 2] = f.b;
+  }
   for (const Centre& centre : p.centres) {
     double& amplitude = values[centre.amplitude];
     if (p.coordinates == Coordinates::power) {  // X and alpha are free, so that theta has them at their places

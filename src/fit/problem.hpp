@@ -1,5 +1,6 @@
 #pragma once
 // A fit as a smooth problem in working coordinates: logarithms of amplitudes and offsets, exponents as they are.
+#include <array>
 #include <map>
 #include <optional>
 #include <span>
@@ -43,6 +44,14 @@ struct Centre {
   double at = 0;                            ///< mean of ln x over the points, x the variable of the term
 };
 
+/// The functions of a law with Coordinates::stretched. Those whose a and b are both free take the coordinates of
+/// law/stretched.hpp about the points' mean, in which a and b have no long valley.
+struct StretchedPlaces {
+  static constexpr std::size_t kFunctions = 3;  ///< of three constants each
+  double at = 0;                                ///< mean of ln N over the points
+  std::array<bool, kFunctions> centred{};
+};
+
 struct Problem {
   LawKind law = LawKind::chinchilla;
   Objective objective;
@@ -58,6 +67,7 @@ struct Problem {
   std::vector<Tie> ties;
   Coordinates coordinates = Coordinates::logarithms;  ///< the law's own, where what is fixed leaves them
   std::vector<Centre> centres;
+  StretchedPlaces stretched = {};       ///< for Coordinates::stretched
   SurfacePoints surface;                ///< for Coordinates::surface and outer
   Vector lower{}, upper{}, max_step{};  ///< of the free parameters
   Vector start_lower{};                 ///< within these a start lets every term of the law matter

@@ -119,16 +119,25 @@ Identifiability profile_interval(const std::vector<Observation>& points, const P
   const Constant& constant = problem.form().constants[parameter];
   const std::vector<double> best = natural_values(problem, solution.theta);
   const bool logarithmic = is_logarithmic(constant);
-  const auto natural = [logarithmic](double x) { return logarithmic ? std::exp(x) : x; };
+  const bool any_sign = may_be_negative(constant);
+  const auto natural = [logarithmic, any_sign](double x) {
+    if (any_sign && std::abs(x) < 1e-8) return 1e-8;  // a power of exactly 0 cannot be held
+    return logarithmic ? std::exp(x) : x;
+  };
   const double center = logarithmic ? std::log(best[parameter]) : best[parameter];
   // An amplitude beyond the range of doubles (a steep exponent far from its data) has no interval.
   constexpr double kLargestLog = 690;
   if (logarithmic && std::abs(center) >= kLargestLog)
     return {.profile_ci95 = {0, std::numeric_limits<double>::max()}, .identified = false};
-  // Ranges beyond which a value says "anything": 12 e-folds for logarithms, 1e-3 .. 5 for exponents.
+  // Ranges beyond which a value says "anything": 12 e-folds for logarithms, 1e-3 .. 5 for exponents; those of either
+  // sign have a range of their own.
   const Coordinate c{.center = center,
-                     .lowest = logarithmic ? std::max(center - 12, -kLargestLog) : std::max(constant.lower, 1e-3),
-                     .highest = logarithmic ? std::min(center + 12, kLargestLog) : std::max(5.0, constant.upper),
+                     .lowest = logarithmic ? std::max(center - 12, -kLargestLog)
+                               : any_sign  ? constant.lower
+                                           : std::max(constant.lower, 1e-3),
+                     .highest = logarithmic ? std::min(center + 12, kLargestLog)
+                                : any_sign  ? constant.upper
+                                            : std::max(5.0, constant.upper),
                      .first_step = logarithmic ? 1e-3 : 5e-3};
   Identifiability out = interval_of(c, solution.value, solution.value + threshold(problem, solution), [&]() -> Walk {
     return [&, near = best](double x) mutable {

@@ -9,7 +9,7 @@ namespace {
 
 // The amplitudes c >= 0 that minimise F(c) = sum_i w_i (sum_k c_k f_k(i) - t_i)^2.
 //
-// Legend, for n points and m columns, of which some are held at a given amplitude and p <= 3 are open:
+// Legend, for n points and m columns, of which some are held at a given amplitude and p <= 4 are open:
 //   w [n]   weights, W = diag(w)                       f_k [n]  column k
 //   t [n]   target                                     rest [n] = t - sum over held k of c_k f_k
 //   norm_a  [p]    = sqrt(f_a' W f_a)                  a, b run over the open columns

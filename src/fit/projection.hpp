@@ -18,7 +18,7 @@ struct Projection {
   std::vector<double> amplitude;
 };
 
-/// Minimises sum w (sum_k c_k f_k - target)^2 over c >= 0 by trying every set of positive amplitudes: at most 2^3.
+/// Minimises sum w (sum_k c_k f_k - target)^2 over c >= 0 by trying every set of positive amplitudes: at most 2^4.
 /// Infinite, without amplitudes, where a column vanishes.
 [[nodiscard]] Projection project(std::span<const double> w, const std::vector<LinearColumn>& columns,
                                  const std::vector<double>& target);

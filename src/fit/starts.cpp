@@ -7,7 +7,8 @@
 #include <optional>
 
 #include "fit/evaluate.hpp"
-#include "fit/projection.hpp"
+#include "fit/linear_problem.hpp"
+#include "fit/solve.hpp"
 
 namespace scalelaw::inline fit {
 namespace {
@@ -27,7 +28,8 @@ namespace {
 // is nonnegative least squares, which fit/projection.hpp solves exactly over every active set. Its terms are relative
 // errors, (L/o)^power - 1 = power ln(L/o) to first order: v is about the sum of the squared log residuals. So the
 // search runs over the one or two exponents alone, and takes no guess of coefficients, whose sizes depend on N, D and
-// the text. A law that has a start of its own (LawForm::start) has one minimum and needs no grid.
+// the text. A law that has a start of its own (LawForm::start) has one minimum and needs no grid; one that becomes
+// another in a limit (LawForm::limit) begins near the least of that.
 //
 // The grid: a start need not be good, it has to lie in the right basin, and Newton's method goes the rest. With c
 // fitted anew at every eta, what a fifth more of an exponent does to x^-exponent over the points is mostly a factor,
@@ -38,25 +40,17 @@ namespace {
 // A law with an outer power, (L - E)^power = sum, is linear only at a given offset: E takes a few shares of the least
 // loss, and the misfit is that of L itself, ln(L/o) = (o - E)/o x relative error of the left side / power.
 //
-// Passes: 1. the linear problem at one eta; 2. v over the grid of exponents; 3. with decays: the first on a grid around
-// that, for each the others by the objective; 4. the best cells by v; 5. the best cells by the objective.
+// Passes: 1. the linear problem at one eta (fit/linear_problem.hpp); 2. v over the grid of exponents; 3. with decays:
+// the first on a grid around that, for each the others by the objective; with exponents of repetition: all of them on a
+// coarser grid around that; 4. the best cells by v; 5. the best cells by the objective.
 
 constexpr std::size_t kStarts = 6;
-constexpr std::size_t kStartsWithDecays = 12;  // decays have several minima on real data
+constexpr std::size_t kStartsWithDecays = 12;  // of repetition: decays have several minima on real data
 constexpr std::size_t kRanked = 10;            // by the objective itself
-constexpr std::size_t kKeptColumns = 128;
-constexpr std::size_t kPerDecay = 3;  // cells kept for each decay of the linear problem
+constexpr std::size_t kPerDecay = 3;           // cells kept for each decay of the linear problem
 constexpr std::array kOuterPowers = {0.1, 0.17, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5};
 constexpr std::array kOffsetShares = {0.0, 0.4, 0.7, 0.9};  // of the least loss
 constexpr double kCoarser = 1.44;                           // a step of its exponents
-
-// A point of the grid over exponents (or over decays), and the start that it gives.
-struct Cell {
-  double value = 0;
-  std::array<int, 3> at{};  // index in the grid of each exponent; of each decay where the law has some
-  int layer = 0;
-  StartValues values;
-};
 
 bool near(const Cell& a, const Cell& b, int apart) {
   if (a.layer != b.layer) return false;
@@ -80,108 +74,24 @@ std::vector<StartValues> best_cells(std::vector<Cell> cells, std::size_t count, 
   return starts;
 }
 
-// The values to try of a constant: of an exponent 0.03 to 2.4 in steps of a fifth, of a decay 0.5 to 512 in octaves.
+// The exponents of N, D and so on, or those of repetition.
+std::vector<std::size_t> exponents_for(const LawForm& form, bool repetition) {
+  std::vector<std::size_t> found = form.of_role(Role::exponent);
+  std::erase_if(found, [&](std::size_t k) { return form.constants[k].repetition != repetition; });
+  return found;
+}
+
+// The values to try of a constant: of an exponent 0.03 to 2.4 in steps of a fifth, of repetition 0.25 to 2 in octaves,
+// of a decay 0.5 to 512 in octaves.
 std::vector<double> grid_of(const Problem& p, std::size_t constant) {
   if (p.fixed[constant]) return {p.values[constant]};
+  if (p.form().constants[constant].repetition && p.form().constants[constant].role == Role::exponent)
+    return {0.25, 0.5, 1, 2};
   const bool exponent = p.form().constants[constant].role == Role::exponent;
   std::vector<double> grid;
   for (double x = exponent ? 0.03 : 0.5; x < (exponent ? 2.6 : 600); x *= exponent ? 1.2 : 2) grid.push_back(x);
   return grid;
 }
-
-// 1. The linear problem inside a law at given exponents and decays, with the columns that cells share kept.
-class LinearProblem {
- public:
-  explicit LinearProblem(const Problem& p) : p_(p), decays_(p.form().of_role(Role::decay)), shares_(p.size(), 1.0) {}
-
-  // A cell at these exponents and decays; none where the problem has no solution that the law can take.
-  std::optional<Cell> solve(StartValues values) {
-    const LinearForm form = p_.form().linear(values);
-    set_offset(form.subtracted ? values[*form.subtracted] : 0);
-    const std::vector<double>& target = target_at(form.power);
-    if (target.empty()) return std::nullopt;
-    std::vector<LinearColumn> columns;
-    for (std::size_t k = 0; k < form.terms.size(); ++k) columns.push_back(column(form, k, values, target));
-    const Projection found = project(p_.weights, columns, shares_);
-    if (found.amplitude.empty()) return std::nullopt;
-    for (std::size_t k = 0; k < form.terms.size(); ++k) {
-      const LinearTerm& term = form.terms[k];
-      if (!term.may_vanish && !(found.amplitude[k] > 0)) return std::nullopt;
-      values[term.constant] = term.root == 1 ? found.amplitude[k] : std::pow(found.amplitude[k], 1 / term.root);
-    }
-    // A relative error of loss^power counts `power` times one of the loss.
-    return Cell{.value = found.value / (form.power * form.power), .values = std::move(values)};
-  }
-
- private:
-  // What is kept belongs to one offset.
-  void set_offset(double offset) {
-    if (offset == offset_) return;
-    offset_ = offset;
-    targets_.clear();
-    columns_.clear();
-    for (std::size_t i = 0; i < p_.size(); ++i) shares_[i] = (p_.observed[i] - offset) / p_.observed[i];
-  }
-
-  // (loss - offset)^power; empty where it leaves the range of doubles.
-  const std::vector<double>& target_at(double power) {
-    const auto [it, fresh] = targets_.try_emplace(power);
-    if (!fresh) return it->second;
-    for (const double loss : p_.observed) {
-      it->second.push_back(power == 1 ? loss - offset_ : std::pow(loss - offset_, power));
-    }
-    if (power != 1 && !std::ranges::all_of(it->second, [](double t) { return t > 1e-250 && t < 1e250; }))
-      it->second.clear();
-    return it->second;
-  }
-
-  LinearColumn column(const LinearForm& form, std::size_t k, LawValues values, const std::vector<double>& target) {
-    const LinearTerm& term = form.terms[k];
-    std::optional<double> held;
-    if (p_.fixed[term.constant]) {
-      const double value = p_.values[term.constant];
-      held = term.root == 1 ? value : std::pow(value, term.root);
-    }
-    std::vector<double> key = place_of(k, values);
-    key.push_back(term.exponent);
-    key.push_back(form.power);
-    if (columns_.size() == kKeptColumns) columns_.clear();
-    const auto [it, fresh] = columns_.try_emplace(std::move(key));
-    if (fresh) it->second = divided(term, log_variable(k, term, values), target);
-    return {.f = it->second, .fixed = held};
-  }
-
-  std::vector<double> divided(const LinearTerm& term, const std::vector<double>& logs,
-                              const std::vector<double>& target) const {
-    std::vector<double> out(p_.size());
-    for (std::size_t i = 0; i < p_.size(); ++i) {
-      out[i] = term.variable == nullptr ? 1 / target[i] : shares_[i] * std::exp(-term.exponent * logs[i]) / target[i];
-    }
-    return out;
-  }
-
-  // Of a term and the decays that its variable may depend on.
-  std::vector<double> place_of(std::size_t k, LawValues values) const {
-    std::vector<double> place{static_cast<double>(k)};
-    for (const std::size_t d : decays_) place.push_back(values[d]);
-    return place;
-  }
-
-  // ln of the variable of a term at every point.
-  const std::vector<double>& log_variable(std::size_t k, const LinearTerm& term, LawValues values) {
-    const auto [it, fresh] = logs_.try_emplace(place_of(k, values));
-    if (!fresh || term.variable == nullptr) return it->second;
-    for (const LawPoint& point : p_.points) it->second.push_back(std::log(term.variable(values, point)));
-    return it->second;
-  }
-
-  const Problem& p_;
-  std::vector<std::size_t> decays_;
-  double offset_ = 0;
-  std::vector<double> shares_;  // (loss - offset) / loss
-  std::map<double, std::vector<double>> targets_;
-  std::map<std::vector<double>, std::vector<double>> logs_, columns_;
-};
 
 // Every point of the grid of these constants, the last of them fastest, set into `values`.
 template <class See>
@@ -208,7 +118,8 @@ void each_of_grid(const Problem& p, const std::vector<std::size_t>& constants, c
 // 2. v over the grid of exponents, at the decays of `from`.
 std::vector<Cell> scan_exponents(const Problem& p, LinearProblem& linear, const StartValues& from) {
   std::vector<Cell> cells;
-  each_of_grid(p, p.form().of_role(Role::exponent), from, [&](const std::array<int, 3>& at, const StartValues& values) {
+  const std::vector<std::size_t> exponents = exponents_for(p.form(), false);
+  each_of_grid(p, exponents, from, [&](const std::array<int, 3>& at, const StartValues& values) {
     if (std::optional<Cell> cell = linear.solve(values)) {
       cell->at = at;
       cells.push_back(std::move(*cell));
@@ -289,23 +200,66 @@ std::vector<Cell> scan_outer(const Problem& p, LinearProblem& linear, StartValue
   return cells;
 }
 
+// The linear problem knows all that repetition costs: for each value of its exponents the few best cells.
+std::vector<Cell> scan_repetition(const Problem& p, LinearProblem& linear, const StartValues& from) {
+  std::vector<Cell> cells;
+  each_of_grid(p, exponents_for(p.form(), true), from,
+               [&](const std::array<int, 3>& at, const StartValues& at_repetition) {
+                 int layer = 0;
+                 for (StartValues& best : best_cells(scan_exponents(p, linear, at_repetition), kPerDecay, 3)) {
+                   const double value = objective_at(p, best);
+                   cells.push_back({.value = value, .at = at, .layer = layer++, .values = std::move(best)});
+                 }
+               });
+  return cells;
+}
+
+// From the least that the law of the limit reaches at these points, however this one's constants are held.
+std::vector<Cell> near_limit(const Problem& p, const LimitLaw& limit) {
+  std::vector<Observation> points;
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    Observation o;
+    o.params = p.points[i].params;
+    o.tokens = p.points[i].tokens;
+    o.flops = p.points[i].flops;
+    o.loss_nats = p.observed[i];
+    o.weight = p.weights[i];
+    points.push_back(o);
+  }
+  const Problem inner = make_problem(points, limit.law, p.objective, {});
+  std::optional<Solution> least;
+  for (const StartValues& values : projection_starts(inner)) {
+    Solution s = solve(inner, inner.weights, start_from(inner, values), {.polish = false});
+    if (s.status != NewtonStatus::diverged && (!least || s.value < least->value)) least = std::move(s);
+  }
+  std::vector<Cell> cells;
+  if (!least) return cells;
+  for (StartValues& values : limit.starts(natural_values(inner, least->theta), p.points)) {
+    const double value = objective_at(p, values);
+    cells.push_back({.value = value, .at = {}, .layer = static_cast<int>(cells.size()), .values = std::move(values)});
+  }
+  return cells;
+}
+
 std::vector<Cell> scan(const Problem& p) {
   if (p.form().start != nullptr) return {{.values = p.form().start(p.points, p.observed)}};
+  if (p.form().limit) return near_limit(p, *p.form().limit);
   LinearProblem linear(p);
   const StartValues from(p.form().constants.size(), 1.0);
   if (p.form().coordinates == Coordinates::outer) return scan_outer(p, linear, from);
+  if (!exponents_for(p.form(), true).empty()) return scan_repetition(p, linear, from);
   return p.form().has_decays() ? scan_decays(p, linear, from) : scan_exponents(p, linear, from);
 }
 
 // Cells this far apart lie in different places: a fifth is a small step of an exponent, an octave of a decay or the
 // coarser step under an outer power is not.
 int apart_on_grid(const Problem& p) {
-  return p.form().has_decays() || p.form().coordinates == Coordinates::outer ? 2 : 3;
+  return p.form().knows_repetition() || p.form().coordinates == Coordinates::outer ? 2 : 3;
 }
 
 // 4. The best cells by v; with decays, by the objective.
 std::vector<StartValues> projected(const Problem& p, std::vector<Cell> cells) {
-  return best_cells(std::move(cells), p.form().has_decays() ? kStartsWithDecays : kStarts, apart_on_grid(p));
+  return best_cells(std::move(cells), p.form().knows_repetition() ? kStartsWithDecays : kStarts, apart_on_grid(p));
 }
 
 // 5. Cells with the objective itself for their value: those below all their neighbours first, then the best others.

@@ -13,10 +13,10 @@ FitResult refit_near(const std::vector<Observation>& points, const FitOptions& o
   plain.rollout.reset();
   plain.profile = plain.goodness = false;
   plain.threads = 1;
-  // Chinchilla and kaplan, whose only minimum lies near the centre's: a share of two exponents, and no decays.
+  // Chinchilla and kaplan, whose only minimum lies near the centre's: a share of two exponents, and no repetition.
   const LawForm& form = law_form(options.law);
   const bool known_start = options.method == Method::parametric && options.drop_highest == 0 && center.converged() &&
-                           center.fitted.kind == options.law && form.ratio && !form.has_decays();
+                           center.fitted.kind == options.law && form.ratio && !form.knows_repetition();
   if (!known_start) return fit_points(points, plain);
 
   const Problem problem = make_problem(points, options.law, options.objective, options.fixed);

@@ -35,8 +35,6 @@ Effective effective(double total, double unique, double decay) {
           .d_decay = unique * (1 - left - repeats / decay * left)};
 }
 
-double unique_tokens(const LawPoint& p) { return p.unique_tokens > 0 ? std::min(p.unique_tokens, p.tokens) : p.tokens; }
-
 // The parameters that the unique tokens can feed are those of the compute-optimal model trained on them once:
 // ln N = (ln(alpha A / (beta B)) + beta ln U) / alpha.
 double log_fed(const DataConstrained& c, double unique) {
@@ -48,7 +46,8 @@ double log_fed(const DataConstrained& c, double unique) {
 // d ln U_N = dA/(alpha A) - dB/(alpha B) + (1/alpha - ln U_N) dalpha/alpha + (ln U - 1/beta) dbeta/alpha.
 double evaluate(LawValues v, const LawPoint& p, std::span<double> gradient) {
   const DataConstrained c = named(v);
-  const double unique = unique_tokens(p), fed = std::exp(log_fed(c, unique)), unique_params = std::min(fed, p.params);
+  const double unique = unique_tokens_read(p), fed = std::exp(log_fed(c, unique)),
+               unique_params = std::min(fed, p.params);
   const Effective tokens = effective(p.tokens, unique, c.r_d), params = effective(p.params, unique_params, c.r_n);
   const double n = std::pow(params.amount, -c.alpha), d = std::pow(tokens.amount, -c.beta);
   if (!gradient.empty()) {
@@ -73,7 +72,9 @@ double evaluate(LawValues v, const LawPoint& p, std::span<double> gradient) {
   return c.E + c.A * n + c.B * d;
 }
 
-double effective_tokens(LawValues v, const LawPoint& p) { return effective(p.tokens, unique_tokens(p), v[kRD]).amount; }
+double effective_tokens(LawValues v, const LawPoint& p) {
+  return effective(p.tokens, unique_tokens_read(p), v[kRD]).amount;
+}
 
 // Which parameters the data can feed depends on the amplitudes, so the linear problem knows repetition in D alone.
 LinearForm linear(LawValues v) {

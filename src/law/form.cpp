@@ -28,7 +28,7 @@ Constant offset(const char* name) {
   return {.name = name, .role = Role::offset, .of = {}, .lower = -200, .upper = 400, .max_step = 2};
 }
 
-Constant amplitude(const char* name, Quantity of) {
+Constant amplitude(const char* name, std::optional<Quantity> of) {
   return {.name = name, .role = Role::amplitude, .of = of, .lower = -200, .upper = 400, .max_step = 4};
 }
 
@@ -37,7 +37,21 @@ Constant exponent(const char* name, std::optional<Quantity> of) {
 }
 
 Constant decay(const char* name, Quantity of) {
-  return {.name = name, .role = Role::decay, .of = of, .lower = std::log(1e-3), .upper = std::log(1e6), .max_step = 1};
+  return of_repetition(
+      {.name = name, .role = Role::decay, .of = of, .lower = std::log(1e-3), .upper = std::log(1e6), .max_step = 1});
+}
+
+Constant signed_exponent(const char* name, std::optional<Quantity> of) {
+  return {.name = name, .role = Role::exponent, .of = of, .lower = -1, .upper = 1, .max_step = 0.25};
+}
+
+Constant real_number(const char* name, std::optional<Quantity> of) {
+  return {.name = name, .role = Role::real, .of = of, .lower = -1e30, .upper = 1e30, .max_step = 1e30};
+}
+
+Constant of_repetition(Constant constant) {
+  constant.repetition = true;
+  return constant;
 }
 
 bool LawForm::needs(Quantity quantity) const {
@@ -62,9 +76,17 @@ std::vector<std::size_t> LawForm::of_role(Role role) const {
   return found;
 }
 
+std::vector<std::size_t> LawForm::of_repetition() const {
+  std::vector<std::size_t> found;
+  for (std::size_t k = 0; k < constants.size(); ++k) {
+    if (constants[k].repetition) found.push_back(k);
+  }
+  return found;
+}
+
 std::vector<std::size_t> LawForm::term_of(Quantity quantity) const {
   std::vector<std::size_t> found;
-  for (const Role role : {Role::amplitude, Role::exponent}) {
+  for (const Role role : {Role::amplitude, Role::real, Role::exponent}) {
     for (const std::size_t k : of_role(role)) {
       if (constants[k].of == quantity) found.push_back(k);
     }

@@ -15,12 +15,13 @@ namespace scalelaw::inline law {
 /// Values of all constants of a law, in the order of LawForm::constants.
 using LawValues = std::span<const double>;
 
-/// What a constant is to the law. Fits work on the logarithm of all but exponents.
+/// What a constant is to the law. Fits work on the logarithm of all but exponents and numbers of any sign.
 enum class Role {
   offset,     ///< the loss that no run gets below; 0 or more
   amplitude,  ///< of a term, in units that follow from its exponent
   exponent,
-  decay  ///< how often a quantity can be used again before that stops to help
+  decay,  ///< how often a quantity can be used again before that stops to help
+  real    ///< a number of any sign
 };
 
 struct Constant {
@@ -30,13 +31,24 @@ struct Constant {
   /// Where a fit may put it and how far one step may go, in working coordinates: the logarithm, an exponent as it is.
   /// Of offsets these follow from the losses instead (fit/problem.cpp).
   double lower = 0, upper = 0, max_step = 0;
-  bool optional = false;  ///< an offset that is 0 unless asked for
+  bool optional = false;    ///< an offset that is 0 unless asked for
+  bool repetition = false;  ///< runs that repeat their data show it, and no others
 };
 [[nodiscard]] Constant offset(const char* name);
-[[nodiscard]] Constant amplitude(const char* name, Quantity of);
+[[nodiscard]] Constant amplitude(const char* name, std::optional<Quantity> of);
 [[nodiscard]] Constant exponent(const char* name, std::optional<Quantity> of);
 [[nodiscard]] Constant decay(const char* name, Quantity of);
-[[nodiscard]] inline bool is_logarithmic(const Constant& constant) { return constant.role != Role::exponent; }
+/// An exponent that may be negative.
+[[nodiscard]] Constant signed_exponent(const char* name, std::optional<Quantity> of);
+[[nodiscard]] Constant real_number(const char* name, std::optional<Quantity> of);
+/// The same constant, of what repeated data cost.
+[[nodiscard]] Constant of_repetition(Constant constant);
+[[nodiscard]] inline bool is_logarithmic(const Constant& constant) {
+  return constant.role != Role::exponent && constant.role != Role::real;
+}
+[[nodiscard]] inline bool may_be_negative(const Constant& constant) {
+  return !is_logarithmic(constant) && constant.lower < 0;
+}
 
 /// amplitude * x^-exponent, one term of a LinearForm.
 struct LinearTerm {
@@ -73,6 +85,13 @@ struct Within {
   double value = 0;
 };
 
+/// A law that another one becomes in a limit: a fit of the other begins near the least that this one reaches.
+struct LimitLaw {
+  LawKind law = LawKind::chinchilla;
+  /// Constants of the other law that predict at the points about what these constants of the limit do.
+  std::vector<std::vector<double>> (*starts)(LawValues limit, const std::vector<LawPoint>& points) = nullptr;
+};
+
 /// Constants as a paper gives them.
 struct PublishedSet {
   std::string name;    ///< "besiroglu2024"
@@ -87,7 +106,8 @@ enum class Coordinates {
   logarithms,  ///< any law: ln of each constant, exponents as they are
   surface,     ///< constants (E, A, B, alpha, beta) of E + A/N^alpha + B/D^beta: amplitudes at the points' means
   outer,       ///< constants (E, A, B, alpha, beta, k) of E + (A/N^alpha + B/D^beta)^k: terms as losses of their own
-  power        ///< constants (X, alpha, E) of E + (X/x)^alpha: ln of the power at the points' mean
+  power,       ///< constants (X, alpha, E) of E + (X/x)^alpha: ln of the power at the points' mean
+  stretched    ///< three times (a, power, b) of exp(f3) + exp(f2) D^-exp(f1), f = a N^power + b: law/stretched.hpp
 };
 
 struct LawForm {
@@ -107,6 +127,7 @@ struct LawForm {
   LinearForm (*linear)(LawValues values) = nullptr;
   /// Where a fit begins that needs no search, since it has one minimum: from points and what they show there.
   std::vector<double> (*start)(const std::vector<LawPoint>& points, const std::vector<double>& observed) = nullptr;
+  std::optional<LimitLaw> limit = {};  ///< where a fit begins that has neither of the two
 
   /// N*(C) under C = 6 N D; null: the law has no optimum over N and D.
   double (*optimal_params)(LawValues values, double flops) = nullptr;
@@ -127,7 +148,11 @@ struct LawForm {
   /// Indices of the constants of a role, rising.
   [[nodiscard]] std::vector<std::size_t> of_role(Role role) const;
   [[nodiscard]] bool has_decays() const { return !of_role(Role::decay).empty(); }
-  /// Its amplitude first, then its exponent: indices of what the term of a quantity is made of.
+  /// Indices of the constants that say what repeated data cost, rising.
+  [[nodiscard]] std::vector<std::size_t> of_repetition() const;
+  [[nodiscard]] bool knows_repetition() const { return !of_repetition().empty(); }
+  /// Its amplitude first, then its exponent: indices of what the term of a quantity is made of. Numbers of any sign
+  /// stand between them.
   [[nodiscard]] std::vector<std::size_t> term_of(Quantity quantity) const;
 };
 

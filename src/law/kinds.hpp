@@ -15,7 +15,9 @@ namespace scalelaw::inline law {
   LAW(power_c, "power-c")                   \
   LAW(kaplan_steps, "kaplan-steps")         \
   LAW(data_constrained, "data-constrained") \
+  LAW(data_overfitting, "data-overfitting") \
   LAW(overtraining, "overtraining")         \
+  LAW(farseer, "farseer")                   \
   LAW(optimal, "optimal")
 
 #define SCALELAW_KIND(kind, name) kind,

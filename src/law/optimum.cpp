@@ -1,10 +1,10 @@
 #include "law/optimum.hpp"
 
 #include <algorithm>
-#include <boost/math/tools/minima.hpp>
 #include <cmath>
 #include <limits>
 
+#include "law/least_loss.hpp"
 #include "law/published.hpp"
 
 namespace scalelaw::inline law {
@@ -34,7 +34,7 @@ const Law& published_of(LawKind kind) { return published_law(law_form(kind).publ
 
 Law with_repetition(const Law& law) {
   const LawForm& form = law.form();
-  if (form.has_decays()) return law;
+  if (form.knows_repetition()) return law;
   if (!form.with_decays) {
     fail_config(
         "unique tokens: the law '{}' ({}) has no form for repeated data; use a chinchilla or data-constrained law",
@@ -73,7 +73,7 @@ Optimum compute_optimal(const Law& law, double flops) {
 Optimum compute_optimal(const Law& law, double flops, double unique_tokens) {
   const Optimum unlimited = compute_optimal(law, flops);
   if (unique_tokens <= 0 || unlimited.scale.tokens <= unique_tokens) return unlimited;
-  if (!law.form().has_decays()) {
+  if (!law.form().knows_repetition()) {
     fail_config(
         "the law '{}' ({}) does not know what repeating {} unique tokens costs; take a data-constrained law, for "
         "example muennighoff2023",
@@ -86,13 +86,10 @@ Optimum compute_optimal(const Law& law, double flops, double unique_tokens) {
   };
   constexpr int kScan = 240;
   const double low = std::log(unlimited.scale.params) - std::log(1e3), step = 2 * std::log(1e3) / kScan;
-  int best = 1;
-  for (int i = 2; i < kScan; ++i) {
-    if (loss(low + i * step) < loss(low + best * step)) best = i;
-  }
-  const auto refined =
-      boost::math::tools::brent_find_minima(loss, low + (best - 1) * step, low + (best + 1) * step, 52);
-  return optimum_at(law, flops, std::exp(refined.first), unique_tokens);
+  const Optimum best = optimum_at(law, flops, std::exp(least_of_scan(loss, low, step, kScan)), unique_tokens);
+  // A loss that jumps up with the first repeat is least at the edge, where every token is read once.
+  const Optimum once = optimum_at(law, flops, flops / (6 * unique_tokens), unique_tokens);
+  return once.loss_nats < best.loss_nats * (1 - 1e-12) ? once : best;
 }
 
 }  // namespace scalelaw::inline law

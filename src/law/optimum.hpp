@@ -18,13 +18,13 @@ struct Optimum {
 };
 [[nodiscard]] Optimum compute_optimal(const Law& law, double flops);
 /// The same with at most `unique_tokens` different tokens (0 = no limit), so that more tokens mean repetition: only
-/// laws with decays know a price for it; found numerically over N. Errors (config): another law with a limit below its
-/// D*.
+/// laws that know repetition have a price for it; found numerically over N. Where the loss rises with the epochs that
+/// may be a larger model on fewer tokens. Errors (config): another law with a limit below its D*.
 [[nodiscard]] Optimum compute_optimal(const Law& law, double flops, double unique_tokens);
 
 /// The law with repeats worth less: E + A/N'^alpha + B/D'^beta with the decay constants R_D* and R_N* of Muennighoff et
-/// al. 2023 (arXiv 2305.16264) added to a chinchilla law; a law that has decays as it is. Errors (config): any other
-/// law.
+/// al. 2023 (arXiv 2305.16264) added to a chinchilla law; a law that knows repetition as it is. Errors (config): any
+/// other law.
 [[nodiscard]] Law with_repetition(const Law& law);
 
 }  // namespace scalelaw::inline law

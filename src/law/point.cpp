@@ -1,5 +1,7 @@
 #include "law/point.hpp"
 
+#include <algorithm>
+
 namespace scalelaw::inline law {
 
 LawPoint law_point(const Scale& scale) {
@@ -12,6 +14,10 @@ LawPoint law_point(const Observation& o) {
           .flops = o.flops,
           .unique_tokens = o.unique_tokens.value_or(0),
           .steps = o.steps.value_or(0)};
+}
+
+double unique_tokens_read(const LawPoint& p) {
+  return p.unique_tokens > 0 ? std::min(p.unique_tokens, p.tokens) : p.tokens;
 }
 
 double quantity_of(const LawPoint& point, Quantity quantity) {

@@ -18,6 +18,9 @@ struct LawPoint {
 /// What an observation tells a law; its steps count as S_min (fit/prepare.hpp turns S into S_min).
 [[nodiscard]] LawPoint law_point(const Observation& observation);
 
+/// The different tokens among those that are read: all of them where unique_tokens is 0 or larger.
+[[nodiscard]] double unique_tokens_read(const LawPoint& point);
+
 /// Of a point, in its unit.
 [[nodiscard]] double quantity_of(const LawPoint& point, Quantity quantity);
 

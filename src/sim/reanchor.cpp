@@ -32,16 +32,18 @@ Eigen::VectorXd nonnegative_least_squares(const Eigen::MatrixXd& columns, const 
 }
 
 /// The terms in the order of the columns: those of an exponent, then the offset, unless it is one that this law leaves
-/// out. Empty where the law is not linear in its amplitudes at these points: with decays and repeated data; or where
-/// its steps are not those of the points (S_min follows from the loss itself).
+/// out, and what repetition alone shows. Empty where the law is not linear in its amplitudes at these points: with a
+/// law of repeated data and such data; or where its steps are not those of the points (S_min follows from the loss
+/// itself).
 std::vector<LinearTerm> terms_of(const Law& law, const std::vector<Observation>& points) {
   const LawForm& form = law.form();
   const bool repeats =
       std::ranges::any_of(points, [](const Observation& p) { return p.unique_tokens.value_or(p.tokens) < p.tokens; });
-  if (form.linear == nullptr || form.needs(Quantity::steps) || (form.has_decays() && repeats)) return {};
+  if (form.linear == nullptr || form.needs(Quantity::steps) || (form.knows_repetition() && repeats)) return {};
   std::vector<LinearTerm> terms = form.linear(law.values).terms;
   std::erase_if(terms, [&](const LinearTerm& term) {
-    return form.constants[term.constant].optional && !(law.values[term.constant] > 0);
+    const Constant& constant = form.constants[term.constant];
+    return constant.repetition || (constant.optional && !(law.values[term.constant] > 0));
   });
   std::stable_partition(terms.begin(), terms.end(), [](const LinearTerm& term) { return term.variable != nullptr; });
   return terms;

@@ -11,6 +11,7 @@
 #include "error_of.hpp"
 #include "law/optimum.hpp"
 #include "law/published.hpp"
+#include "law/some_laws.hpp"
 #include "records/shape.hpp"
 
 namespace scalelaw {
@@ -77,6 +78,30 @@ TEST(Allocate, FixedModelDataAndLossAreInversesOfABudget) {
       EXPECT_NEAR(allocate(law, {.tokens = a.tokens}).flops / flops, 1, 1e-9) << name;
       EXPECT_NEAR(allocate(law, {.loss = a.loss_nats}).flops / flops, 1, 1e-8) << name;
     }
+  }
+}
+
+// Laws whose loss falls beyond a hump of N; that of the second, a fit of 240 runs, rises at budgets far beyond them.
+TEST(Allocate, ALawWithoutAConstantExponentIsInvertedNearItsRuns) {
+  Law fitted = some_law(LawKind::farseer);
+  fitted.values = {9.24707, -0.0495116, -4.24771, 849.65, -0.244959, 2.88837, 6.28742, -0.0852219, -0.284174};
+  for (const Law& law : {some_law(LawKind::farseer), fitted}) {
+    for (const double flops : {1e19, 1e21, 1e23}) {
+      const Optimum best = compute_optimal(law, flops);
+      const std::vector<AllocationRequest> requests = {
+          {.params = best.scale.params}, {.tokens = best.scale.tokens}, {.loss = best.loss_nats}};
+      for (const AllocationRequest& request : requests) {
+        EXPECT_NEAR(allocate(law, request).flops / flops, 1, 1e-5) << flops;
+      }
+      for (const double share : {1.0, 1e-3}) {
+        const Allocation used = allocate(law, {.flops = flops, .inference_tokens = share * best.scale.tokens});
+        EXPECT_LT(used.params, best.scale.params * (1 + 1e-6));
+        EXPECT_GT(used.params, (1 - 0.7 * share) * best.scale.params);
+        EXPECT_GT(used.loss_nats, best.loss_nats);
+      }
+    }
+    EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)allocate(law, {.loss = 1e-9}); }),
+                HasSubstr("no compute reaches"));
   }
 }
 
@@ -309,6 +334,24 @@ TEST(AllocateUniqueTokens, AChinchillaLawTakesMuennighoffsDecayOfRepeats) {
   EXPECT_EQ(repeated.value("R_D"), 15.387756);
   const Allocation scarce = allocate(published_law("besiroglu2024"), {.flops = 1e21, .unique_tokens = 1e9});
   EXPECT_GT(scarce.loss_nats, allocate(published_law("besiroglu2024"), {.flops = 1e21}).loss_nats);
+}
+
+TEST(AllocateUniqueTokens, WhereTheLossRisesFewerTokensAndALargerModel) {
+  const Law law = some_law(LawKind::data_overfitting);
+  const double flops = 1e22, unique = 1e10;
+  const Allocation free = allocate(law, {.flops = flops}),
+                   few = allocate(law, {.flops = flops, .unique_tokens = unique});
+  EXPECT_GT(few.params, 1.5 * free.params);
+  EXPECT_LT(few.tokens, free.tokens / 1.5);
+  EXPECT_GT(few.loss_nats, free.loss_nats);
+  // At that budget more compute makes it worse: a third of it reaches the same loss.
+  const Allocation cheaper = allocate(law, {.loss = few.loss_nats, .unique_tokens = unique});
+  EXPECT_LT(cheaper.flops, 0.5 * flops);
+  EXPECT_NEAR(cheaper.loss_nats, few.loss_nats, 1e-9);
+  const double below = allocate(law, {.flops = 1e21, .unique_tokens = unique}).loss_nats;
+  EXPECT_NEAR(allocate(law, {.loss = below, .unique_tokens = unique}).flops / 1e21, 1, 1e-6);
+  EXPECT_THAT(error_of(ExitCode::usage, [&] { (void)allocate(law, {.loss = 2.2, .unique_tokens = unique}); }),
+              HasSubstr("no compute reaches a loss of 2.2"));
 }
 
 TEST(AllocateUniqueTokens, UseAndScarcityTogetherBeatTheirNeighbours) {

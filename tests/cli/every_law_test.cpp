@@ -53,6 +53,39 @@ TEST_F(EveryLaw, IsFittedAndCompared) {
   }
 }
 
+// Laws without published constants are asked for what their fits say.
+TEST_F(EveryLaw, AnswersFromItsFit) {
+  for (const LawKind law : all_of<LawKind>()) {
+    run_scalelaw(folder, fmt::format("fit a.csv --law {} --objective log-mse --bootstrap 40 --json fit.json", law));
+    for (const char* asked :
+         {"allocate fit.json --flops 1e18", "allocate fit.json --params 1e7", "allocate fit.json --tokens 1e9",
+          "allocate fit.json --loss 3", "allocate fit.json --flops 1e18 --unique-tokens 1e8",
+          "allocate fit.json --flops 1e18 --inference-tokens 1e9", "predict fit.json --params 1e7 --tokens 1e9",
+          "predict fit.json --params 1e7 --tokens 1e9 --unique-tokens 1e8"}) {
+      expect_no_nan(run_scalelaw(folder, asked), fmt::format("{} of {}", asked, law));
+    }
+  }
+}
+
+// Laws without published constants are simulated with constants of the config's.
+TEST_F(EveryLaw, IsSimulatedWithConstantsOfItsOwn) {
+  const std::map<std::string, std::string> constants = {
+      {"farseer",
+       "a1 = -0.06, alpha = 0.12, b1 = -1.1, a2 = -0.3, beta = 0.1, b2 = 4, a3 = 30, gamma = -0.4, b3 = 0.05"},
+      {"data-overfitting", "E = 1.1, A = 10, B = 25, alpha = 0.26, beta = 0.25, P = 0.05, delta = 0.8, kappa = 0.4"}};
+  for (const auto& [law, params] : constants) {
+    write_file_atomic(
+        folder / "design.toml",
+        fmt::format("[design]\nbudgets = [1e11, 4e11, 1e12, 4e12]\n[backend]\nkind = \"simulate\"\n"
+                    "[simulation]\nlaw = \"{}\"\nparams = {{ {} }}\n[analysis]\nlaw = \"{}\"\nbootstrap = 40\n",
+                    law, params, law));
+    const ProgramResult run = run_scalelaw(folder, fmt::format("study design.toml --out {}", law));
+    EXPECT_EQ(run.code, 0) << law << ": " << run.err;
+    expect_no_nan(run_scalelaw(folder, fmt::format("fit {}", law)), "fit of the study of " + law);
+    expect_no_nan(run_scalelaw(folder, fmt::format("report {}", law)), "report of " + law);
+  }
+}
+
 TEST_F(EveryLaw, IsAllocatedPredictedAndSimulated) {
   write_file_atomic(folder / "design.toml",
                     "[design]\nbudgets = [1e17, 4e17]\n[backend]\nkind = \"simulate\"\n[analysis]\nbootstrap = 40\n");

@@ -51,7 +51,9 @@ TEST_F(FitOption, LawTakesEveryLaw) {
       {"power-c", {"X", "alpha"}},
       {"kaplan-steps", {"Nc", "Sc", "alphaN", "alphaS"}},
       {"data-constrained", {"A", "B", "E", "R_D", "R_N", "alpha", "beta"}},
+      {"data-overfitting", {"A", "B", "E", "P", "alpha", "beta", "delta", "kappa"}},
       {"overtraining", {"A", "B", "E", "eta"}},
+      {"farseer", {"a1", "a2", "a3", "alpha", "b1", "b2", "b3", "beta", "gamma"}},
       {"optimal", {"coefficient", "exponent"}}};
   for (const auto& [law, names] : keys) {
     const char* file = law == "optimal" ? "optimal.csv" : "all.csv";

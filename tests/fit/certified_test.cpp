@@ -247,6 +247,7 @@ std::vector<LawCase> law_cases() {
           {LawKind::kaplan_steps, {3e7, 900.0, 0.15, 0.6}},
           {LawKind::overtraining, {1.1, 40.0, 60.0, 0.13}},
           {LawKind::data_constrained, {1.1, 10.0, 25.0, 0.26, 0.25, 9.0, 4.0}},
+          {LawKind::data_overfitting, {1.1, 10.0, 25.0, 0.26, 0.25, 0.3, 0.8, 0.4}},
           {LawKind::optimal, {0.3, 0.52}}};
 }
 

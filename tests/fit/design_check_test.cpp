@@ -59,7 +59,7 @@ TEST(DesignCheck, RandomDesignsOfEachShapeAreKnown) {
 
 TEST(DesignCheck, EveryLawOfTwoVariablesRefusesARayAndTakesAPlane) {
   for (const LawKind law : {LawKind::chinchilla, LawKind::kaplan, LawKind::kaplan_steps, LawKind::data_constrained,
-                            LawKind::overtraining}) {
+                            LawKind::data_overfitting, LawKind::overtraining, LawKind::farseer}) {
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
       const FitResult bad = fit_points(runs_of(Kind::ray, seed), {.law = law, .profile = false});
       EXPECT_EQ(bad.convergence.status, FitStatus::design) << law_form(law).name;

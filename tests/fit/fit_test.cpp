@@ -38,6 +38,11 @@ TEST(Fit, EveryLawRecoversItsOwnConstants) {
        .values = {1.1, 10.0, 25.0, 0.26, 0.25, 9.0, 4.0},
        .name = "",
        .source = "",
+       .convention = {}},
+      {.kind = LawKind::data_overfitting,
+       .values = {1.1, 10.0, 25.0, 0.26, 0.25, 0.3, 0.8, 0.4},
+       .name = "",
+       .source = "",
        .convention = {}}};
   for (const Law& law : laws) {
     std::vector<Observation> points = isoflop_design(tiny_law(), kTinyBudgets, 9, 12, 0, 1);

@@ -29,8 +29,10 @@ LAWS = [
     "power-c",
     "kaplan-steps",
     "data-constrained",
+    "data-overfitting",
     "overtraining",
     "outer",
+    "farseer",
 ]
 
 
@@ -87,6 +89,14 @@ class Fit:
         elif law == "data-constrained":
             self.box += [(np.log(1e-3), np.log(1e6))] * 2
             self.start += [(np.log(0.5), np.log(600))] * 2
+        elif law == "data-overfitting":
+            self.box += [(-200, 400), exponent, exponent]
+            self.start += [(np.log(1e-4), 0), (0.1, 2), (0.1, 1.5)]
+        elif law == "farseer":
+            power = (-1, 1)
+            self.box = [(-3, 3), power, (np.log(1e-4), np.log(5)), (-60, 60), power, (-200, 400), (-5, 5), power, term]
+            slope, level = (-0.4, 0.4), (least - 3, most)
+            self.start = [slope, slope, (np.log(0.03), 0), slope, slope, level, slope, slope, level]
         self.low, self.high = np.array(self.box).T
 
     def predicted(self, theta):
@@ -108,7 +118,30 @@ class Fit:
             e, p, q, of_n, of_d, log_k = t
             k = np.exp(log_k)
             return np.exp(e) + np.exp(k * log_of_sum((p - of_n * x) / k, (q - of_d * y) / k))
+            u, v = (t[0] - self.x) * t[2] / t[3], t[1] - self.y + 0 * t[0]
+            top = np.maximum(u.real, v.real)
+            return np.exp(t[3] * (top + np.log(np.exp(u - top) + np.exp(v - top))))
+        if self.law == "data-overfitting":
+            repeats = np.maximum(np.exp(self.y - self.unique) - 1, 1e-300)
+            penalty = np.exp(t[5] + t[6] * np.log(repeats) + t[7] * (self.x - self.unique))
+            return surface(t[:5], x, y) + np.where(repeats > 1e-12, penalty, 0)
+        if self.law == "farseer":
+            return self.stretched(t, x)
         return self.constrained(t)
+
+    def stretched(self, t, x):
+        """Slope, power and level at the centre of the logarithms of D's exponent, of the term of D at its own centre,
+        and of the loss without it."""
+
+        def at(slope, power, level):
+            z = power * x
+            small = np.abs(z) < 1e-5  # (e^z - 1)/z
+            divided = np.where(small, 1 + z / 2 + z * z / 6, (np.exp(z) - 1) / np.where(small, 1, z))
+            return slope * x * divided + level
+
+        falls, along = np.exp(t[2]) * self.center[1], t[0] * np.exp(t[2]) * self.center[1]
+        exponent = np.exp(at(t[0], t[1], t[2]))
+        return np.exp(at(t[3] + along, t[4], t[5] + falls) - exponent * self.y) + np.exp(at(t[6], t[7], t[8]))
 
     def constrained(self, t):
         e, a, b, alpha, beta, log_rd, log_rn = t
@@ -251,6 +284,12 @@ def truth(law, n, d, unique, steps, rng):
     if law == "data-constrained":
         r_d, repeats = np.exp(rng.uniform(0.5, 4)), d / unique - 1
         y = np.log(unique * (1 - r_d * np.expm1(-repeats / r_d))) - np.log(d).mean()
+    if law == "farseer":
+        steeper, larger = rng.uniform(-0.1, 0.1, 2)
+        return e + a * np.exp(-alpha * x) + b * np.exp(larger * x - beta * np.exp(steeper * x) * y)
+    if law == "data-overfitting":
+        repeats, u = np.maximum(d / unique - 1, 0), np.log(n / unique) - np.log(n / unique).mean()
+        e = e + rng.uniform(0.005, 0.1) * repeats ** rng.uniform(0.3, 1.3) * np.exp(rng.uniform(0.2, 0.8) * u)
     return e + a * np.exp(-alpha * x) + b * np.exp(-beta * y)
 
 
@@ -270,14 +309,14 @@ def random_study(law, rng):
     n, d = n.ravel(), d.ravel()
     unique = d / np.where(rng.uniform(size=len(d)) < 0.5, 1, rng.uniform(1, 40, len(d)))
     steps = d / 10 ** rng.uniform(3, 4, len(d))
-    other = rng.uniform() < 0.3 and law != "data-constrained"
+    other = rng.uniform() < 0.3 and not law.startswith("data-")
     loss = truth(rng.choice(["chinchilla", "kaplan"]) if other else law, n, d, unique, steps, rng)
     loss = loss * np.exp(10 ** rng.uniform(-3, -1.5) * rng.normal(size=len(loss)))
     if rng.uniform() < 0.5:  # contaminated
         bad = rng.uniform(size=len(loss)) < rng.uniform(0.05, 0.3)
         loss = np.where(bad, loss * np.exp(rng.choice([-1, 1, 1]) * rng.uniform(0.02, 0.5, len(loss))), loss)
     study = {"params": n, "tokens": d, "loss": loss}
-    if law == "data-constrained":
+    if law.startswith("data-"):
         study["unique_tokens"] = unique
     if law == "kaplan-steps":
         study["steps"] = steps

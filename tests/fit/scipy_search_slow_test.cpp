@@ -13,8 +13,9 @@
 namespace scalelaw {
 namespace {
 
-const std::vector<std::string> kSearched = {"chinchilla",   "kaplan",           "power-n",      "power-d", "power-c",
-                                            "kaplan-steps", "data-constrained", "overtraining", "outer"};
+const std::vector<std::string> kSearched = {"chinchilla",   "kaplan",       "power-n",          "power-d",
+                                            "power-c",      "kaplan-steps", "data-constrained", "data-overfitting",
+                                            "overtraining", "outer",        "farseer"};
 
 // Objectives up to 1 agree to 1e-9, larger ones to a part in a million.
 double allowed(double best) { return best > 1 ? 1e-6 * best : 1e-9; }

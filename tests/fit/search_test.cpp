@@ -102,7 +102,8 @@ std::vector<Observation> contaminated_study(std::uint64_t seed) {
 
 TEST(Search, NoRandomStartLeadsLower) {
   for (const LawKind law : {LawKind::chinchilla, LawKind::kaplan, LawKind::power_n, LawKind::power_d, LawKind::power_c,
-                            LawKind::kaplan_steps, LawKind::data_constrained, LawKind::overtraining, LawKind::outer}) {
+                            LawKind::kaplan_steps, LawKind::data_constrained, LawKind::data_overfitting,
+                            LawKind::overtraining, LawKind::outer}) {
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
       const std::vector<Observation> points = contaminated_study(seed);
       const FitResult r = fit_points(points, {.law = law, .offset = seed % 2 == 0, .profile = false});
