@@ -177,7 +177,7 @@ Allocation allocate(const Law& law, const AllocationRequest& request) {
 }
 
 Allocation allocate(const FitResult& fit, const AllocationRequest& request) {
-  if (!fit.converged()) {
+  if (!fit.answers()) {
     fail_data(
         "allocate: the fit of the law '{}' did not converge (status {}{}{}); its constants say nothing about the data: "
         "add points, drop outliers or fix a constant (--fix), and fit again",

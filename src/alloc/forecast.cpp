@@ -130,7 +130,7 @@ ScoredRun scored(const Forecast& f, const Observation& o) {
 }  // namespace
 
 Forecast forecast(const FitResult& fit, const ForecastRequest& request) {
-  if (!fit.converged() || fit.fitted.values.empty() || fit.fitted.form().predicts_size) {
+  if (!fit.answers() || fit.fitted.values.empty() || fit.fitted.form().predicts_size) {
     fail_data("forecast: the {} fit of the law '{}' gives no loss (status {}): add points, or take a law of the loss",
               fit.method(), law_form(fit.law).name, fit.convergence.status);
   }

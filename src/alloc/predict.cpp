@@ -63,7 +63,7 @@ Prediction predict(const Law& law, const LawPoint& point) {
 }
 
 Prediction predict(const FitResult& fit, const LawPoint& point) {
-  if (!fit.converged()) {
+  if (!fit.answers()) {
     fail_data(
         "predict: the fit of the law '{}' did not converge (status {}); its constants say nothing about the data: "
         "add points, drop outliers or fix a constant (--fix), and fit again",

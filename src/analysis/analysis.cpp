@@ -58,7 +58,7 @@ std::vector<ConventionFit> fit_conventions(const Analysis& analysis) {
 
 void add_allocations(Analysis& analysis) {
   const FitResult& fit = analysis.parametric;
-  if (!fit.converged()) {
+  if (!fit.answers()) {
     analysis.warnings.push_back(fmt::format("no allocation: the {} fit is {}", method_text(fit), status_text(fit)));
     return;
   }

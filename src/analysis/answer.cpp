@@ -69,7 +69,7 @@ std::string p_text(const NestedTest& test) {
 std::string answer_sentence(const Analysis& analysis) {
   const FitResult& fit = analysis.parametric;
   const Allocation* a = headline_allocation(analysis);
-  if (a == nullptr && !fit.converged()) {
+  if (a == nullptr && !fit.answers()) {
     return fmt::format("There is no answer: the fit of {} is {}{}{}.", law_form(fit.law).name, status_text(fit),
                        fit.message.empty() ? "" : "; ", fit.message);
   }

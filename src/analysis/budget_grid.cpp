@@ -15,7 +15,7 @@ constexpr double kPerDecade = 8;
 
 std::vector<Allocation> budget_grid(const FitResult& fit) {
   const Interval& measured = fit.flops_range;
-  if (!fit.converged() || !allocation_exponents(fit.fitted) || !(measured.low > 0)) return {};
+  if (!fit.answers() || !allocation_exponents(fit.fitted) || !(measured.low > 0)) return {};
   const double decades = std::log10(kBeyond * measured.high / measured.low);
   const auto steps = static_cast<int>(std::ceil(kPerDecade * decades));
   std::vector<Allocation> out;

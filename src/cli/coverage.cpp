@@ -71,6 +71,20 @@ std::string beyond_fit(const Law& fit, const SimulationSpec& simulation, const s
       fit.name, describe(beyond));
 }
 
+/// The noise that runs share, in the simulation of single runs. Errors (config): by seed, which no run's noise is.
+void share_noise(const PointNoise& noise, SimulationSpec& simulation) {
+  switch (noise.shared_by) {
+    case SharedBy::trunk:
+      simulation.noise_trunk_share = noise.group_share;
+      return;
+    case SharedBy::shape:  // of one seed
+      simulation.noise_seed_share = noise.group_share;
+      return;
+    case SharedBy::seed:
+      fail_config("--group-by seed: cannot go with --tuned, whose runs share noise by shape or by trunk");
+  }
+}
+
 /// Degrees of freedom of the noise that a design's replicates show: its seeds at every point, and its branching checks.
 std::int64_t seed_freedom(const StudyConfig& config, const std::vector<Observation>& points) {
   std::set<std::string> shapes;
@@ -116,7 +130,7 @@ ExitCode coverage_action(const Globals& globals, const CoverageArguments& argume
   simulation.noise = options.noise.sd;
   if (arguments.tuned) {
     options.tuned = TunedDesign{.runs = plan.runs, .simulation = simulation, .lr_extend = config.design.lr_extend};
-    options.tuned->simulation.noise_trunk_share = options.noise.group_share;
+    share_noise(options.noise, options.tuned->simulation);
   }
   const std::vector<Observation> points =
       tuned_design_points(plan.runs, simulation, config.analysis.convention, config.design.lr_extend);

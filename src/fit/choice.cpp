@@ -22,11 +22,8 @@ namespace {
 
 constexpr std::int64_t kFewestDrawsOfTest = 200;
 constexpr double kSharedByTrunk = 0.8;
+constexpr double kExact = 1e-8;  // rms of ln loss
 constexpr std::size_t kFewestLevels = 3, kMostLevels = 12, kQuantileLevels = 5;
-
-bool usable(const FitResult& fit) {
-  return fit.converged() || (fit.convergence.status == FitStatus::at_bound && !fit.fitted.values.empty());
-}
 
 // -2 ln of the likelihood of residuals with the density exp(-rho(r)/tau)/Z(tau) at its best tau; F = sum rho.
 //   squares:  n ln(4 pi F/n) + n with rho = r^2/2, tau the variance
@@ -124,7 +121,7 @@ LawCandidate candidate_of(const std::vector<Observation>& all, const std::vector
     return std::ranges::find(law_form(law).parameters, item.first) == law_form(law).parameters.end();
   });
   LawCandidate out{.fit = fit_points(all, own)};
-  if (!usable(out.fit)) return out;
+  if (!out.fit.answers()) return out;
   const Minimum m = minimum_of(out.fit, points, own);
   out.parameters = std::ssize(m.problem.free);
   double squares = 0, n = 0;
@@ -199,8 +196,11 @@ NestedTest test_of(const LawCandidate& simple, const LawCandidate& wide, const s
                  .held = within.value,
                  .estimate = wide.fit.fitted.values[within.constant],
                  .noise = ""};
-  out.statistic = log_ratio(simple.fit.parametric().objective_value, wide.fit.parametric().objective_value,
-                            static_cast<double>(simple.fit.n));
+  // Where residuals are those of arithmetic there is nothing to test.
+  if (simple.rms > kExact) {
+    out.statistic = log_ratio(simple.fit.parametric().objective_value, wide.fit.parametric().objective_value,
+                              static_cast<double>(simple.fit.n));
+  }
   const NestedPair pair = nested_pair(simple.fit, wide.fit, points, options);
   const Minimum fitted = minimum_of(wide.fit, points, options);
   const std::size_t m = fitted.problem.free.size();
@@ -244,11 +244,12 @@ std::string reason_text(const LawChoice& choice) {
         answer, simple, wide, test.constant, test.held, test.constant, test.estimate, ratio, test.draws, simple,
         test.reached == 0 ? "none" : std::to_string(test.reached), p_text(test), test.noise);
   }
+  const std::string gain =
+      ratio < 1.005 ? std::string("no better") : fmt::format("little better, {:.3g} times in the objective", ratio);
   return fmt::format(
-      "{} answers: {}, which frees {} ({:.3f} instead of {:g}), makes the objective {:.3g} times smaller, which {:.0f} "
-      "% "
-      "of {} data sets drawn from {} reach too ({}; {})",
-      answer, wide, test.constant, test.estimate, test.held, ratio, 100 * test.p, test.draws, simple, p_text(test),
+      "{} answers: {}, which frees {} ({:.3f} instead of {:g}), fits {}, and {:.0f} % of {} data sets "
+      "drawn from {} gain as much ({}; {})",
+      answer, wide, test.constant, test.estimate, test.held, gain, 100 * test.p, test.draws, simple, p_text(test),
       test.noise);
 }
 
@@ -257,8 +258,8 @@ std::size_t first_choice(const std::vector<LawCandidate>& candidates) {
   std::size_t best = candidates.size();
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const LawCandidate& c = candidates[i];
-    if (!usable(c.fit)) continue;
     if (c.fit.law == LawKind::chinchilla) return i;
+    if (!c.fit.answers()) continue;
     const bool better =
         best == candidates.size() || (c.left_out.n > 0 && c.left_out.rms < candidates[best].left_out.rms);
     if (better) best = i;
@@ -270,10 +271,20 @@ std::size_t first_choice(const std::vector<LawCandidate>& candidates) {
 
 bool NestedTest::rejected() const { return draws > 0 && p < kChoiceLevel; }
 
-std::vector<LawKind> laws_to_choose_from() { return {LawKind::chinchilla, LawKind::outer, LawKind::kaplan}; }
+std::vector<LawKind> laws_to_choose_from() { return {LawKind::chinchilla, LawKind::outer, LawKind::kaplan, LawKind::farseer};
+}
 
 LawChoice choose_law(const std::vector<Observation>& all, const std::vector<LawKind>& laws, const FitOptions& options) {
   if (laws.empty()) fail_config("--laws: names no law");
+  for (std::size_t i = 0; i < laws.size(); ++i) {
+    if (std::find(laws.begin(), laws.begin() + static_cast<std::ptrdiff_t>(i), laws[i]) !=
+        laws.begin() + static_cast<std::ptrdiff_t>(i)) {
+      fail_config("--laws: names {} twice", laws[i]);
+    }
+  }
+  if (std::ranges::any_of(all, [](const Observation& o) { return !(o.loss_nats > 0); })) {
+    fail_data("a choice of law needs positive losses, and these are not; fit one law with --law");
+  }
   FitOptions known = options;
   known.method = Method::parametric;
   if (!known.noise) known.noise = estimate_noise(all);
@@ -293,14 +304,16 @@ LawChoice choose_law(const std::vector<Observation>& all, const std::vector<LawK
     out.candidates.back().fit.weights = options.weights;
   }
   out.chosen = first_choice(out.candidates);
-  if (out.chosen == out.candidates.size()) {
-    out.chosen = 0;
-    out.reason = "none of the laws could be fitted";
+  if (out.chosen == out.candidates.size()) out.chosen = 0;
+  if (!out.answer().answers()) {
+    out.reason = fmt::format("{} stands here, but its fit is {}", law_form(out.answer().law).name,
+                             out.answer().convergence.status);
     return out;
   }
   for (std::size_t i = 0; i < out.candidates.size(); ++i) {
     const std::optional<Within>& within = law_form(out.candidates[i].fit.law).within;
-    if (!within || !usable(out.candidates[i].fit) || within->law != out.answer().law) continue;
+    if (!within || !out.candidates[i].fit.answers() || within->law != out.answer().law) continue;
+    if (known.fixed.contains(law_form(out.candidates[i].fit.law).parameters[within->constant])) continue;
     out.tests.push_back(test_of(out.candidates[out.chosen], out.candidates[i], points, known));
     if (out.tests.back().rejected()) {
       out.chosen = i;

@@ -237,10 +237,14 @@ std::vector<double> draw_noise(const NoiseComponents& noise, Rng& rng) {
 
 std::string describe(const NoiseComponents& noise) {
   const NoiseShares shares = noise.mean_shares();
+  constexpr double kNothing = 0.005;
+  const bool shape = noise.units.any_shape() && shares.shape > kNothing;
+  const bool trunk = noise.units.any_trunk() && shares.trunk > kNothing;
   std::string text = fmt::format("sd of ln loss {:.2g}", noise.sd());
-  if (noise.units.any_shape())
-    text += fmt::format(", {:.2f} of its variance shared by the runs of a shape", shares.shape);
-  if (noise.units.any_trunk()) text += fmt::format(", {:.2f} by those of a trunk", shares.trunk);
+  if (!shape && !trunk) return text + ", independent from run to run";
+  if (shape) text += fmt::format(", {:.2f} of its variance shared by the runs of a shape", shares.shape);
+  if (trunk && shape) text += fmt::format(", {:.2f} by those of a trunk", shares.trunk);
+  if (trunk && !shape) text += fmt::format(", {:.2f} of its variance shared by the runs of a trunk", shares.trunk);
   return text;
 }
 

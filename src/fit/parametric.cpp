@@ -75,6 +75,7 @@ void take_solution(const SearchResult& found, const Problem& problem, const FitO
   c.minima_found = found.minima;
   if (found.next_best) c.next_best_objective = unit * *found.next_best;
   c.gradient_norm = best.gradient_norm;
+  c.at_bound = best.at_bound;
   c.condition = design_condition(problem, best.theta);
   const bool singular = best.status == NewtonStatus::converged && !(c.condition < kSingular);
   c.status = singular ? FitStatus::stalled : status_of(best.status);

@@ -31,6 +31,16 @@ const ParametricFit& FitResult::parametric() const { return own_or_empty<Paramet
 const IsoflopFit& FitResult::isoflop() const { return own_or_empty<IsoflopFit>(by_method); }
 const EnvelopeFit& FitResult::envelope() const { return own_or_empty<EnvelopeFit>(by_method); }
 
+bool FitResult::answers() const {
+  if (converged()) return true;
+  constexpr double kVanished = 1e-3;  // of a loss in nats
+  const std::vector<std::string>& bound = convergence.at_bound;
+  if (convergence.status != FitStatus::at_bound || bound.size() != 1 || fitted.values.empty()) return false;
+  const std::vector<std::size_t> offset = law_form(law).of_role(Role::offset);
+  return !offset.empty() && law_form(law).parameters[offset.front()] == bound.front() &&
+         fitted.values[offset.front()] < kVanished;
+}
+
 bool shows_parameter(const Law& law, std::size_t k) {
   return !(law.form().constants[k].role == Role::offset && law.values[k] == 0);
 }

@@ -27,6 +27,7 @@ struct Convergence {
   std::int64_t minima_found = 0;    ///< minima that differ by more than 1e-6 relative in their objective
   std::optional<double> next_best_objective = std::nullopt;  ///< of the second lowest minimum
   double condition = 0;                                      ///< condition number of the scaled Gauss-Newton matrix
+  std::vector<std::string> at_bound = {};                    ///< parameters that ended at the edge of their range
 };
 template <class Visit, FieldsOf<Convergence> T>
 void fields(Visit&& visit, T& c) {
@@ -39,6 +40,7 @@ void fields(Visit&& visit, T& c) {
   visit("minima_found", c.minima_found, later(any()), "minima that differ");
   visit("condition", c.condition, any(), "condition number of the scaled Gauss-Newton matrix");
   visit("next_best_objective", c.next_best_objective, unless_empty(any()), "of the second lowest minimum");
+  visit("at_bound", c.at_bound, unless_empty(any()), "parameters at the edge of their range");
 }
 
 struct Identifiability {
@@ -251,6 +253,9 @@ struct FitResult {
   std::string message;  ///< one line for people where the status is not converged, or a caution where it is
 
   [[nodiscard]] bool converged() const { return convergence.status == FitStatus::converged; }
+  /// Whether what follows from the law may be asked of it: converged, or at a bound only because its offset vanishes,
+  /// which is the law without one.
+  [[nodiscard]] bool answers() const;
   [[nodiscard]] Method method() const;
   /// What one method alone gives; of a fit by another method it is empty. To change it: by_method.
   [[nodiscard]] const ParametricFit& parametric() const;

@@ -79,7 +79,7 @@ void give_up(Comparison& c, const std::string& why) {
 
 /// Gives up where the fit of a source did not converge. @return whether it did not
 bool gave_up_on(Comparison& c, const std::string& source, const FitResult& fit) {
-  if (fit.converged()) return false;
+  if (fit.answers()) return false;
   c.notes.push_back(
       fmt::format("the fit of {} did not converge (status {}): no comparison", source, fit.convergence.status));
   if (c.failure.empty()) {

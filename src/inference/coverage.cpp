@@ -76,7 +76,7 @@ Study study_of(const FitResult& fit, const Asked& asked, bool chosen) {
   const BootstrapResult& b = fit.bootstrap;
   study.law = fit.law;
   study.refits_failed = b.failed;
-  study.converged = fit.converged() && b.draws.size() >= static_cast<std::size_t>(kFewestRefits);
+  study.converged = fit.answers() && b.draws.size() >= static_cast<std::size_t>(kFewestRefits);
   if (!study.converged) return study;
   for (const auto& [name, value] : counted_exponents(exponents_of(fit), chosen)) {
     const bool own = b.ci95.contains(name);

@@ -17,7 +17,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 bool of_compute(const Law& law) { return law.form().only_variable() == Quantity::flops; }
 
 bool has_least_loss(const FitResult& fit) {
-  return fit.converged() && !fit.fitted.values.empty() && !fit.fitted.form().predicts_size &&
+  return fit.answers() && !fit.fitted.values.empty() && !fit.fitted.form().predicts_size &&
          (of_compute(fit.fitted) || allocation_exponents(fit.fitted));
 }
 

@@ -57,7 +57,7 @@ SimulatedStudies simulate_studies(const std::vector<Observation>& points, const 
   parallel_for(count, options.fit.threads, [&](std::size_t i) {
     const auto study = study_of(i);
     const FitResult result = refit_near(study, fit_options, center);
-    if (!result.converged()) return;
+    if (!result.answers()) return;
     exponents[i] = exponents_of(result);
     exponents[i].merge(refitted ? refitted_slopes(study, law, slopes, exact) : slopes_of(study, slopes));
     if (has_loss(result)) scales[i] = residual_noise(result, study).sd;

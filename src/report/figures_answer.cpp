@@ -149,7 +149,7 @@ Figure answer_figure(const Analysis& analysis) {
   if (panel.series.empty()) return figure;
   add_held_out(panel, fit.holdout);
   const Allocation* answer = headline_allocation(analysis);
-  if (law != nullptr && fit.converged() && allocation_exponents(fit.fitted)) add_frontier(panel, fit, answer);
+  if (law != nullptr && fit.answers() && allocation_exponents(fit.fitted)) add_frontier(panel, fit, answer);
   if (answer != nullptr && std::isfinite(answer->loss_nats)) add_answer(panel, *answer);
   figure.panels.push_back(std::move(panel));
   return figure;

@@ -32,7 +32,7 @@ double optimum_of(const Law& law, double flops, bool params) {
 
 /// Adds the fitted N*(C) or D*(C) with its 95 % bootstrap band.
 void add_fitted(Panel& panel, const FitResult& fit, const std::vector<double>& budgets, bool params) {
-  if (!fit.converged() || !allocation_exponents(fit.fitted)) return;
+  if (!fit.answers() || !allocation_exponents(fit.fitted)) return;
   Series band{
       .name = "95 % of the bootstrap", .mark = Mark::band, .color = kFitColor, .legend = !params, .group = "fit"};
   Series line{.name = method_text(fit), .mark = Mark::line, .color = kFitColor, .legend = !params, .group = "fit"};

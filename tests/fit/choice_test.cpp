@@ -150,7 +150,7 @@ TEST(Choice, TooFewPointsGiveTheStatusOfTheFirstLaw) {
   points.resize(4);
   const LawChoice choice = choose_law(points, kTwo, plain());
   EXPECT_EQ(choice.answer().convergence.status, FitStatus::too_few_points);
-  EXPECT_THAT(choice.reason, HasSubstr("none of the laws"));
+  EXPECT_THAT(choice.reason, HasSubstr("its fit is too_few_points"));
   EXPECT_EQ(to_json(choice).at("candidates").size(), 2U);
 }
 
@@ -181,6 +181,37 @@ TEST(Choice, TheQuickStudysOldPointsRejectChinchilla) {
   EXPECT_EQ(choice.answer().law, LawKind::outer);
   EXPECT_NEAR(choice.tests.front().estimate, 0.333, 0.0005);
   EXPECT_NEAR(choice.answer().derived.at("a"), 0.440, 0.0005);
+}
+
+TEST(Choice, ExactDataAndHeldConstantsAskForNoTest) {
+  std::vector<Observation> exact = study(chinchilla_law(), 0, 7);
+  const LawChoice choice = choose_law(exact, kTwo, plain());
+  EXPECT_EQ(choice.answer().law, LawKind::chinchilla);
+  EXPECT_FALSE(choice.tests.empty() ? false : choice.tests.front().rejected());
+  FitOptions held = plain();
+  held.fixed = {{"k", 0.5}};
+  const LawChoice of_held = choose_law(study(chinchilla_law(), 0.003, 8), kTwo, held);
+  EXPECT_TRUE(of_held.tests.empty()) << "nobody asks whether a constant that was given is needed";
+  EXPECT_THAT(error_of(ExitCode::usage,
+                       [&] {
+                         (void)choose_law(exact, {LawKind::outer, LawKind::outer}, plain());
+                       }),
+              HasSubstr("outer twice"));
+}
+
+TEST(Choice, ALawWhoseFloorVanishesStillAnswers) {
+  Law floorless = outer_law(0.386);
+  floorless.values[0] = 0;
+  int at_bound = 0;
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    const LawChoice choice = choose_law(study(floorless, 0.004, 20 + seed), kTwo, plain());
+    if (choice.candidates[1].fit.convergence.status != FitStatus::at_bound) continue;
+    ++at_bound;
+    EXPECT_TRUE(choice.candidates[1].fit.answers());
+    EXPECT_THAT(choice.candidates[1].fit.convergence.at_bound, testing::ElementsAre("E"));
+    EXPECT_EQ(choice.answer().law, LawKind::outer);
+  }
+  EXPECT_GE(at_bound, 1);
 }
 
 }  // namespace
