@@ -64,6 +64,7 @@ Json to_json(const Allocation& a) {
     value["inference_flops"] = finite_or_null(a.inference_flops);
     value["inference_saving"] = finite_or_null(a.inference_saving);
   }
+  if (!a.caution.empty()) value["caution"] = a.caution;
   if (a.given.unique_tokens) value["epochs"] = finite_or_null(a.tokens / *a.given.unique_tokens);
   return value;
 }
@@ -130,6 +131,9 @@ std::string describe(const std::vector<Allocation>& allocations) {
   text += text_table(header, rows);
   if (request.inference_tokens) {
     text += "saving: against the compute-optimal model of the same loss, training and inference together\n";
+  }
+  if (const std::string& caution = allocations.front().caution; !caution.empty()) {
+    text += fmt::format("caution: the fit is of few points: {}\n", caution);
   }
   for (const Allocation& a : allocations) {
     for (const std::string& line : warnings(a)) text += fmt::format("warning: {}\n", line);

@@ -44,6 +44,7 @@ struct Allocation {
   ParamsCount convention = ParamsCount::total;
   ModelSpec shape;                ///< nearest buildable shape
   std::int64_t shape_params = 0;  ///< its parameters under the same convention
+  std::string caution;            ///< of a fit of few points, which has no interval; empty of any other
 };
 
 /// "scalelaw.allocation/1"; several are {"allocations": [...]}.

@@ -63,7 +63,7 @@ Prediction predict(const Law& law, const LawPoint& point) {
 }
 
 Prediction predict(const FitResult& fit, const LawPoint& point) {
-  if (!fit.converged()) {
+  if (!fit.usable()) {
     fail_data(
         "predict: the fit of the law '{}' did not converge (status {}); its constants say nothing about the data: "
         "add points, drop outliers or fix a constant (--fix), and fit again",
@@ -71,6 +71,7 @@ Prediction predict(const FitResult& fit, const LawPoint& point) {
   }
   Prediction prediction = predict(fit.fitted, point);
   prediction.fitted = true;
+  if (fit.of_few_points()) prediction.caution = fit.message;
   prediction.outside = outside(range_of(fit), fit.law, prediction.point);
   if (fit.flops_range.high > 0 && prediction.point.flops > 0) {
     prediction.extrapolation_factor = prediction.point.flops / fit.flops_range.high;
@@ -109,6 +110,7 @@ Json to_json(const Prediction& p) {
                 {"outside", to_json(p.outside)}};
   if (p.point.unique_tokens > 0) value["unique_tokens"] = p.point.unique_tokens;
   if (p.point.steps > 0) value["steps"] = p.point.steps;
+  if (!p.caution.empty()) value["caution"] = p.caution;
   return value;
 }
 
@@ -123,6 +125,7 @@ std::string describe(const Prediction& p) {
   if (point.flops > 0) at.push_back(fmt::format("{} = {} FLOPs", both ? "6ND" : "C", power_text(point.flops, 4)));
   if (both) at.push_back(fmt::format("D/N = {:.3g}", point.tokens / point.params));
   text += fmt::format(" at {}\n", fmt::join(at, ", "));
+  if (!p.caution.empty()) text += fmt::format("caution: the fit is of few points: {}\n", p.caution);
   if (!p.outside.empty()) {
     text += fmt::format("warning: outside the runs behind {}: {}; {} says nothing about a law that bends there\n",
                         p.fitted ? "the fit" : "the law", describe(p.outside), p.ci95 ? "the interval" : "it");

@@ -47,7 +47,7 @@ std::map<std::string, double> parse_fixed(const std::vector<std::string>& items)
   return out;
 }
 
-bool done(const FitResult& result) { return result.converged() || result.convergence.status == FitStatus::at_bound; }
+bool done(const FitResult& result) { return result.usable() || result.convergence.status == FitStatus::at_bound; }
 
 std::string exponent_text(const FitResult& r, const std::string& name) {
   if (!r.derived.contains(name) || !std::isfinite(r.derived.at(name))) return "-";
@@ -59,6 +59,7 @@ std::string exponent_text(const FitResult& r, const std::string& name) {
 
 std::string status_text(const FitResult& r) {
   if (r.convergence.status == FitStatus::at_bound) return "AT A BOUND";
+  if (r.of_few_points()) return "FEW POINTS";
   return r.converged() ? "converged" : fmt::format("NOT CONVERGED: {}", r.convergence.status);
 }
 
@@ -107,7 +108,8 @@ ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const 
                         counted(result.n, "point"), result.method(), law_form(result.law).name,
                         result.parametric().objective.kind, result.bootstrap.replicates, result.bootstrap.resample));
     if (parts.size() > 1) text += fmt::format("== {} ==\n", part.counted.empty() ? "no convention" : part.counted);
-    text += describe_selection(input) + describe(result) + units_text(part, arguments.options.bootstrap);
+    text += describe_selection(input) + describe(result);
+    if (!result.of_few_points()) text += units_text(part, arguments.options.bootstrap);
     if (arguments.residuals) text += residuals_text(result.parametric().goodness);
     rows.push_back({part.counted, exponent_text(result, "a"), exponent_text(result, "b"), std::to_string(result.n),
                     status_text(result)});
@@ -168,7 +170,7 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
         if (envelope && options.bootstrap.resample == Resample::parametric)
           options.bootstrap.resample = Resample::automatic;
         const FitResult result = fit_input(input, options, approach.curves, budgeted);
-        any = any || result.converged();
+        any = any || result.usable();
         rows.push_back({approach.name, part.counted.empty() ? std::string(name_of(convention.params)) : part.counted,
                         std::string(name_of(law ? FlopsCount::six_nd : convention.flops)), exponent_text(result, "a"),
                         exponent_text(result, "b"), std::to_string(result.n), status_text(result)});
@@ -208,7 +210,7 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
   const auto given = [&](const char* name) { return command.count(name) > 0; };
   const FitOptions& options = arguments.options;
   if (!arguments.all && options.method != Method::parametric) {
-    for (const char* name : {"--law", "--fix", "--offset", "--starts", "--objective", "--delta"}) {
+    for (const char* name : {"--law", "--fix", "--offset", "--starts", "--objective", "--delta", "--allow-few"}) {
       if (given(name)) {
         fail_config("{}: belongs to --method parametric, which fits a law of the loss; {} fits N* and D* against C",
                     name, options.method);
@@ -268,6 +270,8 @@ void add_fit_options(CLI::App& command, FitArguments& arguments) {
       "envelope: whole training curves where their rate has decayed (curves/, or rows of one run with lr)");
   command.add_flag("--residuals", arguments.residuals, "parametric: a table of every residual, largest first");
   command.add_flag("--jackknife", options.jackknife, "refit without each isoFLOP budget in turn");
+  command.add_flag("--allow-few", options.allow_few,
+                   "parametric: fit as few points as parameters, or one more; no interval can be given then");
   add_named(command, "--convention", options.convention.params, "what counts as N in run records");
   add_named(command, "--compute", options.convention.flops, "what counts as C in run records");
   command.add_option("--bootstrap", options.bootstrap.replicates, "bootstrap replicates; 0 = none")

@@ -46,6 +46,10 @@ std::variant<FitResult, Law> load_law(const LawArguments& arguments) {
 
 Law loss_law_of_fit(const std::string& file) {
   const FitResult fit = read_fit_file(file);
+  if (fit.of_few_points()) {
+    fail_data("{}: the fit is of few points ({}), and studies simulated from it would say nothing of that", file,
+              fit.message);
+  }
   if (!fit.converged()) {
     fail_data("{}: the fit did not converge (status {}); its constants describe nothing", file, fit.convergence.status);
   }

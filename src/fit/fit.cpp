@@ -16,6 +16,7 @@
 #include "fit/goodness_text.hpp"
 #include "fit/isoflop.hpp"
 #include "fit/jackknife.hpp"
+#include "fit/log_errors.hpp"
 #include "fit/parametric.hpp"
 #include "fit/prepare.hpp"
 #include "fit/problem.hpp"
@@ -144,6 +145,12 @@ std::string plateau_caution(const std::vector<Observation>& points, const FitOpt
 void judge(const std::vector<Observation>& points, const FitOptions& options, FitResult& result) {
   Goodness& g = std::get<ParametricFit>(result.by_method).goodness;
   g = goodness_of(result, points, options);
+  if (result.of_few_points()) {  // no residual is left to judge the others by
+    g.outliers = 0;
+    g.worst_series.reset();
+    g.series_stands_out = false;
+    return;
+  }
   if (g.few_outliers()) {
     std::vector<Observation> rest = points;
     for (std::int64_t i = 0; i < g.outliers; ++i) rest[g.residuals[static_cast<std::size_t>(i)].row - 1].weight = 0;
@@ -186,6 +193,7 @@ FitResult fit_by_method(const std::vector<Observation>& points, const FitOptions
 #undef SCALELAW_METHOD
   }
   if (std::holds_alternative<ParametricFit>(result.by_method)) judge(points, options, result);
+  result.bootstrap.se_log = log_errors(result.bootstrap, law_form(result.law));
   return result;
 }
 
@@ -210,9 +218,9 @@ FitResult fit_points(const std::vector<Observation>& all, const FitOptions& opti
     points = with_minimum_steps(std::move(points), options.critical_batch);
   }
   FitResult result = fit_by_method(points, known);
-  if (options.jackknife && !result.fitted.values.empty()) {
+  if (options.jackknife && !result.fitted.values.empty() && !result.of_few_points()) {
     FitOptions rest = options;
-    rest.profile = rest.jackknife = rest.goodness = false;
+    rest.profile = rest.jackknife = rest.goodness = rest.allow_few = false;
     rest.bootstrap.replicates = rest.drop_highest = 0;
     rest.holdout_above.reset();
     rest.weights = Weights::none;  // they are among the points by now

@@ -5,6 +5,7 @@
 
 #include "core/format.hpp"
 #include "fit/goodness_text.hpp"
+#include "fit/log_errors.hpp"
 #include "fit/valley.hpp"
 
 namespace scalelaw::inline fit {
@@ -50,7 +51,9 @@ std::string values_text(const FitResult& r) {
                          const std::map<std::string, Interval>& ci95) {
       std::vector<std::string> row = {name, number_text(x)};
       if (boot) {
-        row.push_back(se.contains(name) ? error_text(x, se.at(name)) : "");
+        const auto log = r.bootstrap.se_log.find(name);
+        const bool factor = log != r.bootstrap.se_log.end() && is_factor(info, name);
+        row.push_back(factor ? factor_text(log->second) : se.contains(name) ? error_text(x, se.at(name)) : "");
         row.push_back(ci95.contains(name) ? interval_text(ci95.at(name)) : "");
       }
       if (profile) {
@@ -117,7 +120,9 @@ std::string jackknife_text(const FitResult& r) {
     }
     text += text_table({"without budget", "points", "a", "b", "status"}, rows);
     for (const auto& [name, se] : r.jackknife.se) {
-      text += fmt::format("jackknife {}: std. error {:.3g}, 95 % interval {}\n", name, se,
+      const auto log = r.jackknife.se_log.find(name);
+      text += fmt::format("jackknife {}: std. error {}, 95 % interval {}\n", name,
+                          log == r.jackknife.se_log.end() ? fmt::format("{:.3g}", se) : factor_text(log->second),
                           interval_text(r.jackknife.ci95.at(name)));
     }
   }
@@ -188,6 +193,8 @@ std::string describe(const FitResult& r) {
   if (r.converged()) {
     text += "status: converged";
     if (!r.message.empty()) text += "\ncaution: " + r.message;
+  } else if (r.of_few_points()) {
+    text += fmt::format("status: FEW POINTS ({})\ncaution: {}", r.convergence.status, r.message);
   } else {
     const bool bound = r.convergence.status == FitStatus::at_bound;
     text += fmt::format("status: {} ({}): {}", bound ? "AT A BOUND" : "NOT CONVERGED", r.convergence.status, r.message);
@@ -199,7 +206,9 @@ std::string describe(const FitResult& r) {
   }
   text += "\n";
   text += values_text(r) + bootstrap_text(r);
-  for (const std::string& line : r.cautions) text += fmt::format("caution: {}\n", line);
+  for (const std::string& line : r.cautions) {
+    if (line != r.message) text += fmt::format("caution: {}\n", line);
+  }
   text += goodness_text(r, 5);
   if (r.noise) {
     text += fmt::format("seeds: sd of ln loss {:.4f} at loss {:.3f}{}, {} degrees of freedom\n", r.noise->sd,

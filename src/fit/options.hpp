@@ -86,8 +86,9 @@ struct FitOptions {
   bool profile = true;                 ///< profile-likelihood intervals (method parametric)
   bool goodness = true;                ///< goodness of fit and what the fit's own residuals and design say against it
   Weights weights = Weights::none;
-  BudgetCurve curve = BudgetCurve::parabola;           ///< method isoflop
-  bool jackknife = false;                              ///< leave out each budget in turn
+  BudgetCurve curve = BudgetCurve::parabola;  ///< method isoflop
+  bool jackknife = false;                     ///< leave out each budget in turn
+  bool allow_few = false;  ///< method parametric: fit p or p + 1 points for p parameters too, without an interval
   std::optional<double> holdout_above = std::nullopt;  ///< FLOPs: fit the runs up to it, predict the others
   BootstrapOptions bootstrap = {};
   std::optional<NoiseModel> noise = std::nullopt;  ///< between seeds; none: estimated from replicates among the points

@@ -23,9 +23,10 @@ auto as_list(T& i) {
 }
 
 /// How a fit ended: docs/RECORDS.md, "Convergence of a fit".
-enum class FitStatus { converged, at_bound, stalled, diverged, too_few_points, design, one_line, biased };
-constexpr std::array<std::string_view, 8> names_of(FitStatus) {
-  return {"converged", "at_bound", "stalled", "diverged", "too_few_points", "design", "one_line", "biased"};
+enum class FitStatus { converged, at_bound, stalled, diverged, too_few_points, design, one_line, biased, few_points };
+constexpr std::array<std::string_view, 9> names_of(FitStatus) {
+  return {"converged", "at_bound", "stalled", "diverged",  "too_few_points",
+          "design",    "one_line", "biased",  "few_points"};
 }
 
 struct Convergence {
@@ -70,6 +71,7 @@ struct BootstrapResult {
   std::int64_t partial = 0;  ///< isoflop: refits in which a budget lost its minimum; they are kept, without that budget
   std::uint64_t seed = 1;
   std::map<std::string, double> se;
+  std::map<std::string, double> se_log;  ///< of ln x, for constants that a fit has as logarithms (fit/log_errors.hpp)
   std::map<std::string, Interval> ci95, ci80;
   std::map<std::string, double> derived_se;  ///< a, b
   std::map<std::string, Interval> derived_ci95, derived_ci80;
@@ -85,6 +87,7 @@ void fields(Visit&& visit, T& b) {
   visit("failed", b.failed, any(), "refits left out");
   visit("at_bound", b.at_bound, later(any()), "refits whose minimum lies at a bound");
   visit("se", b.se, any(), "standard errors");
+  visit("se_log", b.se_log, unless_empty(any()), "standard errors of the logarithms of amplitudes, offsets and decays");
   visit("ci95", b.ci95, any(), "95 % intervals");
   visit("ci80", b.ci80, later(any()), "80 % intervals");
   visit("partial", b.partial, later(any()), "refits in which a budget lost its minimum");
@@ -127,8 +130,9 @@ struct Jackknife {
   std::vector<Budget> budgets;
   std::int64_t failed = 0;  ///< fits that did not converge; they are left out of what follows
   /// se^2 = (g - 1)/g sum (x_i - mean x)^2 over the g fits; ci95 = full fit -+ t se, Student's t with g - 1 degrees of
-  /// freedom. Empty with fewer than 3 fits.
-  std::map<std::string, double> se;
+  /// freedom. Factors (fit/log_errors.hpp) have se_log, the same of ln x, and ci95 = full fit times exp(-+ t se_log),
+  /// which is positive; the interval of an offset ends at 0. Empty with fewer than 3 fits.
+  std::map<std::string, double> se, se_log;
   std::map<std::string, Interval> ci95;
 
   [[nodiscard]] bool empty() const { return budgets.empty(); }
@@ -145,6 +149,7 @@ void fields(Visit&& visit, T& j) {
   visit("budgets", j.budgets, any(), "the fit without each budget");
   visit("failed", j.failed, any(), "fits left out of what follows");
   visit("se", j.se, any(), "standard errors");
+  visit("se_log", j.se_log, unless_empty(any()), "standard errors of the logarithms of factors");
   visit("ci95", j.ci95, any(), "95 % intervals");
 }
 
@@ -310,6 +315,10 @@ struct FitResult {
   std::string message;  ///< one line for people where the status is not converged, or a caution where it is
 
   [[nodiscard]] bool converged() const { return convergence.status == FitStatus::converged; }
+  /// A proven minimum of so few points (FitOptions::allow_few) that nothing tells noise from law; `message` says so.
+  [[nodiscard]] bool of_few_points() const { return convergence.status == FitStatus::few_points; }
+  /// The constants may be used: converged, or of few points.
+  [[nodiscard]] bool usable() const { return converged() || of_few_points(); }
   [[nodiscard]] Method method() const;
   /// What one method alone gives; of a fit by another method it is empty. To change it: by_method.
   [[nodiscard]] const ParametricFit& parametric() const;
