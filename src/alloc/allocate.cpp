@@ -183,6 +183,7 @@ Allocation allocate(const FitResult& fit, const AllocationRequest& request) {
   }
   Allocation a = allocate(fit.fitted, request);
   a.fitted = true;
+  a.loss_unit = fit.loss_unit;
   if (fit.of_few_points()) a.caution = fit.message;
   a.outside = outside_of_proposal(range_of(fit), fit.law, a);
   if (fit.flops_range.high > 0) a.extrapolation_factor = a.flops / fit.flops_range.high;

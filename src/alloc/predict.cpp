@@ -71,6 +71,7 @@ Prediction predict(const FitResult& fit, const LawPoint& point) {
   }
   Prediction prediction = predict(fit.fitted, point);
   prediction.fitted = true;
+  prediction.loss_unit = fit.loss_unit;
   if (fit.of_few_points()) prediction.caution = fit.message;
   prediction.outside = outside(range_of(fit), fit.law, prediction.point);
   if (fit.flops_range.high > 0 && prediction.point.flops > 0) {
@@ -111,11 +112,12 @@ Json to_json(const Prediction& p) {
   if (p.point.unique_tokens > 0) value["unique_tokens"] = p.point.unique_tokens;
   if (p.point.steps > 0) value["steps"] = p.point.steps;
   if (!p.caution.empty()) value["caution"] = p.caution;
+  if (p.loss_unit != LossUnit::nats) value["loss_unit"] = name_of(p.loss_unit);
   return value;
 }
 
 std::string describe(const Prediction& p) {
-  std::string text = fmt::format("{}: loss {:.4f} nats per token", p.law, p.loss_nats);
+  std::string text = fmt::format("{}: loss {:.4f} {}", p.law, p.loss_nats, loss_unit_text(p.loss_unit));
   if (p.ci95) text += fmt::format(" [{:.4f}, {:.4f}] (95 % of the bootstrap)", p.ci95->low, p.ci95->high);
   std::vector<std::string> at;
   const LawPoint& point = p.point;

@@ -9,6 +9,7 @@
 #include "cli/cli.hpp"
 #include "cli/fit_budgets.hpp"
 #include "cli/fit_input.hpp"
+#include "cli/fit_losses.hpp"
 #include "cli/named_option.hpp"
 #include "cli/read_options.hpp"
 #include "cli/study_common.hpp"
@@ -26,7 +27,7 @@ namespace {
 struct FitArguments {
   std::vector<std::string> inputs;
   ReadArguments read;
-  std::vector<std::string> fix;
+  std::vector<std::string> fix, loss;
   double holdout_above = 0;
   std::int64_t min_steps = 150;
   bool all = false, curves = false, residuals = false;
@@ -98,6 +99,8 @@ Json result_json(const FitResult& result, const FitInput& input, const FitSource
 ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const std::vector<FitSources>& parts) {
   Json fits = Json::array();
   std::vector<std::vector<std::string>> rows;
+  std::vector<FitResult> results;
+  std::vector<std::string> counted_of;
   std::string text = read_text(parts), error;
   for (const FitSources& part : parts) {
     const FitInput input = observe_sources(part, arguments.options.convention, arguments.min_steps, arguments.curves);
@@ -110,7 +113,7 @@ ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const 
     if (parts.size() > 1) text += fmt::format("== {} ==\n", part.counted.empty() ? "no convention" : part.counted);
     text += describe_selection(input) + describe(result);
     if (!result.of_few_points()) text += units_text(part, arguments.options.bootstrap);
-    if (arguments.residuals) text += residuals_text(result.parametric().goodness);
+    if (arguments.residuals) text += residuals_text(result.parametric().goodness, result.loss_unit);
     rows.push_back({part.counted, exponent_text(result, "a"), exponent_text(result, "b"), std::to_string(result.n),
                     status_text(result)});
     fits.push_back(result_json(result, input, part, arguments.curves));
@@ -119,8 +122,14 @@ ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const 
       error = fmt::format("error: the fit{} is {}: {}", part.counted.empty() ? "" : " of " + part.counted,
                           result.convergence.status, result.message);
     }
+    results.push_back(result);
+    counted_of.push_back(part.counted);
   }
-  if (parts.size() > 1) text += text_table({"convention", "a: N* ~ C^a", "b: D* ~ C^b", "n", "status"}, rows);
+  if (arguments.loss.size() > 1) {
+    text += losses_text(results, counted_of);
+  } else if (parts.size() > 1) {
+    text += text_table({"convention", "a: N* ~ C^a", "b: D* ~ C^b", "n", "status"}, rows);
+  }
   print(globals, text);
   emit_json(globals, parts.size() > 1 ? Json{{"schema", "scalelaw.fits/1"}, {"fits", fits}} : fits.front());
   if (!error.empty()) complain(globals, error);
@@ -233,6 +242,21 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
   }
 }
 
+/// What cannot be had of the losses asked for.
+void check_losses(const ReadOptions& read, const FitArguments& arguments) {
+  if (read.losses.empty()) return;
+  if (read.columns.contains("loss")) fail_config("--loss: names the loss, and --columns loss=... another; give one");
+  const bool bits = std::ranges::any_of(
+      read.losses, [](const std::string& loss) { return named_loss(loss) == LossUnit::bits_per_byte; });
+  if (bits && law_form(arguments.options.law).needs(Quantity::steps)) {
+    fail_config("--loss bits_per_byte: the critical batch of {} is one of the loss in nats per token; fit nats",
+                arguments.options.law);
+  }
+  if (bits && arguments.curves) {
+    fail_config("--loss bits_per_byte: training curves (--curves) are in nats per token; fit nats");
+  }
+}
+
 /// Without --min-steps a study's runs are left out by its own config, as its report does.
 void take_min_steps(FitArguments& arguments, const std::vector<FitSources>& parts, const CLI::App& command) {
   if (command.count("--min-steps") > 0 || !parts.front().min_steps) return;
@@ -251,9 +275,11 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App&
   read.need_loss = need_loss;
   read.convention = options.convention;
   read.any_sign = options.objective.kind == ObjectiveKind::mse;
+  read.losses = arguments.loss = parse_losses(arguments.loss);
+  check_losses(read, arguments);
   if (options.method == Method::parametric && !arguments.all) read.needs = law_form(options.law).only_variable();
   const std::vector<FitSources> parts =
-      split_by_counting(read_fit_sources(arguments.inputs, read, arguments.population));
+      records_by_loss(split_by_counting(read_fit_sources(arguments.inputs, read, arguments.population)), read.losses);
   explain(globals, fmt::format("read {}", fmt::join(arguments.inputs, ", ")));
   if (command.count("--resample") > 0 && options.bootstrap.resample == Resample::groups && !arguments.curves)
     check_groups(parts);
@@ -263,7 +289,8 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App&
 
 void add_fit_options(CLI::App& command, FitArguments& arguments) {
   FitOptions& options = arguments.options;
-  add_named(command, "--weights", options.weights, "stderr: weight points by the inverse variance of their losses");
+  add_named(command, "--weights", options.weights,
+            "stderr: weight points by 1/loss_stderr^2, the error of the evaluation, which is not the noise of runs");
   add_named(command, "--curve", options.curve, "isoflop: curve of loss against ln N");
   command.add_flag(
       "--curves", arguments.curves,
@@ -327,6 +354,11 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--drop-highest", options.drop_highest, "leave out the K highest losses")
       ->check(CLI::NonNegativeNumber);
   add_read_options(*command, arguments->read);
+  command
+      ->add_option("--loss", arguments->loss,
+                   "which loss is fitted: nats (default), bits_per_byte or a column of the table, in its own unit; "
+                   "several, a,b or repeated, one by one")
+      ->allow_extra_args(false);
   add_fit_options(*command, *arguments);
   add_population_options(*command, arguments->population);
   command->add_flag("--all", arguments->all, "all three approaches under every convention, side by side");

@@ -37,6 +37,15 @@ Interval range_of(const std::vector<Observation>& points, double Observation::*m
   return {(*low).*member, (*high).*member};
 }
 
+// Errors (data): losses in several units.
+void check_units(const std::vector<Observation>& points) {
+  for (const Observation& o : points) {
+    if (o.loss_unit == points.front().loss_unit) continue;
+    fail_data("some losses are in {}, some in {}: fit them apart", loss_unit_text(points.front().loss_unit),
+              loss_unit_text(o.loss_unit));
+  }
+}
+
 // Measured losses that no run of as little compute beats.
 std::vector<BestMeasured> best_measured(std::vector<Observation> points) {
   std::ranges::sort(points, [](const Observation& a, const Observation& b) {
@@ -201,6 +210,7 @@ FitResult fit_by_method(const std::vector<Observation>& points, const FitOptions
 
 FitResult fit_points(const std::vector<Observation>& all, const FitOptions& options) {
   if (!(options.objective.delta > 0)) fail_config("--delta {}: must be positive", options.objective.delta);
+  check_units(all);
   if (has_signed_losses(all, options)) return fit_signed_losses(all, options, fit_points);
   std::vector<Observation> points = weighted(without_highest(all, options.drop_highest), options), above;
   if (options.holdout_above) {
@@ -230,6 +240,7 @@ FitResult fit_points(const std::vector<Observation>& all, const FitOptions& opti
                                          [&](const std::vector<Observation>& some) { return fit_points(some, rest); });
   }
   result.weights = options.weights;
+  if (!points.empty()) result.loss_unit = points.front().loss_unit;
   result.noise = known.noise;
   result.n = static_cast<std::int64_t>(points.size());
   result.dropped = options.drop_highest;

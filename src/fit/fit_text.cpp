@@ -49,7 +49,10 @@ std::string values_text(const FitResult& r) {
     std::vector<std::vector<std::string>> rows;
     const auto add = [&](const std::string& name, double x, const std::map<std::string, double>& se,
                          const std::map<std::string, Interval>& ci95) {
-      std::vector<std::string> row = {name, number_text(x)};
+      const std::string unit = is_offset(info, name) && r.loss_unit != LossUnit::nats
+                                   ? fmt::format(" ({})", loss_unit_text(r.loss_unit))
+                                   : "";
+      std::vector<std::string> row = {name + unit, number_text(x)};
       if (boot) {
         const auto log = r.bootstrap.se_log.find(name);
         const bool factor = log != r.bootstrap.se_log.end() && is_factor(info, name);
@@ -86,8 +89,9 @@ std::string budgets_text(const FitResult& r) {
                       b.cubic_params > 0 ? short_count(b.cubic_params) : "",
                       b.law_params > 0 ? short_count(b.law_params) : ""});
     }
+    const std::string loss = r.loss_unit == LossUnit::nats ? "loss" : "loss," + r.unit_text();
     text += text_table(
-        {"budget", "points", "minimum", "N*", "D*", "loss", "rms of ln loss", "N* of a cubic", "N* of the law"}, rows);
+        {"budget", "points", "minimum", "N*", "D*", loss, "rms of ln loss", "N* of a cubic", "N* of the law"}, rows);
   }
   double squares = 0, noise = 0, count = 0;
   for (const IsoflopBudget& b : r.isoflop().budgets) {
@@ -189,7 +193,9 @@ std::string describe(const FitResult& r) {
   std::string text = fmt::format("{} fit of {}: {}\n{}", r.method(), law_form(r.law).name, formula_text(r),
                                  counted(r.n, "observation"));
   if (r.dropped > 0) text += fmt::format(" ({} dropped)", counted(r.dropped, "highest loss", "highest losses"));
-  text += fmt::format(", N {}, C {}\n", r.convention.params, r.convention.flops);
+  text += fmt::format(", N {}, C {}", r.convention.params, r.convention.flops);
+  if (r.loss_unit != LossUnit::nats) text += fmt::format(", losses in{}", r.unit_text());
+  text += "\n";
   if (r.converged()) {
     text += "status: converged";
     if (!r.message.empty()) text += "\ncaution: " + r.message;
@@ -211,9 +217,9 @@ std::string describe(const FitResult& r) {
   }
   text += goodness_text(r, 5);
   if (r.noise) {
-    text += fmt::format("seeds: sd of ln loss {:.4f} at loss {:.3f}{}, {} degrees of freedom\n", r.noise->sd,
-                        r.noise->at_loss, r.noise->slope != 0 ? fmt::format(", as loss^{:.2f}", r.noise->slope) : "",
-                        r.noise->freedom);
+    text += fmt::format("seeds: sd of ln loss {:.4f} at loss {:.3f}{}{}, {} degrees of freedom\n", r.noise->sd,
+                        r.noise->at_loss, r.unit_text(),
+                        r.noise->slope != 0 ? fmt::format(", as loss^{:.2f}", r.noise->slope) : "", r.noise->freedom);
   }
   text += budgets_text(r) + jackknife_text(r) + holdout_text(r);
   return text;

@@ -44,6 +44,8 @@ std::map<std::string, double> log_errors(const BootstrapResult& bootstrap, const
 std::string factor_text(double se_log) {
   constexpr double kHeld = 1e-12, kUnbounded = 1e3;
   if (se_log <= kHeld) return "held";
+  constexpr double kNearOne = 5e-3;
+  if (se_log < kNearOne) return fmt::format("x/÷ 1+{:.2g}", std::expm1(se_log));
   const double factor = std::exp(se_log);
   return factor <= kUnbounded ? fmt::format("x/÷ {:.3g}", factor) : "unbounded";
 }

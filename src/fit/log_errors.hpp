@@ -21,7 +21,7 @@ namespace scalelaw::inline fit {
 /// the mean square about the mean with R - 1. Of an offset too. None of a constant that some draw has at 0.
 [[nodiscard]] std::map<std::string, double> log_errors(const BootstrapResult& bootstrap, const LawForm& form);
 
-/// "x/÷ 1.3", the factor exp(se_log); "held" where it is 1; "unbounded" above a thousand.
+/// "x/÷ 1.3", the factor exp(se_log), or "x/÷ 1+2e-05"; "held" where it is 1; "unbounded" above a thousand.
 [[nodiscard]] std::string factor_text(double se_log);
 
 }  // namespace scalelaw::inline fit

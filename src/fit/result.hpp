@@ -298,6 +298,7 @@ struct FitResult {
   LawKind law = LawKind::chinchilla;
   MethodFit by_method;  ///< the method, and what it alone gives
   Weights weights = Weights::none;
+  LossUnit loss_unit = LossUnit::nats;  ///< of every loss and offset of the fit: nats, or bits_per_byte
   std::int64_t n = 0;
   std::int64_t dropped = 0;
   Convention convention;
@@ -319,6 +320,10 @@ struct FitResult {
   [[nodiscard]] bool of_few_points() const { return convergence.status == FitStatus::few_points; }
   /// The constants may be used: converged, or of few points.
   [[nodiscard]] bool usable() const { return converged() || of_few_points(); }
+  /// " bits per byte", to stand behind a loss; empty for nats, in which losses are where nothing is said.
+  [[nodiscard]] std::string unit_text() const {
+    return loss_unit == LossUnit::nats ? std::string() : fmt::format(" {}", loss_unit_text(loss_unit));
+  }
   [[nodiscard]] Method method() const;
   /// What one method alone gives; of a fit by another method it is empty. To change it: by_method.
   [[nodiscard]] const ParametricFit& parametric() const;

@@ -112,6 +112,7 @@ TEST(LogErrors, AreThoseOfTheLogarithmsOfTheDraws) {
 
 TEST(LogErrors, AFactorIsWordedByItsSize) {
   EXPECT_EQ(factor_text(std::log(1.3)), "x/÷ 1.3");
+  EXPECT_EQ(factor_text(2e-5), "x/÷ 1+2e-05");
   EXPECT_EQ(factor_text(0), "held");
   EXPECT_EQ(factor_text(20), "unbounded");
 }
