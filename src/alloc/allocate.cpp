@@ -177,7 +177,7 @@ Allocation allocate(const Law& law, const AllocationRequest& request) {
 }
 
 Allocation allocate(const FitResult& fit, const AllocationRequest& request) {
-  if (!fit.answers()) {
+  if (!fit.usable()) {
     fail_data(
         "allocate: the fit of the law '{}' did not converge (status {}{}{}); its constants say nothing about the data: "
         "add points, drop outliers or fix a constant (--fix), and fit again",
@@ -185,6 +185,8 @@ Allocation allocate(const FitResult& fit, const AllocationRequest& request) {
   }
   Allocation a = allocate(fit.fitted, request);
   a.fitted = true;
+  a.loss_unit = fit.loss_unit;
+  if (fit.of_few_points()) a.caution = fit.message;
   a.outside = outside_of_proposal(range_of(fit), fit.law, a);
   if (fit.flops_range.high > 0) a.extrapolation_factor = a.flops / fit.flops_range.high;
   if (!request.unique_tokens) a.measured_below = measured_below(fit, a.flops, a.loss_nats);

@@ -64,6 +64,8 @@ Json to_json(const Allocation& a) {
     value["inference_flops"] = finite_or_null(a.inference_flops);
     value["inference_saving"] = finite_or_null(a.inference_saving);
   }
+  if (!a.caution.empty()) value["caution"] = a.caution;
+  if (a.loss_unit != LossUnit::nats) value["loss_unit"] = name_of(a.loss_unit);
   if (a.given.unique_tokens) value["epochs"] = finite_or_null(a.tokens / *a.given.unique_tokens);
   return value;
 }
@@ -84,9 +86,10 @@ std::vector<std::string> warnings(const Allocation& a) {
   }
   if (a.measured_below) {
     lines.push_back(fmt::format(
-        "for {}, a run of {} FLOPs measured {:.4f} nats, less than the {:.4f} predicted for the best model of this "
+        "for {}, a run of {} FLOPs measured {:.4f} {}, less than the {:.4f} predicted for the best model of this "
         "budget: the law does not describe the best runs; try another law (--law) or look at the residuals",
-        given_text(a.given), power_text(a.measured_below->flops), a.measured_below->loss_nats, a.loss_nats));
+        given_text(a.given), power_text(a.measured_below->flops), a.measured_below->loss_nats,
+        a.loss_unit == LossUnit::nats ? "nats" : loss_unit_text(a.loss_unit), a.loss_nats));
   }
   return lines;
 }
@@ -101,6 +104,9 @@ std::string describe(const std::vector<Allocation>& allocations) {
   if (allocations.empty()) return "no allocation was asked for\n";
   const AllocationRequest& request = allocations.front().given;
   std::vector<std::string> header = {"given", "N", "D", "D/N", "training FLOPs", "loss (nats)", "shape", "shape N"};
+  if (const LossUnit unit = allocations.front().loss_unit; unit != LossUnit::nats) {
+    header[5] = fmt::format("loss ({})", loss_unit_text(unit));
+  }
   if (request.inference_tokens) {
     header.emplace_back("inference FLOPs");
     header.emplace_back("saving");
@@ -130,6 +136,9 @@ std::string describe(const std::vector<Allocation>& allocations) {
   text += text_table(header, rows);
   if (request.inference_tokens) {
     text += "saving: against the compute-optimal model of the same loss, training and inference together\n";
+  }
+  if (const std::string& caution = allocations.front().caution; !caution.empty()) {
+    text += fmt::format("caution: the fit is of few points: {}\n", caution);
   }
   for (const Allocation& a : allocations) {
     for (const std::string& line : warnings(a)) text += fmt::format("warning: {}\n", line);

@@ -18,7 +18,8 @@ struct AllocationRequest {
   std::optional<double> params =
       std::nullopt;  ///< fixed model: the tokens (and compute) for which it is compute-optimal
   std::optional<double> tokens = std::nullopt;  ///< fixed data: likewise the model
-  std::optional<double> loss = std::nullopt;    ///< target loss, nats: the cheapest compute that reaches it
+  std::optional<double> loss =
+      std::nullopt;  ///< target loss, in the unit of the law or fit: the cheapest compute that reaches it
   std::optional<double> inference_tokens =
       std::nullopt;                                    ///< tokens served over the model's life, 2 N FLOPs each (Sardana
                                                        ///< et al. 2024, arXiv 2401.00448); with flops or loss
@@ -42,8 +43,10 @@ struct Allocation {
   bool fitted = false;                         ///< those of a fit, else of a published law
   std::optional<BestMeasured> measured_below;  ///< a run of at most this compute whose loss the optimum does not reach
   ParamsCount convention = ParamsCount::total;
-  ModelSpec shape;                ///< nearest buildable shape
-  std::int64_t shape_params = 0;  ///< its parameters under the same convention
+  ModelSpec shape;                      ///< nearest buildable shape
+  std::int64_t shape_params = 0;        ///< its parameters under the same convention
+  LossUnit loss_unit = LossUnit::nats;  ///< of the loss, of one that was asked for and of one measured
+  std::string caution = {};             ///< of a fit of few points, which has no interval; empty of any other
 };
 
 /// "scalelaw.allocation/1"; several are {"allocations": [...]}.

@@ -63,7 +63,7 @@ Prediction predict(const Law& law, const LawPoint& point) {
 }
 
 Prediction predict(const FitResult& fit, const LawPoint& point) {
-  if (!fit.answers()) {
+  if (!fit.usable()) {
     fail_data(
         "predict: the fit of the law '{}' did not converge (status {}); its constants say nothing about the data: "
         "add points, drop outliers or fix a constant (--fix), and fit again",
@@ -71,6 +71,8 @@ Prediction predict(const FitResult& fit, const LawPoint& point) {
   }
   Prediction prediction = predict(fit.fitted, point);
   prediction.fitted = true;
+  prediction.loss_unit = fit.loss_unit;
+  if (fit.of_few_points()) prediction.caution = fit.message;
   prediction.outside = outside(range_of(fit), fit.law, prediction.point);
   if (fit.flops_range.high > 0 && prediction.point.flops > 0) {
     prediction.extrapolation_factor = prediction.point.flops / fit.flops_range.high;
@@ -109,11 +111,13 @@ Json to_json(const Prediction& p) {
                 {"outside", to_json(p.outside)}};
   if (p.point.unique_tokens > 0) value["unique_tokens"] = p.point.unique_tokens;
   if (p.point.steps > 0) value["steps"] = p.point.steps;
+  if (!p.caution.empty()) value["caution"] = p.caution;
+  if (p.loss_unit != LossUnit::nats) value["loss_unit"] = name_of(p.loss_unit);
   return value;
 }
 
 std::string describe(const Prediction& p) {
-  std::string text = fmt::format("{}: loss {:.4f} nats per token", p.law, p.loss_nats);
+  std::string text = fmt::format("{}: loss {:.4f} {}", p.law, p.loss_nats, loss_unit_text(p.loss_unit));
   if (p.ci95) text += fmt::format(" [{:.4f}, {:.4f}] (95 % of the bootstrap)", p.ci95->low, p.ci95->high);
   std::vector<std::string> at;
   const LawPoint& point = p.point;
@@ -123,6 +127,7 @@ std::string describe(const Prediction& p) {
   if (point.flops > 0) at.push_back(fmt::format("{} = {} FLOPs", both ? "6ND" : "C", power_text(point.flops, 4)));
   if (both) at.push_back(fmt::format("D/N = {:.3g}", point.tokens / point.params));
   text += fmt::format(" at {}\n", fmt::join(at, ", "));
+  if (!p.caution.empty()) text += fmt::format("caution: the fit is of few points: {}\n", p.caution);
   if (!p.outside.empty()) {
     text += fmt::format("warning: outside the runs behind {}: {}; {} says nothing about a law that bends there\n",
                         p.fitted ? "the fit" : "the law", describe(p.outside), p.ci95 ? "the interval" : "it");

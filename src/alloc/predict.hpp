@@ -19,6 +19,8 @@ struct Prediction {
   std::vector<Outside> outside;     ///< what lies outside the runs behind the law or the fit
   bool fitted = false;              ///< those of a fit, else of a published law
   ParamsCount convention = ParamsCount::total;
+  LossUnit loss_unit = LossUnit::nats;  ///< of the loss and its interval
+  std::string caution = {};             ///< of a fit of few points, which has no interval; empty of any other
 };
 
 /// A law asks for what it needs (LawForm::needs): power-n for N alone, power-c for C, or N and D.

@@ -45,7 +45,8 @@ void add_allocate(CLI::App& app, const Globals& globals, Action& action) {
       ->transform(count_number());
   command->add_option("--tokens", request.tokens, "fixed data: the model for which they are compute-optimal")
       ->transform(count_number());
-  command->add_option("--loss", request.loss, "target loss, nats per token: the cheapest compute that reaches it");
+  command->add_option("--loss", request.loss,
+                      "target loss, in nats per token or the unit of the fit: the cheapest compute that reaches it");
   command
       ->add_option("--inference-tokens", request.inference_tokens,
                    "tokens served after training, 2 N FLOPs each; --flops then pays for both")

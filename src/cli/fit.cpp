@@ -11,6 +11,7 @@
 #include "cli/fit_budgets.hpp"
 #include "cli/fit_choice.hpp"
 #include "cli/fit_input.hpp"
+#include "cli/fit_losses.hpp"
 #include "cli/named_option.hpp"
 #include "cli/read_options.hpp"
 #include "cli/study_common.hpp"
@@ -26,7 +27,7 @@
 namespace scalelaw::cli {
 namespace {
 
-bool done(const FitResult& result) { return result.converged() || result.convergence.status == FitStatus::at_bound; }
+bool done(const FitResult& result) { return result.usable() || result.convergence.status == FitStatus::at_bound; }
 
 std::string exponent_text(const FitResult& r, const std::string& name) {
   if (!r.derived.contains(name) || !std::isfinite(r.derived.at(name))) return "-";
@@ -38,6 +39,7 @@ std::string exponent_text(const FitResult& r, const std::string& name) {
 
 std::string status_text(const FitResult& r) {
   if (r.convergence.status == FitStatus::at_bound) return "AT A BOUND";
+  if (r.of_few_points()) return "FEW POINTS";
   return r.converged() ? "converged" : fmt::format("NOT CONVERGED: {}", r.convergence.status);
 }
 
@@ -76,6 +78,8 @@ Json result_json(const FitResult& result, const FitInput& input, const FitSource
 ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const std::vector<FitSources>& parts) {
   Json fits = Json::array();
   std::vector<std::vector<std::string>> rows;
+  std::vector<FitResult> results;
+  std::vector<std::string> counted_of;
   std::string text = read_text(parts), error;
   for (const FitSources& part : parts) {
     const FitInput input = observe_sources(part, arguments.options.convention, arguments.min_steps, arguments.curves);
@@ -89,9 +93,9 @@ ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const 
                         counted(result.n, "point"), result.method(), law_form(result.law).name,
                         result.parametric().objective.kind, result.bootstrap.replicates, result.bootstrap.resample));
     if (parts.size() > 1) text += fmt::format("== {} ==\n", part.counted.empty() ? "no convention" : part.counted);
-    text += describe_selection(input) + (choice ? describe(*choice) + "\n" : "") + describe(result) +
-            units_text(part, result.bootstrap);
-    if (arguments.residuals) text += residuals_text(result.parametric().goodness);
+    text += describe_selection(input) + (choice ? describe(*choice) + "\n" : "") + describe(result);
+    if (!result.of_few_points()) text += units_text(part, result.bootstrap);
+    if (arguments.residuals) text += residuals_text(result.parametric().goodness, result.loss_unit);
     rows.push_back({part.counted, exponent_text(result, "a"), exponent_text(result, "b"), std::to_string(result.n),
                     status_text(result)});
     fits.push_back(result_json(result, input, part, arguments.curves));
@@ -101,8 +105,14 @@ ExitCode fit_parts(const FitArguments& arguments, const Globals& globals, const 
       error = fmt::format("error: the fit{} is {}: {}", part.counted.empty() ? "" : " of " + part.counted,
                           result.convergence.status, result.message);
     }
+    results.push_back(result);
+    counted_of.push_back(part.counted);
   }
-  if (parts.size() > 1) text += text_table({"convention", "a: N* ~ C^a", "b: D* ~ C^b", "n", "status"}, rows);
+  if (arguments.loss.size() > 1) {
+    text += losses_text(results, counted_of);
+  } else if (parts.size() > 1) {
+    text += text_table({"convention", "a: N* ~ C^a", "b: D* ~ C^b", "n", "status"}, rows);
+  }
   print(globals, text);
   emit_json(globals, parts.size() > 1 ? Json{{"schema", "scalelaw.fits/1"}, {"fits", fits}} : fits.front());
   if (!error.empty()) complain(globals, error);
@@ -152,7 +162,7 @@ ExitCode fit_all(const FitArguments& arguments, const Globals& globals, const st
         if (envelope && options.bootstrap.resample == Resample::parametric)
           options.bootstrap.resample = Resample::automatic;
         const FitResult result = fit_input(input, options, approach.curves, budgeted);
-        any = any || result.converged();
+        any = any || result.usable();
         rows.push_back({approach.name, part.counted.empty() ? std::string(name_of(convention.params)) : part.counted,
                         std::string(name_of(law ? FlopsCount::six_nd : convention.flops)), exponent_text(result, "a"),
                         exponent_text(result, "b"), std::to_string(result.n), status_text(result)});
@@ -192,7 +202,7 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
   const auto given = [&](const char* name) { return command.count(name) > 0; };
   const FitOptions& options = arguments.options;
   if (!arguments.all && options.method != Method::parametric) {
-    for (const char* name : {"--law", "--fix", "--offset", "--starts", "--objective", "--delta"}) {
+    for (const char* name : {"--law", "--fix", "--offset", "--starts", "--objective", "--delta", "--allow-few"}) {
       if (given(name)) {
         fail_config("{}: belongs to --method parametric, which fits a law of the loss; {} fits N* and D* against C",
                     name, options.method);
@@ -227,6 +237,21 @@ void check_together(const FitArguments& arguments, const CLI::App& command) {
   }
 }
 
+/// What cannot be had of the losses asked for.
+void check_losses(const ReadOptions& read, const FitArguments& arguments) {
+  if (read.losses.empty()) return;
+  if (read.columns.contains("loss")) fail_config("--loss: names the loss, and --columns loss=... another; give one");
+  const bool bits = std::ranges::any_of(
+      read.losses, [](const std::string& loss) { return named_loss(loss) == LossUnit::bits_per_byte; });
+  if (bits && law_form(arguments.options.law).needs(Quantity::steps)) {
+    fail_config("--loss bits_per_byte: the critical batch of {} is one of the loss in nats per token; fit nats",
+                arguments.options.law);
+  }
+  if (bits && arguments.curves) {
+    fail_config("--loss bits_per_byte: training curves (--curves) are in nats per token; fit nats");
+  }
+}
+
 ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App& command) {
   FitOptions& options = arguments.options;
   take_options(arguments, globals);
@@ -236,9 +261,11 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App&
   read.need_loss = need_loss;
   read.convention = options.convention;
   read.any_sign = options.objective.kind == ObjectiveKind::mse;
+  read.losses = arguments.loss = parse_losses(arguments.loss);
+  check_losses(read, arguments);
   if (options.method == Method::parametric && !arguments.all) read.needs = law_form(options.law).only_variable();
   const std::vector<FitSources> parts =
-      split_by_counting(read_fit_sources(arguments.inputs, read, arguments.population));
+      records_by_loss(split_by_counting(read_fit_sources(arguments.inputs, read, arguments.population)), read.losses);
   explain(globals, fmt::format("read {}", fmt::join(arguments.inputs, ", ")));
   if (command.count("--resample") > 0 && options.bootstrap.resample == Resample::groups && !arguments.curves)
     check_groups(parts);
@@ -250,13 +277,16 @@ ExitCode run_fit(FitArguments arguments, const Globals& globals, const CLI::App&
 
 void add_fit_options(CLI::App& command, FitArguments& arguments) {
   FitOptions& options = arguments.options;
-  add_named(command, "--weights", options.weights, "stderr: weight points by the inverse variance of their losses");
+  add_named(command, "--weights", options.weights,
+            "stderr: weight points by 1/loss_stderr^2, the error of the evaluation, which is not the noise of runs");
   add_named(command, "--curve", options.curve, "isoflop: curve of loss against ln N");
   command.add_flag(
       "--curves", arguments.curves,
       "envelope: whole training curves where their rate has decayed (curves/, or rows of one run with lr)");
   command.add_flag("--residuals", arguments.residuals, "parametric: a table of every residual, largest first");
   command.add_flag("--jackknife", options.jackknife, "refit without each isoFLOP budget in turn");
+  command.add_flag("--allow-few", options.allow_few,
+                   "parametric: fit as few points as parameters, or one more; no interval can be given then");
   add_law_fit_options(command, arguments);
   add_named(command, "--rollout", options.rollout,
             "fit the points up to each level of compute C, model size N or tokens D, and predict the next");
@@ -281,6 +311,11 @@ void add_fit(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("--drop-highest", options.drop_highest, "leave out the K highest losses")
       ->check(CLI::NonNegativeNumber);
   add_read_options(*command, arguments->read);
+  command
+      ->add_option("--loss", arguments->loss,
+                   "which loss is fitted: nats (default), bits_per_byte or a column of the table, in its own unit; "
+                   "several, a,b or repeated, one by one")
+      ->allow_extra_args(false);
   add_fit_options(*command, *arguments);
   add_population_options(*command, arguments->population);
   command->add_flag("--all", arguments->all, "all three approaches under every convention, side by side");

@@ -16,7 +16,7 @@ namespace scalelaw::cli {
 struct FitArguments {
   std::vector<std::string> inputs;
   ReadArguments read;
-  std::vector<std::string> fix;
+  std::vector<std::string> fix, loss;
   std::optional<double> holdout_above;
   std::int64_t min_steps = 150;
   bool all = false, curves = false, residuals = false;

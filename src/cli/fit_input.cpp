@@ -249,6 +249,7 @@ std::vector<FitSources> split_by_counting(FitSources sources) {
 
 FitInput observe_sources(const FitSources& sources, const Convention& convention, std::int64_t min_steps, bool curves) {
   Selection selection = select_observations(sources.records, {.convention = convention, .min_steps = min_steps});
+  for (Observation& o : selection.observations) o.loss_unit = sources.record_loss;
   std::vector<Observation> table = sources.points;
   drop_short(table, min_steps, curves, selection.excluded);
   FitInput input{.notes = sources.notes,

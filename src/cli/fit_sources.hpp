@@ -18,6 +18,7 @@ struct FitSources {
   std::map<std::string, std::filesystem::path> curves;  ///< by run id, where the file would be
   std::vector<Observation> points;
   std::string counted;                         ///< how N and C are counted, or which loss, where the points say so
+  LossUnit record_loss = LossUnit::nats;       ///< what the records have in the place of their loss in nats
   std::optional<std::int64_t> min_steps = {};  ///< analysis.min_steps of the studies, the largest
   std::vector<double> hold = {};               ///< design.hold of the studies
   bool chooses_law = false;                    ///< a study folder, whose report lets the points choose the law

@@ -3,8 +3,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
+#include "cli/fit_losses.hpp"
 #include "core/format.hpp"
 #include "core/read_table.hpp"
 #include "records/columns.hpp"
@@ -39,9 +41,47 @@ void add_points(FitSources& sources, ReadObservations read, const std::string& s
   sources.reports.push_back(std::move(read.report));
 }
 
+/// How a table is read for one of the losses of --loss. Errors (data): several columns of bits per byte.
+ReadOptions options_for_loss(const Table& table, const ReadOptions& options, const std::string& loss) {
+  ReadOptions one = options;
+  const std::optional<LossUnit> unit = named_loss(loss);
+  if (unit == LossUnit::nats) return one;
+  one.keep_bits_per_byte = true;
+  if (!unit) one.columns["loss"] = loss;
+  if (!unit || options.loss_unit == LossUnit::bits_per_byte) return one;  // the latter: the loss that the table has
+  const std::vector<std::string> named = columns_called(table, name_of(LossUnit::bits_per_byte));
+  if (named.size() > 1) {
+    fail_data("{}: {} columns hold losses in bits per byte, {}; choose with --loss COLUMN, or by number, --loss '{}'",
+              table.name, named.size(), fmt::join(named, ", "), named.front());
+  }
+  if (named.size() == 1) one.columns["loss"] = named.front();
+  return one;
+}
+
+/// The points of a table once for each of the losses of --loss.
+void add_losses(FitSources& sources, const Table& table, const ReadOptions& options,
+                std::map<std::string, std::string>& owner) {
+  for (const std::string& loss : options.losses) {
+    ReadObservations read = observations_of(table, options_for_loss(table, options, loss));
+    const bool other =
+        std::ranges::any_of(read.points, [](const Observation& o) { return o.loss_unit != LossUnit::bits_per_byte; });
+    if (named_loss(loss) == LossUnit::bits_per_byte && other) {
+      fail_data(
+          "{}: no column holds losses in bits per byte (bits_per_byte, bpb, ...); name it with --loss COLUMN, or, if "
+          "the column loss does, say --loss-unit bits_per_byte",
+          table.name);
+    }
+    add_points(sources, std::move(read), options.losses.size() > 1 ? "loss " + loss : "", owner);
+  }
+}
+
 /// The points of a table, once for each loss that is asked for.
 void add_table(FitSources& sources, const Table& table, const ReadOptions& options,
                std::map<std::string, std::string>& owner) {
+  if (!options.losses.empty()) {
+    add_losses(sources, table, options, owner);
+    return;
+  }
   const auto loss = options.columns.find("loss");
   const bool several = loss != options.columns.end() && loss->second.find('|') != std::string::npos &&
                        std::ranges::find(table.header, loss->second) == table.header.end();

@@ -46,7 +46,15 @@ std::variant<FitResult, Law> load_law(const LawArguments& arguments) {
 
 Law loss_law_of_fit(const std::string& file) {
   const FitResult fit = read_fit_file(file);
-  if (!fit.converged()) {
+  if (fit.loss_unit != LossUnit::nats) {
+    fail_config("{}: the fit is one of losses in {}, and simulated studies have losses in nats per token; fit nats",
+                file, loss_unit_text(fit.loss_unit));
+  }
+  if (fit.of_few_points()) {
+    fail_data("{}: the fit is of few points ({}), and studies simulated from it would say nothing of that", file,
+              fit.message);
+  }
+  if (!fit.answers()) {
     fail_data("{}: the fit did not converge (status {}); its constants describe nothing", file, fit.convergence.status);
   }
   if (fit.fitted.values.empty() || fit.fitted.form().predicts_size) {

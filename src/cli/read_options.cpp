@@ -43,8 +43,9 @@ std::vector<std::string> words_of_loss_units() {
   return words;
 }
 
-/// The items between commas that stand outside quotes.
-std::vector<std::string> items_of(const std::string& text) {
+}  // namespace
+
+std::vector<std::string> items_outside_quotes(const std::string& text) {
   std::vector<std::string> items(1);
   char quote = 0;
   for (const char c : text) {
@@ -52,7 +53,7 @@ std::vector<std::string> items_of(const std::string& text) {
       items.emplace_back();
       continue;
     }
-    if (quote == 0 && c == '"' && items.back().ends_with('='))
+    if (quote == 0 && c == '"' && (items.back().empty() || items.back().ends_with('=')))
       quote = c;
     else if (c == quote)
       quote = 0;
@@ -61,12 +62,10 @@ std::vector<std::string> items_of(const std::string& text) {
   return items;
 }
 
-}  // namespace
-
 std::map<std::string, std::string> parse_columns(const std::string& text) {
   std::map<std::string, std::string> out;
   if (text.empty()) return out;
-  for (const std::string& item : items_of(text)) {
+  for (const std::string& item : items_outside_quotes(text)) {
     if (item.empty()) continue;
     const std::size_t equals = item.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == item.size()) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "records/read_observations.hpp"
 
@@ -20,6 +21,9 @@ void add_read_options(CLI::App& command, ReadArguments& arguments);
 
 /// The options as values. Errors (config): what is none of those.
 [[nodiscard]] ReadOptions read_options(const ReadArguments& arguments);
+
+/// The items between commas; a comma within quotes, which begin an item or follow its '=', parts none.
+[[nodiscard]] std::vector<std::string> items_outside_quotes(const std::string& text);
 
 /// "params=N,loss=val_loss" -> {{"params", "N"}, {"loss", "val_loss"}}; a name with a comma stands in quotes:
 /// loss="eval, loss". Errors (config): an item that is no such pair.

@@ -271,7 +271,8 @@ std::size_t first_choice(const std::vector<LawCandidate>& candidates) {
 
 bool NestedTest::rejected() const { return draws > 0 && p < kChoiceLevel; }
 
-std::vector<LawKind> laws_to_choose_from() { return {LawKind::chinchilla, LawKind::outer, LawKind::kaplan, LawKind::farseer};
+std::vector<LawKind> laws_to_choose_from() {
+  return {LawKind::chinchilla, LawKind::outer, LawKind::kaplan, LawKind::farseer};
 }
 
 LawChoice choose_law(const std::vector<Observation>& all, const std::vector<LawKind>& laws, const FitOptions& options) {

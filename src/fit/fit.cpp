@@ -16,6 +16,7 @@
 #include "fit/holdout.hpp"
 #include "fit/isoflop.hpp"
 #include "fit/jackknife.hpp"
+#include "fit/log_errors.hpp"
 #include "fit/parametric.hpp"
 #include "fit/prepare.hpp"
 #include "fit/problem.hpp"
@@ -34,6 +35,15 @@ Interval range_of(const std::vector<Observation>& points, double Observation::*m
   if (points.empty()) return {};
   const auto [low, high] = std::ranges::minmax_element(points, {}, member);
   return {(*low).*member, (*high).*member};
+}
+
+// Errors (data): losses in several units.
+void check_units(const std::vector<Observation>& points) {
+  for (const Observation& o : points) {
+    if (o.loss_unit == points.front().loss_unit) continue;
+    fail_data("some losses are in {}, some in {}: fit them apart", loss_unit_text(points.front().loss_unit),
+              loss_unit_text(o.loss_unit));
+  }
 }
 
 Interval ratio_range(const std::vector<Observation>& points) {
@@ -92,6 +102,12 @@ std::string plateau_caution(const std::vector<Observation>& points, const FitOpt
 void judge(const std::vector<Observation>& points, const FitOptions& options, FitResult& result) {
   Goodness& g = std::get<ParametricFit>(result.by_method).goodness;
   g = goodness_of(result, points, options);
+  if (result.of_few_points()) {  // no residual is left to judge the others by
+    g.outliers = 0;
+    g.worst_series.reset();
+    g.series_stands_out = false;
+    return;
+  }
   if (g.few_outliers()) {
     std::vector<Observation> rest = points;
     for (std::int64_t i = 0; i < g.outliers; ++i) rest[g.residuals[static_cast<std::size_t>(i)].row - 1].weight = 0;
@@ -125,7 +141,7 @@ void judge(const std::vector<Observation>& points, const FitOptions& options, Fi
 
 // Of a fit to some of the points that a fit with these options has: what is asked of the whole is left out.
 FitOptions options_of_a_part(FitOptions options) {
-  options.profile = options.jackknife = options.goodness = false;
+  options.profile = options.jackknife = options.goodness = options.allow_few = false;
   options.bootstrap.replicates = options.drop_highest = 0;
   options.holdout_above.reset();
   options.hold.clear();
@@ -147,6 +163,7 @@ FitResult fit_by_method(const std::vector<Observation>& points, const FitOptions
 #undef SCALELAW_METHOD
   }
   if (std::holds_alternative<ParametricFit>(result.by_method)) judge(points, options, result);
+  result.bootstrap.se_log = log_errors(result.bootstrap, law_form(result.law));
   return result;
 }
 
@@ -154,6 +171,7 @@ FitResult fit_by_method(const std::vector<Observation>& points, const FitOptions
 
 FitResult fit_points(const std::vector<Observation>& all, const FitOptions& options) {
   if (!(options.objective.delta > 0)) fail_config("--delta {}: must be positive", options.objective.delta);
+  check_units(all);
   if (has_signed_losses(all, options)) return fit_signed_losses(all, options, fit_points);
   std::vector<Observation> points = weighted(without_highest(all, options.drop_highest), options);
   const std::vector<Observation> held = take_held_out(points, options);
@@ -169,11 +187,12 @@ FitResult fit_points(const std::vector<Observation>& all, const FitOptions& opti
   const auto fit_some = [rest = options_of_a_part(options)](const std::vector<Observation>& some) {
     return fit_points(some, rest);
   };
-  if (options.jackknife && !result.fitted.values.empty()) {
+  if (options.jackknife && !result.fitted.values.empty() && !result.of_few_points()) {
     result.jackknife = jackknife_budgets(points, result, options.threads, fit_some);
   }
   if (options.rollout) result.rollout = roll_out(points, *options.rollout, options, fit_some);
   result.weights = options.weights;
+  if (!points.empty()) result.loss_unit = points.front().loss_unit;
   result.noise = known.noise;
   result.n = static_cast<std::int64_t>(points.size());
   result.dropped = options.drop_highest;

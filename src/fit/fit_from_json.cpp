@@ -188,6 +188,7 @@ FitResult read_fit(const Json& value, const FitReader& read) {
   r.law = law_kind(read.get<std::string>(value, "law"));
   r.by_method = method_from(value, read);
   read.value(value, r, "");
+  if (value.contains("loss_unit")) read.value(value.at("loss_unit"), r.loss_unit, "loss_unit");
   const Objective objective = objective_from(read.at(value, "objective"), read);
   const Json& params = read.at(value, "params");
   if (!params.empty()) r.fitted = fitted_from(params, r, read);

@@ -57,6 +57,7 @@ Json to_json(const FitResult& r) {
   Json out = to_json_fields(r);
   std::visit([&](const auto& own) { out.update(to_json_fields(own)); }, r.by_method);
   out["schema"] = kFitSchema;
+  if (r.loss_unit != LossUnit::nats) out["loss_unit"] = name_of(r.loss_unit);
   out["law"] = law_form(r.law).name;
   out["method"] = r.method();
   const ParametricFit& p = r.parametric();

@@ -6,6 +6,7 @@
 #include "core/format.hpp"
 #include "fit/goodness_text.hpp"
 #include "fit/holdout.hpp"
+#include "fit/log_errors.hpp"
 #include "fit/rollout.hpp"
 #include "fit/valley.hpp"
 
@@ -50,9 +51,14 @@ std::string values_text(const FitResult& r) {
     std::vector<std::vector<std::string>> rows;
     const auto add = [&](const std::string& name, double x, const std::map<std::string, double>& se,
                          const std::map<std::string, Interval>& ci95) {
-      std::vector<std::string> row = {name, number_text(x)};
+      const std::string unit = is_offset(info, name) && r.loss_unit != LossUnit::nats
+                                   ? fmt::format(" ({})", loss_unit_text(r.loss_unit))
+                                   : "";
+      std::vector<std::string> row = {name + unit, number_text(x)};
       if (boot) {
-        row.push_back(se.contains(name) ? error_text(x, se.at(name)) : "");
+        const auto log = r.bootstrap.se_log.find(name);
+        const bool factor = log != r.bootstrap.se_log.end() && is_factor(info, name);
+        row.push_back(factor ? factor_text(log->second) : se.contains(name) ? error_text(x, se.at(name)) : "");
         row.push_back(ci95.contains(name) ? interval_text(ci95.at(name)) : "");
       }
       if (profile) {
@@ -85,8 +91,9 @@ std::string budgets_text(const FitResult& r) {
                       b.cubic_params > 0 ? short_count(b.cubic_params) : "",
                       b.law_params > 0 ? short_count(b.law_params) : ""});
     }
+    const std::string loss = r.loss_unit == LossUnit::nats ? "loss" : "loss," + r.unit_text();
     text += text_table(
-        {"budget", "points", "minimum", "N*", "D*", "loss", "rms of ln loss", "N* of a cubic", "N* of the law"}, rows);
+        {"budget", "points", "minimum", "N*", "D*", loss, "rms of ln loss", "N* of a cubic", "N* of the law"}, rows);
   }
   double squares = 0, noise = 0, count = 0;
   for (const IsoflopBudget& b : r.isoflop().budgets) {
@@ -148,7 +155,9 @@ std::string jackknife_text(const FitResult& r) {
     }
     text += text_table({"without budget", "points", "a", "b", "status"}, rows);
     for (const auto& [name, se] : r.jackknife.se) {
-      text += fmt::format("jackknife {}: std. error {:.3g}, 95 % interval {}\n", name, se,
+      const auto log = r.jackknife.se_log.find(name);
+      text += fmt::format("jackknife {}: std. error {}, 95 % interval {}\n", name,
+                          log == r.jackknife.se_log.end() ? fmt::format("{:.3g}", se) : factor_text(log->second),
                           interval_text(r.jackknife.ci95.at(name)));
     }
   }
@@ -201,10 +210,14 @@ std::string describe(const FitResult& r) {
   std::string text = fmt::format("{} fit of {}: {}\n{}", r.method(), law_form(r.law).name, formula_text(r),
                                  counted(r.n, "observation"));
   if (r.dropped > 0) text += fmt::format(" ({} dropped)", counted(r.dropped, "highest loss", "highest losses"));
-  text += fmt::format(", N {}, C {}\n", r.convention.params, r.convention.flops);
+  text += fmt::format(", N {}, C {}", r.convention.params, r.convention.flops);
+  if (r.loss_unit != LossUnit::nats) text += fmt::format(", losses in{}", r.unit_text());
+  text += "\n";
   if (r.converged()) {
     text += "status: converged";
     if (!r.message.empty()) text += "\ncaution: " + r.message;
+  } else if (r.of_few_points()) {
+    text += fmt::format("status: FEW POINTS ({})\ncaution: {}", r.convergence.status, r.message);
   } else {
     const bool bound = r.convergence.status == FitStatus::at_bound;
     text += fmt::format("status: {} ({}): {}", bound ? "AT A BOUND" : "NOT CONVERGED", r.convergence.status, r.message);
@@ -216,12 +229,14 @@ std::string describe(const FitResult& r) {
   }
   text += "\n";
   text += values_text(r) + bootstrap_text(r);
-  for (const std::string& line : r.cautions) text += fmt::format("caution: {}\n", line);
+  for (const std::string& line : r.cautions) {
+    if (line != r.message) text += fmt::format("caution: {}\n", line);
+  }
   text += goodness_text(r, 5);
   if (r.noise) {
-    text += fmt::format("seeds: sd of ln loss {:.4f} at loss {:.3f}{}, {} degrees of freedom\n", r.noise->sd,
-                        r.noise->at_loss, r.noise->slope != 0 ? fmt::format(", as loss^{:.2f}", r.noise->slope) : "",
-                        r.noise->freedom);
+    text += fmt::format("seeds: sd of ln loss {:.4f} at loss {:.3f}{}{}, {} degrees of freedom\n", r.noise->sd,
+                        r.noise->at_loss, r.unit_text(),
+                        r.noise->slope != 0 ? fmt::format(", as loss^{:.2f}", r.noise->slope) : "", r.noise->freedom);
   }
   text += budgets_text(r) + without_law_text(r.isoflop().without_law) + jackknife_text(r) + describe(r.holdout) +
           describe(r.rollout);

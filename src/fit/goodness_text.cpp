@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "core/format.hpp"
+#include "fit/log_errors.hpp"
 
 namespace scalelaw::inline fit {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 const char* quantity(const FitResult& fit) { return law_form(fit.law).predicts_size ? "ln N*" : "ln loss"; }
 
 std::string value_text(const FitResult& fit, double x) {
-  return law_form(fit.law).predicts_size ? short_count(x) : fmt::format("{:.4g}", x);
+  return law_form(fit.law).predicts_size ? short_count(x) : fmt::format("{:.4g}{}", x, fit.unit_text());
 }
 
 std::string row_text(const FitResult& fit, const Residual& r) {
@@ -44,7 +45,8 @@ std::string outlier_caution(const FitResult& fit) {
     for (std::size_t k = 0; k < form.parameters.size(); ++k) {
       if (form.parameters[k] == name) now = fit.fitted.values[k];
     }
-    changes.push_back(fmt::format("{} {:.4g} instead of {:.4g}", name, it->second, now));
+    changes.push_back(fmt::format("{} {:.4g} instead of {:.4g}{}", name, it->second, now,
+                                  is_offset(form, name) ? fit.unit_text() : ""));
   }
   if (!changes.empty()) {
     text += fmt::format("; without {} the fit has {}", g.outliers == 1 ? "it" : "them", fmt::join(changes, ", "));
@@ -134,7 +136,7 @@ std::string goodness_text(const FitResult& fit, std::size_t rows) {
   return text;
 }
 
-std::string residuals_text(const Goodness& g) {
+std::string residuals_text(const Goodness& g, LossUnit unit) {
   if (g.n == 0) return "";
   std::vector<std::vector<std::string>> rows;
   for (const Residual& r : g.residuals) {
@@ -142,7 +144,8 @@ std::string residuals_text(const Goodness& g) {
                     fmt::format("{:.5g}", r.predicted), fmt::format("{:+.3g}", r.residual),
                     fmt::format("{:+.1f}", r.standardised)});
   }
-  return text_table({"residuals", "N", "D", "observed", "law", "ln observed - ln law", "/ scatter"}, rows);
+  const std::string observed = unit == LossUnit::nats ? "observed" : fmt::format("observed, {}", loss_unit_text(unit));
+  return text_table({"residuals", "N", "D", observed, "law", "ln observed - ln law", "/ scatter"}, rows);
 }
 
 Json residuals_json(const Goodness& g, bool all) {

@@ -16,7 +16,7 @@ namespace scalelaw::inline fit {
 /// "fit: rms of ln loss 0.0056, ..." with at most `rows` of the worst rows below it; 0 or more lines.
 [[nodiscard]] std::string goodness_text(const FitResult& fit, std::size_t rows);
 /// Table of all residuals, largest first.
-[[nodiscard]] std::string residuals_text(const Goodness& goodness);
+[[nodiscard]] std::string residuals_text(const Goodness& goodness, LossUnit unit = LossUnit::nats);
 
 [[nodiscard]] Json to_json(const Goodness& goodness);
 /// @param residuals every residual instead of those beyond kListedResidual

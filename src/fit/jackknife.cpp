@@ -1,10 +1,12 @@
 #include "fit/jackknife.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/parallel.hpp"
 #include "core/stats.hpp"
 #include "fit/isoflop.hpp"
+#include "fit/log_errors.hpp"
 
 namespace scalelaw::inline fit {
 namespace {
@@ -42,13 +44,19 @@ Jackknife jackknife_budgets(const std::vector<Observation>& points, const FitRes
     for (const auto& [name, x] : b.values) values[name].push_back(x);
   }
   const std::map<std::string, double> center = all_values(full);
-  for (const auto& [name, x] : values) {
+  const LawForm& form = law_form(full.law);
+  for (auto& [name, x] : values) {
     if (x.size() < 3) continue;
-    const auto g = static_cast<double>(x.size());
+    const double t = student_quantile(0.975, static_cast<double>(x.size()) - 1), at = center.at(name);
     const double se = jackknife_stderr(x);
-    const double t = student_quantile(0.975, g - 1);
     out.se[name] = se;
-    out.ci95[name] = {center.at(name) - t * se, center.at(name) + t * se};
+    out.ci95[name] = {at - t * se, at + t * se};
+    if (is_offset(form, name)) out.ci95[name].low = std::max(0.0, out.ci95[name].low);
+    if (!is_factor(form, name)) continue;
+    for (double& each : x) each = std::log(each);
+    const double se_log = jackknife_stderr(x);
+    out.se_log[name] = se_log;
+    out.ci95[name] = {at * std::exp(-t * se_log), at * std::exp(t * se_log)};
   }
   return out;
 }

@@ -91,8 +91,9 @@ struct FitOptions {
   bool profile = true;                 ///< profile-likelihood intervals (method parametric)
   bool goodness = true;                ///< goodness of fit and what the fit's own residuals and design say against it
   Weights weights = Weights::none;
-  BudgetCurve curve = BudgetCurve::parabola;           ///< method isoflop
-  bool jackknife = false;                              ///< leave out each budget in turn
+  BudgetCurve curve = BudgetCurve::parabola;  ///< method isoflop
+  bool jackknife = false;                     ///< leave out each budget in turn
+  bool allow_few = false;  ///< method parametric: fit p or p + 1 points for p parameters too, without an interval
   std::optional<double> holdout_above = std::nullopt;  ///< FLOPs: fit the runs up to it, predict the others
   std::vector<double> hold = {};                       ///< isoFLOP budgets (FLOPs): fit the others, predict these
   std::optional<RolloutBy> rollout = std::nullopt;     ///< fits to the smaller runs predict the larger ones

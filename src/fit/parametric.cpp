@@ -85,6 +85,21 @@ void take_solution(const SearchResult& found, const Problem& problem, const FitO
   result.derived = derived_quantities(problem, problem.weights, result.fitted.values);
 }
 
+// A minimum of so few points has no interval: what is left of them says nothing of the noise.
+void say_few_points(std::size_t used, const Problem& problem, FitResult& result) {
+  const std::size_t left = used - problem.free.size();
+  const std::string line = fmt::format(
+      "{} for {} leave {} to tell noise from law: no interval can be given, and the points cannot speak against the "
+      "law; how far the constants are off is not known",
+      counted(static_cast<std::int64_t>(used), "point"), counted(std::ssize(problem.free), "parameter"),
+      left == 0 ? "none" : "one");
+  if (result.converged()) {
+    result.convergence.status = FitStatus::few_points;
+    result.message = line;
+  }
+  result.cautions.push_back(line);
+}
+
 void add_profiles(const std::vector<Observation>& points, const Problem& problem, const Solution& best,
                   const std::map<std::string, double>& fixed, const FitOptions& options, FitResult& result) {
   // The a and b of a stretched exponential make up for each other over all there is; its power alone says something.
@@ -114,11 +129,13 @@ FitResult fit_parametric(const std::vector<Observation>& points, const FitOption
   const std::size_t needed = problem.free.size() + 2;
   const auto used =
       static_cast<std::size_t>(std::ranges::count_if(points, [](const Observation& o) { return o.weight > 0; }));
-  if (used < needed) {
+  const bool few = used < needed, enough = used >= problem.free.size();
+  if (few && !(options.allow_few && enough)) {
     result.message = fmt::format(
-        "{} {} too few for {}: a fit of the law {} needs at least {}; add runs, or hold parameters with fit --fix",
+        "{} {} too few for {}: a fit of the law {} needs at least {}; add runs, or hold parameters with fit --fix{}",
         counted(static_cast<std::int64_t>(used), "point"), used == 1 ? "is" : "are",
-        counted(std::ssize(problem.free), "parameter"), law_form(options.law).name, needed);
+        counted(std::ssize(problem.free), "parameter"), law_form(options.law).name, needed,
+        enough ? ", or say --allow-few for constants without an interval" : "");
     return result;
   }
   if (const auto design = design_problem(points, options.law, fixed)) {
@@ -137,6 +154,10 @@ FitResult fit_parametric(const std::vector<Observation>& points, const FitOption
     return result;
   }
   take_solution(found, problem, options, result);
+  if (few) {
+    say_few_points(used, problem, result);
+    return result;
+  }
   if (result.message.empty()) result.message = ignored_variable(points, options.law);
   if (options.profile && result.converged() && problem.free.size() > 1) {
     add_profiles(points, problem, *found.best, fixed, options, result);

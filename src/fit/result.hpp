@@ -62,6 +62,7 @@ struct BootstrapResult {
   std::uint64_t seed = 1;
   std::string noise = {};  ///< components: what was found of it, in words
   std::map<std::string, double> se;
+  std::map<std::string, double> se_log;  ///< of ln x, for constants that a fit has as logarithms (fit/log_errors.hpp)
   std::map<std::string, Interval> ci95, ci80;
   std::map<std::string, double> derived_se;  ///< a, b
   std::map<std::string, Interval> derived_ci95, derived_ci80;
@@ -77,6 +78,7 @@ void fields(Visit&& visit, T& b) {
   visit("failed", b.failed, any(), "refits left out");
   visit("at_bound", b.at_bound, later(any()), "refits whose minimum lies at a bound");
   visit("se", b.se, any(), "standard errors");
+  visit("se_log", b.se_log, unless_empty(any()), "standard errors of the logarithms of amplitudes, offsets and decays");
   visit("ci95", b.ci95, any(), "95 % intervals");
   visit("ci80", b.ci80, later(any()), "80 % intervals");
   visit("partial", b.partial, later(any()), "refits in which a budget lost its minimum");
@@ -95,8 +97,9 @@ struct Jackknife {
   std::vector<Budget> budgets;
   std::int64_t failed = 0;  ///< fits that did not converge; they are left out of what follows
   /// se^2 = (g - 1)/g sum (x_i - mean x)^2 over the g fits; ci95 = full fit -+ t se, Student's t with g - 1 degrees of
-  /// freedom. Empty with fewer than 3 fits.
-  std::map<std::string, double> se;
+  /// freedom. Factors (fit/log_errors.hpp) have se_log, the same of ln x, and ci95 = full fit times exp(-+ t se_log),
+  /// which is positive; the interval of an offset ends at 0. Empty with fewer than 3 fits.
+  std::map<std::string, double> se, se_log;
   std::map<std::string, Interval> ci95;
 
   [[nodiscard]] bool empty() const { return budgets.empty(); }
@@ -113,6 +116,7 @@ void fields(Visit&& visit, T& j) {
   visit("budgets", j.budgets, any(), "the fit without each budget");
   visit("failed", j.failed, any(), "fits left out of what follows");
   visit("se", j.se, any(), "standard errors");
+  visit("se_log", j.se_log, unless_empty(any()), "standard errors of the logarithms of factors");
   visit("ci95", j.ci95, any(), "95 % intervals");
 }
 
@@ -235,6 +239,7 @@ struct FitResult {
   LawKind law = LawKind::chinchilla;
   MethodFit by_method;  ///< the method, and what it alone gives
   Weights weights = Weights::none;
+  LossUnit loss_unit = LossUnit::nats;  ///< of every loss and offset of the fit: nats, or bits_per_byte
   std::int64_t n = 0;
   std::int64_t dropped = 0;
   Convention convention;
@@ -256,6 +261,14 @@ struct FitResult {
   /// Whether what follows from the law may be asked of it: converged, or at a bound only because its offset vanishes,
   /// which is the law without one.
   [[nodiscard]] bool answers() const;
+  /// A proven minimum of so few points (FitOptions::allow_few) that nothing tells noise from law; `message` says so.
+  [[nodiscard]] bool of_few_points() const { return convergence.status == FitStatus::few_points; }
+  /// The constants may be used: it answers, or is of few points.
+  [[nodiscard]] bool usable() const { return answers() || of_few_points(); }
+  /// " bits per byte", to stand behind a loss; empty for nats, in which losses are where nothing is said.
+  [[nodiscard]] std::string unit_text() const {
+    return loss_unit == LossUnit::nats ? std::string() : fmt::format(" {}", loss_unit_text(loss_unit));
+  }
   [[nodiscard]] Method method() const;
   /// What one method alone gives; of a fit by another method it is empty. To change it: by_method.
   [[nodiscard]] const ParametricFit& parametric() const;

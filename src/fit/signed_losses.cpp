@@ -51,6 +51,7 @@ FitResult fit_signed_losses(std::vector<Observation> points, const FitOptions& g
     it->second.profile_ci95.low -= shift;
     it->second.profile_ci95.high -= shift;
   }
+  result.bootstrap.se_log.erase(name);  // E may be negative now
   move(result.bootstrap.ci95);
   move(result.bootstrap.ci80);
   move(result.jackknife.ci95);

@@ -10,6 +10,7 @@
 #include "fit/draws.hpp"
 #include "fit/minimum.hpp"
 #include "fit/prepare.hpp"
+#include "inference/counts_note.hpp"
 #include "inference/difference.hpp"
 #include "inference/exponents.hpp"
 #include "inference/slopes.hpp"
@@ -100,35 +101,6 @@ Comparison begun(const std::string& first, const std::string& second, const Comp
   c.first_counted = options.first_counted.empty() ? counted : options.first_counted;
   c.second_counted = options.second_counted.empty() ? counted : options.second_counted;
   return c;
-}
-
-/// How the law means N where a table does not say how it counts.
-std::string own_counts_note(const Comparison& c) {
-  const std::string& law_counts = c.second_counted;
-  const std::string advice =
-      law_counts == name_of(ParamsCount::total)
-          ? "if it counts all parameters, --convention total says so"
-          : fmt::format("if it counts so too, say --convention {} --columns params=NAME", law_counts);
-  return fmt::format("{} counts N as {}; {} does not say how it counts, and its numbers are taken as they are: {}",
-                     c.second, law_counts, c.first, advice);
-}
-
-/// What a reader has to know of the counts of N; empty for nothing.
-std::string counted_note(const Comparison& c) {
-  const std::string& first = c.first_counted;
-  const std::string& second = c.second_counted;
-  if (first == second) return "";
-  if (!c.second_measured && first == kOwnCounts) return own_counts_note(c);
-  if (!c.second_measured) {
-    return fmt::format("{} counts N as {}, these points as {}: its exponents hold for its own count", c.second, second,
-                       first);
-  }
-  const auto text = [](const std::string& name, const std::string& how) {
-    return how == kOwnCounts ? fmt::format("{} does not say how it counts N", name)
-                             : fmt::format("{} counts N as {}", name, how);
-  };
-  return fmt::format("{}, {}: exponents can be compared only under one count", text(c.first, first),
-                     text(c.second, second));
 }
 
 /// Points with the steps that a law over steps looks at (S_min). Errors (data): points without steps, for such a law.
@@ -367,6 +339,10 @@ Comparison between(const std::string& first, const std::vector<Observation>& fir
   c.failed = c.first_fit.bootstrap.failed + c.second_fit.bootstrap.failed;
   const bool no_first = gave_up_on(c, first, c.first_fit), no_second = gave_up_on(c, second, c.second_fit);
   if (no_first || no_second) return c;
+  if (options.multiplier) {
+    c.loss_multipliers =
+        loss_multipliers(first_points, second_points, c.first_fit, c.second_fit, options.fit, *options.multiplier);
+  }
   judge_pairs(c, with_steps(first, first_points, c.first_fit.fitted, options.fit), first_options,
               with_steps(second, second_points, c.second_fit.fitted, options.fit), second_options);
   if (!c.exponents.empty()) {

@@ -256,7 +256,7 @@ std::size_t renamed_column(const Table& table, const std::string& ours, const st
     const auto parsed = std::from_chars(theirs.data() + 1, theirs.data() + theirs.size(), number);
     if (parsed.ec == std::errc{} && number >= 1 && number <= table.header.size()) return number - 1;
   }
-  fail_data("{}: --columns names '{}' for {}, but the columns are {}", table.name, theirs, ours,
+  fail_data("{}: there is no column '{}' to take for {}; the columns are {}", table.name, theirs, ours,
             fmt::join(table.header, ", "));
 }
 
@@ -325,6 +325,14 @@ std::size_t known_names(const std::vector<std::string>& header, const Renames& r
     if (is_any_name(name.key) || (name.last.size() > 1 && is_any_name(name.last))) return true;
     return std::ranges::any_of(renames, [&](const auto& r) { return loosely(r.second) == loosely(cell); });
   }));
+}
+
+std::vector<std::string> columns_called(const Table& table, std::string_view ours) {
+  std::vector<std::string> out;
+  const Known* known = find_known(ours);
+  if (known == nullptr) return out;
+  for (const Candidate& c : candidates_of(table, *known)) out.push_back(fmt::format("#{}", c.index + 1));
+  return out;
 }
 
 std::map<std::string, Column> find_columns(const Table& table, const Renames& renames) {

@@ -42,6 +42,9 @@ using Renames = std::map<std::string, std::string>;
 /// How many cells of a header are names we know or that renames name.
 [[nodiscard]] std::size_t known_names(const std::vector<std::string>& header, const Renames& renames);
 
+/// The columns of a table that hold what we call `ours`, by that or another name: "#4", "#7".
+[[nodiscard]] std::vector<std::string> columns_called(const Table& table, std::string_view ours);
+
 /// The columns of a table under our names. A name of ours written exactly wins over other names for the same.
 /// Errors (config): a rename of what is no column of ours; (data): a rename to a column that is not there; several
 /// columns that may be params, tokens, flops or loss, or two with one header, with the --columns that chooses.

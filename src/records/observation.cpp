@@ -16,6 +16,33 @@ double flops_of(const RunRecord& record, const Convention& convention) {
   return 6.0 * params_of(record, convention) * static_cast<double>(record.tokens);
 }
 
+std::string_view loss_unit_text(LossUnit unit) {
+  switch (unit) {
+    case LossUnit::nats:
+      return "nats per token";
+    case LossUnit::bits:
+      return "bits per token";
+    case LossUnit::perplexity:
+      return "perplexity";
+    case LossUnit::bits_per_byte:
+      return "bits per byte";
+  }
+  return "";
+}
+
+RunRecord in_bits_per_byte(RunRecord record) {
+  FinalLoss& loss = record.loss;
+  if (!loss.nats) return record;
+  if (!loss.bits_per_byte) {
+    fail_data(
+        "run {}: its record holds no loss in bits per byte, as those of simulated runs; leave it out, or fit nats",
+        record.id);
+  }
+  if (loss.stderr_nats) loss.stderr_nats = *loss.stderr_nats * (*loss.bits_per_byte / *loss.nats);
+  loss.nats = loss.bits_per_byte;
+  return record;
+}
+
 std::optional<Observation> observe(const RunRecord& record, const Convention& convention) {
   if (record.outcome.status != RunStatus::completed || !record.loss.nats) return std::nullopt;
   Observation point;

@@ -30,24 +30,32 @@ void fields(Visit&& visit, T& c) {
   visit("flops", c.flops, named<FlopsCount>(), "what counts as C");
 }
 
+/// What a column of losses holds. All but bits_per_byte become nats per token; bits_per_byte become nats per byte, or
+/// stay what they are where a fit is asked for them.
+enum class LossUnit { nats, bits, perplexity, bits_per_byte };
+constexpr std::array<std::string_view, 4> names_of(LossUnit) { return {"nats", "bits", "perplexity", "bits_per_byte"}; }
+/// For people: "nats per token", "bits per byte".
+[[nodiscard]] std::string_view loss_unit_text(LossUnit unit);
+
 struct Observation {
   double params = 0;     ///< N
   double tokens = 0;     ///< D
   double flops = 0;      ///< C
-  double loss_nats = 0;  ///< > 0, but for objective mse, which takes any
+  double loss_nats = 0;  ///< > 0, but for objective mse, which takes any; in loss_unit where that is another
   std::optional<double> loss_stderr;
   double weight = 1;  ///< >= 0, multiplies the point's share of the objective
   std::string group;  ///< runs that are not independent share it (a trunk); empty = on its own
   std::optional<double> unique_tokens;
   std::optional<double> lr;
   std::optional<double> seed;
-  double seeds = 1;                    ///< runs that differ in their seed alone, whose mean this is
-  std::string run;                     ///< id or name
-  std::string shape;                   ///< "d32 L2": runs of one model shape share it; empty if unknown
-  double budget = 0;                   ///< isoFLOP budget the run was planned for; 0 if unknown
-  std::optional<double> steps;         ///< optimizer steps S
-  std::optional<double> batch_tokens;  ///< tokens in one step
-  std::string counted;                 ///< how a foreign file counted N and C; points that differ are never pooled
+  double seeds = 1;                     ///< runs that differ in their seed alone, whose mean this is
+  std::string run;                      ///< id or name
+  std::string shape;                    ///< "d32 L2": runs of one model shape share it; empty if unknown
+  double budget = 0;                    ///< isoFLOP budget the run was planned for; 0 if unknown
+  std::optional<double> steps;          ///< optimizer steps S
+  std::optional<double> batch_tokens;   ///< tokens in one step
+  std::string counted;                  ///< how a foreign file counted N and C; points that differ are never pooled
+  LossUnit loss_unit = LossUnit::nats;  ///< of the loss and its error: nats, or bits_per_byte where asked for
 
   [[nodiscard]] Scale scale() const { return {params, tokens}; }
 };
@@ -64,6 +72,9 @@ constexpr double kSameBudget = 1.05;
 /// N and C of a record under a convention.
 [[nodiscard]] double params_of(const RunRecord& record, const Convention& convention);
 [[nodiscard]] double flops_of(const RunRecord& record, const Convention& convention);
+/// The record with its loss and that loss's standard error in bits per byte in the place of nats. Errors (data): a
+/// record with a loss in nats alone.
+[[nodiscard]] RunRecord in_bits_per_byte(RunRecord record);
 /// A completed record as an observation; none where it has no loss.
 [[nodiscard]] std::optional<Observation> observe(const RunRecord& record, const Convention& convention);
 /// "d32 L2"

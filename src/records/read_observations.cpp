@@ -106,6 +106,14 @@ void find_decimal(TableReader& in) {
   in.decimal_comma = !comma.empty();
 }
 
+/// A column loss_stderr is the error of the column loss, and says nothing of another that was asked for beside it.
+void drop_foreign_error(TableReader& in) {
+  if (!in.options.keep_bits_per_byte || !in.has("loss") || !in.has("loss_stderr")) return;
+  const bool beside = in.columns.at("loss").header != "loss" &&
+                      std::ranges::find(in.table.header, std::string("loss")) != in.table.header.end();
+  if (beside && !in.columns.at("loss_stderr").renamed) in.columns.erase("loss_stderr");
+}
+
 void find_loss_unit(TableReader& in) {
   if (!in.has("loss")) return;
   const Column& column = in.columns.at("loss");
@@ -128,7 +136,8 @@ std::string unit_text(const TableReader& in, const std::string& ours) {
   if (exponent != 0) return fmt::format(" ({})", unit_name(exponent));
   if (ours != "loss" || in.loss_unit == LossUnit::nats) return "";
   if (in.loss_unit == LossUnit::perplexity) return " (perplexity: its logarithm)";
-  return in.loss_unit == LossUnit::bits ? " (bits: x ln 2, nats)" : " (bits a byte: x ln 2, nats a byte)";
+  if (in.loss_unit == LossUnit::bits) return " (bits: x ln 2, nats)";
+  return in.options.keep_bits_per_byte ? " (bits a byte)" : " (bits a byte: x ln 2, nats a byte)";
 }
 
 /// A count that is not written as plain digits, "70M" or "117,933,375", for a first look at how they were read.
@@ -243,6 +252,7 @@ ReadObservations observations_of(const Table& table, const ReadOptions& options)
   derive_tokens(in);
   require_columns(in);
   find_loss_unit(in);
+  drop_foreign_error(in);
   find_decimal(in);
   describe_columns(in);
   ReadReport& report = in.out.report;

@@ -9,10 +9,6 @@
 
 namespace scalelaw::inline records {
 
-/// What a column of losses holds; bits_per_byte becomes nats per byte.
-enum class LossUnit { nats, bits, perplexity, bits_per_byte };
-constexpr std::array<std::string_view, 4> names_of(LossUnit) { return {"nats", "bits", "perplexity", "bits_per_byte"}; }
-
 /// What parts a number's whole from its fraction.
 enum class DecimalMark { comma, point };
 constexpr std::array<std::string_view, 2> names_of(DecimalMark) { return {"comma", "point"}; }
@@ -29,6 +25,9 @@ struct ReadOptions {
   std::optional<DecimalMark> decimal = {};                                 ///< none: as the cells show
   std::optional<int> params_unit = {}, tokens_unit = {}, flops_unit = {};  ///< exponents of ten: 6 = millions
   std::optional<LossUnit> loss_unit = {};                                  ///< none: as the header says
+  /// Whose losses, each apart: nats, bits_per_byte, or a column in its own unit. Empty: one loss, in nats.
+  std::vector<std::string> losses = {};
+  bool keep_bits_per_byte = false;  ///< losses in bits per byte stay what they are; else they become nats per byte
 };
 
 }  // namespace scalelaw::inline records

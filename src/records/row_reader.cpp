@@ -61,6 +61,8 @@ void set_loss(const TableReader& in, std::size_t r, Observation& point) {
   if (in.loss_unit == LossUnit::perplexity) {
     if (error) error = *error / loss;
     loss = std::log(loss);
+  } else if (in.loss_unit == LossUnit::bits_per_byte && in.options.keep_bits_per_byte) {
+    point.loss_unit = LossUnit::bits_per_byte;
   } else if (in.loss_unit != LossUnit::nats) {
     loss *= std::numbers::ln2;
     if (error) error = *error * std::numbers::ln2;
