@@ -27,6 +27,8 @@ struct CompareArguments {
   double noise = 0;
   std::string margin;
   std::string plot;
+  bool multiplier = false, shared_exponents = false;
+  std::vector<double> losses;
   PopulationChoice population;
   CompareOptions compare;
 };
@@ -111,6 +113,32 @@ Comparison compared(const CompareArguments& arguments, const std::optional<Law>&
   return comparison;
 }
 
+/// The multiplier against the loss, with what belongs to it. Errors (config): options that nothing would come of.
+void take_multiplier(CompareArguments& arguments, bool law) {
+  if (!arguments.multiplier) {
+    if (arguments.shared_exponents) fail_config("compare: --shared-exponents: belongs to --multiplier");
+    if (!arguments.losses.empty()) fail_config("compare: --losses: belongs to --multiplier");
+    return;
+  }
+  if (law) {
+    fail_config(
+        "compare: --multiplier: compares two sets of runs; the losses of a published law are those of another text");
+  }
+  if (!arguments.plot.empty()) fail_config("compare: --plot: draws the exponents; leave out --multiplier");
+  arguments.compare.multiplier = {.shared_exponents = arguments.shared_exponents, .losses = arguments.losses};
+}
+
+ExitCode answer_multiplier(const Globals& globals, const Comparison& comparison) {
+  print(globals, describe_multipliers(comparison) + cautions_text(comparison));
+  emit_json(globals, to_json(comparison));
+  const std::string failure = !comparison.failure.empty()    ? comparison.failure
+                              : !comparison.loss_multipliers ? "no fit gives a multiplier"
+                                                             : comparison.loss_multipliers->failure;
+  if (failure.empty()) return ExitCode::ok;
+  complain(globals, "error: no compute multiplier: " + failure);
+  return ExitCode::data;
+}
+
 ExitCode compare(const Globals& globals, CompareArguments arguments) {
   if (!arguments.plot.empty()) check_plot(arguments.plot);
   if (!arguments.margin.empty()) arguments.compare.margin = parse_margin(arguments.margin);
@@ -126,12 +154,14 @@ ExitCode compare(const Globals& globals, CompareArguments arguments) {
     std::swap(arguments.first, arguments.second);
     std::swap(first_law, second_law);
   }
+  take_multiplier(arguments, second_law.has_value());
   FitOptions& fit_options = arguments.compare.fit;
   fit_options.threads = globals.threads;
   fit_options.bootstrap.seed = arguments.compare.seed;
   const ParamsCount usual = second_law ? second_law->convention.params : ParamsCount::total;
   fit_options.convention.params = arguments.convention.value_or(usual);
   const Comparison comparison = compared(arguments, second_law);
+  if (arguments.multiplier) return answer_multiplier(globals, comparison);
   print(globals, describe(comparison) + cautions_text(comparison));
   const bool any = comparison.failure.empty();
   if (any && !arguments.plot.empty()) draw_comparison(comparison, arguments.plot, globals);
@@ -164,6 +194,14 @@ void add_compare(CLI::App& app, const Globals& globals, Action& action) {
       "--margin", arguments->margin,
       "differences up to this are equivalent: 10% is a share of the exponent (default), 0.05 a difference");
   command->add_option("--flops", options.flops, "budgets of the compute multiplier; default: powers of ten of both");
+  command->add_flag("--multiplier", arguments->multiplier,
+                    "how many times less compute B needs for A's loss, against the loss, instead of exponents");
+  command->add_flag("--shared-exponents", arguments->shared_exponents,
+                    "multiplier: both fitted at once, everything in common but the amplitudes; default: each its own");
+  command
+      ->add_option("--losses", arguments->losses, "multiplier: at these losses; default: five that both have reached")
+      ->check(CLI::PositiveNumber)
+      ->delimiter(',');
   command->add_option("--studies", options.studies,
                       "simulated studies, or bootstrap replicates between two sets of points");
   command->add_option("--noise", arguments->noise, "known standard deviation of ln loss; default: from the residuals");

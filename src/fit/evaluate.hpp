@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "fit/descent.hpp"
 #include "fit/problem.hpp"
 
 namespace scalelaw::inline fit {
@@ -12,10 +13,6 @@ void evaluate(const Problem& problem, std::span<const double> weights, double de
               std::span<const double> theta, LocalModel& at);
 
 /// Residuals and their Jacobian in working coordinates, row per point; theta holds the free parameters alone.
-struct Linearised {
-  std::vector<double> residual;
-  std::vector<double> jacobian;
-};
 [[nodiscard]] Linearised linearise(const Problem& problem, std::span<const double> theta, bool with_jacobian = true);
 
 /// Residuals at theta: ln predicted - ln observed, or predicted - observed for the objective mse.

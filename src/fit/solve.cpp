@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "fit/descent.hpp"
 #include "fit/evaluate.hpp"
 #include "fit/huber.hpp"
 
@@ -24,23 +25,6 @@ double median_residual(const Problem& p, std::span<const double> weights, const 
   return *middle;
 }
 
-double objective_of(std::span<const double> r, std::span<const double> weights, double delta) {
-  double sum = 0;
-  for (std::size_t i = 0; i < r.size(); ++i) {
-    const double clipped = std::clamp(r[i], -delta, delta);
-    sum += weights[i] * clipped * (r[i] - 0.5 * clipped);
-  }
-  return sum;
-}
-
-// Where exact steps of the linearised problem lead, and what the last of them promised.
-struct Descent {
-  Vector theta{};
-  double value = 0;
-  double promised = kInfinity;  // decrease of the undamped model within the box
-  int evaluations = 0;
-};
-
 HuberModel model_of(const Problem& p, std::span<const double> weights, double delta, const Linearised& at) {
   return {.size = p.free.size(),
           .residual = at.residual,
@@ -53,65 +37,10 @@ HuberModel model_of(const Problem& p, std::span<const double> weights, double de
           .share = 0};
 }
 
-Descent descend_pieces(const Problem& p, std::span<const double> weights, double delta, const Vector& start,
-                       double floor, int max_evaluations) {
-  const std::size_t m = p.free.size();
-  Descent d{.theta = start};
-  for (std::size_t k = 0; k < m; ++k) d.theta[k] = std::clamp(d.theta[k], p.lower[k], p.upper[k]);
-  Linearised at = linearise(p, std::span(d.theta.data(), m));
-  d.value = objective_of(at.residual, weights, delta);
-  d.evaluations = 1;
-  if (!std::isfinite(d.value)) return d;
-  double lambda = 0;
-  double last_gain = 1;          // of the objective, relative
-  bool undamped_failed = false;  // since the last gain
-  while (d.evaluations < max_evaluations) {
-    HuberModel model = model_of(p, weights, delta, at);
-    const Vector curvature = huber_curvature(model);
-    for (std::size_t k = 0; k < m; ++k) {
-      model.damping[k] = (lambda + 1e-14) * curvature[k];
-      model.low[k] = std::max(p.lower[k] - d.theta[k], -p.max_step[k]);
-      model.high[k] = std::min(p.upper[k] - d.theta[k], p.max_step[k]);
-    }
-    // Far away the linear problem need not be solved to its last digit.
-    model.share = last_gain > 1e-4 ? 1e-3 : 0;
-    const HuberStep step = huber_step(model);
-    if (lambda == 0) d.promised = step.decrease;
-    if (!(step.decrease > kTolerance * d.value + floor)) {
-      if (lambda == 0 || undamped_failed) break;
-      lambda = 0;
-      continue;
-    }
-    Vector to = d.theta;
-    for (std::size_t k = 0; k < m; ++k) to[k] = std::clamp(to[k] + step.change[k], p.lower[k], p.upper[k]);
-    Linearised there = linearise(p, std::span(to.data(), m));
-    ++d.evaluations;
-    const double value = objective_of(there.residual, weights, delta);
-    if (std::isfinite(value) && value < d.value) {
-      const double gain = (d.value - value) / step.decrease;
-      last_gain = (d.value - value) / d.value;
-      d.theta = to;
-      d.value = value;
-      at = std::move(there);
-      if (gain > 0.7) {
-        lambda = lambda < 1e-4 ? 0 : lambda / 8;
-      } else if (gain < 0.2) {
-        lambda = std::max(4 * lambda, 1e-3);
-      }
-      undamped_failed = false;
-    } else {
-      undamped_failed = undamped_failed || lambda == 0;
-      lambda = std::max(8 * lambda, 1e-3);
-      if (lambda > 1e10) break;
-    }
-  }
-  return d;
-}
-
 // True where the linearised problem has nothing lower and the Hessian, but for a trace of its majorant, is positive
 // definite: a minimum, though perhaps one of a line of equals.
 bool proven(const Problem& p, const Descent& d, const NewtonResult& at, const Vector& curvature, double floor) {
-  if (!(d.promised <= kTolerance * d.value + floor)) return false;
+  if (!d.settled(floor)) return false;
   std::array<Vector, kMaxFree> h = at.at.hessian;
   Vector unused{};
   std::array<Vector, kMaxFree> kept{};
@@ -173,7 +102,15 @@ struct Solver {
 
   // Exact steps of the linearised problem.
   Descent pieces(const Vector& from, int max_evaluations) {
-    const Descent d = descend_pieces(p, weights, delta, from, newton.value_floor, std::min(max_evaluations, 100));
+    const Descent d = descend({.size = p.free.size(),
+                               .linearise = [this](std::span<const double> theta) { return linearise(p, theta); },
+                               .weights = weights,
+                               .delta = delta,
+                               .lower = p.lower,
+                               .upper = p.upper,
+                               .max_step = p.max_step,
+                               .floor = newton.value_floor},
+                              from, std::min(max_evaluations, 100));
     evaluations += d.evaluations;
     return d;
   }

@@ -301,6 +301,10 @@ Comparison compare_observations(const std::string& first, const std::vector<Obse
   c.failed = c.first_fit.bootstrap.failed + c.second_fit.bootstrap.failed;
   const bool no_first = gave_up_on(c, first, c.first_fit), no_second = gave_up_on(c, second, c.second_fit);
   if (no_first || no_second) return c;
+  if (options.multiplier) {
+    c.loss_multipliers =
+        loss_multipliers(first_points, second_points, c.first_fit, c.second_fit, options.fit, *options.multiplier);
+  }
   judge_pairs(c, with_steps(first, first_points, c.first_fit.fitted, options.fit), first_options,
               with_steps(second, second_points, c.second_fit.fitted, options.fit), second_options);
   if (!c.exponents.empty()) {

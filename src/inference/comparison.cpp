@@ -95,25 +95,35 @@ Json to_json(const Comparison& c) {
                            {"draws", m.draws},
                            {"unreachable_draws", m.unreachable}});
   }
-  return {{"schema", "scalelaw.comparison/1"},
-          {"first", c.first},
-          {"second", c.second},
-          {"convention", to_json_fields(c.convention)},
-          {"counted", {{"first", c.first_counted}, {"second", c.second_counted}}},
-          {"margin", c.margin.relative ? Json(nullptr) : Json(c.margin.value)},
-          {"margin_relative", c.margin.relative ? Json(c.margin.value) : Json(nullptr)},
-          {"studies", c.studies},
-          {"failed", c.failed},
-          {"noise", finite_or_null(c.noise)},
-          {"noise_estimated", c.noise_estimated},
-          {"group_share", c.group_share},
-          {"reanchored", c.reanchored},
-          {"first_fit", to_json(c.first_fit)},
-          {"second_fit", to_json(c.second_fit)},
-          {"exponents", exponents},
-          {"compute_multiplier", multipliers},
-          {"cautions", {{"first", first_cautions(c)}, {"second", second_cautions(c)}}},
-          {"notes", c.notes}};
+  Json out = {{"schema", "scalelaw.comparison/1"},
+              {"first", c.first},
+              {"second", c.second},
+              {"convention", to_json_fields(c.convention)},
+              {"counted", {{"first", c.first_counted}, {"second", c.second_counted}}},
+              {"margin", c.margin.relative ? Json(nullptr) : Json(c.margin.value)},
+              {"margin_relative", c.margin.relative ? Json(c.margin.value) : Json(nullptr)},
+              {"studies", c.studies},
+              {"failed", c.failed},
+              {"noise", finite_or_null(c.noise)},
+              {"noise_estimated", c.noise_estimated},
+              {"group_share", c.group_share},
+              {"reanchored", c.reanchored},
+              {"first_fit", to_json(c.first_fit)},
+              {"second_fit", to_json(c.second_fit)},
+              {"exponents", exponents},
+              {"compute_multiplier", multipliers},
+              {"cautions", {{"first", first_cautions(c)}, {"second", second_cautions(c)}}},
+              {"notes", c.notes}};
+  if (c.loss_multipliers) out["multiplier"] = to_json(*c.loss_multipliers);
+  return out;
+}
+
+std::string describe_multipliers(const Comparison& c) {
+  std::string text = fmt::format("{} against {}, law {}, N counted {}\n", c.first, c.second,
+                                 law_form(c.first_fit.law).name, counted_text(c));
+  if (c.loss_multipliers) text += describe(*c.loss_multipliers, c.first, c.second);
+  for (const std::string& note : c.notes) text += fmt::format("note: {}\n", note);
+  return text;
 }
 
 std::string describe(const Comparison& c) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fit/fit.hpp"
+#include "inference/loss_multiplier.hpp"
 #include "inference/multiplier.hpp"
 
 namespace scalelaw::inline inference {
@@ -63,9 +64,10 @@ struct Comparison {
   bool reanchored = false;          ///< the law's amplitudes were refitted to the points, its exponents kept
   FitResult first_fit, second_fit;  ///< second: of the law's losses without noise
   std::vector<ExponentComparison> exponents;
-  std::vector<ComputeMultiplier> multipliers;  ///< between two sets of observations whose law has an optimum
-  std::vector<std::string> notes;              ///< what a reader has to know, one line each
-  std::string failure;                         ///< why no exponent has a verdict, a line; empty where one has
+  std::vector<ComputeMultiplier> multipliers;       ///< between two sets of observations whose law has an optimum
+  std::optional<LossMultipliers> loss_multipliers;  ///< where they were asked for
+  std::vector<std::string> notes;                   ///< what a reader has to know, one line each
+  std::string failure;                              ///< why no exponent has a verdict, a line; empty where one has
 };
 
 /// What speaks against the fit of a measured source, a line each, as `fit` prints it.
@@ -81,6 +83,7 @@ struct CompareOptions {
   bool reanchor = true;            ///< refit the law's amplitudes to the points (sim/reanchor.hpp)
   double largest_loss = 0;         ///< ln(vocab) of the points: a simulated loss above it is refused; 0 = not known
   std::vector<double> flops = {};  ///< budgets of the compute multiplier; empty = multiplier_budgets
+  std::optional<MultiplierOptions> multiplier = {};  ///< between two sets of observations: against the loss too
   std::optional<NoiseModel> second_noise = {};  ///< between seeds, of the second points; that of the first is fit.noise
   /// How the points count N: kOwnCounts, or what their table says; empty = as fit.convention does.
   std::string first_counted = {}, second_counted = {};
@@ -89,6 +92,8 @@ struct CompareOptions {
 /// "scalelaw.comparison/1"
 [[nodiscard]] Json to_json(const Comparison& comparison);
 [[nodiscard]] std::string describe(const Comparison& comparison);
+/// The multipliers against the loss as the answer, with the notes. Ends with a newline.
+[[nodiscard]] std::string describe_multipliers(const Comparison& comparison);
 /// "caution: SOURCE: ..." for both sources; 0 or more lines. The report has them of its own fits already.
 [[nodiscard]] std::string cautions_text(const Comparison& comparison);
 

@@ -16,21 +16,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 bool of_compute(const Law& law) { return law.form().only_variable() == Quantity::flops; }
 
-bool has_least_loss(const FitResult& fit) {
-  return fit.converged() && !fit.fitted.values.empty() && !fit.fitted.form().predicts_size &&
-         (of_compute(fit.fitted) || allocation_exponents(fit.fitted));
-}
-
-/// The least loss with this compute.
-double least_loss(const Law& law, double flops) {
-  if (of_compute(law)) return predict_loss(law, LawPoint{.flops = flops});
-  return compute_optimal(law, flops).loss_nats;
-}
-
-/// m; infinite where no compute reaches the loss, NaN where a loss is no number.
-double multiplier(const Law& first, const Law& second, double flops) {
-  const double loss = least_loss(second, flops);
-  const auto excess = [&](double ln_m) { return least_loss(first, flops * std::exp(ln_m)) - loss; };
+/// Factor of `near` that is the compute with this loss; infinite where none reaches it, NaN where a loss is no number.
+double factor_reaching(const Law& law, double loss, double near) {
+  const auto excess = [&](double ln_m) { return least_loss(law, near * std::exp(ln_m)) - loss; };
   double low = 0, high = 0, step = 0.5;
   const double here = excess(0);
   if (!std::isfinite(here)) return std::nan("");
@@ -52,7 +40,24 @@ double multiplier(const Law& first, const Law& second, double flops) {
   return std::exp((root.first + root.second) / 2);
 }
 
+/// m; infinite where no compute reaches the loss, NaN where a loss is no number.
+double multiplier(const Law& first, const Law& second, double flops) {
+  return factor_reaching(first, least_loss(second, flops), flops);
+}
+
 }  // namespace
+
+bool has_least_loss(const FitResult& fit) {
+  return fit.converged() && !fit.fitted.values.empty() && !fit.fitted.form().predicts_size &&
+         (of_compute(fit.fitted) || allocation_exponents(fit.fitted));
+}
+
+double least_loss(const Law& law, double flops) {
+  if (of_compute(law)) return predict_loss(law, LawPoint{.flops = flops});
+  return compute_optimal(law, flops).loss_nats;
+}
+
+double compute_reaching(const Law& law, double loss, double near) { return near * factor_reaching(law, loss, near); }
 
 std::vector<double> multiplier_budgets(const FitResult& first, const FitResult& second) {
   const double low = std::max(first.flops_range.low, second.flops_range.low);
@@ -68,6 +73,7 @@ std::vector<double> multiplier_budgets(const FitResult& first, const FitResult& 
 
 std::vector<ComputeMultiplier> compute_multipliers(const FitResult& first, const FitResult& second,
                                                    const std::vector<double>& flops) {
+  if (first.loss_unit != second.loss_unit) fail_config("compare: the two fits are of losses in different units");
   if (!has_least_loss(first) || !has_least_loss(second)) return {};
   const double tail = std::min(interval_tail(first), interval_tail(second));
   const std::size_t pairs = std::min(first.bootstrap.draws.size(), second.bootstrap.draws.size());

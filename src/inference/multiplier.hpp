@@ -7,6 +7,15 @@
 
 namespace scalelaw::inline inference {
 
+/// Whether L*(C), the least loss over 6 N D = C, is known of a fit: chinchilla, kaplan, data-constrained, overtraining
+/// and power-c have it, where the fit converged.
+[[nodiscard]] bool has_least_loss(const FitResult& fit);
+/// L*(C) of a law that has one.
+[[nodiscard]] double least_loss(const Law& law, double flops);
+/// C with L*(C) = loss; infinite where no compute reaches it, NaN where any compute does.
+/// @param near a compute from which it is looked for
+[[nodiscard]] double compute_reaching(const Law& law, double loss, double near);
+
 /// m with L1*(m C) = L2*(C): the first source needs m times the compute to reach the loss that the second reaches with
 /// C, both at their compute-optimal N and D. Above 1: the second is the better recipe.
 struct ComputeMultiplier {
