@@ -57,16 +57,16 @@ std::vector<std::vector<double>> starts(LawValues chinchilla, const std::vector<
     x += std::log(p.params) / count;
     y += std::log(p.tokens) / count;
   }
-  const double E = chinchilla[0], B = chinchilla[2], alpha = chinchilla[3], beta = chinchilla[4];
-  const double of_params = chinchilla[1] * std::exp(-alpha * x), share = of_params / (E + of_params);
-  const Stretch rest =
-      natural({.slope = -alpha * share, .power = -alpha * (1 - share), .level = std::log(E + of_params)}, x);
+  const double alpha = chinchilla[3], beta = chinchilla[4], log_b = std::log(chinchilla[2]);
+  const double of_params = chinchilla[1] * std::exp(-alpha * x), all = chinchilla[0] + of_params;
+  const double share = of_params / all;
+  const Stretch rest = natural({.slope = -alpha * share, .power = -alpha * (1 - share), .level = std::log(all)}, x);
   std::vector<std::vector<double>> found;
   for (const double slope : {-0.1, 0.1}) {
     for (const double first : {-0.3, 0.3}) {
       for (const double second : {-0.3, 0.3}) {
         const Stretch falls = natural({.slope = slope, .power = first, .level = std::log(beta)}, x);
-        const Stretch data = natural({.slope = slope * beta * y, .power = second, .level = std::log(B)}, x);
+        const Stretch data = natural({.slope = slope * beta * y, .power = second, .level = log_b}, x);
         found.push_back({falls.a, falls.power, falls.b, data.a, data.power, data.b, rest.a, rest.power, rest.b});
       }
     }
@@ -97,16 +97,15 @@ Constant bounded(Constant constant, double lower, double upper, double max_step)
 }
 
 std::vector<Constant> constants() {
-  constexpr Quantity n = Quantity::params, d = Quantity::tokens;
   return {bounded(real_number("a1", {}), -3, 3, 0.25),
           signed_exponent("alpha", {}),
-          bounded(real_number("b1", d), std::log(1e-4), std::log(5), 0.5),
+          bounded(real_number("b1", Quantity::tokens), std::log(1e-4), std::log(5), 0.5),
           bounded(real_number("a2", {}), -60, 60, 4),
           signed_exponent("beta", {}),
-          bounded(real_number("b2", d), -200, 400, 4),
-          bounded(real_number("a3", n), -5, 5, 0.25),
-          signed_exponent("gamma", n),
-          real_number("b3", n)};
+          bounded(real_number("b2", Quantity::tokens), -200, 400, 4),
+          bounded(real_number("a3", Quantity::params), -5, 5, 0.25),
+          signed_exponent("gamma", Quantity::params),
+          real_number("b3", Quantity::params)};
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ TEST_F(ReportOfATable, PrintsEveryTable) {
     EXPECT_GE(std::ranges::count(table.out, '\n'), 4) << table.out;
   }
   const Json rows = scalelaw("table points.csv --kind choice --json -").json().at("rows");
-  ASSERT_EQ(rows.size(), 3U);
+  ASSERT_EQ(rows.size(), 4U);
   EXPECT_EQ(rows.at(0).at("law"), "chinchilla");
   EXPECT_EQ(rows.at(0).at("verdict"), "rejected");
   EXPECT_NEAR(rows.at(1).at("rms").get<double>(), 0.0022, 0.0002);

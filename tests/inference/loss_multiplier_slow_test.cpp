@@ -66,11 +66,10 @@ TEST(LossMultiplierCoverage, APlantedMultiplierIsCovered) {
   for (const bool shared : {false, true}) {
     const Counts counts = simulate_pairs(shared);
     EXPECT_GE(counts.pairs, kPairs * 98 / 100) << "shared " << shared;
+    RecordProperty(shared ? "shared_width" : "own_width", std::to_string(counts.width));
     for (std::size_t k = 0; k < counts.covered.size(); ++k) {
       const double share = static_cast<double>(counts.covered[k]) / static_cast<double>(counts.pairs);
       RecordProperty(fmt::format("{}_row_{}", shared ? "shared" : "own", k), std::to_string(share));
-      std::printf("%s row %zu: covered %.3f of %zu, width %.3f\n", shared ? "shared" : "own", k, share, counts.pairs,
-                  counts.width);
       EXPECT_GE(share, 0.92) << "shared " << shared << " row " << k;
       EXPECT_LE(share, 0.98) << "shared " << shared << " row " << k;
     }
