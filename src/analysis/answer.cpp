@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <map>
 #include <set>
 
 #include "analysis/text.hpp"
@@ -100,6 +101,25 @@ std::string forecast_sentence(const Analysis& analysis) {
       law_form(analysis.parametric.law).name, counted(e.n, "loss", "losses"), 100 * e.rms, 100 * e.mean);
 }
 
+namespace {
+
+/// FLOPs that the runs took: branches of one trunk share it up to their cooldowns.
+double flops_trained(const std::vector<RunRecord>& records) {
+  double flops = 0;
+  std::map<std::string, double> trunks;  // the longest branch's part of each
+  for (const RunRecord& r : records) {
+    const double cooldown = r.trunk.empty() ? 1 : r.spec.schedule.cooldown_fraction;
+    flops += cooldown * r.flops.exact;
+    if (r.trunk.empty()) continue;
+    double& trunk = trunks[r.trunk];
+    trunk = std::max(trunk, (1 - cooldown) * r.flops.exact);
+  }
+  for (const auto& [id, trunk] : trunks) flops += trunk;
+  return flops;
+}
+
+}  // namespace
+
 std::string cost_sentence(const Analysis& analysis) {
   if (analysis.records.empty()) {
     double flops = 0;
@@ -108,14 +128,12 @@ std::string cost_sentence(const Analysis& analysis) {
                        counted(std::ssize(analysis.selection.observations), "point"),
                        analysis.table.empty() ? "no file" : analysis.table, power_text(flops));
   }
-  double flops = 0;
   std::set<std::string> devices;
   for (const RunRecord& r : analysis.records) {
-    flops += r.flops.exact;
     if (!r.context.device.empty()) devices.insert(r.context.device);
   }
-  std::string text =
-      fmt::format("{} with {} FLOPs in all", counted(std::ssize(analysis.records), "run"), power_text(flops));
+  std::string text = fmt::format("{} with {} FLOPs in all", counted(std::ssize(analysis.records), "run"),
+                                 power_text(flops_trained(analysis.records)));
   if (const auto seconds = elapsed_seconds(analysis.records)) {
     text += fmt::format(", {} from the first start to the last end", short_duration(*seconds));
   }
