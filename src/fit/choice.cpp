@@ -253,6 +253,13 @@ std::string reason_text(const LawChoice& choice) {
       test.noise);
 }
 
+// Whether the rule can end with this law.
+bool may_answer(LawKind law, const std::vector<LawKind>& laws) {
+  const bool chinchilla = std::ranges::find(laws, LawKind::chinchilla) != laws.end();
+  const std::optional<Within>& within = law_form(law).within;
+  return !chinchilla || law == LawKind::chinchilla || (within && within->law == LawKind::chinchilla);
+}
+
 // The law that the rule begins with.
 std::size_t first_choice(const std::vector<LawCandidate>& candidates) {
   std::size_t best = candidates.size();
@@ -300,7 +307,10 @@ LawChoice choose_law(const std::vector<Observation>& all, const std::vector<LawK
     if (form.predicts_size || form.only_variable() || form.needs(Quantity::steps)) {
       fail_config("--laws {}: a choice is among laws of the loss in N and D; {} is not one", form.name, form.name);
     }
-    out.candidates.push_back(candidate_of(kept, points, law, known));
+    FitOptions own = known;
+    // The interval of a law that cannot answer stands in the table alone.
+    if (!may_answer(law, laws)) own.bootstrap.replicates = std::min(own.bootstrap.replicates, kDefaultReplicates);
+    out.candidates.push_back(candidate_of(kept, points, law, own));
     out.candidates.back().fit.dropped = options.drop_highest;
     out.candidates.back().fit.weights = options.weights;
   }
