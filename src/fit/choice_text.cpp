@@ -28,7 +28,7 @@ std::optional<Optimum> optimum_of(const FitResult& fit) {
 
 std::string offset_text(const FitResult& fit) {
   const std::vector<std::size_t> offset = law_form(fit.law).of_role(Role::offset);
-  return offset.empty() || fit.fitted.values.empty() ? "–" : fmt::format("{:.4g}", fit.fitted.values[offset.front()]);
+  return offset.empty() || fit.fitted.values.empty() ? "–" : fmt::format("{:#.4g}", fit.fitted.values[offset.front()]);
 }
 
 std::string exponent_text(const FitResult& fit) {
@@ -78,14 +78,14 @@ std::vector<std::string> choice_cautions(const LawChoice& choice) {
     if (i == choice.chosen || !fit.answers()) continue;
     const auto there = optimum_of(fit);
     if (!own || !there) continue;
-    others += fmt::format("{}{:.4g} with N* {} under {}{}", others.empty() ? "" : ", ", there->loss_nats,
+    others += fmt::format("{}{:#.4g} with N* {} under {}{}", others.empty() ? "" : ", ", there->loss_nats,
                           short_count(there->scale.params), law_form(fit.law).name,
                           verdict_of(choice, i) == "rejected" ? " (rejected)" : "");
   }
   if (!others.empty()) {
     out.push_back(fmt::format(
         "how much the answer rests on the law: at {} FLOPs, {:g} times the largest compute, the least loss is "
-        "{:.4g} with N* {} under {}, {}",
+        "{:#.4g} with N* {} under {}, {}",
         power_text(own->flops), kBeyond, own->loss_nats, short_count(own->scale.params), law_form(answer.fit.law).name,
         others));
   }
@@ -112,7 +112,7 @@ std::vector<std::vector<std::string>> choice_rows(const LawChoice& choice) {
     rows.push_back({law_form(c.fit.law).name, std::to_string(c.parameters), percent(c.rms),
                     fmt::format("{:+.1f}", c.aic - aic), fmt::format("{:+.1f}", c.bic - bic), error_text(c.windows),
                     error_text(c.left_out), offset_text(c.fit), exponent_text(c.fit),
-                    best ? fmt::format("{:.4g}", best->loss_nats) : "–", verdict_of(choice, i)});
+                    best ? fmt::format("{:#.4g}", best->loss_nats) : "–", verdict_of(choice, i)});
   }
   return rows;
 }
