@@ -17,6 +17,7 @@ CompareOptions slow_options() {
   CompareOptions options;
   options.fit.threads = 1;
   options.fit.profile = false;
+  options.fit.bootstrap.resample = Resample::parametric;  // the noise of these studies is independent
   return options;
 }
 
