@@ -1,5 +1,6 @@
 #include "inference/comparison.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -161,7 +162,9 @@ std::string describe(const Comparison& c) {
         "lies within the margin, {}; detectable: the smallest difference this design finds in 80 % of studies\n",
         describe(c.margin));
   }
-  if (c.alternative) {
+  const bool depends =
+      std::ranges::any_of(c.exponents, [](const ExponentComparison& e) { return e.otherwise.has_value(); });
+  if (c.alternative && depends) {
     text += fmt::format(
         "depends on the law: the first verdict is that under {}, the second that under {}, which the points do not "
         "rule "
