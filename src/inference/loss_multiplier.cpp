@@ -44,7 +44,7 @@ std::vector<double> losses_within(const Interval& range) {
     const double inward = rounded > range.high ? rounded - 1e-3 : rounded < range.low ? rounded + 1e-3 : rounded;
     out.push_back(range.low <= inward && inward <= range.high ? inward : loss);
   }
-  out.erase(std::ranges::unique(out).begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 
