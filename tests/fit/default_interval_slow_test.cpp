@@ -63,7 +63,8 @@ TEST(DefaultInterval, HoldsTheTruthInSmallGridsWhoseNoiseIsIndependent) {
   options.goodness = false;
   options.profile = false;
   options.bootstrap = {.replicates = 200, .resample = Resample::parametric};
-  for (const auto& [sizes, budgets] : {std::pair(3, 3), std::pair(3, 4), std::pair(4, 4), std::pair(5, 6)}) {
+  for (const auto& design : {std::pair(3, 3), std::pair(3, 4), std::pair(4, 4), std::pair(5, 6)}) {
+    const int sizes = design.first, budgets = design.second;
     for (const double noise : {0.003, 0.01, 0.03}) {
       const Held h =
           held_in(200, truth, options, [&](std::uint64_t seed) { return grid(sizes, budgets, noise, seed); });
