@@ -15,7 +15,7 @@ std::string law_text(LawKind law) { return fmt::format("{}, L = {}", law_form(la
 
 /// "this follows from the law outer, L = ..., because the points reject chinchilla, L = ..."
 std::string under_which_law(const Analysis& analysis) {
-  const std::string law = fmt::format("this follows from the law {}", law_text(analysis.parametric.law));
+  std::string law = fmt::format("this follows from the law {}", law_text(analysis.parametric.law));
   if (const NestedTest* test = rejected_law(analysis)) {
     return fmt::format("{}, because the points reject {}", law, law_text(test->simple));
   }

@@ -159,7 +159,7 @@ BootstrapResult run_bootstrap(const BootstrapOptions& options, int threads, cons
 }
 
 Solution resolve(const Problem& p, std::span<const double> weights, const Vector& theta) {
-  const Solution warm = solve(p, weights, theta, {.warm = true, .rescue = false, .polish = false});
+  Solution warm = solve(p, weights, theta, {.warm = true, .rescue = false, .polish = false});
   if (warm.status == NewtonStatus::converged) return warm;
   const Solution cold = solve(p, weights, theta, {.warm = false, .polish = false, .max_evaluations = 2000});
   const bool better = cold.status == NewtonStatus::converged || warm.status == NewtonStatus::stalled;

@@ -45,9 +45,7 @@ struct FitReader {
       out = json.get<T>();
     } else if constexpr (std::is_same_v<T, std::optional<double>>) {
       if (json.is_number()) out = json.get<double>();
-    } else if constexpr (std::is_same_v<T, std::optional<NoiseModel>>) {
-      value(json, out.emplace(), key);
-    } else if constexpr (std::is_same_v<T, std::optional<Interval>>) {
+    } else if constexpr (std::is_same_v<T, std::optional<NoiseModel>> || std::is_same_v<T, std::optional<Interval>>) {
       value(json, out.emplace(), key);
     } else if constexpr (std::is_same_v<T, Interval>) {
       if (!json.is_array() || json.size() != 2) fail(key, "is not a pair");
