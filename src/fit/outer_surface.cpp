@@ -63,15 +63,25 @@ template <int kLanes>
 SCALELAW_INLINE LanesTerm<kLanes> lanes_term(const OuterTheta& theta, double inverse_k, typename Lanes<kLanes>::Real x,
                                              typename Lanes<kLanes>::Real y) {
   using Real = typename Lanes<kLanes>::Real;
-  const Real one = broadcast<kLanes>(1.0);
+  const Real one = broadcast<kLanes>(1.0), zero = {};
   const Real u = (theta[1] - theta[3] * x) * inverse_k, v = (theta[2] - theta[4] * y) * inverse_k;
   const Real z = u - v, gap = magnitude<kLanes>(z), less = exp_of<kLanes>(-gap);
   const Real larger = 1.0 / (1.0 + less), smaller = less * larger, log_both = log_of<kLanes>(1.0 + less);
-  const Real s1 = z > 0.0 ? larger : smaller, s2 = z > 0.0 ? smaller : larger, most = z > 0.0 ? u : v;
-  return {.value = exp_of<kLanes>(theta[5] * (most + log_both)),
-          .g = {s1, s2, -x * s1, -y * s2, log_both + smaller * gap},
-          .m = {one, -one, -x, y, -z},
-          .c = s1 * s2 * inverse_k};
+  const Real s1 = z > zero ? larger : smaller, s2 = z > zero ? smaller : larger, most = z > zero ? u : v;
+  LanesTerm<kLanes> out;  // element by element: compilers read braces about vectors in two ways
+  out.value = exp_of<kLanes>(theta[5] * (most + log_both));
+  out.g[0] = s1;
+  out.g[1] = s2;
+  out.g[2] = -x * s1;
+  out.g[3] = -y * s2;
+  out.g[4] = log_both + smaller * gap;
+  out.m[0] = one;
+  out.m[1] = -one;
+  out.m[2] = -x;
+  out.m[3] = y;
+  out.m[4] = -z;
+  out.c = s1 * s2 * inverse_k;
+  return out;
 }
 
 template <int kLanes>
@@ -92,7 +102,7 @@ SCALELAW_INLINE LanesResidual<kLanes> lanes_residual(typename Lanes<kLanes>::Rea
     const Real inverse = 1.0 / predicted, left = offset * inverse, right = term * inverse;
     const Real r = log_of<kLanes>(predicted * observed_or_inverse), clipped = clamped<kLanes>(r, -delta, delta);
     const Real psi = w * clipped, curved = curvature * psi, mixed = curved * left * right;
-    const Real first = magnitude<kLanes>(r) <= broadcast<kLanes>(delta) ? w : Real{};
+    const Real first = magnitude<kLanes>(r) <= broadcast<kLanes>(delta) ? w : broadcast<kLanes>(0.0);
     return {.rho = psi * (r - 0.5 * clipped),
             .psi = psi,
             .left = left,
@@ -122,7 +132,11 @@ SCALELAW_INLINE void outer_pass(const double* x, const double* y, const double* 
   constexpr int kInside = 5;  // of the constants in T
   const Real offset = exp_of<kLanes>(broadcast<kLanes>(theta[0]));
   const double inverse_k = 1 / theta[5];
-  Real value{}, of_offset{}, gradient[kInside] = {}, ee{}, eg[kInside] = {}, inside[kInside * (kInside + 1) / 2] = {};
+  const Real zero = {};
+  Real value = zero, of_offset = zero, ee = zero, gradient[kInside], eg[kInside], inside[kInside * (kInside + 1) / 2];
+  for (Real& sum : gradient) sum = zero;
+  for (Real& sum : eg) sum = zero;
+  for (Real& sum : inside) sum = zero;
   for (std::size_t i = 0; i < n; i += kLanes) {
     const LanesTerm<kLanes> t = lanes_term<kLanes>(theta, inverse_k, at_lanes<kLanes>(x + i), at_lanes<kLanes>(y + i));
     const LanesResidual<kLanes> r = lanes_residual<kLanes, kLog>(

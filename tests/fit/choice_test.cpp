@@ -71,6 +71,7 @@ TEST(Choice, ChinchillaAnswersAboutAsOftenAsTheTestSaysWhereItIsTrue) {
     const LawChoice choice =
         choose_law(study(chinchilla_law(), 0.003, static_cast<std::uint64_t>(100 + i)), kTwo, options);
     kept += choice.answer().law == LawKind::chinchilla ? 1 : 0;
+    ASSERT_EQ(choice.tests.size(), 1U);
     EXPECT_EQ(choice.answer().law == LawKind::chinchilla, !choice.tests.front().rejected());
   }
   EXPECT_GE(kept, kStudies * 0.86);  // 95 % with a standard error of 2.8 %
