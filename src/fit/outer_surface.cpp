@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "fit/vector_math.hpp"
 #include "os/cpu.hpp"
@@ -10,21 +9,6 @@
 
 namespace scalelaw::inline fit {
 namespace {
-
-template <int kLanes>
-SCALELAW_INLINE typename Lanes<kLanes>::Real at_lanes(const double* p) {
-  typename Lanes<kLanes>::Real v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
-}
-/// Halves are added until one number is left.
-template <int kLanes>
-SCALELAW_INLINE double sum_of_lanes(typename Lanes<kLanes>::Real v) {
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int k = 0; k < half; ++k) v[k] += v[k + half];
-  }
-  return v[0];
-}
 
 // The sums over points that Newton's method needs, for the law E + T, T = (e^(U/k) + e^(V/k))^k.
 //
@@ -63,25 +47,15 @@ template <int kLanes>
 SCALELAW_INLINE LanesTerm<kLanes> lanes_term(const OuterTheta& theta, double inverse_k, typename Lanes<kLanes>::Real x,
                                              typename Lanes<kLanes>::Real y) {
   using Real = typename Lanes<kLanes>::Real;
-  const Real one = broadcast<kLanes>(1.0), zero = {};
+  const Real one = broadcast<kLanes>(1.0);
   const Real u = (theta[1] - theta[3] * x) * inverse_k, v = (theta[2] - theta[4] * y) * inverse_k;
   const Real z = u - v, gap = magnitude<kLanes>(z), less = exp_of<kLanes>(-gap);
   const Real larger = 1.0 / (1.0 + less), smaller = less * larger, log_both = log_of<kLanes>(1.0 + less);
-  const Real s1 = z > zero ? larger : smaller, s2 = z > zero ? smaller : larger, most = z > zero ? u : v;
-  LanesTerm<kLanes> out;  // element by element: compilers read braces about vectors in two ways
-  out.value = exp_of<kLanes>(theta[5] * (most + log_both));
-  out.g[0] = s1;
-  out.g[1] = s2;
-  out.g[2] = -x * s1;
-  out.g[3] = -y * s2;
-  out.g[4] = log_both + smaller * gap;
-  out.m[0] = one;
-  out.m[1] = -one;
-  out.m[2] = -x;
-  out.m[3] = y;
-  out.m[4] = -z;
-  out.c = s1 * s2 * inverse_k;
-  return out;
+  const Real s1 = z > 0.0 ? larger : smaller, s2 = z > 0.0 ? smaller : larger, most = z > 0.0 ? u : v;
+  return {.value = exp_of<kLanes>(theta[5] * (most + log_both)),
+          .g = {s1, s2, -x * s1, -y * s2, log_both + smaller * gap},
+          .m = {one, -one, -x, y, -z},
+          .c = s1 * s2 * inverse_k};
 }
 
 template <int kLanes>
@@ -102,7 +76,7 @@ SCALELAW_INLINE LanesResidual<kLanes> lanes_residual(typename Lanes<kLanes>::Rea
     const Real inverse = 1.0 / predicted, left = offset * inverse, right = term * inverse;
     const Real r = log_of<kLanes>(predicted * observed_or_inverse), clipped = clamped<kLanes>(r, -delta, delta);
     const Real psi = w * clipped, curved = curvature * psi, mixed = curved * left * right;
-    const Real first = magnitude<kLanes>(r) <= broadcast<kLanes>(delta) ? w : broadcast<kLanes>(0.0);
+    const Real first = magnitude<kLanes>(r) <= broadcast<kLanes>(delta) ? w : Real{};
     return {.rho = psi * (r - 0.5 * clipped),
             .psi = psi,
             .left = left,
@@ -132,15 +106,11 @@ SCALELAW_INLINE void outer_pass(const double* x, const double* y, const double* 
   constexpr int kInside = 5;  // of the constants in T
   const Real offset = exp_of<kLanes>(broadcast<kLanes>(theta[0]));
   const double inverse_k = 1 / theta[5];
-  const Real zero = {};
-  Real value = zero, of_offset = zero, ee = zero, gradient[kInside], eg[kInside], inside[kInside * (kInside + 1) / 2];
-  for (Real& sum : gradient) sum = zero;
-  for (Real& sum : eg) sum = zero;
-  for (Real& sum : inside) sum = zero;
+  Real value{}, of_offset{}, gradient[kInside] = {}, ee{}, eg[kInside] = {}, inside[kInside * (kInside + 1) / 2] = {};
   for (std::size_t i = 0; i < n; i += kLanes) {
-    const LanesTerm<kLanes> t = lanes_term<kLanes>(theta, inverse_k, at_lanes<kLanes>(x + i), at_lanes<kLanes>(y + i));
-    const LanesResidual<kLanes> r = lanes_residual<kLanes, kLog>(
-        offset, t.value, at_lanes<kLanes>(observed_or_inverse + i), at_lanes<kLanes>(weight + i), delta, curvature);
+    const LanesTerm<kLanes> t = lanes_term<kLanes>(theta, inverse_k, load<kLanes>(x + i), load<kLanes>(y + i));
+    const LanesResidual<kLanes> r = lanes_residual<kLanes, kLog>(offset, t.value, load<kLanes>(observed_or_inverse + i),
+                                                                 load<kLanes>(weight + i), delta, curvature);
     value += r.rho;
     // 3. The gradient.
     const Real slope = r.psi * r.right, mm = r.mm * t.c;
@@ -154,14 +124,14 @@ SCALELAW_INLINE void outer_pass(const double* x, const double* y, const double* 
       for (int l = j; l < kInside; ++l) inside[next++] += g * t.g[l] + m * t.m[l];
     }
   }
-  out.value = sum_of_lanes<kLanes>(value);
-  out.gradient[0] = sum_of_lanes<kLanes>(of_offset);
-  out.hessian[0][0] = sum_of_lanes<kLanes>(ee);
+  out.value = total<kLanes>(value);
+  out.gradient[0] = total<kLanes>(of_offset);
+  out.hessian[0][0] = total<kLanes>(ee);
   for (std::size_t j = 0, next = 0; j < kInside; ++j) {
-    out.gradient[j + 1] = sum_of_lanes<kLanes>(gradient[j]);
-    out.hessian[0][j + 1] = out.hessian[j + 1][0] = sum_of_lanes<kLanes>(eg[j]);
+    out.gradient[j + 1] = total<kLanes>(gradient[j]);
+    out.hessian[0][j + 1] = out.hessian[j + 1][0] = total<kLanes>(eg[j]);
     for (std::size_t l = j; l < kInside; ++l) {
-      out.hessian[j + 1][l + 1] = out.hessian[l + 1][j + 1] = sum_of_lanes<kLanes>(inside[next++]);
+      out.hessian[j + 1][l + 1] = out.hessian[l + 1][j + 1] = total<kLanes>(inside[next++]);
     }
   }
 }

@@ -9,21 +9,6 @@
 namespace scalelaw::inline fit {
 namespace {
 
-template <int kLanes>
-SCALELAW_INLINE typename Lanes<kLanes>::Real load(const double* p) {
-  typename Lanes<kLanes>::Real v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
-}
-/// Halves are added until one number is left.
-template <int kLanes>
-SCALELAW_INLINE double total(typename Lanes<kLanes>::Real v) {
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int k = 0; k < half; ++k) v[k] += v[k + half];
-  }
-  return v[0];
-}
-
 // The sums over points that Newton's method needs, for the law E + A' e^(-alpha x) + B' e^(-beta y).
 //
 // Legend, for one point: x = ln N and y = ln D from their centres, w its weight, s the loss predicted, o observed.

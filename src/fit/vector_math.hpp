@@ -1,7 +1,7 @@
 #pragma once
 // exp and log of several doubles at a time, free of branches, for kernels compiled once per instruction set.
-#include <bit>
 #include <cstdint>
+#include <cstring>
 
 namespace scalelaw::inline fit {
 
@@ -28,6 +28,12 @@ struct Lanes<8> {
 // at the end of the file that includes this one, so the setting stays.)
 #pragma GCC diagnostic ignored "-Wpsabi"
 
+/// The same bits as another type. std::bit_cast is a function of its own, compiled for the base instruction set: where
+/// nothing is inlined, a kernel of another set would take its vector from registers that it does not fill.
+template <class To, class From>
+[[nodiscard]] SCALELAW_INLINE To bits_as(From x) {
+  return __builtin_bit_cast(To, x);
+}
 template <int kLanes>
 [[nodiscard]] SCALELAW_INLINE typename Lanes<kLanes>::Real broadcast(double x) {
   return typename Lanes<kLanes>::Real{} + x;
@@ -35,7 +41,22 @@ template <int kLanes>
 template <int kLanes>
 [[nodiscard]] SCALELAW_INLINE typename Lanes<kLanes>::Real magnitude(typename Lanes<kLanes>::Real x) {
   using Int = typename Lanes<kLanes>::Int;
-  return std::bit_cast<typename Lanes<kLanes>::Real>(std::bit_cast<Int>(x) & 0x7FFFFFFFFFFFFFFFLL);
+  return bits_as<typename Lanes<kLanes>::Real>(bits_as<Int>(x) & 0x7FFFFFFFFFFFFFFFLL);
+}
+/// kLanes doubles from memory, however they are aligned.
+template <int kLanes>
+[[nodiscard]] SCALELAW_INLINE typename Lanes<kLanes>::Real load(const double* p) {
+  typename Lanes<kLanes>::Real v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+/// The sum of all places; halves are added until one number is left.
+template <int kLanes>
+[[nodiscard]] SCALELAW_INLINE double total(typename Lanes<kLanes>::Real v) {
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int k = 0; k < half; ++k) v[k] += v[k + half];
+  }
+  return v[0];
 }
 /// low <= x <= high in every place; NaN stays.
 template <int kLanes>
@@ -70,7 +91,7 @@ template <int kLanes>
   p = p * r + 1.0 / 6.0;
   p = p * r + 0.5;
   p = p * (r * r) + r;
-  const Real power = std::bit_cast<Real>((std::bit_cast<Int>(shifted) + 1023LL) << 52);
+  const Real power = bits_as<Real>((bits_as<Int>(shifted) + 1023LL) << 52);
   return p * power + power;
 }
 
@@ -81,12 +102,11 @@ template <int kLanes>
   using Real = typename Lanes<kLanes>::Real;
   using Int = typename Lanes<kLanes>::Int;
   using UInt = typename Lanes<kLanes>::UInt;
-  const Int bits = std::bit_cast<Int>(x);
+  const Int bits = bits_as<Int>(x);
   constexpr std::int64_t kRootHalf = 0x3FE6A09E667F3BCDLL, kBias = 1024;
-  const Int biased =
-      std::bit_cast<Int>(std::bit_cast<UInt>(bits - kRootHalf + (kBias << 52)) >> 52);  // k + bias, never negative
-  const Real m = std::bit_cast<Real>(bits - ((biased - kBias) << 52));
-  const Real k = std::bit_cast<Real>(biased | 0x4330000000000000LL) - (0x1p52 + 1024.0);
+  const Int biased = bits_as<Int>(bits_as<UInt>(bits - kRootHalf + (kBias << 52)) >> 52);  // k + bias, never negative
+  const Real m = bits_as<Real>(bits - ((biased - kBias) << 52));
+  const Real k = bits_as<Real>(biased | 0x4330000000000000LL) - (0x1p52 + 1024.0);
   const Real f = m - 1.0;
   const Real s = f / (f + 2.0);
   const Real z = s * s;
